@@ -1,0 +1,3 @@
+//! The `aura-bench` command.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Recipes: raw TOML, `extends`, overrides, and the resolved [`Recipe`].
+
+mod error;
+
+pub use error::RecipeError;

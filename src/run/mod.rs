@@ -1,0 +1,4 @@
+//! The run folder: layout, manifest, tables, atomic writes, lock.
+
+pub mod atomic;
+pub mod tables;
