@@ -1,8 +1,10 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
 pub mod dataset;
+pub mod encoder;
 pub mod error;
 pub mod feature;
+pub mod image;
 pub mod interrupt;
 pub mod progress;
 pub mod recipe;
