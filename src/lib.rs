@@ -3,6 +3,7 @@
 pub mod error;
 pub mod feature;
 pub mod interrupt;
+pub mod metric;
 pub mod progress;
 pub mod recipe;
 pub mod run;
