@@ -6,6 +6,7 @@ pub mod error;
 pub mod feature;
 pub mod image;
 pub mod interrupt;
+pub mod metric;
 pub mod progress;
 pub mod recipe;
 pub mod run;
