@@ -4,6 +4,7 @@ pub mod error;
 pub mod feature;
 pub mod interrupt;
 pub mod progress;
+pub mod query;
 pub mod recipe;
 pub mod run;
 pub mod task;
