@@ -8,6 +8,7 @@ pub mod image;
 pub mod interrupt;
 pub mod metric;
 pub mod progress;
+pub mod query;
 pub mod recipe;
 pub mod run;
 pub mod task;
