@@ -1,6 +1,3 @@
-//! Databases: what lies on disk, read into one table of samples; and generated stand-ins for what is licensed.
-
-pub mod standin;
 //! Databases as they lie on disk → one canonical samples table.
 //!
 //! A [`Card`] describes a database; [`layout::detect`] finds out in which form it was unpacked; a reader (one file a
@@ -20,6 +17,7 @@ mod rafdb;
 pub mod reject;
 mod rows;
 pub mod samples;
+pub mod standin;
 pub mod text;
 
 pub use card::{Card, Class};
