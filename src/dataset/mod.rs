@@ -16,6 +16,7 @@ mod paths;
 mod rafdb;
 pub mod reject;
 mod rows;
+mod show;
 pub mod samples;
 pub mod standin;
 pub mod text;
