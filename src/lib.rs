@@ -1,5 +1,6 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
+pub mod baseline;
 pub mod error;
 pub mod feature;
 pub mod interrupt;
