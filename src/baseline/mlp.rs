@@ -45,10 +45,10 @@ pub struct MlpConfig {
 impl Default for MlpConfig {
     fn default() -> Self {
         Self {
-            hidden: 512,
+            hidden: 256,
             dropout: 0.5,
             epochs: 60,
-            patience: 8,
+            patience: 6,
             batch: 256,
             learning_rate: 1e-3,
             weight_decay: 0.01,
