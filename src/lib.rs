@@ -2,6 +2,7 @@
 
 pub mod dataset;
 pub mod encoder;
+pub mod baseline;
 pub mod error;
 pub mod feature;
 pub mod image;

@@ -14,6 +14,7 @@ mod special;
 mod tally;
 #[cfg(test)]
 mod tests;
+pub mod truth;
 pub mod valence_arousal;
 
 use std::collections::BTreeMap;
