@@ -1,9 +1,12 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
+pub mod device;
 pub mod error;
 pub mod feature;
 pub mod interrupt;
+pub mod model;
 pub mod progress;
 pub mod recipe;
 pub mod run;
 pub mod task;
+pub mod train;
