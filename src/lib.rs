@@ -3,13 +3,16 @@
 pub mod dataset;
 pub mod encoder;
 pub mod baseline;
+pub mod device;
 pub mod error;
 pub mod feature;
 pub mod image;
 pub mod interrupt;
 pub mod metric;
+pub mod model;
 pub mod progress;
 pub mod query;
 pub mod recipe;
 pub mod run;
 pub mod task;
+pub mod train;

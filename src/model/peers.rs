@@ -1,0 +1,1 @@
+//! Golden values of an independent implementation.
