@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{Float32Type, Int8Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -294,7 +294,8 @@ fn emotions_lie_where_they_belong_in_valence_and_arousal() {
     let mean = |emotion: Emotion| {
         let mut sum = (0.0, 0.0);
         for mode in emotion.modes() {
-            let expression = Expression::new(mode.units);
+            let mut expression = Expression::new(mode.units);
+            expression.set_lean(if mode.one_sided { 1.0 } else { 0.0 });
             sum.0 += mode.share * expression.valence();
             sum.1 += mode.share * expression.arousal();
         }
