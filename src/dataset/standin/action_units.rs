@@ -53,6 +53,15 @@ impl Expression {
         self.get(unit) / MAX_INTENSITY
     }
 
+        /// As [`Self::of`], but half of a one-sided smile's AU 12: a smile on one side is no joy.
+    fn both(&self, unit: u8) -> f32 {
+        if unit == 12 {
+            f32::midpoint(self.on(12, -1.0), self.on(12, 1.0))
+        } else {
+            self.of(unit)
+        }
+    }
+
     /// Contraction 0–1 of one unit on one side (-1 left, 1 right of the image).
     pub(super) fn on(&self, unit: u8, side: f32) -> f32 {
         let gain = match unit {
@@ -68,9 +77,9 @@ impl Expression {
     ///      - 1.2 a15 - 0.2 a16 - 0.5 a17 - 0.8 a20 - 0.4 a23 - 0.2 a24)
     ///
     /// The signs follow the emotions that each unit belongs to in EMFACS; the weights are ours. AU 6 is pleasant only
-    /// together with AU 12 (the Duchenne smile), else it belongs to pain and crying.
+    /// together with AU 12 (the Duchenne smile), else it belongs to pain and crying. a12 is the mean of both sides.
     pub fn valence(&self) -> f32 {
-        let a = |unit| self.of(unit);
+                let a = |unit| self.both(unit);
         (1.6 * a(12) + 0.5 * a(6) * a(12)
             - 0.6 * (1.0 - a(12)) * a(6)
             - 0.25 * a(1) * a(4)
@@ -95,7 +104,7 @@ impl Expression {
     ///
     /// Wide eyes and an open mouth are aroused, lowered lids and lip corners are not; the weights are ours.
     pub fn arousal(&self) -> f32 {
-        let a = |unit| self.of(unit);
+        let a = |unit| self.both(unit);
         (-0.15
             + 0.2 * a(1)
             + 0.4 * a(2)

@@ -104,7 +104,9 @@ impl Face<'_> {
         self.canvas.blob(centre, radii, angle, self.shadow, alpha, None);
     }
 
+        /// A highlight; dark skin reflects less of the light that models it.
     fn glow(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
+        let alpha = alpha * (0.35 + 0.75 * self.who.skin[1]).min(1.0);
         self.canvas.blob(centre, radii, angle, self.light, alpha, None);
     }
 
@@ -209,7 +211,10 @@ impl Face<'_> {
         self.canvas.fill(&body, self.who.cloth, 1.0, None);
         self.canvas.fill(&neck, skin, 1.0, None);
         let chin = 0.84 + self.rig.jaw;
-        self.shade((0.0, chin + 0.02), (0.62, 0.26), 0.0, 0.65);
+        if let Some(clip) = self.canvas.clip(&neck) {
+            self.canvas
+                .blob((0.0, chin + 0.02), (0.62, 0.26), 0.0, self.shadow, 0.65, Some(&clip));
+        }
         if self.who.hair == Hair::Scarf {
             let cloth = scale(self.who.cloth, 0.78);
             let wrap = [
@@ -272,7 +277,7 @@ impl Face<'_> {
         for i in 0..self.who.freckles.len() {
             let (x, y, r) = self.who.freckles[i];
             self.canvas
-                .ellipse((x, y), (r, r), 0.0, scale(self.who.skin, 0.62), 0.75, None);
+                .ellipse((x, y), (r, r), 0.0, scale(self.who.skin, 0.66), 0.55, None);
         }
     }
 
@@ -420,13 +425,13 @@ impl Face<'_> {
             let (smile, dimple, lift) = (self.on(12, side), self.on(14, side), self.on(10, side));
             let wing = self.rig.wings[i];
             let fold =
-                0.10 + 0.42 * (age - 0.15).max(0.0) + 0.95 * smile + 0.80 * lift + 0.60 * self.a(9) + 0.15 * self.a(15);
+                0.10 + 0.42 * (age - 0.15).max(0.0) + 0.80 * smile + 0.80 * lift + 0.60 * self.a(9) + 0.15 * self.a(15);
             let start = (side * 0.150 * self.who.nose_width, 0.135 - wing);
             let end = (
                 cx + side * (0.060 + 0.025 * smile),
-                cy - 0.01 - 0.030 * smile + 0.02 * self.a(15),
+                cy + 0.005 * smile - 0.01 + 0.02 * self.a(15),
             );
-            let out = 0.030 + 0.045 * smile + 0.020 * lift;
+            let out = 0.030 + 0.022 * smile + 0.020 * lift;
             self.crease(
                 &[
                     start,
@@ -445,15 +450,14 @@ impl Face<'_> {
             );
             self.shade((cx + side * 0.012, cy), (0.045, 0.045), 0.0, 0.30 + 0.25 * smile);
             // AU 14 pulls the corner in against the teeth: a pit beside it.
-            self.shade((cx + side * 0.055, cy - 0.005), (0.075, 0.085), 0.0, 0.75 * dimple);
+            self.shade((cx + side * 0.055, cy - 0.005), (0.080, 0.090), 0.0, 0.55 * dimple);
             self.crease(
                 &[
                     (cx + side * 0.035, cy - 0.075),
                     (cx + side * 0.068, cy - 0.010),
                     (cx + side * 0.045, cy + 0.065),
                 ],
-                0.024,
-                1.15 * dimple,
+                0.022, 0.85 * dimple,
             );
             // AU 15 folds the skin below the corner, AU 20 stretches it sideways.
             let droop = self.a(15);
@@ -508,9 +512,9 @@ impl Face<'_> {
             let r = 0.028 * (k as f32).sqrt();
             self.shade(
                 (1.35 * r * angle.cos(), y + 0.10 + r * angle.sin()),
-                (0.024, 0.021),
+                (0.034, 0.028),
                 0.0,
-                0.85 * push,
+                0.55 * push,
             );
         }
     }
@@ -701,8 +705,7 @@ impl Face<'_> {
                 let x = (k as f32 - 2.0) * 0.062;
                 self.crease(
                     &[(x, top - 0.055), (x * 0.97, top - 0.030), (x * 0.95, top - 0.006)],
-                    0.011,
-                    0.75 * tight,
+                    0.011, 0.45 * tight,
                 );
                 self.crease(
                     &[
@@ -710,8 +713,7 @@ impl Face<'_> {
                         (x * 0.97, bottom + 0.025),
                         (x, bottom + 0.045),
                     ],
-                    0.011,
-                    0.65 * tight,
+                    0.011, 0.40 * tight,
                 );
             }
         }
@@ -1067,7 +1069,7 @@ impl Face<'_> {
         };
         let mut shape = top(lift);
         if matches!(self.who.hair, Hair::Long | Hair::Bob | Hair::Fringe | Hair::Scarf) {
-            let y = if self.who.hair == Hair::Long { 0.9 } else { 0.60 };
+            let y = if self.who.hair == Hair::Long { 1.6 } else { 0.64 };
             shape.insert(0, (-w * 1.14, -0.05));
             shape.insert(0, (-w * 1.10, y));
             shape.push((w * 1.14, -0.05));

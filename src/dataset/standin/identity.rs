@@ -151,7 +151,7 @@ fn pick<T: Copy>(rng: &mut ChaCha8Rng, table: &[(T, f32)], otherwise: T) -> T {
 fn vivid(rng: &mut ChaCha8Rng) -> Rgb {
     let base: Rgb = [rng.random(), rng.random(), rng.random()];
     let grey = rng.random_range(0.1..0.9);
-    mix([grey; 3], base, 0.6)
+    mix([grey; 3], base, 0.42)
 }
 
 impl Identity {
@@ -288,7 +288,7 @@ impl Identity {
             },
             brow_colour: mix(scale(hair_colour, 0.75), [0.13, 0.09, 0.07], 0.45),
             brow_thick: 1.15 - 0.35 * soft + 0.25 * bell(rng),
-            brow_arch: 0.012 + 0.018 * soft + 0.018 * bell(rng),
+            brow_arch: 0.008 + 0.012 * soft + 0.016 * bell(rng),
             brow_tilt: 0.016 * bell(rng),
             brow_y: -0.365 + 0.022 * bell(rng),
             nose_width: 1.0 - 0.08 * soft + 0.16 * bell(rng),
@@ -345,12 +345,12 @@ impl Shot {
             gaze: (0.030 * bell(rng), 0.014 * bell(rng)),
             light_angle: rng.random_range(-std::f32::consts::PI..0.4),
             light_strength: rng.random::<f32>().powf(1.3),
-            exposure: 1.0 + 0.28 * bell(rng),
+            exposure: 1.06 + 0.22 * bell(rng),
             contrast: 1.0 + 0.22 * bell(rng),
             warmth: 0.09 * bell(rng),
             saturation: if grey { 0.0 } else { (1.0 + 0.35 * bell(rng)).min(1.25) },
             blur: if soft_focus {
-                0.5 + 0.7 * rng.random::<f32>()
+                0.45 + 0.5 * rng.random::<f32>()
             } else {
                 0.3 * rng.random::<f32>()
             },

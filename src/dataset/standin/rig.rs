@@ -106,7 +106,7 @@ impl Mouth {
     /// Lower edge of the upper lip.
     pub fn inner_upper(&self, t: f32) -> Xy {
         let (x, y) = self.base(t);
-        let sneer = self.sneer[usize::from(t > 0.0)] * (-((t.abs() - 0.42) / 0.30).powi(2)).exp();
+        let sneer = self.sneer[usize::from(t > 0.0)] * (-((t.abs() - 0.40) / 0.42).powi(2)).exp();
         (x, y - self.up * self.opening(t) - sneer)
     }
 
@@ -180,11 +180,10 @@ fn brow(who: &Identity, expression: &Expression, gain: f32, side: f32) -> Brow {
     let a = |unit| expression.of(unit) * gain;
     let y = who.brow_y;
     // With the corrugator (AU 4) at work the frontalis still lifts the inner end, obliquely: the sad and the fearful brow.
-    let inner =
-        y + 0.012 + who.brow_tilt - 0.125 * a(1) - 0.02 * a(2) + 0.095 * a(4) * (1.0 - 0.55 * a(1)) + 0.045 * a(9);
-    let near = y - 0.018 - 0.075 * a(1) - 0.055 * a(2) + 0.075 * a(4) + 0.03 * a(9);
-    let far = y - 0.025 - who.brow_arch - 0.022 * a(1) - 0.115 * a(2) + 0.045 * a(4) + 0.01 * a(9);
-    let outer = y + 0.045 - who.brow_tilt - 0.120 * a(2) + 0.018 * a(4) + 0.01 * a(6);
+    let inner = y + 0.002 + who.brow_tilt - 0.125 * a(1) - 0.035 * a(2) + 0.095 * a(4) * (1.0 - 0.55 * a(1)) + 0.045 * a(9);
+    let near = y - 0.014 - 0.075 * a(1) - 0.055 * a(2) + 0.075 * a(4) + 0.03 * a(9);
+    let far = y - 0.012 - who.brow_arch - 0.022 * a(1) - 0.110 * a(2) + 0.045 * a(4) + 0.01 * a(9);
+    let outer = y + 0.040 - who.brow_tilt - 0.120 * a(2) + 0.018 * a(4) + 0.01 * a(6);
     let gap = who.eye_gap - 0.315;
     let squeeze = 0.050 * a(4) + 0.015 * a(9);
     Brow {
@@ -223,13 +222,13 @@ fn mouth(who: &Identity, expression: &Expression) -> Mouth {
     let a = |unit| expression.of(unit);
     let pressed = (a(24) * 0.9 + a(23) * 0.4).min(1.0);
     let parted = (2.2 * (a(25) + a(26) + 1.2 * a(27))).min(1.0);
-    let open = (0.050 * a(25) + 0.115 * a(26) + 0.250 * a(27)) * (1.0 - 0.6 * a(24));
+    let open = (0.062 * a(25) + 0.115 * a(26) + 0.250 * a(27)) * (1.0 - 0.6 * a(24));
     let half = 0.225 * who.mouth_width - 0.055 * a(27) - 0.020 * a(26) - 0.030 * a(23) - 0.020 * a(24) - 0.010 * a(17);
     let corner = |side: f32| {
         let on = |unit| expression.on(unit, side);
         (
             side * (half + 0.085 * on(12) + 0.090 * a(20) + 0.020 * on(14) + 0.012 * a(15)),
-            who.mouth_y + side * who.mouth_tilt - 0.105 * on(12) + 0.095 * a(15) + 0.022 * a(20) - 0.030 * on(14)
+            who.mouth_y + side * who.mouth_tilt - 0.098 * on(12) + 0.095 * a(15) + 0.022 * a(20) - 0.030 * on(14)
                 + 0.035 * a(26)
                 + 0.085 * a(27)
                 + 0.012 * a(16),
@@ -239,7 +238,7 @@ fn mouth(who: &Identity, expression: &Expression) -> Mouth {
     let middle = who.mouth_y + 0.006 + 0.030 * a(26) + 0.070 * a(27) - 0.050 * a(17) - 0.020 * a(10) - 0.012 * a(15)
         + 0.014 * a(12)
         - 0.015 * a(9);
-    let lift10 = 0.035 * a(10) + 0.012 * a(9);
+    let lift10 = 0.045 * a(10) + 0.012 * a(9);
     let up = 0.30 * open + parted * (lift10 + 0.020 * a(12) + 0.006 * a(20));
     let down = 0.70 * open + parted * (0.055 * a(16) + 0.012 * a(20) + 0.006 * a(12));
     let thin = (1.0 - 0.28 * a(12) - 0.32 * a(20)) * (1.0 - 0.45 * a(23)) * (1.0 - 0.75 * a(24));
@@ -255,7 +254,7 @@ fn mouth(who: &Identity, expression: &Expression) -> Mouth {
         square: 2.0 + 3.0 * (a(20) + 0.6 * a(16) + 0.6 * a(10) + 0.25 * a(12)).min(1.0) * (1.0 - 0.6 * a(27)),
         sneer: SIDES.map(|side| {
             let on = |unit| expression.on(unit, side);
-            0.040 * on(10) + 0.014 * a(9) - 0.010 * pressed * on(10)
+            (0.034 - 0.010 * pressed) * on(10) + 0.014 * a(9)
         }),
         open: full,
         teeth_upper: parted * (0.016 + 0.060 * a(12) + 0.050 * a(10) + 0.035 * a(20) + 0.012 * a(25)),

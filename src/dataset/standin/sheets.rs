@@ -40,7 +40,6 @@ pub(super) fn plain_face() -> Identity {
 #[ignore = "writes pictures to look at"]
 fn units() {
     let size = 160;
-    let per = 2;
     for (part, units) in ACTION_UNITS.chunks(5).enumerate() {
         let mut sheet = RgbImage::new(6 * size, units.len() as u32 * size);
         for (row, &unit) in units.iter().enumerate() {
@@ -62,7 +61,6 @@ fn units() {
         }
         sheet.save(folder().join(format!("units-{part}.png"))).unwrap();
     }
-    let _ = per;
 }
 
 #[test]
@@ -126,4 +124,25 @@ fn quiz() {
     }
     sheet.save(folder().join("quiz.png")).unwrap();
     std::fs::write(folder().join("quiz.txt"), answers).unwrap();
+}
+
+/// A whole tree to try encoders and classifiers on.
+#[test]
+#[ignore = "writes pictures to look at"]
+fn tree() {
+    let samples = std::env::var("AURA_SAMPLES")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(2500);
+    let options = super::StandinOptions {
+        samples,
+        ..super::StandinOptions::default()
+    };
+    super::generate(
+        &options,
+        &folder().join("tree"),
+        &crate::progress::Progress::hidden(),
+        &crate::interrupt::Interrupt::default(),
+    )
+    .unwrap();
 }
