@@ -88,7 +88,10 @@ impl HogConfig {
             );
         }
         if !(2..=180).contains(&self.orientations) {
-            return wrong("orientations", format!("expected 2 to 180 bins, not {}", self.orientations));
+            return wrong(
+                "orientations",
+                format!("expected 2 to 180 bins, not {}", self.orientations),
+            );
         }
         let shape = self.shape(cells, cells);
         if shape.values() > MAX_VALUES {
@@ -241,7 +244,13 @@ fn cell_histograms(image: &RgbImage, config: &HogConfig, rows: usize, cols: usiz
     };
     // Square roots are looked up: there are 256 of them.
     let levels: Vec<f64> = (0..256)
-        .map(|v| if config.transform_sqrt { f64::from(v).sqrt() } else { f64::from(v) })
+        .map(|v| {
+            if config.transform_sqrt {
+                f64::from(v).sqrt()
+            } else {
+                f64::from(v)
+            }
+        })
         .collect();
     let mut plane = Vec::with_capacity(width * height * channels);
     for pixel in image.pixels() {
@@ -256,8 +265,16 @@ fn cell_histograms(image: &RgbImage, config: &HogConfig, rows: usize, cols: usiz
         for x in 0..cols * cell {
             let (mut gx, mut gy, mut strongest) = (0.0, 0.0, -1.0);
             for c in 0..channels {
-                let dx = if x == 0 || x + 1 == width { 0.0 } else { at(y, x + 1, c) - at(y, x - 1, c) };
-                let dy = if y == 0 || y + 1 == height { 0.0 } else { at(y + 1, x, c) - at(y - 1, x, c) };
+                let dx = if x == 0 || x + 1 == width {
+                    0.0
+                } else {
+                    at(y, x + 1, c) - at(y, x - 1, c)
+                };
+                let dy = if y == 0 || y + 1 == height {
+                    0.0
+                } else {
+                    at(y + 1, x, c) - at(y - 1, x, c)
+                };
                 let magnitude = f64::hypot(dx, dy);
                 // The first of equals, as `argmax` has it.
                 if magnitude > strongest {

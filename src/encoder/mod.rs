@@ -84,7 +84,10 @@ pub trait Encoder: Send + Sync {
     /// # Errors
     /// As [`Encoder::prepare`] and [`Encoder::forward`].
     fn encode(&self, images: &[RgbImage]) -> Result<Vec<Encoded>> {
-        let prepared = images.iter().map(|image| self.prepare(image)).collect::<Result<Vec<_>>>()?;
+        let prepared = images
+            .iter()
+            .map(|image| self.prepare(image))
+            .collect::<Result<Vec<_>>>()?;
         self.forward(&prepared)
     }
 }

@@ -60,7 +60,12 @@ fn tokens_are_the_blocks_of_the_global_descriptor() {
     assert_eq!(encoded[0], encoded[1]);
     assert_eq!(encoded[0].global.len(), 1764);
     assert_eq!(encoded[0].tokens.as_ref().unwrap(), &encoded[0].global);
-    assert!(encoded[0].global.iter().all(|v| v.is_finite() && (0.0..=1.0).contains(v)));
+    assert!(
+        encoded[0]
+            .global
+            .iter()
+            .all(|v| v.is_finite() && (0.0..=1.0).contains(v))
+    );
 }
 
 #[test]

@@ -130,7 +130,10 @@ pub fn decode_bytes(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, Ima
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
-    let format = ::image::guess_format(bytes).ok().and_then(known).ok_or(ImageError::UnknownFormat)?;
+    let format = ::image::guess_format(bytes)
+        .ok()
+        .and_then(known)
+        .ok_or(ImageError::UnknownFormat)?;
     // The decoders are meant not to panic on malformed data, but one that does must not end a run of hours.
     match catch_unwind(AssertUnwindSafe(|| decode_as(bytes, format, limits))) {
         Ok(result) => result,
