@@ -169,6 +169,10 @@ fn a_bomb_is_refused_by_its_header() {
         refused(&bomb(60_000, 60_000)),
         "claims 60000 x 60000 pixels; the limit is 33554432 pixels in all"
     );
+    assert_eq!(
+        refused(&bomb(3, 66_000)),
+        "claims 3 x 66000 pixels; the limit is 65535 a side"
+    );
     // One row of it is already more than a decoder may allocate.
     assert!(refused(&bomb(u32::MAX >> 1, 1)).contains("Memory limit exceeded"));
 }
