@@ -1,11 +1,17 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
+pub mod dataset;
+pub mod encoder;
+pub mod baseline;
 pub mod device;
 pub mod error;
 pub mod feature;
+pub mod image;
 pub mod interrupt;
+pub mod metric;
 pub mod model;
 pub mod progress;
+pub mod query;
 pub mod recipe;
 pub mod run;
 pub mod task;

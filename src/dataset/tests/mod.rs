@@ -1,0 +1,3 @@
+//! Whole conversions of small trees, one file a database.
+
+mod rafdb;
