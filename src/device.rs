@@ -99,7 +99,15 @@ mod tests {
             assert_eq!(choice.to_string(), text);
         }
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
-        for text in ["", "gpu", "cuda:", "cuda:-1", "cuda:+1", "CPU", "cuda:99999999999999999999"] {
+        for text in [
+            "",
+            "gpu",
+            "cuda:",
+            "cuda:-1",
+            "cuda:+1",
+            "CPU",
+            "cuda:99999999999999999999",
+        ] {
             let message = text.parse::<DeviceChoice>();
             assert!(message.is_err(), "{text} was accepted");
         }

@@ -205,7 +205,13 @@ impl Aura {
     ///
     /// # Errors
     /// [`crate::error::Error::Data`] if a parameter is missing.
-    pub fn step(&mut self, batch: &Batch, masks: &Masks, contextual: bool, adam: impl Fn(&str) -> AdamW) -> Result<Tensor<2>> {
+    pub fn step(
+        &mut self,
+        batch: &Batch,
+        masks: &Masks,
+        contextual: bool,
+        adam: impl Fn(&str) -> AdamW,
+    ) -> Result<Tensor<2>> {
         let leaves = self.store.tracked();
         let forward = self.forward(&leaves, batch, masks)?;
         let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
@@ -230,7 +236,11 @@ impl Aura {
         let e = leaves.get(DICTIONARY)?;
         let head = Head::bind(leaves, self.config.head_scale)?;
         let value = self.value_of(leaves, &head, &e)?.inner();
-        let seen = if self.config.routing == Routing::Open { e.clone() } else { e.clone().detach() };
+        let seen = if self.config.routing == Routing::Open {
+            e.clone()
+        } else {
+            e.clone().detach()
+        };
         let cosines = cosines(projection.z.clone(), seen, &self.buffers.alive);
         Ok(Forward {
             projection,
@@ -299,7 +309,12 @@ impl Aura {
         let cosines = f.cosines.clone().inner();
         let scores = if self.config.assignment_gamma > 0.0 {
             let likelihood = assign::log_likelihood(self.task, f.value.clone(), target, self.config.assignment_sigma);
-            assign::target_scores(cosines, self.config.temperature, self.config.assignment_gamma, likelihood)
+            assign::target_scores(
+                cosines,
+                self.config.temperature,
+                self.config.assignment_gamma,
+                likelihood,
+            )
         } else {
             cosines
         };

@@ -68,7 +68,12 @@ impl Buffers {
     /// n ← ρn + (1−ρ)·count, and S, c alike; u ← u + count. c stays a mean: new samples enter with their share of n.
     pub fn update(&mut self, batch: Assigned, decay: f64) {
         let k = self.size.dims()[1];
-        let Assigned { nearest, z, targets, known } = batch;
+        let Assigned {
+            nearest,
+            z,
+            targets,
+            known,
+        } = batch;
         let counts = nearest.clone().sum_dim(0);
         let members = nearest.transpose();
         let fresh = 1.0 - decay;

@@ -308,28 +308,60 @@ impl ModelConfig {
     /// # Errors
     /// The dotted key below `[model]` and what was expected.
     pub fn validate(&self) -> Result<(), Invalid> {
-        require((2..=65_536).contains(&self.k_max), "k_max", "expected 2 to 65536 archetypes")?;
+        require(
+            (2..=65_536).contains(&self.k_max),
+            "k_max",
+            "expected 2 to 65536 archetypes",
+        )?;
         require((2..=8192).contains(&self.width), "width", "expected 2 to 8192")?;
         require((1..=65_536).contains(&self.hidden), "hidden", "expected 1 to 65536")?;
         require((0.0..=0.95).contains(&self.dropout), "dropout", "expected 0 to 0.95")?;
-        require((1..=256).contains(&self.pooling_queries), "pooling_queries", "expected 1 to 256")?;
+        require(
+            (1..=256).contains(&self.pooling_queries),
+            "pooling_queries",
+            "expected 1 to 256",
+        )?;
         require(positive(self.temperature), "temperature", "expected a number above 0")?;
         require(self.init_samples >= 2, "init_samples", "expected at least 2")?;
-        require(positive(self.prior_samples), "prior_samples", "expected a number above 0")?;
+        require(
+            positive(self.prior_samples),
+            "prior_samples",
+            "expected a number above 0",
+        )?;
         require((0.0..1.0).contains(&self.decay), "decay", "expected 0 to less than 1")?;
-        require(not_negative(self.assignment_gamma), "assignment_gamma", "expected 0 or more")?;
-        require(positive(self.assignment_sigma), "assignment_sigma", "expected a number above 0")?;
-        require(positive(self.readout_temperature), "readout_temperature", "expected a number above 0")?;
+        require(
+            not_negative(self.assignment_gamma),
+            "assignment_gamma",
+            "expected 0 or more",
+        )?;
+        require(
+            positive(self.assignment_sigma),
+            "assignment_sigma",
+            "expected a number above 0",
+        )?;
+        require(
+            positive(self.readout_temperature),
+            "readout_temperature",
+            "expected a number above 0",
+        )?;
         require(positive(self.head_scale), "head_scale", "expected a number above 0")?;
         self.validate_contextualization()?;
         require(self.reset.interval >= 1, "reset.interval", "expected at least 1 epoch")?;
-        require((0.0..=1.0).contains(&self.reset.value), "reset.value", "expected 0 to 1")?;
+        require(
+            (0.0..=1.0).contains(&self.reset.value),
+            "reset.value",
+            "expected 0 to 1",
+        )?;
         require(
             not_negative(self.reset.noise) && self.reset.noise <= 1.0,
             "reset.noise",
             "expected 0 to 1",
         )?;
-        require((0.0..1.0).contains(&self.prune.share), "prune.share", "expected 0 to less than 1")
+        require(
+            (0.0..1.0).contains(&self.prune.share),
+            "prune.share",
+            "expected 0 to less than 1",
+        )
     }
 
     fn validate_contextualization(&self) -> Result<(), Invalid> {
@@ -340,13 +372,21 @@ impl ModelConfig {
             &key("top_k"),
             "expected 2 to model.k_max archetypes",
         )?;
-        require((1..=256).contains(&c.semantic_tokens), &key("semantic_tokens"), "expected 1 to 256")?;
+        require(
+            (1..=256).contains(&c.semantic_tokens),
+            &key("semantic_tokens"),
+            "expected 1 to 256",
+        )?;
         require(
             c.heads >= 1 && self.width.is_multiple_of(c.heads),
             &key("heads"),
             &format!("expected a divisor of model.width = {}", self.width),
         )?;
-        require((1..=16).contains(&c.feed_forward), &key("feed_forward"), "expected 1 to 16")?;
+        require(
+            (1..=16).contains(&c.feed_forward),
+            &key("feed_forward"),
+            "expected 1 to 16",
+        )?;
         require(c.residual.is_finite(), &key("residual"), "expected a finite number")?;
         require(c.start_epoch != Some(0), &key("start_epoch"), "epochs count from 1")?;
         require(

@@ -22,7 +22,9 @@ pub fn spherical(z: &Matrix, k: usize, rng: &mut ChaCha8Rng, device: &Device) ->
     let mut centres = seed(z, k, rng);
     let points = matrix(z.data.clone(), z.rows, z.cols, device);
     for _ in 0..STEPS {
-        let cosine = points.clone().matmul(matrix(centres.clone(), k, z.cols, device).transpose());
+        let cosine = points
+            .clone()
+            .matmul(matrix(centres.clone(), k, z.cols, device).transpose());
         let nearest = host_indices(cosine.argmax(1))?;
         let mut sums = vec![0.0_f32; k * z.cols];
         let mut counts = vec![0_usize; k];
@@ -46,13 +48,7 @@ pub fn spherical(z: &Matrix, k: usize, rng: &mut ChaCha8Rng, device: &Device) ->
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
-pub fn stratified(
-    z: &Matrix,
-    targets: &Targets,
-    k: usize,
-    rng: &mut ChaCha8Rng,
-    device: &Device,
-) -> Result<Vec<f32>> {
+pub fn stratified(z: &Matrix, targets: &Targets, k: usize, rng: &mut ChaCha8Rng, device: &Device) -> Result<Vec<f32>> {
     let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
     for row in 0..z.rows {
         groups.entry(group(targets, row)).or_default().push(row);
@@ -166,12 +162,20 @@ mod tests {
         let mut data = Vec::new();
         for centre in &centres {
             for _ in 0..per {
-                let mut point: Vec<f32> = centre.iter().zip(normal(&mut rng, d, 0.1)).map(|(a, b)| a + b).collect();
+                let mut point: Vec<f32> = centre
+                    .iter()
+                    .zip(normal(&mut rng, d, 0.1))
+                    .map(|(a, b)| a + b)
+                    .collect();
                 normalise(&mut point);
                 data.extend(point);
             }
         }
-        let z = Matrix { rows: k * per, cols: d, data };
+        let z = Matrix {
+            rows: k * per,
+            cols: d,
+            data,
+        };
         let found = spherical(&z, k, &mut rng, &Device::flex())?;
         for centre in &centres {
             let mut unit = centre.clone();
@@ -188,7 +192,11 @@ mod tests {
     #[test]
     fn more_centres_than_points_stay_distinct() -> Result<()> {
         let mut rng = stream(3, Purpose::Dictionary, 0, 0);
-        let z = Matrix { rows: 2, cols: 2, data: vec![1.0, 0.0, 0.0, 1.0] };
+        let z = Matrix {
+            rows: 2,
+            cols: 2,
+            data: vec![1.0, 0.0, 0.0, 1.0],
+        };
         let found = spherical(&z, 5, &mut rng, &Device::flex())?;
         assert_eq!(found.len(), 10);
         assert!(found.chunks(2).all(|row| (row[0].hypot(row[1]) - 1.0).abs() < 1e-5));

@@ -87,10 +87,11 @@ impl Leaves {
     /// # Errors
     /// [`Error::Data`] if there is none: a model file that does not fit its own description.
     pub fn get(&self, name: &str) -> Result<Tensor<2>> {
-        self.0
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Error::data(format!("the model has no parameter {name:?}; the file belongs to another version")))
+        self.0.get(name).cloned().ok_or_else(|| {
+            Error::data(format!(
+                "the model has no parameter {name:?}; the file belongs to another version"
+            ))
+        })
     }
 
     /// Adds or replaces a tensor.

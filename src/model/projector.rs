@@ -69,7 +69,14 @@ struct Pool {
 
 impl Projector {
     /// Draws the start values: uniform in ±1/√(inputs) for the linear maps, unit-length queries on average.
-    pub fn create(store: &mut Store, model: &ModelConfig, task: Task, sizes: Sizes, rng: &mut ChaCha8Rng, device: &Device) {
+    pub fn create(
+        store: &mut Store,
+        model: &ModelConfig,
+        task: Task,
+        sizes: Sizes,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) {
         let (d, h) = (model.width, model.hidden);
         let mut linear = |name: &str, rows: usize, cols: usize| {
             let bound = 1.0 / (rows as f32).sqrt();
@@ -136,7 +143,9 @@ impl Projector {
         if fits {
             Ok(())
         } else {
-            Err(Error::data("the projector's matrices do not fit together; the model file is damaged"))
+            Err(Error::data(
+                "the projector's matrices do not fit together; the model file is damaged",
+            ))
         }
     }
 

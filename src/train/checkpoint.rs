@@ -213,7 +213,10 @@ pub fn resume(file: &Path, digest: &str, state: &mut State) -> Result<bool> {
     let loaded = Loaded::read(file)?;
     let header: Header = serde_json::from_str(&loaded.json).map_err(|e| damaged(file, &e.to_string()))?;
     if header.schema != 1 || header.digest != digest {
-        tracing::info!("the checkpoint {} belongs to other settings; training starts anew", file.display());
+        tracing::info!(
+            "the checkpoint {} belongs to other settings; training starts anew",
+            file.display()
+        );
         return Ok(false);
     }
     let mut fresh = state.clone();
@@ -311,10 +314,7 @@ impl Loaded {
     pub fn tensor(&self, name: &str, dims: [usize; 2], device: &burn::tensor::Device) -> Result<Tensor<2>> {
         match self.matrices.get(name) {
             Some((shape, values)) if *shape == dims => Ok(matrix(values.clone(), dims[0], dims[1], device)),
-            Some((shape, _)) => Err(damaged(
-                &self.file,
-                &format!("{name} is {shape:?}, expected {dims:?}"),
-            )),
+            Some((shape, _)) => Err(damaged(&self.file, &format!("{name} is {shape:?}, expected {dims:?}"))),
             None => Err(damaged(&self.file, &format!("{name} is missing"))),
         }
     }

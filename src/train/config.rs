@@ -107,7 +107,11 @@ impl TrainConfig {
 
     /// The optimiser's settings at `done` of `total` steps, for the dictionary or for the networks.
     pub fn adam(&self, dictionary: bool, done: usize, total: usize) -> AdamW {
-        let full = if dictionary { self.dictionary_lr.unwrap_or(self.lr) } else { self.lr };
+        let full = if dictionary {
+            self.dictionary_lr.unwrap_or(self.lr)
+        } else {
+            self.lr
+        };
         let course = match self.schedule {
             Schedule::Constant => 1.0,
             Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done as f64 / total.max(1) as f64).cos()),
@@ -137,7 +141,11 @@ impl TrainConfig {
             "batch",
             "expected 2 to 1048576 samples",
         )?;
-        require(positive(self.lr) && self.lr <= 10.0, "lr", "expected more than 0, at most 10")?;
+        require(
+            positive(self.lr) && self.lr <= 10.0,
+            "lr",
+            "expected more than 0, at most 10",
+        )?;
         require(
             self.dictionary_lr.is_none_or(|lr| positive(lr) && lr <= 10.0),
             "dictionary_lr",

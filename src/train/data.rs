@@ -106,7 +106,11 @@ impl Standardiser {
         let inverse = |variance: f64| {
             let deviation = (variance / rows).sqrt();
             // A constant dimension carries nothing; dividing by its rounding noise would invent something.
-            if deviation > 1e-6 { (1.0 / deviation) as f32 } else { 0.0 }
+            if deviation > 1e-6 {
+                (1.0 / deviation) as f32
+            } else {
+                0.0
+            }
         };
         let factor = if mode == Standardise::Dimension {
             variance.into_iter().map(inverse).collect()
@@ -140,7 +144,13 @@ impl Standardiser {
 }
 
 /// The batch of the samples at `rows`.
-pub fn batch(values: &Matrix, targets: &Targets, standardiser: &Standardiser, rows: &[usize], device: &Device) -> Batch {
+pub fn batch(
+    values: &Matrix,
+    targets: &Targets,
+    standardiser: &Standardiser,
+    rows: &[usize],
+    device: &Device,
+) -> Batch {
     let width = standardiser.mean.len();
     let x = standardiser.gather(values, rows);
     let count = x.len() / width;
@@ -179,7 +189,10 @@ pub fn prior(targets: &Targets) -> Vec<f32> {
             counts[i % o] += 1.0;
         }
     }
-    sums.iter().zip(&counts).map(|(sum, n)| (sum / n.max(1.0)) as f32).collect()
+    sums.iter()
+        .zip(&counts)
+        .map(|(sum, n)| (sum / n.max(1.0)) as f32)
+        .collect()
 }
 
 /// Weights of the outputs in the task loss: A (1/f_a) / Σ (1/f) for action units, ones elsewhere.
@@ -234,6 +247,9 @@ mod tests {
         };
         assert_eq!(prior(&targets), [0.5, 0.0]);
         let w = weights(&targets, &[0.5, 0.25], true);
-        assert!((w[0] - 2.0 / 3.0).abs() < 1e-6 && (w[1] - 4.0 / 3.0).abs() < 1e-6, "{w:?}");
+        assert!(
+            (w[0] - 2.0 / 3.0).abs() < 1e-6 && (w[1] - 4.0 / 3.0).abs() < 1e-6,
+            "{w:?}"
+        );
     }
 }

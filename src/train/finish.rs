@@ -76,10 +76,18 @@ pub fn finish(
         resets: resets(data, position),
         model: trained,
     };
-    let splits = [("train", Some(&data.train)), ("val", data.val.as_ref()), ("test", Some(&data.test))];
+    let splits = [
+        ("train", Some(&data.train)),
+        ("val", data.val.as_ref()),
+        ("test", Some(&data.test)),
+    ];
     for (split, set) in splits {
         if let Some(set) = set.filter(|set| !set.is_empty()) {
-            let z = if split == "train" { z.clone() } else { outcome.model.project(set)? };
+            let z = if split == "train" {
+                z.clone()
+            } else {
+                outcome.model.project(set)?
+            };
             judge(&mut outcome, split, set, &z)?;
         }
     }
@@ -290,7 +298,13 @@ fn predictions(method: &str, split: &str, set: &FeatureSet, outputs: &[f32]) -> 
                 label: label.map(|l| l as i32),
                 prediction: prediction.map(|p| p as i32),
                 correct: label.zip(prediction).map(|(l, p)| l == p),
-                target: set.targets.row(row).iter().zip(known).map(|(&y, &k)| k.then_some(y)).collect(),
+                target: set
+                    .targets
+                    .row(row)
+                    .iter()
+                    .zip(known)
+                    .map(|(&y, &k)| k.then_some(y))
+                    .collect(),
                 output: output.to_vec(),
             }
         })
@@ -325,7 +339,11 @@ fn dictionary_metrics(
         push(name, alpha.iter().filter(|&&a| a >= share).count() as f64, None);
     }
     push("matched_share", matched, Some(true));
-    let split = if setup.selection == Selection::BestOnVal { "val" } else { "test" };
+    let split = if setup.selection == Selection::BestOnVal {
+        "val"
+    } else {
+        "test"
+    };
     if let Some(epoch) = convergence(&position.history, split, setup.task.primary_metric()) {
         push("convergence_epoch", epoch as f64, Some(false));
     }
@@ -373,6 +391,9 @@ mod tests {
         };
         let v = exact_value(&targets, &[0, 0, 1], 3, 1.0);
         assert!((v[0] - (2.0 + 2.0 / 3.0) / 3.0).abs() < 1e-6);
-        assert!((v[4] - 2.0 / 3.0).abs() < 1e-6, "an archetype without samples has the prior");
+        assert!(
+            (v[4] - 2.0 / 3.0).abs() < 1e-6,
+            "an archetype without samples has the prior"
+        );
     }
 }

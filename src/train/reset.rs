@@ -154,7 +154,11 @@ pub fn prune(model: &mut Aura, share: f64, least: usize) -> Result<usize> {
     let alpha = shares(&usage);
     let mut alive = host(model.buffers.alive.clone())?;
     let before = alive.iter().filter(|&&a| a > 0.5).count();
-    let ranked: Vec<f32> = usage.iter().zip(&alive).map(|(u, a)| if *a > 0.5 { *u } else { -1.0 }).collect();
+    let ranked: Vec<f32> = usage
+        .iter()
+        .zip(&alive)
+        .map(|(u, a)| if *a > 0.5 { *u } else { -1.0 })
+        .collect();
     let protected = largest(&ranked, least);
     for (k, flag) in alive.iter_mut().enumerate() {
         if alpha[k] < share && !protected.contains(&k) {

@@ -84,7 +84,10 @@ impl Setup {
         let mut hasher = blake3::Hasher::new();
         // Debug output of f64 is the shortest text that reads back to the same number: equal text, equal settings.
         hasher.update(format!("{self:?} {seed} {}", env!("CARGO_PKG_VERSION")).as_bytes());
-        for set in [Some(&data.train), data.val.as_ref(), Some(&data.test)].into_iter().flatten() {
+        for set in [Some(&data.train), data.val.as_ref(), Some(&data.test)]
+            .into_iter()
+            .flatten()
+        {
             hash_set(&mut hasher, set, self);
         }
         hasher.finalize().to_hex().to_string()

@@ -97,7 +97,14 @@ fn valence_arousal(outputs: &[f32], targets: &Targets) -> Vec<Score> {
     let mut total = 0.0;
     for (dimension, name) in targets.names.iter().enumerate() {
         let letter = name.chars().next().unwrap_or('x');
-        let column = |values: &[f32]| -> Vec<f64> { values.iter().skip(dimension).step_by(o).map(|&v| f64::from(v)).collect() };
+        let column = |values: &[f32]| -> Vec<f64> {
+            values
+                .iter()
+                .skip(dimension)
+                .step_by(o)
+                .map(|&v| f64::from(v))
+                .collect()
+        };
         let (x, y) = (column(outputs), column(&targets.values));
         let mean = |v: &[f64]| ratio(v.iter().sum(), n as f64);
         let (mx, my) = (mean(&x), mean(&y));

@@ -55,7 +55,9 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
                 tokens.extend((0..dims).map(|j| feature(token * dims + j, token * 3..token * 3 + 3)));
             }
             match task {
-                Task::Expression => values.extend((0..per_class.len()).map(|c| f32::from(u8::from(c == class_of[mode])))),
+                Task::Expression => {
+                    values.extend((0..per_class.len()).map(|c| f32::from(u8::from(c == class_of[mode]))))
+                }
                 Task::ValenceArousal => values.extend((0..2).map(|o| read(&affect, o).tanh())),
                 Task::ActionUnits => values.extend((0..6).map(|o| f32::from(u8::from(read(&affect, o) > 0.8)))),
             }
@@ -74,13 +76,26 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
         FeatureSet {
             subjects: vec![None; n],
             sample_ids: ids,
-            global: Matrix { rows: n, cols: dims, data: global },
+            global: Matrix {
+                rows: n,
+                cols: dims,
+                data: global,
+            },
             tokens: Some(Tokens {
                 count: 4,
                 width: dims,
-                values: Matrix { rows: n, cols: 4 * dims, data: tokens },
+                values: Matrix {
+                    rows: n,
+                    cols: 4 * dims,
+                    data: tokens,
+                },
             }),
-            targets: Targets { task, names, values, known },
+            targets: Targets {
+                task,
+                names,
+                values,
+                known,
+            },
         }
     };
     let train = draw(train, "train");
@@ -103,6 +118,9 @@ pub fn nmi(a: &[usize], b: &[usize]) -> f64 {
         *right.entry(y).or_insert(0.0) += 1.0 / n;
     }
     let entropy = |p: &BTreeMap<usize, f64>| -p.values().map(|p: &f64| p * p.ln()).sum::<f64>();
-    let mutual: f64 = joint.iter().map(|(&(x, y), p): (_, &f64)| p * (p / (left[&x] * right[&y])).ln()).sum();
+    let mutual: f64 = joint
+        .iter()
+        .map(|(&(x, y), p): (_, &f64)| p * (p / (left[&x] * right[&y])).ln())
+        .sum();
     mutual / (0.5 * (entropy(&left) + entropy(&right))).max(1e-12)
 }

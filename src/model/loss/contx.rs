@@ -33,7 +33,10 @@ pub fn contextual(
     let [b, k, d] = context.archetypes.dims();
     let o = value.dims()[2];
     let archetypes = context.archetypes.clone();
-    let cosine = archetypes.clone().matmul(context.z.clone().reshape([b, d, 1])).reshape([b, k]);
+    let cosine = archetypes
+        .clone()
+        .matmul(context.z.clone().reshape([b, d, 1]))
+        .reshape([b, k]);
     let p = softmax(cosine.clone() / temperature, 1);
     let outputs = p.clone().reshape([b, 1, k]).matmul(value).reshape([b, o]);
 
@@ -43,7 +46,9 @@ pub fn contextual(
 
     let teacher = p.detach();
     let log_teacher = log_softmax(cosine / temperature, 1).detach();
-    let distillation = (teacher * (log_teacher - log_softmax(near / temperature, 1))).sum_dim(1).mean();
+    let distillation = (teacher * (log_teacher - log_softmax(near / temperature, 1)))
+        .sum_dim(1)
+        .mean();
     Parts {
         task: loss.of_outputs(outputs, target),
         redundancy,

@@ -104,7 +104,10 @@ pub fn expression(d: &Dictionary, margins: Margins, device: &Device) -> Parts {
     let centres = unit_rows(shares.matmul(d.e.clone()));
     let both = present.clone().transpose().matmul(present.clone())
         * (Tensor::<2>::ones([classes, classes], device) - Tensor::<2>::eye(classes, device));
-    let between = weighted_mean(above(centres.clone().matmul(centres.clone().transpose()), margins.m), both);
+    let between = weighted_mean(
+        above(centres.clone().matmul(centres.clone().transpose()), margins.m),
+        both,
+    );
 
     let class = one_hot(d.value.clone().argmax(1), classes, device);
     let own = d.e.clone().matmul(centres.detach().transpose());

@@ -12,7 +12,11 @@ pub fn mixture(p: Tensor<2>, e: Tensor<2>) -> Tensor<2> {
 /// With `open` the mixture's own gradient is kept as well: q = mixture + z − sg(z).
 pub fn straight_through(z: Tensor<2>, mixture: Tensor<2>, open: bool) -> Tensor<2> {
     let identity = z.clone() - z.detach();
-    if open { mixture + identity } else { mixture.detach() + identity }
+    if open {
+        mixture + identity
+    } else {
+        mixture.detach() + identity
+    }
 }
 
 /// Σ_k p_ik V_k: the label that the mixture reads out, B × O.
