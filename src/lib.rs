@@ -4,6 +4,7 @@ pub mod dataset;
 pub mod encoder;
 pub mod baseline;
 pub mod device;
+pub mod check;
 pub mod error;
 pub mod feature;
 pub mod image;
