@@ -6,5 +6,6 @@ pub mod interrupt;
 pub mod progress;
 pub mod query;
 pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod task;
