@@ -24,7 +24,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
 
 pub use format::Format;
-pub(crate) use format::{csv_line, plain};
+pub(crate) use format::{csv_line, plain, reorders};
 pub use manifest::{MANIFEST, Manifest, RunFolder, Stage, discover, read_manifest};
 pub use value::{Column, Kind, Table, Value};
 pub use views::VIEWS;

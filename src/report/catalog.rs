@@ -1,5 +1,6 @@
 //! The catalogue of tables and figures, and the files that it names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
@@ -50,22 +51,24 @@ impl Assets {
     }
 
     /// The catalogue: the program's entries, with those of the user's folder added or replaced by id.
-    pub(super) fn catalog(&self) -> Result<Vec<Entry>> {
+    pub(super) fn catalog(&self) -> Result<Catalog> {
         let own = embedded("catalog.toml").unwrap_or_default();
-        let mut entries = parse(&own, Path::new("reports/catalog.toml"))?;
+        let mut catalog = parse(&own, Path::new("reports/catalog.toml"))?;
         if let Some(folder) = &self.folder {
             let path = folder.join("catalog.toml");
             if path.is_file() {
                 let text = std::fs::read_to_string(&path).at("read", &path)?;
-                for entry in parse(&text, &path)? {
-                    match entries.iter_mut().find(|known| known.id == entry.id) {
+                let theirs = parse(&text, &path)?;
+                catalog.labels.extend(theirs.labels);
+                for entry in theirs.entry {
+                    match catalog.entry.iter_mut().find(|known| known.id == entry.id) {
                         Some(known) => *known = entry,
-                        None => entries.push(entry),
+                        None => catalog.entry.push(entry),
                     }
                 }
             }
         }
-        Ok(entries)
+        Ok(catalog)
     }
 }
 
@@ -78,12 +81,18 @@ pub(super) fn embedded_bytes(name: &str) -> &'static [u8] {
     EMBEDDED.get_file(name).map_or(&[], include_dir::File::contents)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
+fn parse(text: &str, path: &Path) -> Result<Catalog> {
     let catalog: Catalog =
         toml::from_str(text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))?;
     let mut seen = std::collections::BTreeSet::new();
     for entry in &catalog.entry {
-        let wrong = |what: String| Err(Error::Usage(format!("{}: entry `{}`: {what}", path.display(), entry.id)));
+        let wrong = |what: String| {
+            Err(Error::Usage(format!(
+                "{}: entry `{}`: {what}",
+                path.display(),
+                entry.id
+            )))
+        };
         if entry.id.is_empty() || !entry.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return wrong("an id consists of letters, digits and underscores".to_owned());
         }
@@ -104,14 +113,17 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>> {
             }
         }
     }
-    Ok(catalog.entry)
+    Ok(catalog)
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Catalog {
+pub(super) struct Catalog {
+    /// What stands for a value in columns of the format `label`.
     #[serde(default)]
-    entry: Vec<Entry>,
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) entry: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -179,6 +191,7 @@ pub(super) struct ColumnSpec {
 pub(super) enum CellFormat {
     #[default]
     Text,
+    Label,
     Integer,
     Decimal,
     Percent,

@@ -1,5 +1,7 @@
 //! From a query's result to the cells that are printed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::catalog::{CellFormat, ColumnSpec, Show};
@@ -41,7 +43,7 @@ pub(super) struct Cell {
 }
 
 /// Chooses and formats the columns of `table`. A column that the result lacks is shown as missing.
-pub(super) fn show(table: &Table, specs: &[ColumnSpec], limit: usize) -> Shown {
+pub(super) fn show(table: &Table, specs: &[ColumnSpec], labels: &BTreeMap<String, String>, limit: usize) -> Shown {
     let distinct = |name: &str| {
         let mut values: Vec<String> = table.rows.iter().map(|row| plain(table.get(row, name), "")).collect();
         values.sort();
@@ -65,12 +67,13 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], limit: usize) -> Shown {
         .enumerate()
         .map(|(i, row)| {
             let group = (table.get(row, "run"), table.get(row, "seed"));
-            let first = i > 0 && group != previous && table.column("row_kind").is_some() || i > 0 && group.0 != previous.0;
+            let first =
+                i > 0 && group != previous && table.column("row_kind").is_some() || i > 0 && group.0 != previous.0;
             previous = group;
             Row {
                 total: table.get(row, "row_kind").as_str() == Some("total"),
                 first,
-                cells: shown.iter().map(|spec| cell(table, row, spec)).collect(),
+                cells: shown.iter().map(|spec| cell(table, row, spec, labels)).collect(),
             }
         })
         .collect();
@@ -79,7 +82,7 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], limit: usize) -> Shown {
             .iter()
             .map(|spec| Head {
                 text: spec.header.clone(),
-                number: spec.format != CellFormat::Text,
+                number: !matches!(spec.format, CellFormat::Text | CellFormat::Label),
             })
             .collect(),
         rows,
@@ -87,7 +90,7 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], limit: usize) -> Shown {
     }
 }
 
-fn cell(table: &Table, row: &[Value], spec: &ColumnSpec) -> Cell {
+fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<String, String>) -> Cell {
     let value = table.get(row, &spec.name);
     let number = value.as_f64().filter(|number| number.is_finite());
     let other = |name: &Option<String>| {
@@ -102,21 +105,34 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec) -> Cell {
             Value::Null => None,
             value => Some(plain(value, MISSING)),
         },
+        (CellFormat::Label, _) => value
+            .as_str()
+            .map(|text| labels.get(text).map_or(text, String::as_str).to_owned()),
         (_, None) => None,
         (CellFormat::Integer, Some(number)) => Some(thousands(number)),
         (CellFormat::Decimal, Some(number)) => Some(spread(number, other(&spec.sd), spec.digits, false)),
-        (CellFormat::Percent, Some(number)) => {
-            Some(spread(number * 100.0, other(&spec.sd).map(|sd| sd * 100.0), spec.digits, false))
-        }
-        (CellFormat::SignedPercent, Some(number)) => {
-            Some(spread(number * 100.0, other(&spec.sd).map(|sd| sd * 100.0), spec.digits, true))
-        }
+        (CellFormat::Percent, Some(number)) => Some(spread(
+            number * 100.0,
+            other(&spec.sd).map(|sd| sd * 100.0),
+            spec.digits,
+            false,
+        )),
+        (CellFormat::SignedPercent, Some(number)) => Some(spread(
+            number * 100.0,
+            other(&spec.sd).map(|sd| sd * 100.0),
+            spec.digits,
+            true,
+        )),
         (CellFormat::Range, Some(number)) => {
             other(&spec.to).map(|to| format!("{}–{}", thousands(number), thousands(to)))
         }
-        (CellFormat::Interval, Some(number)) => {
-            other(&spec.to).map(|to| format!("{}–{}", fixed(number * 100.0, spec.digits), fixed(to * 100.0, spec.digits)))
-        }
+        (CellFormat::Interval, Some(number)) => other(&spec.to).map(|to| {
+            format!(
+                "{}–{}",
+                fixed(number * 100.0, spec.digits),
+                fixed(to * 100.0, spec.digits)
+            )
+        }),
     };
     Cell {
         missing: text.is_none(),
@@ -126,7 +142,11 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec) -> Cell {
 }
 
 fn spread(mean: f64, sd: Option<f64>, digits: usize, signed: bool) -> String {
-    let sign = if signed && mean > 0.0 && fixed(mean, digits) != fixed(0.0, digits) { "+" } else { "" };
+    let sign = if signed && mean > 0.0 && fixed(mean, digits) != fixed(0.0, digits) {
+        "+"
+    } else {
+        ""
+    };
     match sd {
         Some(sd) => format!("{sign}{} ± {}", fixed(mean, digits), fixed(sd, digits)),
         None => format!("{sign}{}", fixed(mean, digits)),

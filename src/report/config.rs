@@ -45,7 +45,10 @@ impl ReportConfig {
         ];
         for (key, value, most) in limits {
             if value == 0 || value > most {
-                return Err((key.to_owned(), format!("expected a number from 1 to {most}, found {value}")));
+                return Err((
+                    key.to_owned(),
+                    format!("expected a number from 1 to {most}, found {value}"),
+                ));
             }
         }
         Ok(())

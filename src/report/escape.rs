@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use crate::query::reorders;
+
 /// Text that LaTeX prints as it stands, whatever it holds.
 ///
 /// Characters beyond Latin that a plain `pdflatex` with T1 fonts cannot print become their code point (`U+4E2D`).
@@ -24,7 +26,6 @@ pub(super) fn latex(text: &str) -> String {
             '>' => out.push_str("\\textgreater{}"),
             '|' => out.push_str("\\textbar{}"),
             '"' => out.push_str("\\textquotedbl{}"),
-            '\'' => out.push_str("\\textquotesingle{}"),
             '`' => out.push_str("\\textasciigrave{}"),
             // Groups keep `--` and `---` from becoming dashes, and a leading `[` from becoming an argument of `\\`.
             '-' => out.push_str("{-}"),
@@ -44,7 +45,10 @@ pub(super) fn latex(text: &str) -> String {
             '\u{a0}' => out.push('~'),
             c if c.is_whitespace() => out.push(' '),
             c if c.is_control() => {}
-            c if c.is_ascii() || ('\u{c0}'..='\u{17f}').contains(&c) && !matches!(c, 'ĸ' | 'ſ' | 'ŉ' | 'Ŀ' | 'ŀ' | 'Ħ' | 'ħ' | 'Ŧ' | 'ŧ') => {
+            c if c.is_ascii()
+                || ('\u{c0}'..='\u{17f}').contains(&c)
+                    && !matches!(c, 'ĸ' | 'ſ' | 'ŉ' | 'Ŀ' | 'ŀ' | 'Ħ' | 'ħ' | 'Ŧ' | 'ŧ') =>
+            {
                 out.push(c);
             }
             c => {
@@ -70,7 +74,7 @@ pub(super) fn markdown(text: &str) -> String {
                 out.push(c);
             }
             c if c.is_whitespace() => out.push(' '),
-            c if c.is_control() => {}
+            c if c.is_control() || reorders(c) => {}
             c => out.push(c),
         }
     }
@@ -91,5 +95,9 @@ pub(super) fn slug(text: &str) -> String {
         }
     }
     let out = out.trim_end_matches('-');
-    if out.is_empty() { "run".to_owned() } else { out.to_owned() }
+    if out.is_empty() {
+        "run".to_owned()
+    } else {
+        out.to_owned()
+    }
 }

@@ -60,8 +60,8 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
     let assets = Assets::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
     for id in &options.config.leave_out {
-        if catalog.iter().all(|entry| entry.id != *id) {
-            let known: Vec<&str> = catalog.iter().map(|entry| entry.id.as_str()).collect();
+        if catalog.entry.iter().all(|entry| entry.id != *id) {
+            let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
             return Err(Error::Usage(format!(
                 "report.leave_out: no table or figure `{id}`; there are {}",
                 known.join(", ")
@@ -75,6 +75,7 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
     }
     let mut builder = Builder {
         assets,
+        labels: catalog.labels,
         query,
         out,
         options,
@@ -90,9 +91,9 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
     builder.paths.warnings.extend(builder.query.warnings().iter().cloned());
     let mut blocks = Vec::new();
     let mut absent = Vec::new();
-    for entry in &catalog {
-        let applies = entry.tasks.is_empty()
-            || (builder.query.runs().iter()).any(|run| entry.tasks.contains(&run.manifest.task));
+    for entry in &catalog.entry {
+        let applies =
+            entry.tasks.is_empty() || (builder.query.runs().iter()).any(|run| entry.tasks.contains(&run.manifest.task));
         if !applies || options.config.leave_out.contains(&entry.id) {
             continue;
         }
@@ -113,6 +114,7 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
 
 struct Builder<'a> {
     assets: Assets,
+    labels: std::collections::BTreeMap<String, String>,
     query: QueryContext,
     out: &'a Path,
     options: &'a ReportOptions,
@@ -186,7 +188,10 @@ impl Builder<'_> {
             other => other,
         })?;
         if table.column("run").is_none() {
-            return Err(Error::Usage(format!("{name} of `{}`: the result has no column `run`", entry.id)));
+            return Err(Error::Usage(format!(
+                "{name} of `{}`: the result has no column `run`",
+                entry.id
+            )));
         }
         if table.rows.is_empty() {
             return Ok(None);
@@ -211,7 +216,7 @@ impl Builder<'_> {
             Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(entry, chart, &table)?,
             _ => {
                 self.write_csv(entry, &table)?;
-                block.table = Some(cells::show(&table, &entry.columns, entry.rows));
+                block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
             }
         }
         Ok((block.table.is_some() || !block.figures.is_empty()).then_some(block))
@@ -219,7 +224,10 @@ impl Builder<'_> {
 
     fn stand_in(&self, table: &Table, row: &[Value]) -> bool {
         let name = table.get(row, "run").as_str();
-        self.query.runs().iter().any(|run| Some(run.run.as_str()) == name && run.manifest.stand_in)
+        self.query
+            .runs()
+            .iter()
+            .any(|run| Some(run.run.as_str()) == name && run.manifest.stand_in)
     }
 
     /// All columns and rows of the result, with a last column that says which rows are of stand-ins.
@@ -266,10 +274,17 @@ impl Builder<'_> {
                 }
             };
             let Some(rendered) = rendered else {
-                self.paths.warnings.push(format!("{}: the figure `{}` cannot be drawn from its data", run.run, entry.id));
+                self.paths.warnings.push(format!(
+                    "{}: the figure `{}` cannot be drawn from its data",
+                    run.run, entry.id
+                ));
                 continue;
             };
-            let mut file = if several { format!("{}-{}", entry.id, escape::slug(&run.run)) } else { entry.id.clone() };
+            let mut file = if several {
+                format!("{}-{}", entry.id, escape::slug(&run.run))
+            } else {
+                entry.id.clone()
+            };
             while !used.insert(file.clone()) {
                 file.push('x');
             }
@@ -283,7 +298,11 @@ impl Builder<'_> {
                 alt: rendered.alt,
                 file,
                 wide: chart == Chart::Contact,
-                svg: if sheet.is_empty() { inline(&rendered.svg) } else { String::new() },
+                svg: if sheet.is_empty() {
+                    inline(&rendered.svg)
+                } else {
+                    String::new()
+                },
                 sheet,
             });
         }
@@ -352,7 +371,10 @@ impl Builder<'_> {
         }
         for block in blocks.iter().filter(|block| block.table.is_some()) {
             let path = self.out.join("tables").join(format!("{}.tex", block.id));
-            atomic::write(&path, fill(&env, "table.tex", &context! { block => serial(block) })?.as_bytes())?;
+            atomic::write(
+                &path,
+                fill(&env, "table.tex", &context! { block => serial(block) })?.as_bytes(),
+            )?;
             self.paths.tables.push(path);
         }
         self.paths.tables.sort();
@@ -443,7 +465,10 @@ fn sheet_row(row: &ContactRow) -> SheetRow {
                 source: if tile.missing.is_some() {
                     String::new()
                 } else {
-                    format!("data:image/jpeg;base64,{}", base64::engine::general_purpose::STANDARD.encode(&tile.jpeg))
+                    format!(
+                        "data:image/jpeg;base64,{}",
+                        base64::engine::general_purpose::STANDARD.encode(&tile.jpeg)
+                    )
                 },
             })
             .collect(),

@@ -73,7 +73,10 @@ pub(super) fn block(runs: &[RunFolder]) -> Vec<Fact> {
     let versions: std::collections::BTreeSet<&String> =
         runs.iter().flat_map(|run| run.manifest.versions.keys()).collect();
     for name in versions {
-        add(&format!("Version of {name}"), each(&|run| run.manifest.versions.get(name).map(text).unwrap_or_default()));
+        add(
+            &format!("Version of {name}"),
+            each(&|run| run.manifest.versions.get(name).map(text).unwrap_or_default()),
+        );
     }
     add(
         "Source",
@@ -91,10 +94,16 @@ pub(super) fn block(runs: &[RunFolder]) -> Vec<Fact> {
 
 /// The members of a JSON object, over all runs.
 fn members(runs: &[RunFolder], title: &str, get: fn(&RunFolder) -> &Json, add: &mut impl FnMut(&str, Vec<String>)) {
-    let keys: std::collections::BTreeSet<&String> =
-        runs.iter().filter_map(|run| get(run).as_object()).flat_map(serde_json::Map::keys).collect();
+    let keys: std::collections::BTreeSet<&String> = runs
+        .iter()
+        .filter_map(|run| get(run).as_object())
+        .flat_map(serde_json::Map::keys)
+        .collect();
     for key in keys {
-        let values = runs.iter().map(|run| get(run).get(key).map(text).unwrap_or_default()).collect();
+        let values = runs
+            .iter()
+            .map(|run| get(run).get(key).map(text).unwrap_or_default())
+            .collect();
         add(&format!("{title}: {}", key.replace('_', " ")), values);
     }
 }

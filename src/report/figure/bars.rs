@@ -10,7 +10,10 @@ struct Bars {
     /// Name, archetypes by seed, samples.
     classes: Vec<(String, Vec<f64>, f64)>,
     left: i32,
+    /// Right edge of the bars.
     right: i32,
+    /// Right edge of the column of means.
+    means: i32,
 }
 
 /// From the rows of one run: `class, class_name, seed, archetypes, samples`, ordered by class.
@@ -24,14 +27,21 @@ pub(in crate::report) fn bars(table: &Table, rows: &[&Vec<Value>]) -> Option<imp
             let name = table.get(row, "class_name").as_str().unwrap_or("?").to_owned();
             classes.push((name, Vec::new(), table.get(row, "samples").as_f64().unwrap_or(0.0)));
         }
-        classes.last_mut()?.1.push(table.get(row, "archetypes").as_f64().unwrap_or(0.0));
+        classes
+            .last_mut()?
+            .1
+            .push(table.get(row, "archetypes").as_f64().unwrap_or(0.0));
     }
     let widest = classes.iter().map(|(name, ..)| width(name, SMALL)).max()?.min(280);
-    let samples = classes.iter().map(|(.., samples)| width(&thousands(*samples), SMALL)).max()?;
+    let samples = classes
+        .iter()
+        .map(|(.., samples)| width(&thousands(*samples), SMALL))
+        .max()?;
     Some(Bars {
         classes,
         left: widest + 28,
-        right: COLUMN as i32 - samples.max(width("samples", TINY)) - 30,
+        right: COLUMN as i32 - samples.max(width("samples", TINY)) - 36 - 104,
+        means: COLUMN as i32 - samples.max(width("samples", TINY)) - 36,
     })
 }
 
@@ -48,17 +58,29 @@ impl Picture for Bars {
     }
 
     fn alt(&self) -> String {
-        let seeds = self.classes.iter().map(|(_, counts, _)| counts.len()).max().unwrap_or(0);
+        let seeds = self
+            .classes
+            .iter()
+            .map(|(_, counts, _)| counts.len())
+            .max()
+            .unwrap_or(0);
         let parts: Vec<String> = self
             .classes
             .iter()
             .map(|(name, counts, samples)| {
                 let digits = usize::from(counts.len() > 1);
-                format!("{name} {} of {} samples", fixed(mean(counts), digits), thousands(*samples))
+                format!(
+                    "{name} {} of {} samples",
+                    fixed(mean(counts), digits),
+                    thousands(*samples)
+                )
             })
             .collect();
         let plural = if seeds == 1 { "" } else { "s" };
-        format!("Bar chart of kept archetypes by class, mean over {seeds} seed{plural}: {}.", parts.join(", "))
+        format!(
+            "Bar chart of kept archetypes by class, mean over {seeds} seed{plural}: {}.",
+            parts.join(", ")
+        )
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn<B> {
@@ -68,32 +90,43 @@ impl Picture for Bars {
             .flat_map(|(_, counts, _)| counts)
             .fold(1.0f64, |most, &count| most.max(count));
         let bottom = TOP + ROW * self.classes.len() as i32;
-        let number = 84;
-        let x = |count: f64| self.left + (f64::from(self.right - number - self.left) * count / most).round() as i32;
+        let x = |count: f64| self.left + (f64::from(self.right - self.left) * count / most).round() as i32;
         let (marks, _) = ticks(0.0, most, 5);
         for mark in marks.iter().filter(|mark| mark.fract() == 0.0) {
             canvas.line(vec![(x(*mark), TOP - 6), (x(*mark), bottom)], GRID.into(), 2)?;
             canvas.text(&thousands(*mark), (x(*mark), bottom + 26), SMALL, MUTED, Align::Center)?;
         }
+        let several = self.classes.iter().any(|(_, counts, _)| counts.len() > 1);
+        let digits = usize::from(several);
+        canvas.text(
+            if several { "mean" } else { "count" },
+            (self.means, 22),
+            TINY,
+            MUTED,
+            Align::Right,
+        )?;
         canvas.text("samples", (COLUMN as i32 - 8, 22), TINY, MUTED, Align::Right)?;
         for (i, (name, counts, samples)) in self.classes.iter().enumerate() {
             let y = TOP + ROW * i as i32 + ROW / 2;
             canvas.text(&fit(name, SMALL, 280), (self.left - 16, y), SMALL, INK, Align::Right)?;
             let average = mean(counts);
             canvas.fill((self.left, y - 19), (x(average).max(self.left + 2), y + 19), SERIES[0])?;
-            let mut end = x(average);
             if counts.len() > 1 {
                 for &count in counts {
                     canvas.dot((x(count), y), 9, super::PAPER)?;
                     canvas.ring((x(count), y), 9, INK, 3)?;
-                    end = end.max(x(count) + 9);
                 }
             }
-            let digits = usize::from(counts.len() > 1);
-            canvas.text(&fixed(average, digits), (end + 14, y), SMALL, INK, Align::Left)?;
+            canvas.text(&fixed(average, digits), (self.means, y), SMALL, INK, Align::Right)?;
             canvas.text(&thousands(*samples), (COLUMN as i32 - 8, y), SMALL, MUTED, Align::Right)?;
         }
         canvas.line(vec![(self.left, TOP - 6), (self.left, bottom)], INK.into(), 2)?;
-        canvas.text("archetypes", ((self.left + self.right - number) / 2, bottom + 78), TEXT, MUTED, Align::Center)
+        canvas.text(
+            "archetypes",
+            ((self.left + self.right) / 2, bottom + 78),
+            TEXT,
+            MUTED,
+            Align::Center,
+        )
     }
 }

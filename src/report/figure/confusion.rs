@@ -64,7 +64,13 @@ fn shade(share: f64) -> RGBColor {
 
 impl Picture for Confusion {
     fn size(&self) -> (u32, u32) {
-        let longest = self.names.iter().map(|name| width(name, SMALL)).max().unwrap_or(0).min(260);
+        let longest = self
+            .names
+            .iter()
+            .map(|name| width(name, SMALL))
+            .max()
+            .unwrap_or(0)
+            .min(260);
         let height = self.top + self.cell * self.names.len() as i32 + longest + 86;
         (COLUMN, height as u32)
     }
@@ -107,26 +113,54 @@ impl Picture for Confusion {
         let em = if cell >= 96 { SMALL } else { (cell / 4).clamp(12, SMALL) };
         for (i, row) in self.cells.iter().enumerate() {
             let y = top + cell * i as i32;
-            canvas.text(&fit(&self.names[i], SMALL, 260), (left - 16, y + cell / 2), SMALL, INK, Align::Right)?;
+            canvas.text(
+                &fit(&self.names[i], SMALL, 260),
+                (left - 16, y + cell / 2),
+                SMALL,
+                INK,
+                Align::Right,
+            )?;
             for (j, (samples, share)) in row.iter().enumerate() {
                 let x = left + cell * j as i32;
                 let value = share.unwrap_or(0.0);
                 canvas.fill((x, y), (x + cell, y + cell), shade(value))?;
                 // Black and white of their own, which do not follow the page's light or dark theme: the shades do not.
-                let ink = if value > 0.55 { RGBColor(0xFF, 0xFF, 0xFF) } else { RGBColor(0, 0, 0) };
+                let ink = if value > 0.55 {
+                    RGBColor(0xFF, 0xFF, 0xFF)
+                } else {
+                    RGBColor(0, 0, 0)
+                };
                 let middle = y + cell / 2;
                 match share {
                     Some(share) if *samples > 0.0 => {
                         let text = fixed(share * 100.0, 1);
                         if cell >= 70 {
                             canvas.bold(&text, (x + cell / 2, middle - em / 2 - 3), em, ink, Align::Center)?;
-                            canvas.text(&thousands(*samples), (x + cell / 2, middle + em / 2 + 7), em.min(TINY), ink, Align::Center)?;
+                            canvas.text(
+                                &thousands(*samples),
+                                (x + cell / 2, middle + em / 2 + 7),
+                                em.min(TINY),
+                                ink,
+                                Align::Center,
+                            )?;
                         } else {
                             canvas.text(&text, (x + cell / 2, middle), em, ink, Align::Center)?;
                         }
                     }
-                    Some(_) => canvas.text("0", (x + cell / 2, middle), em, RGBColor(0x60, 0x60, 0x60), Align::Center)?,
-                    None => canvas.text("—", (x + cell / 2, middle), em, RGBColor(0x60, 0x60, 0x60), Align::Center)?,
+                    Some(_) => canvas.text(
+                        "0",
+                        (x + cell / 2, middle),
+                        em,
+                        RGBColor(0x60, 0x60, 0x60),
+                        Align::Center,
+                    )?,
+                    None => canvas.text(
+                        "—",
+                        (x + cell / 2, middle),
+                        em,
+                        RGBColor(0x60, 0x60, 0x60),
+                        Align::Center,
+                    )?,
                 }
             }
         }
@@ -140,9 +174,21 @@ impl Picture for Confusion {
         for (j, name) in self.names.iter().enumerate() {
             let name = fit(name, SMALL, 260);
             longest = longest.max(width(&name, SMALL));
-            canvas.upright(&name, (left + cell * j as i32 + cell / 2, bottom + 16), SMALL, INK, Align::Right)?;
+            canvas.upright(
+                &name,
+                (left + cell * j as i32 + cell / 2, bottom + 16),
+                SMALL,
+                INK,
+                Align::Right,
+            )?;
         }
-        canvas.text("prediction", ((left + right) / 2, bottom + longest + 54), TEXT, MUTED, Align::Center)?;
+        canvas.text(
+            "prediction",
+            ((left + right) / 2, bottom + longest + 54),
+            TEXT,
+            MUTED,
+            Align::Center,
+        )?;
         canvas.upright("label", (22, (top + bottom) / 2), TEXT, MUTED, Align::Center)
     }
 }

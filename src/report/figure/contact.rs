@@ -51,7 +51,10 @@ pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root:
             };
             let (image, missing) = match loaded {
                 Ok(image) => (image, None),
-                Err(reason) => (RgbImage::from_pixel(TILE as u32, TILE as u32, image::Rgb([200, 204, 209])), Some(reason)),
+                Err(reason) => (
+                    RgbImage::from_pixel(TILE as u32, TILE as u32, image::Rgb([200, 204, 209])),
+                    Some(reason),
+                ),
             };
             let class = table.get(row, "label").as_i64();
             let own = table.get(row, "expression").as_i64();
@@ -145,7 +148,10 @@ impl Contact<'_> {
 
 impl Picture for Contact<'_> {
     fn size(&self) -> (u32, u32) {
-        ((LEFT + STEP * self.columns.max(4)) as u32, (12 + ROW * self.rows.len() as i32) as u32)
+        (
+            (LEFT + STEP * self.columns.max(4)) as u32,
+            (12 + ROW * self.rows.len() as i32) as u32,
+        )
     }
 
     fn alt(&self) -> String {
@@ -158,7 +164,10 @@ impl Picture for Contact<'_> {
                 format!(
                     "archetype {}{}, {} samples{}",
                     row.archetype,
-                    row.class.as_ref().map(|class| format!(" ({class})")).unwrap_or_default(),
+                    row.class
+                        .as_ref()
+                        .map(|class| format!(" ({class})"))
+                        .unwrap_or_default(),
                     thousands(row.uses as f64),
                     if contradicting > 0 {
                         format!(", {contradicting} of its images labelled otherwise")
@@ -173,7 +182,11 @@ impl Picture for Contact<'_> {
             "Contact sheet of the nearest training images of {} archetypes: {}.{}",
             self.rows.len(),
             parts.join("; "),
-            if missing > 0 { format!(" {missing} images could not be shown.") } else { String::new() }
+            if missing > 0 {
+                format!(" {missing} images could not be shown.")
+            } else {
+                String::new()
+            }
         )
     }
 
@@ -186,8 +199,20 @@ impl Picture for Contact<'_> {
             }
             let class = row.class.as_deref().unwrap_or("archetype");
             canvas.bold(&fit(class, TEXT, LEFT - 40), (12, y + 40), TEXT, INK, Align::Left)?;
-            canvas.text(&format!("archetype {}", row.archetype), (12, y + 82), SMALL, MUTED, Align::Left)?;
-            canvas.text(&format!("{} samples", thousands(row.uses as f64)), (12, y + 120), SMALL, MUTED, Align::Left)?;
+            canvas.text(
+                &format!("archetype {}", row.archetype),
+                (12, y + 82),
+                SMALL,
+                MUTED,
+                Align::Left,
+            )?;
+            canvas.text(
+                &format!("{} samples", thousands(row.uses as f64)),
+                (12, y + 120),
+                SMALL,
+                MUTED,
+                Align::Left,
+            )?;
             for (j, tile) in row.tiles.iter().enumerate() {
                 let (x, y) = Self::place(i, j);
                 if let Some(reason) = tile.missing {
@@ -195,7 +220,13 @@ impl Picture for Contact<'_> {
                     let words: Vec<&str> = reason.split(' ').collect();
                     for (k, word) in words.iter().enumerate() {
                         let offset = 30 * k as i32 - 15 * (words.len() as i32 - 1);
-                        canvas.text(word, (x + TILE / 2, y + TILE / 2 + offset), TINY, RGBColor(0x30, 0x34, 0x3A), Align::Center)?;
+                        canvas.text(
+                            word,
+                            (x + TILE / 2, y + TILE / 2 + offset),
+                            TINY,
+                            RGBColor(0x30, 0x34, 0x3A),
+                            Align::Center,
+                        )?;
                     }
                 }
                 if tile.contradicts {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use plotters::prelude::*;
 
 use super::{
-    Align, COLUMN, Canvas, Drawn, GRID, INK, Key, MUTED, Picture, SERIES, SMALL, TEXT, fixed_label, fit, legend, legend_lines, ticks,
+    Align, COLUMN, Canvas, Drawn, GRID, INK, Key, MUTED, Picture, SERIES, SMALL, TEXT, fit, fixed_label, legend,
+    legend_lines, ticks,
 };
 use crate::query::{Table, Value};
 use crate::report::cells::fixed;
@@ -19,6 +20,7 @@ struct Line {
 struct Panel {
     title: &'static str,
     lines: Vec<Line>,
+    from_nought: bool,
 }
 
 struct Curves {
@@ -26,17 +28,19 @@ struct Curves {
     epochs: i64,
 }
 
-const LOSSES: [(&str, &str); 7] = [
+const LOSSES: [(&str, &str); 4] = [
     ("loss", "total"),
     ("loss_vas", "VAS"),
     ("loss_arc", "Arc"),
     ("loss_contx", "Contx"),
-    ("loss_assign", "Assign"),
-    ("loss_dis", "Dis"),
-    ("loss_reg", "Reg"),
 ];
+/// The three terms of the archetype loss (appendix G.1).
+const TERMS: [(&str, &str); 3] = [("loss_assign", "Assign"), ("loss_dis", "Dis"), ("loss_reg", "Reg")];
 const PRIMARY: [(&str, &str); 3] = [("acc", "accuracy"), ("ccc_va", "CCC"), ("f1_avg", "mean F1")];
-const DICTIONARY: [(&str, &str); 2] = [("codebook_active", "archetypes in use"), ("codebook_perplexity", "perplexity")];
+const DICTIONARY: [(&str, &str); 2] = [
+    ("codebook_active", "archetypes in use"),
+    ("codebook_perplexity", "perplexity"),
+];
 
 /// From the rows of one run: `seed, metric, split, epoch, value`, ordered by epoch within a seed.
 pub(in crate::report) fn curves(table: &Table, rows: &[&Vec<Value>]) -> Option<impl Picture + use<>> {
@@ -54,18 +58,27 @@ pub(in crate::report) fn curves(table: &Table, rows: &[&Vec<Value>]) -> Option<i
             table.get(row, "split").as_str()?.to_owned(),
         );
         let seed = table.get(row, "seed").as_i64()?;
-        values.entry(key).or_default().entry(seed).or_default().push((epoch, value));
+        values
+            .entry(key)
+            .or_default()
+            .entry(seed)
+            .or_default()
+            .push((epoch, value));
     }
     let mut take = |metric: &str, split: &str, name: String| {
         let seeds = values.remove(&(metric.to_owned(), split.to_owned()))?;
         Some(Line { name, seeds })
     };
-    let losses: Vec<Line> = LOSSES
-        .iter()
-        .filter_map(|(metric, name)| {
-            ["train", "all"].into_iter().find_map(|split| take(metric, split, (*name).to_owned()))
-        })
-        .collect();
+    let mut loss_lines = |names: &[(&str, &str)]| -> Vec<Line> {
+        let find = |(metric, name): &(&str, &str)| {
+            ["train", "all"]
+                .into_iter()
+                .find_map(|split| take(metric, split, (*name).to_owned()))
+        };
+        names.iter().filter_map(find).collect()
+    };
+    let losses = loss_lines(&LOSSES);
+    let terms = loss_lines(&TERMS);
     let mut quality = Vec::new();
     let mut title = "";
     for (metric, name) in PRIMARY {
@@ -80,11 +93,20 @@ pub(in crate::report) fn curves(table: &Table, rows: &[&Vec<Value>]) -> Option<i
         .iter()
         .filter_map(|(metric, name)| take(metric, "all", (*name).to_owned()))
         .collect();
-    let panels: Vec<Panel> = [("loss", losses), (title, quality), ("archetypes", dictionary)]
-        .into_iter()
-        .filter(|(_, lines)| !lines.is_empty())
-        .map(|(title, lines)| Panel { title, lines })
-        .collect();
+    let panels: Vec<Panel> = [
+        ("loss", losses, true),
+        ("terms of Arc", terms, true),
+        (title, quality, false),
+        ("archetypes", dictionary, true),
+    ]
+    .into_iter()
+    .filter(|(_, lines, _)| !lines.is_empty())
+    .map(|(title, lines, from_nought)| Panel {
+        title,
+        lines,
+        from_nought,
+    })
+    .collect();
     (!panels.is_empty()).then_some(Curves { panels, epochs })
 }
 
@@ -114,8 +136,7 @@ impl Panel {
             .enumerate()
             .map(|(i, line)| Key {
                 name: line.name.clone(),
-                // Seven loss terms at most: the seventh, the least of them, is drawn in the colour of secondary text.
-                color: SERIES.get(i).copied().unwrap_or(MUTED),
+                color: SERIES[i % SERIES.len()],
             })
             .collect()
     }
@@ -125,19 +146,27 @@ impl Panel {
     }
 
     fn range(&self) -> (f64, f64) {
-        let all = || self.lines.iter().flat_map(|line| line.seeds.values().flatten().map(|(_, value)| *value));
+        let all = || {
+            self.lines
+                .iter()
+                .flat_map(|line| line.seeds.values().flatten().map(|(_, value)| *value))
+        };
         let low = all().fold(f64::INFINITY, f64::min);
         let high = all().fold(f64::NEG_INFINITY, f64::max);
         let pad = ((high - low) * 0.05).max(high.abs() * 0.005).max(1e-6);
         // Losses and counts start at nought if that costs little room.
-        let low = if low >= 0.0 && low < 0.5 * high { 0.0 } else { low - pad };
+        let low = if self.from_nought && low >= 0.0 && low < 0.5 * high {
+            0.0
+        } else {
+            low - pad
+        };
         (low, high + pad)
     }
 }
 
 const LEFT: i32 = 150;
-const RIGHT: i32 = COLUMN as i32 - 20;
-const PLOT: i32 = 330;
+const RIGHT: i32 = COLUMN as i32 - 32;
+const PLOT: i32 = 300;
 const GAP: i32 = 34;
 
 impl Picture for Curves {
@@ -163,7 +192,11 @@ impl Picture for Curves {
                 }
             }
         }
-        format!("Training curves over {} epochs, means over seeds: {}.", self.epochs, parts.join("; "))
+        format!(
+            "Training curves over {} epochs, means over seeds: {}.",
+            self.epochs,
+            parts.join("; ")
+        )
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn<B> {
@@ -172,7 +205,12 @@ impl Picture for Curves {
         let x = |epoch: i64| LEFT + (f64::from(RIGHT - LEFT) * (epoch - 1) as f64 / (last - 1) as f64).round() as i32;
         let (marks, _) = ticks(1.0, last as f64, 6);
         let marks: Vec<i64> = std::iter::once(1)
-            .chain(marks.into_iter().filter(|mark| *mark > 1.5 && mark.fract() == 0.0).map(|mark| mark as i64))
+            .chain(
+                marks
+                    .into_iter()
+                    .filter(|mark| *mark > 1.5 && mark.fract() == 0.0)
+                    .map(|mark| mark as i64),
+            )
             .collect();
         let mut bottom = 0;
         for panel in &self.panels {
@@ -182,10 +220,16 @@ impl Picture for Curves {
             bottom = top + PLOT;
             let (low, high) = panel.range();
             let y = |value: f64| bottom - (f64::from(PLOT) * (value - low) / (high - low)).round() as i32;
-            let (levels, digits) = ticks(low, high, 4);
+            let (levels, digits) = ticks(low, high, 6);
             for level in levels {
                 canvas.line(vec![(LEFT, y(level)), (RIGHT, y(level))], GRID.into(), 2)?;
-                canvas.text(&fixed_label(level, digits), (LEFT - 14, y(level)), SMALL, MUTED, Align::Right)?;
+                canvas.text(
+                    &fixed_label(level, digits),
+                    (LEFT - 14, y(level)),
+                    SMALL,
+                    MUTED,
+                    Align::Right,
+                )?;
             }
             for (line, key) in panel.lines.iter().zip(&keys) {
                 if line.seeds.len() > 1 {
@@ -194,7 +238,11 @@ impl Picture for Curves {
                         canvas.line(points, key.color.mix(0.35), 2)?;
                     }
                 }
-                let mean: Vec<_> = line.mean().iter().map(|(epoch, value)| (x(*epoch), y(*value))).collect();
+                let mean: Vec<_> = line
+                    .mean()
+                    .iter()
+                    .map(|(epoch, value)| (x(*epoch), y(*value)))
+                    .collect();
                 if let [only] = mean[..] {
                     canvas.dot(only, 8, key.color)?;
                 }
@@ -204,7 +252,13 @@ impl Picture for Curves {
             for mark in &marks {
                 canvas.line(vec![(x(*mark), bottom), (x(*mark), bottom + 8)], INK.into(), 2)?;
             }
-            canvas.upright(&fit(panel.title, TEXT, PLOT), (22, (top + bottom) / 2), TEXT, MUTED, Align::Center)?;
+            canvas.upright(
+                &fit(panel.title, TEXT, PLOT),
+                (22, (top + bottom) / 2),
+                TEXT,
+                MUTED,
+                Align::Center,
+            )?;
             at = bottom + GAP;
         }
         for mark in &marks {

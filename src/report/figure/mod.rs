@@ -25,6 +25,7 @@ pub(super) use usage::usage;
 
 use super::catalog::embedded_bytes;
 use crate::error::{Error, Result};
+use crate::query::reorders;
 
 /// Drawing units in a millimetre of paper.
 pub(super) const UNITS_PER_MM: f64 = 12.0;
@@ -43,8 +44,10 @@ pub(super) const MUTED: RGBColor = RGBColor(0x5A, 0x64, 0x70);
 pub(super) const GRID: RGBColor = RGBColor(0xDD, 0xE1, 0xE6);
 /// Ground.
 pub(super) const PAPER: RGBColor = RGBColor(0xFE, 0xFE, 0xFE);
-/// The label of stand-ins and the frame of contradicting labels (Okabe–Ito vermillion).
+/// The frame of contradicting labels (Okabe–Ito vermillion).
 pub(super) const ALERT: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+/// Ground of the label of stand-ins: a darker vermillion, on which white letters have a contrast of 5.6.
+const BAND: RGBColor = RGBColor(0xB3, 0x47, 0x00);
 /// Okabe–Ito, those that are legible as lines on white and on black.
 pub(super) const SERIES: [RGBColor; 6] = [
     RGBColor(0x00, 0x72, 0xB2),
@@ -118,10 +121,21 @@ impl<B: DrawingBackend> Canvas<'_, B> {
 
     /// Text read from bottom to top, its capitals centred on `x`.
     pub(super) fn upright(&self, text: &str, (x, y): (i32, i32), em: i32, color: RGBColor, align: Align) -> Drawn<B> {
-        self.put(text, (x, y), em, color, align, FontStyle::Normal, FontTransform::Rotate270)
+        self.put(
+            text,
+            (x, y),
+            em,
+            color,
+            align,
+            FontStyle::Normal,
+            FontTransform::Rotate270,
+        )
     }
 
-    #[expect(clippy::too_many_arguments, reason = "private, and each is one word of the three functions above")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "private, and each is one word of the three functions above"
+    )]
     fn put(
         &self,
         text: &str,
@@ -135,7 +149,11 @@ impl<B: DrawingBackend> Canvas<'_, B> {
         let size = f64::from(em) * LINE_PER_EM;
         // plotters puts the baseline half a size below the top; capitals are 0.714 em high.
         let up = (size / 2.0 - f64::from(em) * 0.357).round() as i32;
-        let (x, y) = if matches!(transform, FontTransform::Rotate270) { (x - up, y) } else { (x, y - up) };
+        let (x, y) = if matches!(transform, FontTransform::Rotate270) {
+            (x - up, y)
+        } else {
+            (x, y - up)
+        };
         let horizontal = match align {
             Align::Left => HPos::Left,
             Align::Center => HPos::Center,
@@ -196,7 +214,11 @@ pub(super) fn fit(text: &str, em: i32, most: i32) -> String {
     while low < high {
         let middle = (low + high).div_ceil(2);
         let short: String = chars[..middle].iter().collect::<String>() + "…";
-        if width(&short, em) <= most { low = middle } else { high = middle - 1 }
+        if width(&short, em) <= most {
+            low = middle
+        } else {
+            high = middle - 1
+        }
     }
     chars[..low].iter().collect::<String>() + "…"
 }
@@ -204,7 +226,13 @@ pub(super) fn fit(text: &str, em: i32, most: i32) -> String {
 /// Text without control characters: none of them can be drawn, and XML forbids most.
 fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || reorders(c) || matches!(c, '\u{fffe}' | '\u{ffff}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -239,7 +267,8 @@ pub(super) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
         paint(picture, &root, stand_in, band).map_err(|error| failed(&error))?;
         root.present().map_err(|error| failed(&error))?;
     }
-    let mut bitmap = image::RgbImage::from_raw(size.0, size.1, pixels).ok_or_else(|| failed(&"its size does not fit"))?;
+    let mut bitmap =
+        image::RgbImage::from_raw(size.0, size.1, pixels).ok_or_else(|| failed(&"its size does not fit"))?;
     let mut raster = String::new();
     for placed in picture.images() {
         let y = placed.y + band as i32;
@@ -264,14 +293,25 @@ pub(super) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
     })
 }
 
-fn paint<P: Picture, B: DrawingBackend>(picture: &P, root: &DrawingArea<B, Shift>, stand_in: bool, band: u32) -> Drawn<B> {
+fn paint<P: Picture, B: DrawingBackend>(
+    picture: &P,
+    root: &DrawingArea<B, Shift>,
+    stand_in: bool,
+    band: u32,
+) -> Drawn<B> {
     root.fill(&PAPER)?;
     if stand_in {
         let (width, _) = picture.size();
         let canvas = Canvas(root);
-        canvas.fill((0, 0), (width as i32, band as i32 - 12), ALERT)?;
+        canvas.fill((0, 0), (width as i32, band as i32 - 12), BAND)?;
         let white = RGBColor(0xFF, 0xFF, 0xFF);
-        canvas.bold(STAND_IN, (width as i32 / 2, (band as i32 - 12) / 2), SMALL, white, Align::Center)?;
+        canvas.bold(
+            STAND_IN,
+            (width as i32 / 2, (band as i32 - 12) / 2),
+            SMALL,
+            white,
+            Align::Center,
+        )?;
     }
     let inner = root.margin(band, 0, 0, 0);
     picture.draw(&Canvas(&inner))
@@ -280,7 +320,10 @@ fn paint<P: Picture, B: DrawingBackend>(picture: &P, root: &DrawingArea<B, Shift
 /// Gives plotters' SVG its size on paper, the font's true size and baseline, a description, and the raster images.
 fn finish_svg(svg: &str, (width, height): (u32, u32), raster: &str, alt: &str) -> String {
     let mut out = String::with_capacity(svg.len() + raster.len() + 512);
-    let start = svg.find("<svg").and_then(|at| svg[at..].find('>').map(|end| at + end + 1)).unwrap_or(0);
+    let start = svg
+        .find("<svg")
+        .and_then(|at| svg[at..].find('>').map(|end| at + end + 1))
+        .unwrap_or(0);
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}mm\" height=\"{}mm\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -340,7 +383,12 @@ pub(super) struct Key {
 }
 
 /// Draws keys in a row from `x`, breaking into lines at `right`; returns the lines used.
-pub(super) fn legend<B: DrawingBackend>(canvas: &Canvas<'_, B>, keys: &[Key], (x, y): (i32, i32), right: i32) -> std::result::Result<i32, DrawingAreaErrorKind<B::ErrorType>> {
+pub(super) fn legend<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    keys: &[Key],
+    (x, y): (i32, i32),
+    right: i32,
+) -> std::result::Result<i32, DrawingAreaErrorKind<B::ErrorType>> {
     let (mut at, mut lines) = (x, 1);
     for key in keys {
         let name = fit(&key.name, SMALL, right - x - 70);

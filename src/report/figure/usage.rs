@@ -60,7 +60,13 @@ impl Picture for Usage {
                 let total: f64 = uses.iter().sum();
                 let half = {
                     let mut sum = 0.0;
-                    uses.iter().take_while(|count| { let before = sum; sum += **count; before < total / 2.0 }).count()
+                    uses.iter()
+                        .take_while(|count| {
+                            let before = sum;
+                            sum += **count;
+                            before < total / 2.0
+                        })
+                        .count()
                 };
                 format!(
                     "seed {seed}: {} archetypes, from {} down to {} samples, {half} of them hold half of the samples",
@@ -82,7 +88,9 @@ impl Picture for Usage {
         let most = all().fold(1.0, f64::max);
         let count = self.seeds.iter().map(|(_, uses)| uses.len()).max().unwrap_or(1).max(2);
         let decades = most.log10().max(0.3) * 1.04;
-        let x = |rank: usize| LEFT + (f64::from(RIGHT - LEFT - 12) * (rank - 1) as f64 / (count - 1) as f64).round() as i32 + 6;
+        let x = |rank: usize| {
+            LEFT + (f64::from(RIGHT - LEFT - 12) * (rank - 1) as f64 / (count - 1) as f64).round() as i32 + 6
+        };
         let y = |uses: f64| bottom - (f64::from(PLOT) * uses.max(1.0).log10() / decades).round() as i32;
         let mut decade = 1.0;
         while decade <= most {
@@ -108,11 +116,30 @@ impl Picture for Usage {
         }
         canvas.line(vec![(LEFT, top), (LEFT, bottom), (RIGHT, bottom)], INK.into(), 2)?;
         let (marks, _) = ticks(1.0, count as f64, 5);
-        for mark in [1.0].into_iter().chain(marks.into_iter().filter(|mark| *mark > 1.5 && mark.fract() == 0.0)) {
-            canvas.line(vec![(x(mark as usize), bottom), (x(mark as usize), bottom + 8)], INK.into(), 2)?;
-            canvas.text(&thousands(mark), (x(mark as usize), bottom + 30), SMALL, MUTED, Align::Center)?;
+        for mark in [1.0]
+            .into_iter()
+            .chain(marks.into_iter().filter(|mark| *mark > 1.5 && mark.fract() == 0.0))
+        {
+            canvas.line(
+                vec![(x(mark as usize), bottom), (x(mark as usize), bottom + 8)],
+                INK.into(),
+                2,
+            )?;
+            canvas.text(
+                &thousands(mark),
+                (x(mark as usize), bottom + 30),
+                SMALL,
+                MUTED,
+                Align::Center,
+            )?;
         }
-        canvas.text("archetypes by rank", ((LEFT + RIGHT) / 2, bottom + 80), TEXT, MUTED, Align::Center)?;
+        canvas.text(
+            "archetypes by rank",
+            ((LEFT + RIGHT) / 2, bottom + 80),
+            TEXT,
+            MUTED,
+            Align::Center,
+        )?;
         canvas.upright("training samples", (22, (top + bottom) / 2), TEXT, MUTED, Align::Center)
     }
 }
