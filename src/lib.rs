@@ -14,6 +14,7 @@ pub mod model;
 pub mod progress;
 pub mod query;
 pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod task;
 pub mod train;

@@ -196,7 +196,9 @@ fn the_views_can_be_listed_and_described() {
         .unwrap();
     let names: Vec<_> = table.rows.iter().filter_map(|row| row[0].as_str()).collect();
     assert_eq!(names, VIEWS);
-    let columns = context.query("SELECT * FROM metrics LIMIT 1").unwrap();
+    let columns = context
+        .query("SELECT * FROM metrics ORDER BY run, seed LIMIT 1")
+        .unwrap();
     assert_eq!(columns.columns[0].name, "run");
     assert_eq!(columns.columns[1].name, "seed");
     assert_eq!(columns.rows[0][0], Value::Text("tiny-0a1b2c3d".into()));
