@@ -39,7 +39,7 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// CLIP: short side 224 bicubic, centre crop 224, CLIP's mean and deviation.
+    /// CLIP: short side `size` bicubic, centre crop `size`, CLIP's mean and deviation.
     pub fn clip(size: u32) -> Self {
         Self {
             resize: Resize::ShortSide(size),
@@ -51,12 +51,12 @@ impl Preprocess {
         }
     }
 
-    /// DINO and `DINOv2`: short side 256 bicubic, centre crop 224, ImageNet's mean and deviation.
-    pub fn dino() -> Self {
+    /// DINO and `DINOv2`: short side 8/7 of `size` bicubic (256 for 224), centre crop `size`, `ImageNet`'s mean and deviation.
+    pub fn dino(size: u32) -> Self {
         Self {
-            resize: Resize::ShortSide(256),
+            resize: Resize::ShortSide(size + size.div_ceil(7)),
             filter: Filter::Bicubic,
-            centre_crop: Some((224, 224)),
+            centre_crop: Some((size, size)),
             grayscale: false,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],

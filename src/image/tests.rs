@@ -91,7 +91,7 @@ fn centre_crop_rounds_halves_to_even() {
 #[test]
 fn normalising_is_channel_major() {
     let image = RgbImage::from_fn(2, 1, |x, _| ::image::Rgb([x as u8 * 255, 0, 255]));
-    let mut preprocess = Preprocess::dino();
+    let mut preprocess = Preprocess::dino(224);
     preprocess.mean = [0.5, 0.0, 0.0];
     preprocess.std = [0.5, 1.0, 2.0];
     assert_eq!(preprocess.normalise(&image), [-1.0, 1.0, 0.0, 0.0, 0.5, 0.5]);
