@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::encoder::vit::{Architecture, Global, Vit};
 use crate::encoder::weights::{
-    Weights, default_preprocess, files_of, named_architecture, read_architecture, read_preprocess,
+    Weights, default_preprocess, files_of, is_pickle, named_architecture, read_architecture, read_preprocess,
 };
 use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, TokenShape};
 use crate::error::{Error, Result};
@@ -164,10 +164,9 @@ impl Parts {
                 example(kind)
             )));
         }
-        if path.extension().is_none_or(|extension| extension != "safetensors") {
+        if path.extension().is_none_or(|extension| extension != "safetensors") && !is_pickle(path) {
             return Err(Error::data(format!(
-                "encoder.weights = \"{weights}\": expected a .safetensors file; pickled weights (.pth, .bin, .pt) are not \
-                 read in this version, because reading them safely is not"
+                "encoder.weights = \"{weights}\": expected a folder, or a file ending in .safetensors, .pth, .pt or .bin"
             )));
         }
         let Some(name) = &config.architecture else {

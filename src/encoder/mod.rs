@@ -141,7 +141,7 @@ impl EncoderKind {
 pub struct EncoderConfig {
     /// The family: `hog`, `clip`, `dino` or `dinov2`.
     pub kind: EncoderKind,
-    /// Where the weights are: a folder as model hubs lay it out, one safetensors file (with `architecture`), or
+    /// Where the weights are: a folder as model hubs lay it out, one file of tensors (with `architecture`), or
     /// `"random:SEED"` for weights that mean nothing. `hog` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,

@@ -203,6 +203,45 @@ fn original_names_give_the_same_weights() {
     }
 }
 
+#[test]
+fn a_training_checkpoint_gives_its_teacher() {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "preprocessor_config.json"] {
+        std::fs::copy(model("dino").join(name), copy.path().join(name)).unwrap();
+    }
+    let pickle = copy.path().join("pytorch_model.bin");
+    std::fs::copy(model("dino_original.pth"), &pickle).unwrap();
+    assert_golden(config(EncoderKind::Dino, copy.path()).build().unwrap().as_ref(), "dino");
+    // A single file says nothing of its heads and norms: the architecture has to be named, and it has to fit.
+    let mut single = config(EncoderKind::Dino, &model("dino_original.pth"));
+    assert!(
+        single
+            .build()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("set encoder.architecture")
+    );
+    single.architecture = Some("vit-s-16".into());
+    let error = single.build().err().unwrap().to_string();
+    assert!(error.contains("missing: module.backbone.blocks.2."), "{error}");
+    assert!(
+        error.contains("misshapen: module.backbone.cls_token is [1, 1, 16], expected [384]"),
+        "{error}"
+    );
+
+    let bytes = std::fs::read(&pickle).unwrap();
+    for damage in [0, 100, bytes.len() / 2] {
+        std::fs::write(&pickle, &bytes[..damage]).unwrap();
+        let error = config(EncoderKind::Dino, copy.path())
+            .build()
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("failed to read the weights"), "{error}");
+    }
+}
+
 /// Copies a model folder, its tensors changed by `change`, split into `shards` files.
 fn rewritten(
     folder: &str,

@@ -2,10 +2,11 @@
 //!
 //! Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021; Radford et al., "Learning Transferable Visual Models From
 //! Natural Language Supervision", ICML 2021; Caron et al., "Emerging Properties in Self-Supervised Vision Transformers",
-//! ICCV 2021; Oquab et al., "DINOv2", TMLR 2024. Inference only, no dropout.
+//! ICCV 2021; Oquab et al., "`DINOv2`", TMLR 2024. Inference only, no dropout.
 
 use burn::tensor::activation::{gelu, sigmoid, silu};
 use burn::tensor::module::{attention, layer_norm, linear};
+use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ pub enum Global {
 
 /// Sizes and switches of a vision transformer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch in which published models differ"
+)]
 pub struct Architecture {
     /// Pixels a side of the images that the position embedding was trained on.
     pub image_size: usize,
@@ -96,6 +101,15 @@ impl Architecture {
     /// Patches of the images that the position embedding was trained on.
     pub fn positions(&self) -> usize {
         self.grid(self.image_size).pow(2)
+    }
+
+    /// Outputs of a feed-forward layer's first half.
+    fn inside(&self) -> usize {
+        if self.activation == Activation::SwiGlu {
+            2 * self.mlp
+        } else {
+            self.mlp
+        }
     }
 
     /// Checks that the sizes can be.
@@ -155,11 +169,7 @@ impl Architecture {
             add("pre_norm.weight".into(), &[d]);
             add("pre_norm.bias".into(), &[d]);
         }
-        let inside = if self.activation == Activation::SwiGlu {
-            2 * self.mlp
-        } else {
-            self.mlp
-        };
+        let inside = self.inside();
         for layer in 0..self.layers {
             let mut add = |name: &str, shape: &[usize]| add(format!("layers.{layer}.{name}"), shape);
             for norm in ["norm1", "norm2"] {
@@ -224,6 +234,93 @@ struct Block {
     scale2: Option<Tensor<1>>,
 }
 
+/// Puts parameters on a device.
+struct Loader<'a, F> {
+    take: F,
+    device: &'a Device,
+}
+
+impl<F: FnMut(&str) -> Result<Vec<f32>>> Loader<'_, F> {
+    fn values(&mut self, name: &str) -> Result<Vec<f32>> {
+        (self.take)(name)
+    }
+
+    fn vector(&mut self, name: &str) -> Result<Tensor<1>> {
+        let values = self.values(name)?;
+        let length = values.len();
+        Ok(Tensor::from_data(TensorData::new(values, [length]), self.device))
+    }
+
+    fn matrix(&mut self, name: &str, outputs: usize) -> Result<Tensor<2>> {
+        let values = self.values(name)?;
+        Ok(self.transposed(values, outputs))
+    }
+
+    /// Stored as (outputs, inputs), multiplied as (inputs, outputs).
+    fn transposed(&self, values: Vec<f32>, outputs: usize) -> Tensor<2> {
+        let inputs = values.len() / outputs;
+        Tensor::from_data(TensorData::new(values, [outputs, inputs]), self.device).transpose()
+    }
+
+    fn tokens(&self, values: Vec<f32>, width: usize) -> Tensor<3> {
+        let rows = values.len() / width;
+        Tensor::from_data(TensorData::new(values, [1, rows, width]), self.device)
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm> {
+        Ok(Norm {
+            weight: self.vector(&format!("{name}.weight"))?,
+            bias: self.vector(&format!("{name}.bias"))?,
+        })
+    }
+
+    fn dense(&mut self, name: &str, outputs: usize, bias: bool) -> Result<Dense> {
+        Ok(Dense {
+            weight: self.matrix(&format!("{name}.weight"), outputs)?,
+            bias: if bias {
+                Some(self.vector(&format!("{name}.bias"))?)
+            } else {
+                None
+            },
+        })
+    }
+
+    fn block(&mut self, a: &Architecture, layer: usize) -> Result<Block> {
+        let d = a.hidden;
+        let name = |part: &str| format!("layers.{layer}.{part}");
+        let (mut weight, mut bias) = (Vec::with_capacity(3 * d * d), Vec::new());
+        for part in ["q", "k", "v"] {
+            weight.extend(self.values(&name(&format!("{part}.weight")))?);
+            if a.qkv_bias {
+                bias.extend(self.values(&name(&format!("{part}.bias")))?);
+            }
+        }
+        let mut scale = |part: &str| -> Result<Option<Tensor<1>>> {
+            if a.layer_scale {
+                self.vector(&name(part)).map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (scale1, scale2) = (scale("scale1")?, scale("scale2")?);
+        Ok(Block {
+            norm1: self.norm(&name("norm1"))?,
+            qkv: Dense {
+                weight: self.transposed(weight, 3 * d),
+                bias: a
+                    .qkv_bias
+                    .then(|| Tensor::from_data(TensorData::new(bias, [3 * d]), self.device)),
+            },
+            out: self.dense(&name("out"), d, true)?,
+            scale1,
+            norm2: self.norm(&name("norm2"))?,
+            fc1: self.dense(&name("fc1"), a.inside(), true)?,
+            fc2: self.dense(&name("fc2"), d, true)?,
+            scale2,
+        })
+    }
+}
+
 /// A vision transformer on a device.
 #[derive(Debug)]
 pub struct Vit {
@@ -254,7 +351,7 @@ impl Vit {
         size: usize,
         global: Global,
         device: &Device,
-        mut take: impl FnMut(&str) -> Result<Vec<f32>>,
+        take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<Self> {
         architecture
             .validate()
@@ -267,102 +364,29 @@ impl Vit {
         }
         let a = &architecture;
         let d = a.hidden;
-        let vector = |values: Vec<f32>| {
-            let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), device)
-        };
-        // Stored as (outputs, inputs), multiplied as (inputs, outputs).
-        let matrix = |values: Vec<f32>, outputs: usize| {
-            let inputs = values.len() / outputs;
-            Tensor::<2>::from_data(TensorData::new(values, [outputs, inputs]), device).transpose()
-        };
+        let mut from = Loader { take, device };
         let grid = a.grid(size);
-        let position = resample_positions(&take("position")?, a.grid(a.image_size), grid, d);
+        let position = resample_positions(&from.values("position")?, a.grid(a.image_size), grid, d);
         let (class_position, patch_positions) = position.split_at(d);
-        let mut prefix: Vec<f32> = take("class")?.iter().zip(class_position).map(|(c, p)| c + p).collect();
+        let class = from.values("class")?;
+        let mut prefix: Vec<f32> = class.iter().zip(class_position).map(|(c, p)| c + p).collect();
         if a.registers > 0 {
-            prefix.extend(take("registers")?);
+            prefix.extend(from.values("registers")?);
         }
-        let patch_weight = take("patch.weight")?;
-        let norm = |take: &mut dyn FnMut(&str) -> Result<Vec<f32>>, name: &str| -> Result<Norm> {
-            Ok(Norm {
-                weight: vector(take(&format!("{name}.weight"))?),
-                bias: vector(take(&format!("{name}.bias"))?),
-            })
-        };
-        let patch = Dense {
-            weight: matrix(patch_weight, d),
-            bias: if a.patch_bias {
-                Some(vector(take("patch.bias")?))
-            } else {
-                None
-            },
-        };
-        let pre_norm = if a.pre_norm {
-            Some(norm(&mut take, "pre_norm")?)
-        } else {
-            None
-        };
-        let mut blocks = Vec::with_capacity(a.layers);
-        for layer in 0..a.layers {
-            let name = |part: &str| format!("layers.{layer}.{part}");
-            let (mut weight, mut bias) = (Vec::with_capacity(3 * d * d), Vec::new());
-            for part in ["q", "k", "v"] {
-                weight.extend(take(&name(&format!("{part}.weight")))?);
-                if a.qkv_bias {
-                    bias.extend(take(&name(&format!("{part}.bias")))?);
-                }
-            }
-            let mut dense = |part: &str| -> Result<Dense> {
-                let bias = take(&name(&format!("{part}.bias")))?;
-                Ok(Dense {
-                    weight: matrix(take(&name(&format!("{part}.weight")))?, bias.len()),
-                    bias: Some(vector(bias)),
-                })
-            };
-            let (out, fc1, fc2) = (dense("out")?, dense("fc1")?, dense("fc2")?);
-            let mut scale = |part: &str| -> Result<Option<Tensor<1>>> {
-                if a.layer_scale {
-                    take(&name(part)).map(|values| Some(vector(values)))
-                } else {
-                    Ok(None)
-                }
-            };
-            let (scale1, scale2) = (scale("scale1")?, scale("scale2")?);
-            blocks.push(Block {
-                norm1: norm(&mut take, &name("norm1"))?,
-                qkv: Dense {
-                    weight: matrix(weight, 3 * d),
-                    bias: a.qkv_bias.then(|| vector(bias)),
-                },
-                out,
-                scale1,
-                norm2: norm(&mut take, &name("norm2"))?,
-                fc1,
-                fc2,
-                scale2,
-            });
-        }
-        let post_norm = norm(&mut take, "post_norm")?;
-        let projection = match a.projection {
-            Some(width) => Some(matrix(take("projection")?, width)),
-            None => None,
-        };
-        let tokens = |values: Vec<f32>| {
-            let rows = values.len() / d;
-            Tensor::<3>::from_data(TensorData::new(values, [1, rows, d]), device)
-        };
         Ok(Self {
             grid,
             global,
             device: device.clone(),
-            patch,
-            prefix: tokens(prefix),
-            position: tokens(patch_positions.to_vec()),
-            pre_norm,
-            blocks,
-            post_norm,
-            projection,
+            patch: from.dense("patch", d, a.patch_bias)?,
+            prefix: from.tokens(prefix, d),
+            position: from.tokens(patch_positions.to_vec(), d),
+            pre_norm: if a.pre_norm { Some(from.norm("pre_norm")?) } else { None },
+            blocks: (0..a.layers).map(|layer| from.block(a, layer)).collect::<Result<_>>()?,
+            post_norm: from.norm("post_norm")?,
+            projection: match a.projection {
+                Some(width) => Some(from.matrix("projection", width)?),
+                None => None,
+            },
             architecture,
         })
     }
@@ -492,7 +516,7 @@ impl Vit {
                 .reshape([batch, length, heads, d / heads])
                 .swap_dims(1, 2)
         };
-        let mixed = attention(part(0), part(1), part(2), None, None, Default::default());
+        let mixed = attention(part(0), part(1), part(2), None, None, AttentionModuleOptions::default());
         block.out.forward(mixed.swap_dims(1, 2).reshape([batch, length, d]))
     }
 

@@ -1,15 +1,18 @@
-//! Weights of frozen encoders: a folder as model hubs lay it out (`config.json`, `preprocessor_config.json`, `model.safetensors`
-//! or its shards), or one safetensors file. No pickled code is ever run.
+//! Weights of frozen encoders: a folder as model hubs lay it out (`config.json`, `preprocessor_config.json`,
+//! `model.safetensors` or its shards), or one file: safetensors, or a `PyTorch` state dict. Of a pickle only the data are
+//! read; no code in it is ever run.
 //!
-//! Five naming schemes are understood: `transformers`' CLIP, ViT and `DINOv2`, `OpenAI`'s and open_clip's CLIP, and the one of
-//! the original DINO and `DINOv2` releases (also timm's).
+//! Five naming schemes are understood: those of `transformers` for CLIP, `ViT` and `DINOv2`, that of `OpenAI` and `open_clip` for
+//! CLIP, and that of the original DINO and `DINOv2` releases (also timm's).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use burn::store::pytorch_reader::{self, PytorchReader};
 use half::{bf16, f16};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -66,24 +69,32 @@ impl Weights {
         }
     }
 
-    /// Reads the parameters of `architecture` from safetensors files.
+    /// Reads the parameters of `architecture` from safetensors files, or from `PyTorch` state dicts (`.pth`, `.pt`, `.bin`).
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be read or is no safetensors file; [`Error::Data`] if tensors are missing, left over,
-    /// or misshapen, with their names.
+    /// [`Error::Io`] if a file cannot be read or is damaged; [`Error::Data`] if tensors are missing, left over, or misshapen,
+    /// with their names.
     pub fn read(files: &[PathBuf], architecture: &Architecture) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
-        let mut buffers = Vec::with_capacity(files.len());
+        let mut buffers = Vec::new();
+        let mut stored: BTreeMap<String, Stored<'_>> = BTreeMap::new();
         for file in files {
-            let bytes = std::fs::read(file).at("read the weights", file)?;
-            hasher.update(&bytes);
-            buffers.push(bytes);
+            if is_pickle(file) {
+                let opened = std::fs::File::open(file).at("read the weights", file)?;
+                hasher.update_reader(opened).at("read the weights", file)?;
+                for (name, tensor) in state_dict(file)? {
+                    stored.insert(name, Stored::Torch(tensor));
+                }
+            } else {
+                let bytes = std::fs::read(file).at("read the weights", file)?;
+                hasher.update(&bytes);
+                buffers.push((file, bytes));
+            }
         }
-        let mut stored = BTreeMap::new();
-        for (file, bytes) in files.iter().zip(&buffers) {
+        for (file, bytes) in &buffers {
             let tensors = SafeTensors::deserialize(bytes).at("read the weights", file)?;
             for (name, view) in tensors.tensors() {
-                stored.insert(name, view);
+                stored.insert(name, Stored::Safe(view));
             }
         }
         let names: BTreeSet<&str> = stored.keys().map(String::as_str).collect();
@@ -93,7 +104,7 @@ impl Weights {
                 "{shown} holds no vision transformer that is known here (CLIP, DINO or DINOv2 in the naming of transformers, \
                  open_clip, timm or the original releases); it has {} tensors, among them {}",
                 names.len(),
-                list(names.iter().map(|n| (*n).to_owned()).collect())
+                list(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
             )));
         };
         let mut used = BTreeSet::new();
@@ -117,8 +128,9 @@ impl Weights {
                 used.insert(full);
                 continue;
             }
-            let all = floats(view.data(), view.dtype())
-                .ok_or_else(|| Error::data(format!("{shown}: {full} holds {:?}; expected floats", view.dtype())))?;
+            let all = view
+                .floats()
+                .map_err(|error| Error::data(format!("failed to read {full} of {shown}: {error}")))?;
             values.insert(name, source.select(all, &shape));
             used.insert(full);
         }
@@ -126,23 +138,18 @@ impl Weights {
         let extra: Vec<String> = stored
             .keys()
             .filter(|name| {
-                let bare = name.strip_prefix(&prefix).unwrap_or(name);
-                !used.contains(*name) && !ignorable(bare) && !unused_projection(bare)
+                // What stands outside of the prefix is not of this model: a head, or a tower of another kind.
+                name.strip_prefix(&prefix)
+                    .is_some_and(|bare| !used.contains(*name) && !ignorable(bare) && !unused_projection(bare))
             })
             .cloned()
             .collect();
         if !missing.is_empty() || !misshapen.is_empty() || !extra.is_empty() {
-            let part = |what: &str, names: Vec<String>| {
-                (!names.is_empty()).then(|| format!("{} {what}: {}", names.len(), list(names)))
-            };
-            let parts: Vec<String> = [
-                part("missing", missing),
-                part("misshapen", misshapen),
-                part("left over", extra),
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
+            let parts: Vec<String> = [("missing", missing), ("misshapen", misshapen), ("left over", extra)]
+                .into_iter()
+                .filter(|(_, names)| !names.is_empty())
+                .map(|(what, names)| format!("{} {what}: {}", names.len(), list(&names)))
+                .collect();
             return Err(Error::data(format!(
                 "the weights {shown} do not fit the architecture ({} blocks of width {}, patches of {}); tensors {}",
                 architecture.layers,
@@ -158,14 +165,113 @@ impl Weights {
     }
 }
 
-/// Up to [`LISTED`] names, then how many more.
-fn list(names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    let mut text = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+/// A tensor in a file.
+enum Stored<'a> {
+    Safe(TensorView<'a>),
+    Torch(pytorch_reader::Tensor),
+}
+
+impl Stored<'_> {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Safe(view) => view.shape(),
+            Self::Torch(tensor) => tensor.shape(),
+        }
     }
-    text
+
+    /// The values as f32, row-major.
+    fn floats(&self) -> Result<Vec<f32>, String> {
+        let wrong = |dtype: &dyn std::fmt::Debug| format!("it holds {dtype:?}; expected floats");
+        match self {
+            Self::Safe(view) => {
+                let dtype = match view.dtype() {
+                    Dtype::F64 => Float::F64,
+                    Dtype::F32 => Float::F32,
+                    Dtype::F16 => Float::F16,
+                    Dtype::BF16 => Float::Bf16,
+                    other => return Err(wrong(&other)),
+                };
+                Ok(dtype.decode(view.data(), Endian::Little))
+            }
+            Self::Torch(tensor) => {
+                let dtype = match tensor.dtype() {
+                    pytorch_reader::DType::F64 => Float::F64,
+                    pytorch_reader::DType::F32 => Float::F32,
+                    pytorch_reader::DType::F16 => Float::F16,
+                    pytorch_reader::DType::BF16 => Float::Bf16,
+                    other => return Err(wrong(&other)),
+                };
+                let bytes = tensor.read().map_err(|error| error.to_string())?;
+                Ok(dtype.decode(&bytes, Endian::Native))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Float {
+    F64,
+    F32,
+    F16,
+    Bf16,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Endian {
+    Little,
+    Native,
+}
+
+impl Float {
+    fn decode(self, data: &[u8], endian: Endian) -> Vec<f32> {
+        fn each<const N: usize>(data: &[u8], endian: Endian, read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+            let swap = endian == Endian::Native && cfg!(target_endian = "big");
+            let chunks = data.as_chunks::<N>().0.iter();
+            chunks
+                .map(|&(mut bytes)| {
+                    if swap {
+                        bytes.reverse();
+                    }
+                    read(bytes)
+                })
+                .collect()
+        }
+        match self {
+            Self::F64 => each(data, endian, |bytes| f64::from_le_bytes(bytes) as f32),
+            Self::F32 => each(data, endian, f32::from_le_bytes),
+            Self::F16 => each(data, endian, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            Self::Bf16 => each(data, endian, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        }
+    }
+}
+
+/// Whether a file is a `PyTorch` state dict by its name.
+pub fn is_pickle(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|e| ["pth", "pt", "bin"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// The tensors of a `PyTorch` checkpoint by name.
+fn state_dict(path: &Path) -> Result<BTreeMap<String, pytorch_reader::Tensor>> {
+    // Training checkpoints keep the weights below a key. DINO's are evaluated by their teacher.
+    for key in ["teacher", "state_dict", "model"] {
+        if let Ok(reader) = PytorchReader::with_top_level_key(path, key)
+            && !reader.is_empty()
+        {
+            return Ok(reader.into_tensors().into_iter().collect());
+        }
+    }
+    let reader = PytorchReader::new(path).at("read the weights", path)?;
+    Ok(reader.into_tensors().into_iter().collect())
+}
+
+/// Up to [`LISTED`] names, then how many more.
+fn list(names: &[String]) -> String {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Tensors of a checkpoint that do not shape the image features: the text tower, heads of other tasks, buffers.
@@ -191,32 +297,6 @@ fn ignorable(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("position_ids") || name == "vocab_size"
 }
 
-/// Little-endian floats of any width as f32.
-fn floats(data: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
-    Some(match dtype {
-        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-        Dtype::F16 => data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|&b| f16::from_le_bytes(b).to_f32())
-            .collect(),
-        Dtype::BF16 => data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|&b| bf16::from_le_bytes(b).to_f32())
-            .collect(),
-        Dtype::F64 => data
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|&b| f64::from_le_bytes(b) as f32)
-            .collect(),
-        _ => return None,
-    })
-}
-
 /// Who named the tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
@@ -226,7 +306,7 @@ enum Scheme {
     HubVit,
     /// transformers' `Dinov2Model`.
     HubDinov2,
-    /// `OpenAI`'s CLIP and open_clip.
+    /// `OpenAI`'s CLIP and `open_clip`.
     OpenClip,
     /// The original DINO and `DINOv2` releases, and timm.
     Timm,
@@ -479,7 +559,7 @@ impl Scheme {
     }
 }
 
-/// The safetensors files of a folder: `model.safetensors`, or the shards that its index names.
+/// The weight files of a folder: `model.safetensors`, or the shards that its index names, or `pytorch_model.bin`.
 ///
 /// # Errors
 /// [`Error::Data`] if there are none or the index leads out of the folder; [`Error::Io`] if it cannot be read.
@@ -489,6 +569,10 @@ pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
         return Ok(vec![single]);
     }
     let index = folder.join("model.safetensors.index.json");
+    let pickle = folder.join("pytorch_model.bin");
+    if !index.is_file() && pickle.is_file() {
+        return Ok(vec![pickle]);
+    }
     if !index.is_file() {
         return Err(Error::data(format!(
             "{} has neither model.safetensors nor model.safetensors.index.json; expected a model folder with config.json, \
@@ -705,7 +789,7 @@ pub fn read_preprocess(folder: &Path, kind: EncoderKind, architecture: &Architec
         return Ok(default);
     }
     let config = read_json(&path)?;
-    preprocess_of(&config, default).map_err(|message| Error::data(format!("{}: {message}", path.display())))
+    preprocess_of(&config, &default).map_err(|message| Error::data(format!("{}: {message}", path.display())))
 }
 
 /// The family's own pre-processing.
@@ -719,7 +803,7 @@ pub fn default_preprocess(kind: EncoderKind, architecture: &Architecture) -> Pre
     }
 }
 
-fn preprocess_of(config: &Value, default: Preprocess) -> Result<Preprocess, String> {
+fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
     let side = |value: &Value| -> Result<u32, String> {
         value
             .as_u64()
@@ -775,10 +859,10 @@ fn preprocess_of(config: &Value, default: Preprocess) -> Result<Preprocess, Stri
             ));
         }
     };
-    if let Some(factor) = config.get("rescale_factor").and_then(Value::as_f64) {
-        if (factor * 255.0 - 1.0).abs() > 1e-6 {
-            return Err(format!("rescale_factor is {factor}; expected 1/255"));
-        }
+    if let Some(factor) = config.get("rescale_factor").and_then(Value::as_f64)
+        && (factor * 255.0 - 1.0).abs() > 1e-6
+    {
+        return Err(format!("rescale_factor is {factor}; expected 1/255"));
     }
     let (mean, std) = if flag("do_normalize") {
         (triple("image_mean", default.mean)?, triple("image_std", default.std)?)

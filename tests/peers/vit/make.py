@@ -156,3 +156,14 @@ for name, parts in [
             for n in [1, 2]:
                 original[f"{a}ls{n}.gamma"] = hub[f"{b}layer_scale{n}.lambda1"]
     save_file(original, here / f"{name}_original.safetensors")
+    if name == "dino":
+        # The training checkpoint that the original code writes: student and teacher, each with a head.
+        torch.save(
+            {
+                "student": {f"module.{key}": torch.zeros_like(value) for key, value in original.items()},
+                "teacher": {f"module.{key}": value for key, value in original.items()}
+                | {"module.head.mlp.0.weight": torch.zeros(4, 16)},
+                "epoch": 3,
+            },
+            here / "dino_original.pth",
+        )
