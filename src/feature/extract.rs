@@ -358,7 +358,7 @@ impl Job<'_> {
     fn images(&self, samples: &RecordBatch) -> Result<Vec<Result<RgbImage, String>>> {
         let paths = strings(samples, "image_path", self.source.path)?;
         let corners = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
-            .map(|name| samples.column_by_name(name).map(|c| c.as_primitive::<Float32Type>()));
+            .map(|name| samples.column_by_name(name).map(AsArray::as_primitive::<Float32Type>));
         let face = |row: usize| -> Option<FaceBox> {
             let [x, y, width, height] = corners.map(|column| column.filter(|c| c.is_valid(row)).map(|c| c.value(row)));
             Some(FaceBox {
@@ -543,14 +543,9 @@ fn write_rejects<'a>(path: &Path, rejects: impl Iterator<Item = &'a Reject>) -> 
             text.to_owned()
         }
     };
-    let mut text = String::from("file,line,reason\n");
-    for reject in rejects {
-        text.push_str(&format!(
-            "{},{},{}\n",
-            quoted(&reject.file),
-            reject.line,
-            quoted(&reject.reason)
-        ));
-    }
+    let line = |reject: &Reject| format!("{},{},{}\n", quoted(&reject.file), reject.line, quoted(&reject.reason));
+    let text: String = std::iter::once("file,line,reason\n".to_owned())
+        .chain(rejects.map(line))
+        .collect();
     atomic::write(path, text.as_bytes())
 }

@@ -190,10 +190,10 @@ impl Encoder for Probe {
 
     fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
         let before = self.encoded.fetch_add(prepared.len(), Ordering::SeqCst);
-        if let Some((after, interrupt)) = &self.interrupt_after {
-            if before >= *after {
-                interrupt.raise();
-            }
+        if let Some((after, interrupt)) = &self.interrupt_after
+            && before >= *after
+        {
+            interrupt.raise();
         }
         Ok(prepared
             .iter()
@@ -346,45 +346,47 @@ fn other_options_do_not_reuse_parts() {
     assert_eq!(world.open().rows(), 20);
 }
 
+/// Says two numbers that half precision rounds and one that overflows it in the image of brightness 7.
+struct Fine;
+impl Encoder for Fine {
+    fn name(&self) -> &'static str {
+        "fine"
+    }
+    fn describe(&self) -> Value {
+        json!({})
+    }
+    fn global_dim(&self) -> usize {
+        3
+    }
+    fn tokens(&self) -> Option<TokenShape> {
+        None
+    }
+    fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
+        Ok(image.clone())
+    }
+    fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
+        // The last overflows half precision in one image.
+        Ok(prepared
+            .iter()
+            .map(|image| Encoded {
+                global: vec![
+                    0.1,
+                    1.0 + 1.0 / 3.0,
+                    if image.get_pixel(0, 0).0[0] == 7 {
+                        70_000.0
+                    } else {
+                        65_000.0
+                    },
+                ],
+                tokens: None,
+            })
+            .collect())
+    }
+}
+
 #[test]
 fn half_precision_rounds_to_nearest() {
     let world = World::new(12);
-    struct Fine;
-    impl Encoder for Fine {
-        fn name(&self) -> &'static str {
-            "fine"
-        }
-        fn describe(&self) -> Value {
-            json!({})
-        }
-        fn global_dim(&self) -> usize {
-            3
-        }
-        fn tokens(&self) -> Option<TokenShape> {
-            None
-        }
-        fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
-            Ok(image.clone())
-        }
-        fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
-            // The last overflows half precision in one image.
-            Ok(prepared
-                .iter()
-                .map(|image| Encoded {
-                    global: vec![
-                        0.1,
-                        1.0 + 1.0 / 3.0,
-                        if image.get_pixel(0, 0).0[0] == 7 {
-                            70_000.0
-                        } else {
-                            65_000.0
-                        },
-                    ],
-                    tokens: None,
-                })
-                .collect())
-        }
-    }
     let options = FeaturesConfig {
         dtype: Dtype::F16,
         ..FeaturesConfig::default()
@@ -639,7 +641,7 @@ fn a_subset_of_classes_is_reindexed_in_the_order_asked_for() {
     assert_eq!(counts.other_class, 9);
     assert_eq!(sets.train.targets.names, ["angry", "happy"]);
     for (row, i) in ids(&sets.train).into_iter().enumerate() {
-        assert_eq!(sets.train.targets.class(row), Some(if i % 3 == 2 { 0 } else { 1 }));
+        assert_eq!(sets.train.targets.class(row), Some(usize::from(i % 3 != 2)));
     }
 }
 
