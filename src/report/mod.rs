@@ -12,6 +12,7 @@ mod provenance;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -54,6 +55,32 @@ pub struct ReportPaths {
 /// [`Error::Data`] if there is no run or a table of a run cannot be read; [`Error::Usage`] if a file of the reports
 /// folder is wrong; [`Error::Io`] if something cannot be written.
 pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<ReportPaths> {
+    compute(runs, options)?.report(out)
+}
+
+/// The statistics behind a report, computed and not yet laid out.
+pub struct Statistics<'a> {
+    assets: Assets,
+    labels: BTreeMap<String, String>,
+    query: QueryContext,
+    options: &'a ReportOptions,
+    results: Vec<Statistic>,
+}
+
+/// One entry of the catalogue with the result of its SQL.
+struct Statistic {
+    entry: Entry,
+    /// The SQL's file.
+    name: String,
+    sql: String,
+    table: Table,
+}
+
+/// Runs every statistic of the catalogue that applies to the task of any run at or below `runs`.
+///
+/// # Errors
+/// As [`build`].
+pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
     if let Err((key, expected)) = options.config.validate() {
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
@@ -73,45 +100,87 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
     }
-    let mut builder = Builder {
+    let mut results = Vec::new();
+    for entry in catalog.entry {
+        let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
+        if applies && !options.config.leave_out.contains(&entry.id) {
+            results.push(Statistic::of(entry, &assets, &query, options)?);
+        }
+    }
+    Ok(Statistics {
         assets,
         labels: catalog.labels,
         query,
-        out,
         options,
-        paths: ReportPaths {
-            html: out.join("report.html"),
-            markdown: out.join("report.md"),
-            latex: out.join("report.tex"),
-            tables: Vec::new(),
-            figures: Vec::new(),
-            warnings: Vec::new(),
-        },
-    };
-    builder.paths.warnings.extend(builder.query.warnings().iter().cloned());
-    let mut blocks = Vec::new();
-    let mut absent = Vec::new();
-    for entry in &catalog.entry {
-        let applies =
-            entry.tasks.is_empty() || (builder.query.runs().iter()).any(|run| entry.tasks.contains(&run.manifest.task));
-        if !applies || options.config.leave_out.contains(&entry.id) {
-            continue;
-        }
-        match builder.block(entry)? {
-            Some(block) => blocks.push(block),
-            None => absent.push(entry.title.clone()),
-        }
-    }
-    let mut numbers = std::collections::BTreeMap::new();
-    for block in &mut blocks {
-        let number = numbers.entry(block.kind).or_insert(0);
-        *number += 1;
-        block.number = *number;
-    }
-    builder.page(&blocks, &absent)?;
-    Ok(builder.paths)
+        results,
+    })
 }
 
+impl Statistic {
+    fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
+        let name = format!("sql/{}", entry.sql);
+        let sql = assets.text(&name)?;
+        let config = &options.config;
+        let parameters = [
+            ("archetypes", Value::Int(config.contact_archetypes as i64)),
+            ("images", Value::Int(config.contact_images as i64)),
+        ];
+        let table = query.query_with(&sql, &parameters).map_err(|error| match error {
+            Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
+            Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
+            other => other,
+        })?;
+        if table.column("run").is_none() {
+            return Err(Error::Usage(format!(
+                "{name} of `{}`: the result has no column `run`",
+                entry.id
+            )));
+        }
+        Ok(Self {
+            entry,
+            name,
+            sql,
+            table,
+        })
+    }
+}
+
+impl Statistics<'_> {
+    /// How many statistics were computed.
+    pub fn count(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Lays them out in the folder `out`.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn report(self, out: &Path) -> Result<ReportPaths> {
+        let Self {
+            assets,
+            labels,
+            query,
+            options,
+            results,
+        } = self;
+        let builder = Builder {
+            assets,
+            labels,
+            query,
+            out,
+            options,
+            paths: ReportPaths {
+                html: out.join("report.html"),
+                markdown: out.join("report.md"),
+                latex: out.join("report.tex"),
+                tables: Vec::new(),
+                figures: Vec::new(),
+                warnings: Vec::new(),
+            },
+        };
+        builder.lay_out(results)
+    }
+}
 struct Builder<'a> {
     assets: Assets,
     labels: std::collections::BTreeMap<String, String>,
@@ -173,26 +242,36 @@ struct SheetTile {
 }
 
 impl Builder<'_> {
-    /// Runs the entry's statistic and writes its files; nothing if the runs have nothing to show for it.
-    fn block(&mut self, entry: &Entry) -> Result<Option<Block>> {
-        let name = format!("sql/{}", entry.sql);
-        let sql = self.assets.text(&name)?;
-        let config = &self.options.config;
-        let parameters = [
-            ("archetypes", Value::Int(config.contact_archetypes as i64)),
-            ("images", Value::Int(config.contact_images as i64)),
-        ];
-        let table = self.query.query_with(&sql, &parameters).map_err(|error| match error {
-            Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
-            Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
-            other => other,
-        })?;
-        if table.column("run").is_none() {
-            return Err(Error::Usage(format!(
-                "{name} of `{}`: the result has no column `run`",
-                entry.id
-            )));
+    /// Lays out every statistic and writes the pages.
+    fn lay_out(mut self, results: Vec<Statistic>) -> Result<ReportPaths> {
+        self.paths.warnings.extend(self.query.warnings().iter().cloned());
+        let mut blocks = Vec::new();
+        let mut absent = Vec::new();
+        for statistic in results {
+            let title = statistic.entry.title.clone();
+            match self.block(statistic)? {
+                Some(block) => blocks.push(block),
+                None => absent.push(title),
+            }
         }
+        let mut numbers = BTreeMap::new();
+        for block in &mut blocks {
+            let number = numbers.entry(block.kind).or_insert(0);
+            *number += 1;
+            block.number = *number;
+        }
+        self.page(&blocks, &absent)?;
+        Ok(self.paths)
+    }
+
+    /// Writes the files of one statistic; nothing if the runs have nothing to show for it.
+    fn block(&mut self, statistic: Statistic) -> Result<Option<Block>> {
+        let Statistic {
+            entry,
+            name,
+            sql,
+            table,
+        } = statistic;
         if table.rows.is_empty() {
             return Ok(None);
         }
@@ -213,9 +292,9 @@ impl Builder<'_> {
             sql,
         };
         match entry.chart {
-            Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(entry, chart, &table)?,
+            Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(&entry, chart, &table)?,
             _ => {
-                self.write_csv(entry, &table)?;
+                self.write_csv(&entry, &table)?;
                 block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
             }
         }
