@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::catalog::TableProvider as _;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::LogicalPlan;
@@ -164,14 +165,26 @@ impl QueryContext {
             "stages" => Some(views::stages_batch(&self.runs)),
             _ => None,
         };
+        let in_memory = |schema, batches| {
+            MemTable::try_new(schema, vec![batches])
+                .and_then(|table| self.session.register_table(view, Arc::new(table)))
+        };
         let registered = match from_manifests {
             Some(batch) => batch
                 .map_err(DataFusionError::from)
-                .and_then(|batch| MemTable::try_new(batch.schema(), vec![vec![batch]]))
-                .and_then(|table| self.session.register_table(view, Arc::new(table))),
-            None => self
-                .session
-                .register_table(view, Arc::new(views::RunFiles::open(view, &self.runs)?)),
+                .and_then(|batch| in_memory(batch.schema(), vec![batch])),
+            None => {
+                let files = views::RunFiles::open(view, &self.runs)?;
+                let loaded = if matches!(view, "metrics" | "resets") {
+                    files.load()?
+                } else {
+                    None
+                };
+                match loaded {
+                    Some(batches) => in_memory(files.schema(), batches),
+                    None => self.session.register_table(view, Arc::new(files)),
+                }
+            }
         };
         registered
             .map(|_| ())

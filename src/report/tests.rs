@@ -444,6 +444,7 @@ fn look() {
     if !runs.exists() {
         Fixture {
             images: true,
+            classes: HOSTILE,
             ..Fixture::default()
         }
         .write(&runs);
