@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::report::{self, ReportOptions};
-use crate::run::folder;
 
 use super::{Shell, output};
 
@@ -21,10 +20,6 @@ pub struct ReportArguments {
 }
 
 pub fn run(arguments: &ReportArguments, _shell: &Shell) -> Result<()> {
-    let runs: Vec<PathBuf> = folder::find(&arguments.runs)?
-        .iter()
-        .map(|run| run.path().to_owned())
-        .collect();
-    let paths = report::build(&runs, &arguments.out, &ReportOptions::default())?;
+    let paths = report::build(&arguments.runs, &arguments.out, &ReportOptions::default())?;
     output::print(&paths.html.display().to_string())
 }

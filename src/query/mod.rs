@@ -6,7 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod format;
-mod manifest;
+mod discover;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -26,7 +26,7 @@ use datafusion::sql::resolve::resolve_table_references;
 
 pub use format::Format;
 pub(crate) use format::{csv_line, plain, reorders};
-pub use manifest::{MANIFEST, Manifest, RunFolder, Stage, discover, read_manifest};
+pub use discover::{RunFolder, discover};
 pub use value::{Column, Kind, Table, Value};
 pub use views::VIEWS;
 
