@@ -25,7 +25,11 @@ fn main() {
                 hasher.update(&std::fs::read(&file).unwrap_or_default());
             }
         }
-        println!("cargo:rustc-env=AURA_ROOM_{}={}", room.to_uppercase(), &hasher.finalize().to_hex()[..16]);
+        println!(
+            "cargo:rustc-env=AURA_ROOM_{}={}",
+            room.to_uppercase(),
+            &hasher.finalize().to_hex()[..16]
+        );
     }
 }
 

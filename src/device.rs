@@ -56,6 +56,8 @@ impl fmt::Display for DeviceChoice {
 pub struct Resolved {
     /// Where tensors are made (without automatic differentiation).
     pub device: Device,
+    /// `cpu` or `cuda`: runs on devices of different kinds differ in their last digits.
+    pub kind: &'static str,
     /// Name for the manifest: `cpu (flex, 8 threads)`.
     pub name: String,
 }
@@ -79,6 +81,7 @@ impl DeviceChoice {
 fn cpu() -> Resolved {
     Resolved {
         device: Device::flex(),
+        kind: "cpu",
         name: format!("cpu (flex, {} threads)", rayon::current_num_threads()),
     }
 }

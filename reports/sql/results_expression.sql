@@ -1,5 +1,6 @@
 -- Methods against metrics, mean and standard deviation over the seeds of a run, on the test split.
 -- A mean is given only where every seed of the run has the metric; otherwise the cell is missing.
+-- lead: accuracy of AURA's primal read-out minus the row's, taken seed by seed.
 -- low/high: the seeds' own 95 % intervals (uncertainty of a finite test set), averaged.
 WITH seeds AS (
   SELECT run, CAST(array_length(seeds) AS BIGINT) AS wanted FROM runs WHERE task = 'expression'
@@ -24,8 +25,17 @@ complete AS (
          CASE WHEN found = wanted THEN low END AS low,
          CASE WHEN found = wanted THEN high END AS high
   FROM summary
+),
+lead AS (
+  SELECT o.run, o.method, avg(a.value - o.value) AS lead, stddev_samp(a.value - o.value) AS lead_sd
+  FROM final o
+  JOIN final a ON a.run = o.run AND a.seed = o.seed AND a.metric = o.metric AND a.method = 'aura'
+  JOIN seeds s ON s.run = o.run
+  WHERE o.metric = 'acc' AND o.method <> 'aura'
+  GROUP BY o.run, o.method
+  HAVING count(*) = max(s.wanted)
 )
-SELECT run, method, min(found) AS seeds, max(n) AS samples,
+SELECT c.run, c.method, min(found) AS seeds, max(n) AS samples,
        max(mean) FILTER (WHERE metric = 'acc') AS acc,
        max(sd) FILTER (WHERE metric = 'acc') AS acc_sd,
        max(low) FILTER (WHERE metric = 'acc') AS acc_low,
@@ -33,7 +43,9 @@ SELECT run, method, min(found) AS seeds, max(n) AS samples,
        max(mean) FILTER (WHERE metric = 'balanced_acc') AS balanced_acc,
        max(sd) FILTER (WHERE metric = 'balanced_acc') AS balanced_acc_sd,
        max(mean) FILTER (WHERE metric = 'f1_macro') AS f1_macro,
-       max(sd) FILTER (WHERE metric = 'f1_macro') AS f1_macro_sd
-FROM complete
-GROUP BY run, method
-ORDER BY run, CASE method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, method
+       max(sd) FILTER (WHERE metric = 'f1_macro') AS f1_macro_sd,
+       max(l.lead) AS lead, max(l.lead_sd) AS lead_sd
+FROM complete c
+LEFT JOIN lead l ON l.run = c.run AND l.method = c.method
+GROUP BY c.run, c.method
+ORDER BY c.run, CASE c.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, c.method

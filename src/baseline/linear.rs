@@ -1,6 +1,7 @@
 //! The linear probe: multinomial logistic regression, ridge regression, or one logistic regression an action unit.
 //!
 //! Minimised over all training samples: Σ loss + ‖W‖² / (2C), the intercept free, as scikit-learn states it (ridge: α = 1/C).
+//! `linear_ccc` minimises squared error + 1 − CCC instead (valence–arousal).
 //! Each output's loss is divided by the number of its known labels first, which changes nothing but the scale.
 
 use schemars::JsonSchema;
@@ -119,65 +120,91 @@ fn raw(x: &Features, parameters: &[f64], outputs: usize) -> Result<Vec<f64>> {
         .collect())
 }
 
-/// Minimises over `rows` from `start`.
-fn fit_at(
-    c: f64,
-    x: &Features,
-    targets: &Targets,
-    rows: &[usize],
-    start: Vec<f64>,
-    stop: Stop,
-    context: &Context<'_>,
-) -> Result<Probe> {
-    let o = targets.outputs();
-    let loss = Loss::linear(targets.task);
-    let counts = known_counts(targets, rows.iter().copied());
-    let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
-    let transposed = x.x.clone().transpose();
-    let weights = x.cols * o;
-    let mut parameters = start;
-    let end = minimise(&mut parameters, stop, |p, gradient| {
-        context.interrupt.check()?;
-        let all = raw(x, p, o)?;
-        let mut chosen = Vec::with_capacity(rows.len() * o);
-        for &i in rows {
-            chosen.extend_from_slice(&all[i * o..(i + 1) * o]);
-        }
-        let mut slope = vec![0.0_f32; rows.len() * o];
-        let mut value = objective::evaluate(loss, targets, rows, &chosen, &counts, &mut slope);
-        // Rows that are held out get no slope: no copy of the features is needed to leave them out.
-        let mut scattered = vec![0.0_f32; targets.len() * o];
-        for (at, &i) in rows.iter().enumerate() {
-            scattered[i * o..(i + 1) * o].copy_from_slice(&slope[at * o..(at + 1) * o]);
-        }
-        gradient[weights..].fill(0.0);
-        for (at, &s) in slope.iter().enumerate() {
-            gradient[weights + at % o] += f64::from(s);
-        }
-        let product = values(
-            transposed
-                .clone()
-                .matmul(tensor(scattered, targets.len(), o, &x.device())),
-        )?;
-        for (at, &g) in product.iter().enumerate() {
-            let (w, l) = (p[at], penalty[at % o]);
-            gradient[at] = f64::from(g) + l * w;
-            value += 0.5 * l * w * w;
-        }
-        Ok(value)
-    })?;
-    Ok(Probe {
-        loss,
-        parameters,
-        outputs: o,
-        c,
-        end,
-    })
+/// What is minimised, whatever the strength of its regularisation.
+#[derive(Clone, Copy)]
+struct Problem<'a> {
+    loss: Loss,
+    x: &'a Features,
+    targets: &'a Targets,
+    context: &'a Context<'a>,
+}
+
+impl Problem<'_> {
+    /// Minimises over `rows` from `start`.
+    fn fit(&self, c: f64, rows: &[usize], start: Vec<f64>, stop: Stop) -> Result<Probe> {
+        let (x, targets, o) = (self.x, self.targets, self.targets.outputs());
+        let counts = known_counts(targets, rows.iter().copied());
+        let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
+        let transposed = x.x.clone().transpose();
+        let weights = x.cols * o;
+        let mut parameters = start;
+        let end = minimise(&mut parameters, stop, |p, gradient| {
+            self.context.interrupt.check()?;
+            let all = raw(x, p, o)?;
+            let mut chosen = Vec::with_capacity(rows.len() * o);
+            for &i in rows {
+                chosen.extend_from_slice(&all[i * o..(i + 1) * o]);
+            }
+            let mut slope = vec![0.0_f32; rows.len() * o];
+            let mut value = objective::evaluate(self.loss, targets, rows, &chosen, &counts, &mut slope);
+            // Rows that are held out get no slope: no copy of the features is needed to leave them out.
+            let mut scattered = vec![0.0_f32; targets.len() * o];
+            for (at, &i) in rows.iter().enumerate() {
+                scattered[i * o..(i + 1) * o].copy_from_slice(&slope[at * o..(at + 1) * o]);
+            }
+            gradient[weights..].fill(0.0);
+            for (at, &s) in slope.iter().enumerate() {
+                gradient[weights + at % o] += f64::from(s);
+            }
+            let product = values(
+                transposed
+                    .clone()
+                    .matmul(tensor(scattered, targets.len(), o, &x.device())),
+            )?;
+            for (at, &g) in product.iter().enumerate() {
+                let (w, l) = (p[at], penalty[at % o]);
+                gradient[at] = f64::from(g) + l * w;
+                value += 0.5 * l * w * w;
+            }
+            Ok(value)
+        })?;
+        Ok(Probe {
+            loss: self.loss,
+            parameters,
+            outputs: o,
+            c,
+            end,
+        })
+    }
+}
+
+/// The linear probe that is trained for concordance instead of squared error (`linear_ccc`).
+///
+/// Ridge regression shrinks its outputs towards the mean, which costs CCC; this rival does not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Concordance<'a>(pub &'a LinearConfig);
+
+impl Baseline for Concordance<'_> {
+    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
+        self.0.fit_with(Loss::Concordance, training, context)
+    }
 }
 
 impl Baseline for LinearConfig {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
+        self.fit_with(Loss::linear(training.targets.task), training, context)
+    }
+}
+
+impl LinearConfig {
+    fn fit_with(&self, loss: Loss, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
+        let problem = Problem {
+            loss,
+            x,
+            targets,
+            context,
+        };
         let everything: Vec<usize> = (0..targets.len()).collect();
         let start = vec![0.0; (x.cols + 1) * targets.outputs()];
         let stop = Stop {
@@ -185,7 +212,7 @@ impl Baseline for LinearConfig {
             steps: self.steps,
         };
         if self.c > 0.0 {
-            return Ok(Box::new(fit_at(self.c, x, targets, &everything, start, stop, context)?));
+            return Ok(Box::new(problem.fit(self.c, &everything, start, stop)?));
         }
         let (kept, held) = match training.validation {
             Some(_) => (everything.clone(), Vec::new()),
@@ -200,7 +227,7 @@ impl Baseline for LinearConfig {
         let mut best: Option<(f64, Probe)> = None;
         let (mut from, mut worse) = (start, 0);
         for c in PATH {
-            let probe = fit_at(c, x, targets, &kept, from, rough, context)?;
+            let probe = problem.fit(c, &kept, from, rough)?;
             let score = match training.validation {
                 Some((val_x, val_targets)) => metric::primary(val_targets, &probe.predict(val_x)?)?,
                 None => metric::primary(&held_targets, &probe.respond(&probe.raw(x)?).select(&held))?,
@@ -220,6 +247,6 @@ impl Baseline for LinearConfig {
         let (c, from) = best.map_or((1.0, vec![0.0; (x.cols + 1) * targets.outputs()]), |(_, p)| {
             (p.c, p.parameters)
         });
-        Ok(Box::new(fit_at(c, x, targets, &everything, from, stop, context)?))
+        Ok(Box::new(problem.fit(c, &everything, from, stop)?))
     }
 }

@@ -46,10 +46,10 @@ impl Default for MlpConfig {
     fn default() -> Self {
         Self {
             hidden: 256,
-            dropout: 0.5,
-            epochs: 60,
-            patience: 6,
-            batch: 256,
+            dropout: 0.2,
+            epochs: 100,
+            patience: 10,
+            batch: 128,
             learning_rate: 1e-3,
             weight_decay: 0.01,
         }

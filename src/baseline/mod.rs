@@ -45,8 +45,8 @@ pub use prototypes::Prototypes;
 pub struct BaselineConfig {
     /// Whether baselines are run at all.
     pub enabled: bool,
-    /// Which: `knn`, `linear` (in tables `logistic`, or `ridge` for valence–arousal), `class_means`, `kmeans`, `mlp`, each
-    /// on the global vector, or with `_mean_tokens` or `_tokens` behind its name on patch tokens. Empty: all on the global
+    /// Which: `knn`, `linear` (in tables `logistic`, or `ridge` for valence–arousal), `linear_ccc` (valence–arousal only,
+    /// trained for concordance), `class_means`, `kmeans`, `mlp`, each on the global vector, or with `_mean_tokens` or `_tokens` behind its name on patch tokens. Empty: all on the global
     /// vector, and for action units the linear probe on tokens too.
     pub methods: Vec<String>,
     /// How features are brought to scale.
@@ -93,7 +93,7 @@ impl BaselineConfig {
                 return Err((
                     format!("methods[{at}]"),
                     format!(
-                        "expected `knn`, `linear`, `class_means`, `kmeans` or `mlp`, with `_mean_tokens` or `_tokens` behind \
+                        "expected `knn`, `linear`, `linear_ccc`, `class_means`, `kmeans` or `mlp`, with `_mean_tokens` or `_tokens` behind \
                          it to read patch tokens; found `{name}`"
                     ),
                 ));
@@ -115,13 +115,14 @@ impl BaselineConfig {
         self.mlp.validate()
     }
 
-    fn baseline(&self, kind: Kind) -> &dyn Baseline {
+    fn baseline(&self, kind: Kind) -> Box<dyn Baseline + '_> {
         match kind {
-            Kind::Knn => &self.knn,
-            Kind::Linear => &self.linear,
-            Kind::ClassMeans => &self.class_means,
-            Kind::Kmeans => &self.kmeans,
-            Kind::Mlp => &self.mlp,
+            Kind::Knn => Box::new(self.knn.clone()),
+            Kind::Linear => Box::new(self.linear.clone()),
+            Kind::LinearCcc => Box::new(linear::Concordance(&self.linear)),
+            Kind::ClassMeans => Box::new(self.class_means.clone()),
+            Kind::Kmeans => Box::new(self.kmeans.clone()),
+            Kind::Mlp => Box::new(self.mlp.clone()),
         }
     }
 
@@ -132,6 +133,7 @@ impl BaselineConfig {
         }
         let mut methods: Vec<Method> = Kind::ALL
             .into_iter()
+            .filter(|kind| kind.serves(task))
             .map(|kind| Method {
                 kind,
                 input: Input::Global,
@@ -153,13 +155,25 @@ impl BaselineConfig {
 enum Kind {
     Knn,
     Linear,
+    LinearCcc,
     ClassMeans,
     Kmeans,
     Mlp,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Knn, Self::Linear, Self::ClassMeans, Self::Kmeans, Self::Mlp];
+    const ALL: [Self; 6] = [
+        Self::Knn,
+        Self::Linear,
+        Self::LinearCcc,
+        Self::ClassMeans,
+        Self::Kmeans,
+        Self::Mlp,
+    ];
+
+    fn serves(self, task: Task) -> bool {
+        self != Self::LinearCcc || task == Task::ValenceArousal
+    }
 }
 
 /// A kind of baseline on one input.
@@ -179,6 +193,7 @@ impl Method {
         let kind = match base {
             "knn" => Kind::Knn,
             "linear" | "logistic" | "ridge" => Kind::Linear,
+            "linear_ccc" => Kind::LinearCcc,
             "class_means" => Kind::ClassMeans,
             "kmeans" => Kind::Kmeans,
             "mlp" => Kind::Mlp,
@@ -192,6 +207,7 @@ impl Method {
             (Kind::Knn, _) => "knn",
             (Kind::Linear, Task::ValenceArousal) => "ridge",
             (Kind::Linear, _) => "logistic",
+            (Kind::LinearCcc, _) => "linear_ccc",
             (Kind::ClassMeans, _) => "class_means",
             (Kind::Kmeans, _) => "kmeans",
             (Kind::Mlp, _) => "mlp",
@@ -248,7 +264,7 @@ pub trait Fitted {
 /// What one baseline achieved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselineOutcome {
-    /// Name as in every table: `knn`, `logistic`, `ridge`, `class_means`, `kmeans`, `mlp`, perhaps with `_tokens` or
+    /// Name as in every table: `knn`, `logistic`, `ridge`, `linear_ccc`, `class_means`, `kmeans`, `mlp`, perhaps with `_tokens` or
     /// `_mean_tokens`.
     pub method: String,
     /// Its outputs on the validation split (where there is one) and the test split.
@@ -282,6 +298,12 @@ pub fn run_all(
     }
     let task = data.train.targets.task;
     let methods = config.methods_for(task, data.train.tokens.is_some());
+    if let Some(method) = methods.iter().find(|method| !method.kind.serves(task)) {
+        return Err(Error::data(format!(
+            "`{}` predicts valence and arousal only; take it out of `baselines.methods`",
+            method.name(task)
+        )));
+    }
     let groups = metric::groups(Some(&data.train.subjects), data.train.len())?;
     let bar = progress.bar("baselines", methods.len() as u64, "methods");
     // Methods in order, inputs grouped: each input is standardised once and freed before the next.

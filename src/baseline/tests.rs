@@ -228,7 +228,11 @@ fn all_rivals_learn_every_task() {
         config.kmeans.codes = 60;
         config.mlp.hidden = 128;
         let outcomes = run(&data, &config);
-        assert_eq!(outcomes.len(), 5);
+        assert_eq!(outcomes.len(), if task == Task::ValenceArousal { 6 } else { 5 });
+        if let Some(ccc) = outcomes.iter().find(|o| o.method == "linear_ccc") {
+            let ridge = outcomes.iter().find(|o| o.method == "ridge").expect("runs by default");
+            assert!(value(ccc, "ccc_va") > value(ridge, "ccc_va") - 0.005);
+        }
         for outcome in &outcomes {
             let score = value(outcome, task.primary_metric());
             assert!(score > floor, "{} {score} ({})", outcome.method, outcome.note);
@@ -322,6 +326,15 @@ fn bad_features_are_an_error_not_a_panic() {
     data.test.global.data.truncate(150 * 32);
     assert!(attempt(&data).is_err());
     data = digits(Task::Expression);
+    let misplaced = run_all(
+        &data,
+        &only("linear_ccc"),
+        0,
+        &Device::flex(),
+        &Progress::hidden(),
+        &Interrupt::default(),
+    );
+    assert!(misplaced.is_err_and(|e| e.to_string().contains("linear_ccc")));
     data.test = data.test.select(&[]);
     assert!(
         attempt(&data).is_ok(),

@@ -40,8 +40,8 @@ pub struct Card {
     #[serde(default, rename = "class")]
     pub classes: Vec<Class>,
     /// Labels on disk that are legal but belong to no class of this card: their samples are left out and counted as masked.
-    #[serde(default)]
-    pub ignored_labels: Vec<i32>,
+    #[serde(default, rename = "other")]
+    pub others: Vec<Class>,
     /// Action units with a column in the samples table, ascending.
     #[serde(default)]
     pub aus: Vec<u8>,
@@ -101,6 +101,9 @@ pub struct ExpectedSplit {
     /// Number of samples; left out where it is not known.
     #[serde(default)]
     pub samples: Option<u64>,
+    /// Number of rows of the database's own label file, those of other labels among them.
+    #[serde(default)]
+    pub rows: Option<u64>,
     /// Number of samples of each class.
     #[serde(default)]
     pub classes: BTreeMap<String, u64>,
@@ -227,13 +230,18 @@ impl Card {
         if self.layouts.is_empty() {
             return fail("layout", "expected at least one layout".into());
         }
-        for (i, class) in self.classes.iter().enumerate() {
-            if self.classes[..i]
+        let all: Vec<&Class> = self.classes.iter().chain(&self.others).collect();
+        for (i, class) in all.iter().enumerate() {
+            if all[..i]
                 .iter()
                 .any(|other| other.name == class.name || other.label == class.label)
             {
+                let key = match i.checked_sub(self.classes.len()) {
+                    None => format!("class[{i}]"),
+                    Some(other) => format!("other[{other}]"),
+                };
                 return fail(
-                    &format!("class[{i}]"),
+                    &key,
                     format!("name `{}` or label {} occurs twice", class.name, class.label),
                 );
             }
@@ -306,9 +314,18 @@ impl Card {
 
     /// The index of the class with this name, title or alias, without regard to case; `3_disgust` and `disgust ` are found too.
     pub fn class_of_text(&self, text: &str) -> Option<usize> {
+        Self::find_text(&self.classes, text)
+    }
+
+    /// Whether this is the name, title or alias of a label that is legal but outside the card's classes.
+    pub fn is_other_text(&self, text: &str) -> bool {
+        Self::find_text(&self.others, text).is_some()
+    }
+
+    fn find_text(classes: &[Class], text: &str) -> Option<usize> {
         let wanted = text.trim().to_lowercase();
         let bare = wanted.trim_start_matches(|c: char| c.is_ascii_digit() || "_-. ".contains(c));
-        self.classes.iter().position(|class| {
+        classes.iter().position(|class| {
             [&class.name, &class.title]
                 .into_iter()
                 .chain(&class.aliases)

@@ -403,31 +403,80 @@ fn check_images(
     let images: Vec<&str> = column.iter().map(Option::unwrap_or_default).collect();
     let fence = Fence::new(root, images.iter().copied())?;
     let bar = progress.bar("images", images.len() as u64, "images");
-    let reasons: Vec<Option<Reason>> = images
+    let checked: Vec<std::result::Result<Option<String>, Reason>> = images
         .par_chunks(TOGETHER)
         .flat_map_iter(|chunk| {
-            let reasons: Vec<Option<Reason>> = if interrupt.is_raised() {
-                vec![None; chunk.len()]
+            let checked: Vec<_> = if interrupt.is_raised() {
+                chunk.iter().map(|_| Ok(None)).collect()
             } else {
                 chunk
                     .iter()
-                    .map(|path| {
-                        if path.is_empty() {
-                            return None;
-                        }
-                        fence
-                            .open(path)
-                            .and_then(|file| header::check(&file, options.max_pixels))
-                            .err()
-                    })
+                    .map(|path| check_image(&fence, path, options.max_pixels))
                     .collect()
             };
             bar.inc(chunk.len() as u64);
-            reasons
+            checked
         })
         .collect();
     interrupt.check()?;
-    keep_good(&frame, reasons, rejects)
+    if checked.iter().any(|result| matches!(result, Ok(Some(_)))) {
+        let renamed: StringChunked = images
+            .iter()
+            .zip(&checked)
+            .map(|(path, result)| match result {
+                Ok(Some(other)) => Some(other.as_str()),
+                _ => Some(*path),
+            })
+            .collect();
+        let mut frame = frame.clone();
+        frame
+            .with_column(renamed.with_name("image_path".into()).into_column())
+            .map_err(wrap)?;
+        return keep_good(
+            &frame,
+            checked.into_iter().map(std::result::Result::err).collect(),
+            rejects,
+        );
+    }
+    keep_good(
+        &frame,
+        checked.into_iter().map(std::result::Result::err).collect(),
+        rejects,
+    )
+}
+
+/// Looks at one image. If it is missing, the same name with its extension in other case or spelling is looked for, as
+/// label files and archives do not always agree; the path found is then returned.
+fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Result<Option<String>, Reason> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let missing = match fence.open(path) {
+        Ok(file) => return header::check(&file, max_pixels).map(|_| None),
+        Err(reason @ Reason::MissingImage(_)) => reason,
+        Err(reason) => return Err(reason),
+    };
+    let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
+    if extension.contains('/') {
+        return Err(missing);
+    }
+    for other in [
+        "jpg", "JPG", "jpeg", "JPEG", "png", "PNG", "bmp", "BMP", "tif", "TIF", "tiff", "TIFF",
+    ] {
+        let same = other.eq_ignore_ascii_case(extension)
+            || [("jpg", "jpeg"), ("tif", "tiff")].iter().any(|(a, b)| {
+                let pair = |x: &str, y: &str| other.eq_ignore_ascii_case(x) && extension.eq_ignore_ascii_case(y);
+                pair(a, b) || pair(b, a)
+            });
+        if !same || other == extension {
+            continue;
+        }
+        let candidate = format!("{stem}.{other}");
+        if let Ok(file) = fence.open(&candidate) {
+            return header::check(&file, max_pixels).map(|_| Some(candidate));
+        }
+    }
+    Err(missing)
 }
 
 /// Moves the rows with a reason to `rejects`.

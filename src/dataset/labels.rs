@@ -53,11 +53,12 @@ pub fn integer(text: &str) -> Option<i32> {
     (value.fract() == 0.0 && value.abs() < 1e6).then_some(value as i32)
 }
 
-/// "1 (surprise) … 7 (neutral), or the names": what a message says a label should have been.
+/// "one of 1 (surprise), …, 7 (neutral)": what a message says a label should have been.
 pub fn expected_text(card: &Card) -> String {
     let numbers: Vec<String> = card
         .classes
         .iter()
+        .chain(&card.others)
         .map(|class| format!("{} ({})", class.label, class.name))
         .collect();
     format!("one of {}", numbers.join(", "))
@@ -79,21 +80,59 @@ pub fn interpret(card: &Card, counts: &BTreeMap<(Split, String), u64>, evidence:
     let mut map = BTreeMap::new();
     for (_, text) in counts.keys() {
         let meaning = match integer(text) {
-            Some(label) => numbering
-                .get(&label)
-                .map(|&class| Meaning::Class(class as i8))
-                .or_else(|| card.ignored_labels.contains(&label).then_some(Meaning::Ignored))
-                .unwrap_or(Meaning::Bad),
-            None => card
-                .class_of_text(text)
-                .map_or(Meaning::Bad, |class| Meaning::Class(class as i8)),
+            Some(label) => match numbering.get(&label) {
+                Some(Some(class)) => Meaning::Class(*class as i8),
+                Some(None) => Meaning::Ignored,
+                None => Meaning::Bad,
+            },
+            None => match card.class_of_text(text) {
+                Some(class) => Meaning::Class(class as i8),
+                None if card.is_other_text(text) => Meaning::Ignored,
+                None => Meaning::Bad,
+            },
         };
         map.insert(text.clone(), meaning);
     }
     Labels { map, warnings }
 }
 
-type Numbering = BTreeMap<i32, usize>;
+/// Number on disk → class index; `None` for labels outside the card's classes.
+type Numbering = BTreeMap<i32, Option<usize>>;
+
+/// The numberings that copies of a database use, the database's own first, and how to speak of them.
+fn candidates(card: &Card) -> Vec<(Numbering, String)> {
+    let own: Numbering = card
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(i, class)| (class.label, Some(i)))
+        .chain(card.others.iter().map(|other| (other.label, None)))
+        .collect();
+    let moved = |by: i32| -> Numbering { own.iter().map(|(label, class)| (label + by, *class)).collect() };
+    let mut all = vec![(own.clone(), "the database's own numbers".to_owned())];
+    if own.contains_key(&0) {
+        all.push((moved(1), "numbers one above the database's own".into()));
+    } else {
+        all.push((moved(-1), "numbers one below the database's own".into()));
+    }
+    // A copy may hold the card's classes alone, or some of the others among them.
+    for others in 0..=card.others.len() {
+        let mut named: Vec<(&str, Option<usize>)> = card
+            .classes
+            .iter()
+            .enumerate()
+            .map(|(i, class)| (class.name.as_str(), Some(i)))
+            .chain(card.others[..others].iter().map(|other| (other.name.as_str(), None)))
+            .collect();
+        named.sort_unstable();
+        for first in [0, 1] {
+            let numbering: Numbering = (first..).zip(named.iter().map(|(_, class)| *class)).collect();
+            let title = format!("numbers from {first} in alphabetical order of {} classes", named.len());
+            all.push((numbering, title));
+        }
+    }
+    all
+}
 
 fn choose_numbering(
     card: &Card,
@@ -101,26 +140,13 @@ fn choose_numbering(
     evidence: Evidence<'_>,
     warnings: &mut Vec<String>,
 ) -> Numbering {
-    let documented: Numbering = card
-        .classes
-        .iter()
-        .enumerate()
-        .map(|(i, class)| (class.label, i))
-        .collect();
-    let (Some(&low), Some(&high)) = (documented.keys().next(), documented.keys().next_back()) else {
-        return documented;
+    let candidates = candidates(card);
+    let own = &candidates[0].0;
+    let moved = &candidates[1].0;
+    let (Some(&low), Some(&high)) = (own.keys().next(), own.keys().next_back()) else {
+        return own.clone();
     };
-    let shifted: Numbering = documented.iter().map(|(label, class)| (label - 1, *class)).collect();
     if evidence.compare {
-        let mut by_name: Vec<usize> = (0..card.classes.len()).collect();
-        by_name.sort_by(|&a, &b| card.classes[a].name.cmp(&card.classes[b].name));
-        let alphabetical = |first: i32| -> Numbering { (first..).zip(by_name.iter().copied()).collect() };
-        let candidates = [
-            (documented.clone(), "the database's own numbers"),
-            (shifted.clone(), "numbers one below the database's own"),
-            (alphabetical(0), "numbers from 0 in alphabetical order of the classes"),
-            (alphabetical(1), "numbers from 1 in alphabetical order of the classes"),
-        ];
         for (i, (numbering, name)) in candidates.iter().enumerate() {
             if fits_exactly(card, found, numbering, evidence.layout) {
                 if i > 1 || (i == 1 && evidence.documented) {
@@ -135,7 +161,7 @@ fn choose_numbering(
         if let Some(numbering) = permutation(card, found, evidence.layout) {
             let order: Vec<String> = numbering
                 .iter()
-                .map(|(label, class)| format!("{label} = {}", card.classes[*class].name))
+                .filter_map(|(label, class)| Some(format!("{label} = {}", card.classes[(*class)?].name)))
                 .collect();
             warnings.push(format!(
                 "label order is shuffled: the class counts are exactly the database's, but in another order; labels are read as {}",
@@ -146,23 +172,25 @@ fn choose_numbering(
     }
     let total: u64 = found.values().sum();
     let occurs = |label: i32| found.keys().any(|(_, l)| *l == label);
-    if occurs(low - 1) && !occurs(high) && !card.ignored_labels.contains(&(low - 1)) {
-        let closer =
-            distance(card, found, &shifted, evidence.layout) < distance(card, found, &documented, evidence.layout);
-        if (!evidence.documented && (total < 200 || closer || !evidence.compare))
-            || (evidence.documented && total >= 200 && closer)
-        {
+    // One below (a database that counts from 1), or one above (a database that counts from 0), and the other end is absent.
+    let (extra, absent, first) = if low > 0 {
+        (low - 1, high, low - 1)
+    } else {
+        (high + 1, low, low + 1)
+    };
+    if occurs(extra) && !occurs(absent) {
+        let closer = distance(card, found, moved, evidence.layout) < distance(card, found, own, evidence.layout);
+        let plain = !evidence.documented && (total < 200 || closer || !evidence.compare);
+        if plain || (evidence.documented && total >= 200 && closer) {
             warnings.push(format!(
-                "labels are numbered from {} here, not from {low}: read as {} = {}, …",
-                low - 1,
-                low - 1,
-                card.classes[documented[&low]].name
+                "labels are numbered from {first} here, not from {low}: read as {first} = {}, …",
+                card.classes.first().map_or("", |class| class.name.as_str())
             ));
-            return shifted;
+            return moved.clone();
         }
     }
     if evidence.compare && total >= 1000 && !evidence.documented {
-        let far = distance(card, found, &documented, evidence.layout);
+        let far = distance(card, found, own, evidence.layout);
         if far > 0.4 {
             warnings.push(format!(
                 "the class shares differ much from the database's (by {:.0} % in total): check that the labels are {}",
@@ -171,7 +199,7 @@ fn choose_numbering(
             ));
         }
     }
-    documented
+    own.clone()
 }
 
 /// Whether every split with known, distinct counts has exactly these under `numbering`, and there is at least one such split.
@@ -186,8 +214,12 @@ fn fits_exactly(card: &Card, found: &BTreeMap<(Split, i32), u64>, numbering: &Nu
             continue;
         }
         let exact = numbering.iter().all(|(label, class)| {
-            let expected = expected.get(&card.classes[*class].name);
-            found.get(&(split, *label)) == expected
+            let Some(class) = class else {
+                return true;
+            };
+            // A class of which the split has none is absent from the counts.
+            let expected = expected.get(&card.classes[*class].name).copied().unwrap_or(0);
+            found.get(&(split, *label)).copied().unwrap_or(0) == expected
         });
         if !exact {
             return false;
@@ -223,7 +255,7 @@ fn permutation(card: &Card, found: &BTreeMap<(Split, i32), u64>, layout: &str) -
         let mut numbering = Numbering::new();
         for (label, n) in present {
             let (name, _) = expected.iter().find(|(_, count)| **count == n)?;
-            numbering.insert(label, card.class_index(name)?);
+            numbering.insert(label, Some(card.class_index(name)?));
         }
         if agreed.as_ref().is_some_and(|other| *other != numbering) {
             return None;
@@ -248,7 +280,7 @@ fn distance(card: &Card, found: &BTreeMap<(Split, i32), u64>, numbering: &Number
     }
     for ((_, label), n) in found {
         all += *n as f64;
-        if let Some(class) = numbering.get(label) {
+        if let Some(Some(class)) = numbering.get(label) {
             seen[*class] += *n as f64;
         }
     }
@@ -263,4 +295,111 @@ fn distance(card: &Card, found: &BTreeMap<(Split, i32), u64>, numbering: &Number
         .map(|(w, s)| (w / total - s / all).abs())
         .sum::<f64>()
         + (all - known) / all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The card's counts, with the classes written as `write` says; `None` leaves a class out.
+    fn counts(card: &Card, write: impl Fn(usize) -> Option<i32>) -> BTreeMap<(Split, String), u64> {
+        let mut counts = BTreeMap::new();
+        for split in [Split::Train, Split::Test] {
+            let (_, expected) = card.expected(split, "image_folder").unwrap();
+            for (name, n) in expected {
+                if let Some(label) = write(card.class_index(&name).unwrap()) {
+                    counts.insert((split, label.to_string()), n);
+                }
+            }
+        }
+        counts
+    }
+
+    fn evidence(documented: bool) -> Evidence<'static> {
+        Evidence {
+            layout: "image_folder",
+            documented,
+            compare: true,
+        }
+    }
+
+    /// Position of every class in alphabetical order.
+    fn alphabetical(card: &Card, extra: Option<&str>) -> Vec<i32> {
+        let mut names = card.class_names();
+        names.extend(extra.map(str::to_owned));
+        names.sort();
+        let position = |class: &String| names.iter().position(|name| name == class).unwrap() as i32;
+        card.class_names().iter().map(position).collect()
+    }
+
+    #[test]
+    fn real_histograms_decide_the_numbering() {
+        for (id, extra) in [
+            ("rafdb", None),
+            ("affectnet7", None),
+            ("affectnet8", None),
+            ("affectnet7", Some("contempt")),
+        ] {
+            let card = Card::load(id).unwrap();
+            let own = |class: usize| card.classes[class].label;
+            let order = alphabetical(&card, extra);
+            type Case<'a> = (&'a dyn Fn(usize) -> i32, usize);
+            let cases: [Case<'_>; 5] = [
+                (&own, 0),
+                (&|class| class as i32, 0),
+                (&|class| class as i32 + 1, 0),
+                (&|class| order[class], 1),
+                (&|class| order[class] + 1, 1),
+            ];
+            for (write, warnings) in cases {
+                let labels = interpret(&card, &counts(&card, |class| Some(write(class))), evidence(false));
+                for class in 0..card.classes.len() {
+                    assert_eq!(
+                        labels.meaning(&write(class).to_string()),
+                        Meaning::Class(class as i8),
+                        "{id}"
+                    );
+                }
+                assert_eq!(labels.warnings.len(), warnings, "{id}: {:?}", labels.warnings);
+            }
+        }
+    }
+
+    #[test]
+    fn small_documented_lists_keep_their_numbers() {
+        let card = Card::load("rafdb").unwrap();
+        let counts = [((Split::Train, "0".to_owned()), 1), ((Split::Train, "3".to_owned()), 2)].into();
+        let labels = interpret(&card, &counts, evidence(true));
+        assert_eq!(labels.meaning("0"), Meaning::Bad);
+        assert_eq!(labels.meaning("3"), Meaning::Class(2));
+        let labels = interpret(&card, &counts, evidence(false));
+        assert_eq!(labels.meaning("0"), Meaning::Class(0));
+        assert_eq!(labels.warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_part_of_a_database_is_recognised_too() {
+        let card = Card::load("rafdb").unwrap();
+        let mut part = counts(&card, |class| Some(class as i32));
+        part.retain(|(split, _), _| *split == Split::Train);
+        for n in part.values_mut() {
+            *n /= 3;
+        }
+        let labels = interpret(&card, &part, evidence(true));
+        assert_eq!(
+            labels.meaning("0"),
+            Meaning::Class(0),
+            "2,500 rows in the right proportions outweigh the documentation"
+        );
+    }
+
+    #[test]
+    fn integers_as_written() {
+        assert_eq!(integer(" 5 "), Some(5));
+        assert_eq!(integer("5.0"), Some(5));
+        assert_eq!(integer("-1"), Some(-1));
+        for text in ["5.5", "", "five", "1e99", "NaN", "99999999999"] {
+            assert_eq!(integer(text), None, "{text}");
+        }
+    }
 }

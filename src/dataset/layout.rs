@@ -31,6 +31,11 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// The first of several paths (relative to the root) that exists.
+    pub(super) fn first_existing(&self, paths: &[String]) -> Option<String> {
+        paths.iter().find(|path| self.root.join(path).exists()).cloned()
+    }
+
     /// The path of a label file or folder, if it lies below the root once links are resolved.
     ///
     /// # Errors
@@ -69,8 +74,13 @@ pub type Reader = fn(&Source<'_>) -> Result<Found>;
 
 /// All readers, by the name that cards use.
 pub const READERS: &[(&str, Reader)] = &[
+    ("affectnet_annotations", super::affectnet::read_annotations),
+    ("affectnet_automatic", super::affectnet::read_automatic),
+    ("affectnet_lists", super::affectnet::read_lists),
+    ("affectnet_npy", super::affectnet::read_npy),
+    ("affectnet_text_lists", super::affectnet::read_text_lists),
     ("class_folders", super::folders::read),
-    ("rafdb_csv", super::rafdb::read_csv),
+    ("csv_tables", super::tabular::read_all),
     ("rafdb_kaggle", super::rafdb::read_kaggle),
     ("rafdb_list", super::rafdb::read_list),
 ];

@@ -4,6 +4,7 @@
 //! database) turns label files into rows; [`convert`] checks every row and image, writes `samples.parquet`, `rejects.csv`
 //! and `conversion.json`, and compares the counts with the card's.
 
+mod affectnet;
 pub mod card;
 pub mod config;
 pub mod convert;
@@ -12,13 +13,15 @@ mod folders;
 pub mod header;
 pub mod labels;
 pub mod layout;
+pub mod npy;
 mod paths;
 mod rafdb;
 pub mod reject;
 mod rows;
-mod show;
 pub mod samples;
+mod show;
 pub mod standin;
+mod tabular;
 pub mod text;
 
 pub use card::{Card, Class};

@@ -13,7 +13,14 @@ impl Conversion {
     pub fn to_text(&self) -> String {
         let mut text = format!("{}: layout {} ({})\n", self.dataset, self.layout, self.layout_why);
         let splits: Vec<String> = self.by_split.iter().map(|(split, n)| format!("{split} {n}")).collect();
-        let _ = writeln!(text, "{} samples ({}), {} rejected, {} masked", self.samples, splits.join(", "), self.rejected, self.masked);
+        let _ = writeln!(
+            text,
+            "{} samples ({}), {} rejected, {} masked",
+            self.samples,
+            splits.join(", "),
+            self.rejected,
+            self.masked
+        );
         if !self.by_class.is_empty() {
             let classes: Vec<String> = self.by_class.iter().map(|(class, n)| format!("{class} {n}")).collect();
             let _ = writeln!(text, "classes: {}", classes.join(", "));
@@ -26,7 +33,10 @@ impl Conversion {
         }
         let differences = self.expected.as_ref().map_or(&[][..], |expected| &expected.differences);
         for difference in differences.iter().take(DIFFERENCES_SHOWN) {
-            let class = difference.class.as_deref().map_or_else(String::new, |class| format!(" {class}"));
+            let class = difference
+                .class
+                .as_deref()
+                .map_or_else(String::new, |class| format!(" {class}"));
             let _ = writeln!(
                 text,
                 "count: {}{class} has {}, the card says {}",
@@ -34,7 +44,11 @@ impl Conversion {
             );
         }
         if differences.len() > DIFFERENCES_SHOWN {
-            let _ = writeln!(text, "count: {} further differences, see conversion.json", differences.len() - DIFFERENCES_SHOWN);
+            let _ = writeln!(
+                text,
+                "count: {} further differences, see conversion.json",
+                differences.len() - DIFFERENCES_SHOWN
+            );
         }
         for warning in &self.warnings {
             let _ = writeln!(text, "warning: {warning}");
@@ -47,7 +61,11 @@ impl StandinReport {
     /// A few lines: where, how many, of what.
     pub fn to_text(&self) -> String {
         let list = |counts: &[(String, usize)]| {
-            counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
+            counts
+                .iter()
+                .map(|(name, n)| format!("{name} {n}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         format!(
             "{} stand-in faces in the layout of {}: {}\nsplits: {}\ntrue classes: {}\nlabels flipped on purpose: {}\n{}",
@@ -57,7 +75,11 @@ impl StandinReport {
             list(&self.by_split),
             list(&self.by_class),
             self.flipped,
-            if self.cached { "cached".to_owned() } else { format!("{} drawn now", self.drawn) },
+            if self.cached {
+                "cached".to_owned()
+            } else {
+                format!("{} drawn now", self.drawn)
+            },
         )
     }
 }

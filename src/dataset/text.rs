@@ -244,7 +244,7 @@ fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path
         .collect();
     let keep: Vec<PlSmallStr> = names
         .iter()
-        .filter(|name| form.keep.is_empty() || form.keep.contains(&name.as_str()))
+        .filter(|name| form.keep.is_empty() || form.keep.iter().any(|keep| name.eq_ignore_ascii_case(keep)))
         .map(|name| name.as_str().into())
         .collect();
     if keep.is_empty() {

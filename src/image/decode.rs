@@ -37,6 +37,10 @@ impl Default for DecodeLimits {
     }
 }
 
+/// Longest side, in pixels: what JPEG can express. A needle of few pixels but enormous length would grow with the first
+/// pass of a resize.
+const MAX_SIDE: u32 = 65_535;
+
 /// Why a file gave no image. Displays as a lower-case fragment without the path, which the caller knows.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
@@ -69,6 +73,14 @@ pub enum ImageError {
         height: u32,
         /// The limit.
         limit: u64,
+    },
+    /// One side is longer than any photograph.
+    #[error("claims {width} x {height} pixels; the limit is {MAX_SIDE} a side")]
+    SideTooLong {
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
     },
     /// No pixel at all.
     #[error("claims {width} x {height} pixels, which is no image")]
@@ -178,6 +190,9 @@ fn decode_as(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result
             height,
             limit: limits.max_pixels,
         });
+    }
+    if width.max(height) > MAX_SIDE {
+        return Err(ImageError::SideTooLong { width, height });
     }
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(ImageError::Truncated);

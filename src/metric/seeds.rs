@@ -40,6 +40,26 @@ pub fn summarise(values: &[f64]) -> Option<SeedSummary> {
     })
 }
 
+/// Welch's interval of the difference of two means, second minus first, at `level` (variances need not be equal).
+///
+/// `None` unless both have at least two values.
+pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
+    let (a, b) = (summarise(first)?, summarise(second)?);
+    let (va, vb) = (a.sd?.powi(2) / first.len() as f64, b.sd?.powi(2) / second.len() as f64);
+    let difference = b.mean - a.mean;
+    let half = if va + vb > 0.0 {
+        let freedom =
+            (va + vb).powi(2) / (va * va / (first.len() as f64 - 1.0) + vb * vb / (second.len() as f64 - 1.0));
+        t_quantile(0.5 + 0.5 * level, freedom) * (va + vb).sqrt()
+    } else {
+        0.0
+    };
+    Some(Interval {
+        low: difference - half,
+        high: difference + half,
+    })
+}
+
 /// Distance below the best value within which training counts as converged: 0.1 point of per cent.
 pub const CONVERGENCE_SLACK: f64 = 0.001;
 

@@ -295,6 +295,19 @@ fn tests_agree_with_statsmodels() {
 }
 
 #[test]
+fn welch_agrees_with_scipy() {
+    let seeds = &golden()["seeds"];
+    let (first, second) = (floats(&seeds["values"]), floats(&seeds["other"]));
+    let (interval, peer) = (
+        seeds::welch(&first, &second, 0.95).expect("several"),
+        floats(&seeds["welch"]),
+    );
+    close(interval.low, peer[0]);
+    close(interval.high, peer[1]);
+    assert_eq!(seeds::welch(&first, &[0.8], 0.95), None);
+}
+
+#[test]
 fn distributions_agree_with_scipy() {
     let golden = &golden()["special"];
     let each = |name: &str, check: &dyn Fn(&[f64])| {

@@ -23,7 +23,10 @@ impl RunFolder {
 
     /// Its name, which identifies the run.
     pub fn name(&self) -> String {
-        self.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        self.0
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
     }
 
     /// The resolved recipe.
@@ -44,11 +47,6 @@ impl RunFolder {
     /// Page, tables and figures.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")
-    }
-
-    /// Statistics computed by SQL, a CSV each.
-    pub fn statistics(&self) -> PathBuf {
-        self.0.join("statistics")
     }
 
     /// The folder of one seed.

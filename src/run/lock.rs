@@ -29,14 +29,21 @@ impl Lock {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) => {
                     if !told {
-                        progress.line(&format!("waiting for another aura-bench that writes {}", folder.display()));
+                        progress.line(&format!(
+                            "waiting for another aura-bench that writes {}",
+                            folder.display()
+                        ));
                         told = true;
                     }
                     interrupt.check()?;
                     std::thread::sleep(Duration::from_millis(200));
                 }
                 Err(TryLockError::Error(error)) => {
-                    return Err(Error::Io { action: "lock", path, source: error.into() });
+                    return Err(Error::Io {
+                        action: "lock",
+                        path,
+                        source: error.into(),
+                    });
                 }
             }
         }

@@ -53,7 +53,7 @@ impl Expression {
         self.get(unit) / MAX_INTENSITY
     }
 
-        /// As [`Self::of`], but half of a one-sided smile's AU 12: a smile on one side is no joy.
+    /// As [`Self::of`], but half of a one-sided smile's AU 12: a smile on one side is no joy.
     fn both(&self, unit: u8) -> f32 {
         if unit == 12 {
             f32::midpoint(self.on(12, -1.0), self.on(12, 1.0))
@@ -79,7 +79,7 @@ impl Expression {
     /// The signs follow the emotions that each unit belongs to in EMFACS; the weights are ours. AU 6 is pleasant only
     /// together with AU 12 (the Duchenne smile), else it belongs to pain and crying. a12 is the mean of both sides.
     pub fn valence(&self) -> f32 {
-                let a = |unit| self.both(unit);
+        let a = |unit| self.both(unit);
         (1.6 * a(12) + 0.5 * a(6) * a(12)
             - 0.6 * (1.0 - a(12)) * a(6)
             - 0.25 * a(1) * a(4)

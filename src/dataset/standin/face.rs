@@ -104,7 +104,7 @@ impl Face<'_> {
         self.canvas.blob(centre, radii, angle, self.shadow, alpha, None);
     }
 
-        /// A highlight; dark skin reflects less of the light that models it.
+    /// A highlight; dark skin reflects less of the light that models it.
     fn glow(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
         let alpha = alpha * (0.35 + 0.75 * self.who.skin[1]).min(1.0);
         self.canvas.blob(centre, radii, angle, self.light, alpha, None);
@@ -425,13 +425,13 @@ impl Face<'_> {
             let (smile, dimple, lift) = (self.on(12, side), self.on(14, side), self.on(10, side));
             let wing = self.rig.wings[i];
             let fold =
-                0.10 + 0.42 * (age - 0.15).max(0.0) + 0.80 * smile + 0.80 * lift + 0.60 * self.a(9) + 0.15 * self.a(15);
+                0.10 + 0.42 * (age - 0.15).max(0.0) + 0.68 * smile + 0.80 * lift + 0.60 * self.a(9) + 0.15 * self.a(15);
             let start = (side * 0.150 * self.who.nose_width, 0.135 - wing);
             let end = (
-                cx + side * (0.060 + 0.025 * smile),
-                cy + 0.005 * smile - 0.01 + 0.02 * self.a(15),
+                cx + side * (0.055 + 0.020 * smile),
+                cy + 0.050 * smile - 0.01 + 0.02 * self.a(15),
             );
-            let out = 0.030 + 0.022 * smile + 0.020 * lift;
+            let out = 0.030 + 0.004 * smile + 0.020 * lift;
             self.crease(
                 &[
                     start,
@@ -457,7 +457,8 @@ impl Face<'_> {
                     (cx + side * 0.068, cy - 0.010),
                     (cx + side * 0.045, cy + 0.065),
                 ],
-                0.022, 0.85 * dimple,
+                0.022,
+                0.85 * dimple,
             );
             // AU 15 folds the skin below the corner, AU 20 stretches it sideways.
             let droop = self.a(15);
@@ -705,7 +706,8 @@ impl Face<'_> {
                 let x = (k as f32 - 2.0) * 0.062;
                 self.crease(
                     &[(x, top - 0.055), (x * 0.97, top - 0.030), (x * 0.95, top - 0.006)],
-                    0.011, 0.45 * tight,
+                    0.011,
+                    0.45 * tight,
                 );
                 self.crease(
                     &[
@@ -713,7 +715,8 @@ impl Face<'_> {
                         (x * 0.97, bottom + 0.025),
                         (x, bottom + 0.045),
                     ],
-                    0.011, 0.40 * tight,
+                    0.011,
+                    0.40 * tight,
                 );
             }
         }

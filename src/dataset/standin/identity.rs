@@ -337,11 +337,11 @@ impl Shot {
         let soft_focus = rng.random_bool(0.25);
         let yaw_wide = rng.random_bool(0.3);
         Self {
-            yaw: if yaw_wide { 0.50 } else { 0.22 } * bell(rng),
-            pitch: 0.20 * bell(rng),
-            roll: 0.14 * bell(rng),
-            zoom: 1.0 + 0.07 * bell(rng),
-            shift: (0.05 * bell(rng), 0.05 * bell(rng)),
+            yaw: if yaw_wide { 0.62 } else { 0.28 } * bell(rng),
+            pitch: 0.28 * bell(rng),
+            roll: 0.20 * bell(rng),
+            zoom: 1.0 + 0.12 * bell(rng),
+            shift: (0.10 * bell(rng), 0.10 * bell(rng)),
             gaze: (0.030 * bell(rng), 0.014 * bell(rng)),
             light_angle: rng.random_range(-std::f32::consts::PI..0.4),
             light_strength: rng.random::<f32>().powf(1.3),

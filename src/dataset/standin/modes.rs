@@ -222,7 +222,7 @@ impl Mode {
             expression.set(unit, trace);
         }
         // People differ in how much they show; within one face the units go together.
-        let vigour = 1.0 + 0.22 * bell(rng);
+        let vigour = 1.0 + 0.27 * bell(rng);
         for &(unit, mean) in self.units {
             let value = mean * (vigour + 0.16 * bell(rng)) + 0.35 * bell(rng);
             expression.set(unit, value.max(0.3));

@@ -180,7 +180,8 @@ fn brow(who: &Identity, expression: &Expression, gain: f32, side: f32) -> Brow {
     let a = |unit| expression.of(unit) * gain;
     let y = who.brow_y;
     // With the corrugator (AU 4) at work the frontalis still lifts the inner end, obliquely: the sad and the fearful brow.
-    let inner = y + 0.002 + who.brow_tilt - 0.125 * a(1) - 0.035 * a(2) + 0.095 * a(4) * (1.0 - 0.55 * a(1)) + 0.045 * a(9);
+    let inner =
+        y + 0.002 + who.brow_tilt - 0.125 * a(1) - 0.035 * a(2) + 0.095 * a(4) * (1.0 - 0.55 * a(1)) + 0.045 * a(9);
     let near = y - 0.014 - 0.075 * a(1) - 0.055 * a(2) + 0.075 * a(4) + 0.03 * a(9);
     let far = y - 0.012 - who.brow_arch - 0.022 * a(1) - 0.110 * a(2) + 0.045 * a(4) + 0.01 * a(9);
     let outer = y + 0.040 - who.brow_tilt - 0.120 * a(2) + 0.018 * a(4) + 0.01 * a(6);

@@ -460,7 +460,10 @@ fn csv_with_text_labels() {
     let tree = Tree::new();
     tree.write("train.csv", "foo,bar,image\n1,2,3\n");
     let error = tree.examine("rafdb").unwrap_err().to_string();
-    assert!(error.contains("a label column (label, labels,"), "{error}");
+    assert!(
+        error.contains("there is no label column: expected one of label, labels,"),
+        "{error}"
+    );
 }
 
 #[test]

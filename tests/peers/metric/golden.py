@@ -175,6 +175,10 @@ golden["seeds"] = {
     "interval": [float(v) for v in stats.t.interval(0.95, 4, np.mean(seeds), stats.sem(seeds))],
 }
 
+other = [0.79, 0.801, 0.775, 0.798]
+welch = stats.ttest_ind(other, seeds, equal_var=False).confidence_interval(0.95)
+golden["seeds"] |= {"other": other, "welch": [float(welch.low), float(welch.high)]}
+
 golden["special"] = {
     "normal_quantile": [[p, float(stats.norm.ppf(p))] for p in (1e-9, 0.001, 0.025, 0.3, 0.5, 0.9, 0.975, 0.9999)],
     "normal_cdf": [[z, float(stats.norm.cdf(z))] for z in (-8.0, -3.0, -1.0, -0.1, 0.0, 0.5, 2.0, 4.0)],
