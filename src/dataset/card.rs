@@ -1,0 +1,420 @@
+//! Dataset cards: what a database is, how it is obtained, how it lies on disk, and what must be found in it.
+//!
+//! A card is a TOML file. Those under `datasets/` are built into the program; any other can be named by its path.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Result};
+use crate::task::{Split, Task};
+
+static CARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/datasets");
+
+/// Version of the card format.
+pub const CARD_SCHEMA: u32 = 1;
+
+/// A database, as described by `datasets/<id>.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Version of the card format: 1.
+    pub schema: u32,
+    /// Short name, as used in recipes, tables and file names: `rafdb`.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// One or two sentences on what it holds.
+    #[serde(default)]
+    pub about: String,
+    /// The tasks that its labels serve; the first is the default of a recipe.
+    pub tasks: Vec<Task>,
+    /// Where the licence is, and how the database is obtained.
+    pub licence: Licence,
+    /// How it is cited.
+    pub citation: Citation,
+    /// Expression classes; the position in this list is the class index of every table.
+    #[serde(default, rename = "class")]
+    pub classes: Vec<Class>,
+    /// Labels on disk that are legal but belong to no class of this card: their samples are left out and counted as masked.
+    #[serde(default, rename = "other")]
+    pub others: Vec<Class>,
+    /// Action units with a column in the samples table, ascending.
+    #[serde(default)]
+    pub aus: Vec<u8>,
+    /// Official splits and what must be found in them.
+    #[serde(default, rename = "split")]
+    pub splits: Vec<ExpectedSplit>,
+    /// The forms in which the database is found on disk, in the order in which they are tried.
+    #[serde(rename = "layout")]
+    pub layouts: Vec<Layout>,
+    /// Where the literature differs in its use of the database.
+    #[serde(default, rename = "note")]
+    pub notes: Vec<Note>,
+}
+
+/// Where the licence is, and how the database is obtained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Licence {
+    /// The page with the licence and the download form.
+    pub page: String,
+    /// The terms in one sentence.
+    #[serde(default)]
+    pub terms: String,
+    /// How to get and unpack it.
+    pub obtain: String,
+}
+
+/// How a database is cited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Citation {
+    /// One or more BibTeX entries.
+    pub bibtex: String,
+}
+
+/// One expression class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// Name in tables: `happiness`.
+    pub name: String,
+    /// Name for people: `Happiness`.
+    pub title: String,
+    /// The number that the database writes for it.
+    pub label: i32,
+    /// Other spellings found in label files and folder names, compared without case.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+}
+
+/// What a split must hold when it is complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedSplit {
+    /// `train`, `val` or `test`.
+    pub name: Split,
+    /// Number of samples; left out where it is not known.
+    #[serde(default)]
+    pub samples: Option<u64>,
+    /// Number of rows of the database's own label file, those of other labels among them.
+    #[serde(default)]
+    pub rows: Option<u64>,
+    /// Number of samples of each class.
+    #[serde(default)]
+    pub classes: BTreeMap<String, u64>,
+    /// Another complete form of this split (a later release) and its total, by layout name.
+    #[serde(default)]
+    pub layouts: BTreeMap<String, ExpectedVariant>,
+}
+
+/// The counts of a split in one layout, where they differ from the card's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedVariant {
+    /// Number of samples in this layout.
+    #[serde(default)]
+    pub samples: Option<u64>,
+    /// The classes whose count differs.
+    #[serde(default)]
+    pub classes: BTreeMap<String, u64>,
+}
+
+/// One form in which a database is found on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Short name, shown on screen and usable as `dataset.layout`.
+    pub name: String,
+    /// What it looks like.
+    pub description: String,
+    /// The reader that understands it; see `docs/datasets.md` for the list.
+    pub reader: String,
+    /// Folders below the root in which it may begin, in order; `*` stands for any part of one name.
+    #[serde(default = "here")]
+    pub bases: Vec<String>,
+    /// Paths below the base. Each entry is a list of alternatives of which one must exist.
+    pub markers: Vec<Vec<String>>,
+}
+
+fn here() -> Vec<String> {
+    vec![".".into()]
+}
+
+/// Where the literature differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// What it is about.
+    pub topic: String,
+    /// What differs, and what is done here.
+    pub text: String,
+}
+
+impl Card {
+    /// Names of the cards that are built in, sorted.
+    pub fn names() -> Vec<String> {
+        let mut names: Vec<String> = CARDS
+            .files()
+            .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+            .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The card with this name, or the one in the file with this path.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such card (with the nearest name) or the card is wrong (with file, line and key);
+    /// [`Error::Io`] if the file cannot be read.
+    pub fn load(name_or_path: &str) -> Result<Self> {
+        let file = format!("{name_or_path}.toml");
+        if let Some(text) = CARDS.get_file(&file).and_then(include_dir::File::contents_utf8) {
+            return Self::parse(text, &format!("datasets/{file}"));
+        }
+        let path = Path::new(name_or_path);
+        if path.is_file() {
+            let text = std::fs::read_to_string(path).at("read the dataset card", path)?;
+            return Self::parse(&text, name_or_path);
+        }
+        let names = Self::names();
+        let nearest = names
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, name_or_path), name))
+            .min()
+            .filter(|(distance, _)| *distance <= 2)
+            .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"));
+        Err(Error::Usage(format!(
+            "there is no dataset card `{name_or_path}`: expected one of {}, or the path of a card file{nearest}",
+            names.join(", ")
+        )))
+    }
+
+    /// Reads a card from TOML; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with file, line and key.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        let deserializer = toml::Deserializer::parse(text)
+            .map_err(|error| Error::Usage(format!("{file}: not a dataset card: {}", locate(text, &error))))?;
+        let card: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let key = error.path().to_string();
+            Error::Usage(format!("{file}: key `{key}`: {}", locate(text, error.inner())))
+        })?;
+        card.validate()
+            .map_err(|(key, message)| Error::Usage(format!("{file}: key `{key}`: {message}")))?;
+        Ok(card)
+    }
+
+    /// What the types cannot say: unique names, known classes, sums.
+    ///
+    /// # Errors
+    /// The key and what was expected.
+    pub fn validate(&self) -> std::result::Result<(), (String, String)> {
+        let fail = |key: &str, message: String| Err((key.to_owned(), message));
+        if self.schema != CARD_SCHEMA {
+            return fail("schema", format!("expected {CARD_SCHEMA}, found {}", self.schema));
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if self.id.is_empty() || !self.id.chars().all(plain) {
+            return fail("id", "expected lower-case letters, digits, `_` or `-`".into());
+        }
+        if self.tasks.is_empty() {
+            return fail("tasks", "expected at least one task".into());
+        }
+        if self.layouts.is_empty() {
+            return fail("layout", "expected at least one layout".into());
+        }
+        let all: Vec<&Class> = self.classes.iter().chain(&self.others).collect();
+        for (i, class) in all.iter().enumerate() {
+            if all[..i]
+                .iter()
+                .any(|other| other.name == class.name || other.label == class.label)
+            {
+                let key = match i.checked_sub(self.classes.len()) {
+                    None => format!("class[{i}]"),
+                    Some(other) => format!("other[{other}]"),
+                };
+                return fail(
+                    &key,
+                    format!("name `{}` or label {} occurs twice", class.name, class.label),
+                );
+            }
+        }
+        if self.classes.len() > 127 {
+            return fail("class", "expected at most 127 classes".into());
+        }
+        if self.aus.windows(2).any(|pair| pair[0] >= pair[1]) || self.aus.iter().any(|&au| au == 0 || au > 99) {
+            return fail("aus", "expected action units from 1 to 99, ascending, each once".into());
+        }
+        for (i, split) in self.splits.iter().enumerate() {
+            for name in split.classes.keys() {
+                if self.class_index(name).is_none() {
+                    return fail(
+                        &format!("split[{i}].classes.{name}"),
+                        "there is no class of this name".into(),
+                    );
+                }
+            }
+            let sum: u64 = split.classes.values().sum();
+            if let Some(samples) = split.samples
+                && split.classes.len() == self.classes.len()
+                && !self.classes.is_empty()
+                && sum != samples
+            {
+                return fail(
+                    &format!("split[{i}].samples"),
+                    format!("expected {sum}, the sum of the classes, found {samples}"),
+                );
+            }
+        }
+        for (i, layout) in self.layouts.iter().enumerate() {
+            if self.layouts[..i].iter().any(|other| other.name == layout.name) {
+                return fail(&format!("layout[{i}].name"), format!("`{}` occurs twice", layout.name));
+            }
+            if layout.bases.is_empty() {
+                return fail(
+                    &format!("layout[{i}].bases"),
+                    "expected at least one folder, such as \".\"".into(),
+                );
+            }
+            if super::layout::reader(&layout.reader).is_none() {
+                return fail(
+                    &format!("layout[{i}].reader"),
+                    format!(
+                        "there is no reader `{}`: expected one of {}",
+                        layout.reader,
+                        super::layout::reader_names().join(", ")
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Class names in the order of the class index.
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes.iter().map(|class| class.name.clone()).collect()
+    }
+
+    /// The index of the class with this table name.
+    pub fn class_index(&self, name: &str) -> Option<usize> {
+        self.classes.iter().position(|class| class.name == name)
+    }
+
+    /// The index of the class that the database writes as this number.
+    pub fn class_of_label(&self, label: i32) -> Option<usize> {
+        self.classes.iter().position(|class| class.label == label)
+    }
+
+    /// The index of the class with this name, title or alias, without regard to case; `3_disgust` and `disgust ` are found too.
+    pub fn class_of_text(&self, text: &str) -> Option<usize> {
+        Self::find_text(&self.classes, text)
+    }
+
+    /// Whether this is the name, title or alias of a label that is legal but outside the card's classes.
+    pub fn is_other_text(&self, text: &str) -> bool {
+        Self::find_text(&self.others, text).is_some()
+    }
+
+    fn find_text(classes: &[Class], text: &str) -> Option<usize> {
+        let wanted = text.trim().to_lowercase();
+        let bare = wanted.trim_start_matches(|c: char| c.is_ascii_digit() || "_-. ".contains(c));
+        classes.iter().position(|class| {
+            [&class.name, &class.title]
+                .into_iter()
+                .chain(&class.aliases)
+                .any(|name| {
+                    let name = name.to_lowercase();
+                    name == wanted || (!bare.is_empty() && name == bare)
+                })
+        })
+    }
+
+    /// What is expected of a split in a layout, per class; `None` where the card does not know.
+    pub fn expected(&self, split: Split, layout: &str) -> Option<(Option<u64>, BTreeMap<String, u64>)> {
+        let expected = self.splits.iter().find(|expected| expected.name == split)?;
+        let mut samples = expected.samples;
+        let mut classes = expected.classes.clone();
+        if let Some(variant) = expected.layouts.get(layout) {
+            samples = variant.samples.or(samples);
+            classes.extend(variant.classes.iter().map(|(name, count)| (name.clone(), *count)));
+        }
+        Some((samples, classes))
+    }
+
+    /// Column names of the action units: `au01`, `au12`, ….
+    pub fn au_columns(&self) -> Vec<String> {
+        self.aus.iter().map(|au| format!("au{au:02}")).collect()
+    }
+
+    /// The card as JSON Schema, for editors.
+    pub fn json_schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+}
+
+/// "line 3, column 7: message" of a TOML error, on one line.
+fn locate(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim().replace('\n', " ");
+    match error.span() {
+        Some(span) => {
+            let before = text.get(..span.start).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            format!("line {line}, column {column}: {message}")
+        }
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_cards_are_sound() {
+        let names = Card::names();
+        assert!(names.contains(&"rafdb".to_owned()));
+        for name in names {
+            let card = Card::load(&name).unwrap();
+            assert_eq!(card.id, name);
+        }
+        let card = Card::load("rafdb").unwrap();
+        assert_eq!(card.class_of_label(4), card.class_index("happiness"));
+        assert_eq!(card.class_of_text("4_Happy"), card.class_index("happiness"));
+        assert_eq!(card.expected(Split::Train, "original").unwrap().0, Some(12_271));
+        assert_eq!(card.expected(Split::Test, "kaggle").unwrap().0, Some(3_068));
+    }
+
+    #[test]
+    fn unknown_cards_get_a_suggestion() {
+        let error = Card::load("rafdv").unwrap_err().to_string();
+        assert!(error.contains("did you mean `rafdb`?"), "{error}");
+    }
+
+    #[test]
+    fn errors_name_file_line_and_key() {
+        let text = CARDS.get_file("rafdb.toml").unwrap().contents_utf8().unwrap();
+        let wrong_type = text.replace("samples = 12271", "samples = \"many\"");
+        let error = Card::parse(&wrong_type, "mine.toml").unwrap_err().to_string();
+        assert!(error.starts_with("mine.toml: key `split[0].samples`: line "), "{error}");
+        let wrong_sum = text.replace("samples = 12271", "samples = 12270");
+        let error = Card::parse(&wrong_sum, "mine.toml").unwrap_err().to_string();
+        assert!(error.contains("expected 12271, the sum of the classes"), "{error}");
+        let wrong_reader = text.replace("\"rafdb_list\"", "\"nothing\"");
+        let error = Card::parse(&wrong_reader, "mine.toml").unwrap_err().to_string();
+        assert!(
+            error.contains("key `layout[0].reader`: there is no reader `nothing`"),
+            "{error}"
+        );
+        let unknown = text.replace("about =", "abuot =");
+        let error = Card::parse(&unknown, "mine.toml").unwrap_err().to_string();
+        assert!(error.contains("abuot"), "{error}");
+    }
+}

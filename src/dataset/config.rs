@@ -1,0 +1,96 @@
+//! The recipe's `[dataset]` section.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which of a database's forms of the same images is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Images {
+    /// Faces that the database has aligned and cropped.
+    #[default]
+    Aligned,
+    /// Images as collected.
+    Original,
+}
+
+impl Images {
+    /// The name in recipes and on disk.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aligned => "aligned",
+            Self::Original => "original",
+        }
+    }
+}
+
+/// Which database is read, where it lies, and how much of it may be unusable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// Name of a built-in dataset card (`rafdb`, …) or path of a card file.
+    pub card: String,
+    /// Folder of the database; `${NAME}` stands for an environment variable. `--data` takes precedence.
+    pub root: String,
+    /// Card `table` only: the file or folder with features made elsewhere.
+    pub path: String,
+    /// Layout to read, by its name in the card; `auto` finds out.
+    pub layout: String,
+    /// Aligned faces or original images, where a database has both.
+    pub images: Images,
+    /// Largest share of rows, from 0 to 1, that may be rejected before the conversion fails.
+    pub max_rejected: f64,
+    /// Images with more pixels than this (by their header) are rejected unread.
+    pub max_pixels: u64,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self {
+            card: "rafdb".into(),
+            root: String::new(),
+            path: String::new(),
+            layout: "auto".into(),
+            images: Images::Aligned,
+            max_rejected: 0.05,
+            max_pixels: super::header::MAX_PIXELS,
+        }
+    }
+}
+
+impl DatasetConfig {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The key below `[dataset]` and what was expected.
+    pub fn validate(&self) -> std::result::Result<(), (String, String)> {
+        if self.card.trim().is_empty() {
+            return Err((
+                "card".into(),
+                "expected the name of a dataset card, such as \"rafdb\"".into(),
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.max_rejected) {
+            return Err((
+                "max_rejected".into(),
+                format!("expected a share from 0 to 1, found {}", self.max_rejected),
+            ));
+        }
+        if self.max_pixels == 0 {
+            return Err(("max_pixels".into(), "expected at least 1".into()));
+        }
+        let card = super::Card::load(&self.card).map_err(|error| ("card".to_owned(), error.to_string()))?;
+        if self.layout != "auto" && !card.layouts.iter().any(|layout| layout.name == self.layout) {
+            let names: Vec<&str> = card.layouts.iter().map(|layout| layout.name.as_str()).collect();
+            return Err((
+                "layout".into(),
+                format!(
+                    "expected `auto` or one of {}, found `{}`",
+                    names.join(", "),
+                    self.layout
+                ),
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! Databases as they lie on disk → one canonical samples table.
+//!
+//! A [`Card`] describes a database; [`layout::detect`] finds out in which form it was unpacked; a reader (one file a
+//! database) turns label files into rows; [`convert`] checks every row and image, writes `samples.parquet`, `rejects.csv`
+//! and `conversion.json`, and compares the counts with the card's.
+
+mod affectnet;
+pub mod card;
+pub mod config;
+pub mod convert;
+pub mod digest;
+mod folders;
+pub mod header;
+pub mod labels;
+pub mod layout;
+pub mod npy;
+mod paths;
+mod rafdb;
+pub mod reject;
+mod rows;
+pub mod samples;
+mod show;
+pub mod standin;
+mod tabular;
+pub mod text;
+
+pub use card::{Card, Class};
+pub use config::{DatasetConfig, Images};
+pub use convert::{Conversion, ConvertOptions, convert, examine};
+pub use digest::source_digest;
+pub use reject::{Reason, Reject};
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,405 @@
+//! NumPy's `.npy`: one number, or a matrix, read without trusting what the header promises.
+//!
+//! Format: magic, version, header length, a Python dictionary with `descr`, `fortran_order`, `shape`, then the values
+//! (NEP 1). Objects (`O`) are never unpickled.
+
+use std::io::Read;
+
+/// Longest header that is read; NumPy pads to 64 bytes and never comes near.
+const LONGEST_HEADER: usize = 1 << 16;
+
+/// What the values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `b1`
+    Bool,
+    /// `i1 … i8`
+    Int,
+    /// `u1 … u8`
+    Uint,
+    /// `f2, f4, f8`
+    Float,
+    /// `S`: bytes.
+    Bytes,
+    /// `U`: UTF-32.
+    Text,
+}
+
+/// The header of an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// What the values are.
+    pub kind: Kind,
+    /// Bytes of one value.
+    pub width: usize,
+    /// Whether the values are stored with the largest byte first.
+    pub big_endian: bool,
+    /// Whether the first index runs fastest.
+    pub fortran_order: bool,
+    /// Sizes of the dimensions; empty for a single value.
+    pub shape: Vec<usize>,
+}
+
+impl Header {
+    /// Number of values, if it fits.
+    pub fn len(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1_usize, |n, size| n.checked_mul(*size))
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+}
+
+/// Reads the header; the reader then stands at the first value.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_header(input: &mut impl Read) -> Result<Header, String> {
+    let cut = |_| "the file ends within the header".to_owned();
+    let mut start = [0; 8];
+    input.read_exact(&mut start).map_err(cut)?;
+    if start[..6] != *b"\x93NUMPY" {
+        return Err("not a .npy file".into());
+    }
+    let length = if start[6] == 1 {
+        let mut bytes = [0; 2];
+        input.read_exact(&mut bytes).map_err(cut)?;
+        usize::from(u16::from_le_bytes(bytes))
+    } else if start[6] <= 3 {
+        let mut bytes = [0; 4];
+        input.read_exact(&mut bytes).map_err(cut)?;
+        u32::from_le_bytes(bytes) as usize
+    } else {
+        return Err(format!("version {} of the format is not known", start[6]));
+    };
+    if length > LONGEST_HEADER {
+        return Err(format!("the header claims {length} bytes"));
+    }
+    let mut text = vec![0; length];
+    input.read_exact(&mut text).map_err(cut)?;
+    let text = String::from_utf8(text).map_err(|_| "the header is not text".to_owned())?;
+    let descr = value_of(&text, "descr").ok_or("the header has no `descr`")?;
+    let (kind, width, big_endian) = dtype(descr.trim_matches(['\'', '"']))?;
+    let fortran_order = match value_of(&text, "fortran_order") {
+        Some("True") => true,
+        Some("False") => false,
+        other => return Err(format!("fortran_order is {other:?}, expected True or False")),
+    };
+    let shape = value_of(&text, "shape").ok_or("the header has no `shape`")?;
+    let inner = shape
+        .strip_prefix('(')
+        .and_then(|shape| shape.strip_suffix(')'))
+        .ok_or_else(|| format!("shape is {shape}, expected a tuple"))?;
+    let shape = inner
+        .split(',')
+        .map(|size| size.trim().trim_end_matches('L'))
+        .filter(|size| !size.is_empty())
+        .map(|size| {
+            size.parse::<usize>()
+                .map_err(|_| format!("{size} is no size of a dimension"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let header = Header {
+        kind,
+        width,
+        big_endian,
+        fortran_order,
+        shape,
+    };
+    header
+        .len()
+        .and_then(|n| n.checked_mul(width))
+        .ok_or_else(|| format!("the shape {:?} is larger than memory", header.shape))?;
+    Ok(header)
+}
+
+/// The text after `'key':` up to the comma that ends it (a tuple keeps its commas).
+fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let at = [format!("'{key}'"), format!("\"{key}\"")]
+        .iter()
+        .find_map(|key| Some(text.find(key.as_str())? + key.len()))?;
+    let rest = text[at..].trim_start().strip_prefix(':')?.trim_start();
+    let end = if rest.starts_with('(') {
+        rest.find(')')? + 1
+    } else {
+        rest.find([',', '}'])?
+    };
+    Some(rest[..end].trim())
+}
+
+fn dtype(descr: &str) -> Result<(Kind, usize, bool), String> {
+    let unknown = || format!("values of type {descr:?} are not read: expected numbers or strings");
+    let (order, rest) = match descr.chars().next() {
+        Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
+        Some(_) => ('<', descr),
+        None => return Err(unknown()),
+    };
+    let kind = rest.chars().next().ok_or_else(unknown)?;
+    let size: usize = rest[kind.len_utf8()..].parse().map_err(|_| unknown())?;
+    let (kind, width) = match (kind, size) {
+        ('b' | '?', 1) => (Kind::Bool, 1),
+        ('i', 1 | 2 | 4 | 8) => (Kind::Int, size),
+        ('u', 1 | 2 | 4 | 8) => (Kind::Uint, size),
+        ('f', 2 | 4 | 8) => (Kind::Float, size),
+        ('S' | 'a', 1..=1024) => (Kind::Bytes, size),
+        ('U', 1..=1024) => (Kind::Text, size * 4),
+        _ => return Err(unknown()),
+    };
+    Ok((kind, width, order == '>'))
+}
+
+/// One value as a number, or as the text that it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number; integers beyond 2^53 are rounded.
+    Number(f64),
+    /// A string, without trailing NULs and spaces.
+    Text(String),
+}
+
+impl Value {
+    /// The value as label files write it: integers without a point.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Number(value) => value.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+fn value(header: &Header, bytes: &[u8]) -> Result<Value, String> {
+    let mut low = [0_u8; 8];
+    let width = header.width;
+    if matches!(header.kind, Kind::Bool | Kind::Int | Kind::Uint | Kind::Float) {
+        for (i, byte) in bytes.iter().take(8).enumerate() {
+            low[if header.big_endian { width - 1 - i } else { i }] = *byte;
+        }
+    }
+    let unsigned = u64::from_le_bytes(low);
+    Ok(match header.kind {
+        Kind::Bool => Value::Number(f64::from(u8::from(low[0] != 0))),
+        Kind::Uint => Value::Number(unsigned as f64),
+        Kind::Int => {
+            // Shifting up and back extends the sign.
+            let shift = 64 - 8 * width as u32;
+            Value::Number((((unsigned << shift) as i64) >> shift) as f64)
+        }
+        Kind::Float => Value::Number(match width {
+            2 => half::f16::from_bits(unsigned as u16).to_f64(),
+            4 => f64::from(f32::from_bits(unsigned as u32)),
+            _ => f64::from_bits(unsigned),
+        }),
+        Kind::Bytes => Value::Text(
+            std::str::from_utf8(bytes)
+                .map_err(|_| "the string is not UTF-8".to_owned())?
+                .trim_end_matches(['\0', ' '])
+                .to_owned(),
+        ),
+        Kind::Text => {
+            let mut text = String::new();
+            for unit in bytes.chunks_exact(4) {
+                let unit = [unit[0], unit[1], unit[2], unit[3]];
+                let code = if header.big_endian {
+                    u32::from_be_bytes(unit)
+                } else {
+                    u32::from_le_bytes(unit)
+                };
+                text.push(char::from_u32(code).ok_or_else(|| "the string is not Unicode".to_owned())?);
+            }
+            Value::Text(text.trim_end_matches(['\0', ' ']).to_owned())
+        }
+    })
+}
+
+/// The only value of an array of no dimension or of one element.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn scalar(input: &mut impl Read) -> Result<Value, String> {
+    let header = read_header(input)?;
+    if header.len() != Some(1) {
+        return Err(format!(
+            "expected one value, found an array of shape {:?}",
+            header.shape
+        ));
+    }
+    let mut bytes = vec![0; header.width];
+    input
+        .read_exact(&mut bytes)
+        .map_err(|_| "the file ends within the value".to_owned())?;
+    value(&header, &bytes)
+}
+
+/// Rows and columns of numbers: `[n]` is read as n × 1, `[n, a, b]` as n × ab.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Numbers {
+    /// First dimension.
+    pub rows: usize,
+    /// Product of the others.
+    pub columns: usize,
+    /// Row-major values.
+    pub values: Vec<f32>,
+}
+
+/// Reads numbers of any type as f32.
+///
+/// Memory grows with what is really there, not with what the header says; `limit` bounds it in any case.
+///
+/// # Errors
+/// What is wrong with the array: its type, its shape, or a file that is shorter than the header says.
+pub fn numbers(input: &mut impl Read, limit: usize) -> Result<Numbers, String> {
+    let header = read_header(input)?;
+    if matches!(header.kind, Kind::Bytes | Kind::Text) {
+        return Err("expected numbers, found strings".into());
+    }
+    let total = header.len().unwrap_or(usize::MAX);
+    let rows = header.shape.first().copied().unwrap_or(1);
+    let columns = header
+        .shape
+        .iter()
+        .skip(1)
+        .fold(1_usize, |n, size| n.saturating_mul(*size));
+    if total > limit {
+        return Err(format!(
+            "the shape {:?} has {total} values, the limit is {limit}",
+            header.shape
+        ));
+    }
+    if header.fortran_order && header.shape.len() > 2 {
+        return Err("arrays of more than two dimensions in Fortran order are not read".into());
+    }
+    let mut values = Vec::new();
+    let mut buffer = vec![0; header.width * (1 << 14)];
+    let mut left = total;
+    while left > 0 {
+        let now = left.min(1 << 14);
+        let bytes = &mut buffer[..now * header.width];
+        input.read_exact(bytes).map_err(|_| {
+            format!(
+                "the header promises {total} values, the file ends after about {}",
+                total - left
+            )
+        })?;
+        for bytes in bytes.chunks_exact(header.width) {
+            match value(&header, bytes)? {
+                Value::Number(number) => values.push(number as f32),
+                Value::Text(_) => return Err("expected numbers, found strings".into()),
+            }
+        }
+        left -= now;
+    }
+    if header.fortran_order && columns > 1 {
+        let by_column = std::mem::take(&mut values);
+        values = (0..total)
+            .map(|i| by_column[(i % columns) * rows + i / columns])
+            .collect();
+    }
+    Ok(Numbers { rows, columns, values })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An array as NumPy 1.0 format.
+    pub(in super::super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
+        let order = if fortran { "True" } else { "False" };
+        let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
+        while (header.len() + 11) % 64 != 0 {
+            header.push(' ');
+        }
+        header.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn scalars_of_every_type() {
+        let text = |s: &str| s.chars().flat_map(|c| (c as u32).to_le_bytes()).collect::<Vec<u8>>();
+        let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+            ("<i8", 3_i64.to_le_bytes().to_vec(), "3"),
+            (">i8", (-3_i64).to_be_bytes().to_vec(), "-3"),
+            ("<i4", (-7_i32).to_le_bytes().to_vec(), "-7"),
+            (">i2", 258_i16.to_be_bytes().to_vec(), "258"),
+            ("|i1", vec![0xFE], "-2"),
+            ("|u1", vec![254], "254"),
+            ("<u2", 65_535_u16.to_le_bytes().to_vec(), "65535"),
+            ("<u4", 7_u32.to_le_bytes().to_vec(), "7"),
+            ("<u8", 7_u64.to_le_bytes().to_vec(), "7"),
+            ("|b1", vec![1], "1"),
+            ("<f2", half::f16::from_f32(0.5).to_le_bytes().to_vec(), "0.5"),
+            ("<f4", (-0.25_f32).to_le_bytes().to_vec(), "-0.25"),
+            ("<f8", 0.125_f64.to_le_bytes().to_vec(), "0.125"),
+            (">f8", 0.125_f64.to_be_bytes().to_vec(), "0.125"),
+            ("|S5", b"0.5\0\0".to_vec(), "0.5"),
+            ("<U4", text("-0.5"), "-0.5"),
+            ("<U5", text("-0.5\0"), "-0.5"),
+        ];
+        for (descr, data, expected) in cases {
+            for shape in ["()", "(1,)", "(1, 1)"] {
+                let bytes = encode(descr, shape, false, &data);
+                assert_eq!(
+                    scalar(&mut bytes.as_slice()).unwrap().to_text(),
+                    expected,
+                    "{descr} {shape}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn matrices_in_both_orders() {
+        let data: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect();
+        let bytes = encode("<f4", "(2, 3)", false, &data);
+        let read = numbers(&mut bytes.as_slice(), 100).unwrap();
+        assert_eq!((read.rows, read.columns), (2, 3));
+        assert_eq!(read.values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let bytes = encode("<f4", "(2, 3)", true, &data);
+        assert_eq!(
+            numbers(&mut bytes.as_slice(), 100).unwrap().values,
+            [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]
+        );
+    }
+
+    #[test]
+    fn lies_are_refused() {
+        for (bytes, part) in [
+            (encode("<f4", "(1000000, 1000000)", false, &[]), "limit"),
+            (
+                encode("<f4", "(18446744073709551615, 9)", false, &[]),
+                "larger than memory",
+            ),
+            (encode("<f4", "(30,)", false, &[0; 8]), "promises 30 values"),
+            (encode("|O", "(1,)", false, &[0; 8]), "not read"),
+            (encode("<f4", "(-1,)", false, &[0; 8]), "no size"),
+            (b"PK\x03\x04 and more".to_vec(), "not a .npy"),
+            (b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(), "claims"),
+            (Vec::new(), "ends within"),
+        ] {
+            let error = numbers(&mut bytes.as_slice(), 1000).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(scalar(&mut encode("<f4", "(2,)", false, &[0; 8]).as_slice()).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>, header in "[ -~]{0,90}") {
+            let _ = scalar(&mut bytes.as_slice());
+            let mut made = b"\x93NUMPY\x01\x00".to_vec();
+            made.extend((header.len() as u16).to_le_bytes());
+            made.extend(header.as_bytes());
+            made.extend(&bytes);
+            let _ = scalar(&mut made.as_slice());
+            let _ = numbers(&mut made.as_slice(), 1000);
+        }
+    }
+}

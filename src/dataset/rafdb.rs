@@ -1,0 +1,227 @@
+//! RAF-DB, basic expressions: the original list and Kaggle's folders with CSVs.
+//!
+//! Class folders without any list are read by [`super::folders`], plain CSVs by [`super::tabular`].
+
+use std::collections::BTreeMap;
+
+use polars::prelude::*;
+
+use super::config::Images;
+use super::folders::{plain_stem, split_folders};
+use super::layout::{Found, Source};
+use super::paths;
+use super::reject::{Reason, Reject};
+use super::rows::{self, Collected, sift, wrap};
+use super::{tabular, text};
+use crate::error::{Error, Result};
+
+/// Spellings of the label list; the first is the one distributed.
+const LISTS: [&str; 2] = ["EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt"];
+
+/// `EmoLabel/list_patition_label.txt` with lines `train_00001.jpg 5`, and the images beside it.
+pub(super) fn read_list(source: &Source<'_>) -> Result<Found> {
+    let candidates: Vec<String> = LISTS.iter().map(|list| paths::join(source.base, list)).collect();
+    let Some(list) = source.first_existing(&candidates) else {
+        return Err(Error::data(format!(
+            "{}: missing",
+            source.root.join(&candidates[0]).display()
+        )));
+    };
+    let (folder, suffix) = image_folder(source)?;
+    let mut rejects = Vec::new();
+    let lines = text::read_lines(&source.inside(&list)?, &list, &mut rejects)?;
+    // `\S+` before the label: names of this database hold no space.
+    let part = |group: usize| col("text").str().extract(lit(r"^\s*(\S+)\s+(\S(?:.*\S)?)\s*$"), group);
+    let frame = lines
+        .lazy()
+        .with_columns([
+            lit(list.as_str()).alias("file"),
+            part(1).alias("name"),
+            part(2).alias("label"),
+        ])
+        .with_columns([col("name").str().extract(lit("^(train|test)_[0-9]+"), 1).alias("split")])
+        .with_columns([col("name")
+            .str()
+            .extract(lit(r"^((?:train|test)_[0-9]+)(?:_aligned)?\.[A-Za-z]+$"), 1)
+            .alias("sample_id")])
+        .with_columns([(lit(format!("{folder}/"))
+            + col("sample_id")
+            + lit(suffix)
+            + col("name").str().extract(lit(r"(\.[A-Za-z]+)$"), 1))
+        .alias("image_path")])
+        .collect()
+        .map_err(wrap)?;
+    let names = frame.column("name").and_then(Column::str).map_err(wrap)?.clone();
+    let ids = frame.column("sample_id").and_then(Column::str).map_err(wrap)?.clone();
+    let frame = sift(&frame, &mut rejects, |row| {
+        let Some(name) = names.get(row) else {
+            return Some(Reason::MalformedLine(
+                "an image name and a label, such as `train_00001.jpg 5`".into(),
+            ));
+        };
+        if ids.get(row).is_some() {
+            return None;
+        }
+        match paths::relative(name) {
+            Err(reason) => Some(reason),
+            Ok(_) => Some(Reason::MalformedLine(
+                "a name of the form `train_00001.jpg` or `test_0001.jpg`".into(),
+            )),
+        }
+    })?;
+    rows::with_classes(source, &frame, true, rejects, Vec::new())
+}
+
+/// The folder of the images asked for, and what their names add to the list's.
+fn image_folder(source: &Source<'_>) -> Result<(String, &'static str)> {
+    let wanted = source.options.images;
+    let suffix = |images: Images| match images {
+        Images::Aligned => "_aligned",
+        Images::Original => "",
+    };
+    let place = |images: Images| {
+        let candidates =
+            ["Image/", "image/", ""].map(|above| paths::join(source.base, &format!("{above}{}", images.as_str())));
+        source.first_existing(&candidates)
+    };
+    if let Some(folder) = place(wanted) {
+        return Ok((folder, suffix(wanted)));
+    }
+    let other = match wanted {
+        Images::Aligned => Images::Original,
+        Images::Original => Images::Aligned,
+    };
+    let hint = match place(other) {
+        Some(folder) => format!(
+            "{folder} is there: set dataset.images = \"{}\" to read it",
+            other.as_str()
+        ),
+        None => format!("found: {}", super::layout::contents(&source.root.join(source.base))),
+    };
+    Err(Error::data(format!(
+        "{}: the {} images are missing (expected Image/{}/ beside EmoLabel/); {hint}",
+        source.root.join(source.base).display(),
+        wanted.as_str(),
+        wanted.as_str()
+    )))
+}
+
+/// Kaggle's copy: `{train,test}/1..7/` with `{train,test}_labels.csv` beside or one above.
+pub(super) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
+    let mut warnings = Vec::new();
+    let mut rejects = Vec::new();
+    let mut collected = Collected::default();
+    for (folder, split) in split_folders(source, &mut warnings)? {
+        let split_path = paths::join(source.base, &folder);
+        // Image name → class folder; empty for images that lie in the split's folder itself.
+        let mut placed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for entry in paths::list(&source.inside(&split_path)?)? {
+            if !entry.is_dir {
+                if paths::is_image(&entry.name) {
+                    placed.entry(entry.name).or_default().push(String::new());
+                }
+                continue;
+            }
+            for image in paths::list(&source.inside(&paths::join(&split_path, &entry.name))?)? {
+                if !image.is_dir && paths::is_image(&image.name) {
+                    placed.entry(image.name).or_default().push(entry.name.clone());
+                }
+            }
+        }
+        let above = source.base.rsplit_once('/').map_or("", |(above, _)| above);
+        let lists = [source.base, above].map(|place| paths::join(place, &format!("{folder}_labels.csv")));
+        let Some(list) = source.first_existing(&lists) else {
+            warnings.push(format!(
+                "{folder}_labels.csv is missing: labels of `{folder}` are taken from the folder names"
+            ));
+            for (image, folders) in placed {
+                for class in folders.into_iter().filter(|class| !class.is_empty()) {
+                    let path = paths::join(&paths::join(&split_path, &class), &image);
+                    collected.file.push(path.clone());
+                    collected.line.push(None);
+                    collected.split.push(split.as_str());
+                    collected.sample_id.push(plain_stem(&image).to_owned());
+                    collected.image_path.push(path);
+                    collected.label.push(Some(class));
+                }
+            }
+            continue;
+        };
+        let frame = tabular::read(source, &list, &["image", "label"], true, &mut rejects)?;
+        let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
+        let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
+        let lines = frame.column("line").and_then(Column::u32).map_err(wrap)?;
+        let mut listed = std::collections::BTreeSet::new();
+        for ((image, label), line) in images.iter().zip(labels.iter()).zip(lines.iter()) {
+            let image = image.unwrap_or_default();
+            let mut refuse = |reason| {
+                rejects.push(Reject {
+                    file: list.clone(),
+                    line,
+                    reason,
+                });
+            };
+            let relative = match paths::relative(image) {
+                Ok(relative) => relative,
+                Err(reason) => {
+                    refuse(reason);
+                    continue;
+                }
+            };
+            let name = relative.rsplit('/').next().unwrap_or(&relative);
+            let folders = placed.get(name).map_or(&[][..], Vec::as_slice);
+            listed.insert(name.to_owned());
+            // Labels that are the same number in another writing (`5` and `5.0`) agree.
+            let same = |folder: &str| {
+                folder.is_empty()
+                    || label.is_some_and(|label| {
+                        label == folder
+                            || super::labels::integer(label).is_some_and(|l| super::labels::integer(folder) == Some(l))
+                    })
+            };
+            let class = match (folders.iter().find(|folder| same(folder)), folders.first()) {
+                (Some(class), _) => class.clone(),
+                (None, Some(other)) => {
+                    let known = label.and_then(super::labels::integer).is_some_and(|label| {
+                        source.card.class_of_label(label).is_some() || source.card.class_of_label(label + 1).is_some()
+                    });
+                    let text_class = label.and_then(|label| source.card.class_of_text(label));
+                    let folder_class =
+                        super::labels::integer(other).and_then(|folder| source.card.class_of_label(folder));
+                    if text_class.is_some() && text_class == folder_class {
+                        other.clone()
+                    } else if known || text_class.is_some() {
+                        refuse(Reason::LabelConflict {
+                            listed: label.unwrap_or_default().to_owned(),
+                            folder: paths::join(&folder, other),
+                        });
+                        continue;
+                    } else {
+                        // No label at all; what it should have been is said when labels are read.
+                        other.clone()
+                    }
+                }
+                (None, None) => {
+                    refuse(Reason::MissingImage(paths::join(&split_path, &relative)));
+                    continue;
+                }
+            };
+            collected.file.push(list.clone());
+            collected.line.push(line);
+            collected.split.push(split.as_str());
+            collected.sample_id.push(plain_stem(name).to_owned());
+            collected
+                .image_path
+                .push(paths::join(&paths::join(&split_path, &class), name));
+            collected.label.push(label.map(str::to_owned));
+        }
+        let unlisted = placed.keys().filter(|name| !listed.contains(*name)).count();
+        if unlisted > 0 {
+            warnings.push(format!(
+                "{unlisted} images below {split_path} are not listed in {list} and are left out"
+            ));
+        }
+    }
+    let frame = collected.into_frame()?;
+    rows::with_classes(source, &frame, false, rejects, warnings)
+}

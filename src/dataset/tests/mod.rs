@@ -1,0 +1,4 @@
+//! Whole conversions of small trees, one file a database.
+
+mod affectnet;
+mod rafdb;
