@@ -9,6 +9,7 @@ pub mod card;
 pub mod config;
 pub mod convert;
 pub mod digest;
+mod disfa;
 mod folders;
 pub mod header;
 pub mod labels;
@@ -23,7 +24,7 @@ mod tabular;
 pub mod text;
 
 pub use card::{Card, Class};
-pub use config::{DatasetConfig, Images};
+pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
 pub use convert::{Conversion, ConvertOptions, convert, examine};
 pub use digest::source_digest;
 pub use reject::{Reason, Reject};

@@ -1,4 +1,5 @@
 //! Whole conversions of small trees, one file a database.
 
 mod affectnet;
+mod disfa;
 mod rafdb;
