@@ -45,6 +45,9 @@ pub struct Card {
     /// Action units with a column in the samples table, ascending.
     #[serde(default)]
     pub aus: Vec<u8>,
+    /// Action units in lists that name no columns, in the order of the columns.
+    #[serde(default)]
+    pub listed_aus: Vec<u8>,
     /// Official splits and what must be found in them.
     #[serde(default, rename = "split")]
     pub splits: Vec<ExpectedSplit>,

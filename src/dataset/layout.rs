@@ -89,6 +89,10 @@ pub const READERS: &[(&str, Reader)] = &[
     ("csv_tables", super::tabular::read_all),
     ("disfa_labels", super::disfa::read),
     ("disfa_plus", super::disfa::read_plus),
+    ("emotionet_csv", super::emotionet::read_csv),
+    ("emotionet_list", super::emotionet::read_list),
+    ("emotionet_tab", super::emotionet::read_tab),
+    ("emotionet_xlsx", super::emotionet::read_xlsx),
     ("rafdb_kaggle", super::rafdb::read_kaggle),
     ("rafdb_list", super::rafdb::read_list),
 ];

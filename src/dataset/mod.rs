@@ -10,6 +10,7 @@ pub mod config;
 pub mod convert;
 pub mod digest;
 mod disfa;
+mod emotionet;
 mod folders;
 pub mod header;
 pub mod labels;
@@ -22,6 +23,7 @@ mod rows;
 pub mod samples;
 mod tabular;
 pub mod text;
+mod xlsx;
 
 pub use card::{Card, Class};
 pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};

@@ -2,4 +2,5 @@
 
 mod affectnet;
 mod disfa;
+mod emotionet;
 mod rafdb;
