@@ -1,3 +1,7 @@
-//! The `aura-bench` command.
+//! The `aura-bench` command: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aura_bench::cli::main()
+}

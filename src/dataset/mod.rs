@@ -21,6 +21,8 @@ mod rafdb;
 pub mod reject;
 mod rows;
 pub mod samples;
+mod show;
+pub mod standin;
 mod tabular;
 pub mod text;
 mod xlsx;

@@ -1,5 +1,20 @@
 //! The Parquet feature table, its writer, and its loader.
 
+pub mod config;
+pub mod extract;
+pub mod load;
+pub mod pool;
+pub mod reader;
 pub mod set;
+pub mod table;
+pub mod writer;
 
+pub use config::{Dtype, FeaturesConfig, TokenGrid};
+pub use extract::{ExtractReport, Reject, extract, features_digest};
+pub use load::{AuThreshold, LoadCounts, LoadOptions, Loaded, RowInfo, ThresholdRule, Validation};
+pub use reader::FeatureTable;
 pub use set::{FeatureSet, Matrix, SplitSets, Tokens};
+pub use table::FeatureMetadata;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,18 @@
 //! Recipes: raw TOML, `extends`, overrides, and the resolved [`Recipe`].
 
+mod embedded;
 mod error;
+mod load;
+mod protocol;
+mod resolve;
+mod stand_in;
+mod tree;
+mod written;
 
+pub use embedded::names as built_in;
 pub use error::RecipeError;
+pub use load::LoadOptions;
+pub use protocol::{Protocol, ProtocolConfig};
+pub use resolve::{Recipe, json_schema};
+pub use stand_in::StandInConfig;
+pub use tree::nearest;

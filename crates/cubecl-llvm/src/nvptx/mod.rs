@@ -1,0 +1,3 @@
+//! Names about PTX.
+
+pub mod ptx_version;

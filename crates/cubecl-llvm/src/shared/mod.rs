@@ -1,0 +1,3 @@
+//! Names about what a device advertises.
+
+pub mod lowered_features;

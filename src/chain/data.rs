@@ -1,0 +1,116 @@
+//! Stage 0: the database's folder, or generated faces in its place.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::dataset::standin::{self, StandinOptions};
+use crate::digest::{Digest, room, short};
+use crate::error::{Error, Result};
+
+use super::Chain;
+
+/// The folder that the chain starts from.
+pub struct Data {
+    /// The database's root.
+    pub root: PathBuf,
+}
+
+impl Chain<'_> {
+    /// Finds the database, or draws the stand-in.
+    pub fn data(&mut self) -> Result<Data> {
+        match self.recipe.stand_in.clone() {
+            Some(config) => self.draw(&config),
+            None => self.locate(),
+        }
+    }
+
+    fn draw(&mut self, config: &crate::recipe::StandInConfig) -> Result<Data> {
+        let started = Instant::now();
+        let card = &self.recipe.card.id;
+        let options = StandinOptions {
+            card: card.clone(),
+            samples: config.samples,
+            seed: config.seed,
+            label_noise: config.label_noise,
+            size: None,
+        };
+        let digest = Digest::new("stand-in")
+            .part("card", card)
+            .part("samples", config.samples.to_string())
+            .part("seed", config.seed.to_string())
+            .part("label_noise", config.label_noise.to_string())
+            .part("code", room::DATASET)
+            .finish();
+        let root = self
+            .options
+            .cache
+            .join("stand-in")
+            .join(format!("{card}-{}", short(&digest)));
+        let report = standin::generate(&options, &root, &self.progress, self.interrupt)?;
+        self.done("stand-in", started, report.cached, &digest);
+        Ok(Data { root })
+    }
+
+    fn locate(&mut self) -> Result<Data> {
+        let card = &self.recipe.card;
+        let (root, looked) = match (&self.options.data, self.recipe.dataset.root.as_str()) {
+            (Some(folder), _) => (Some(folder.clone()), format!("--data {}", folder.display())),
+            (None, "") => (None, "nowhere: neither --data nor dataset.root is given".to_owned()),
+            (None, text) => match expand(text) {
+                Ok(path) => (
+                    Some(path.clone()),
+                    format!("dataset.root = \"{text}\", which is {}", path.display()),
+                ),
+                Err(reason) => (None, format!("dataset.root = \"{text}\", but {reason}")),
+            },
+        };
+        match root {
+            Some(root) if root.is_dir() => Ok(Data { root }),
+            _ => Err(Error::Data(format!(
+                "the database {} is not there.\n  looked at: {looked}\n  to obtain it: {}\n  licence: {}\n  \
+                 then: --data DIR, or set dataset.root in the recipe\n  \
+                 without it: --stand-in runs the same recipe on generated faces whose truth is known; \
+                 its numbers say nothing about {}",
+                card.title, card.licence.obtain, card.licence.page, card.title
+            ))),
+        }
+    }
+}
+
+/// Expands `${NAME}` from the environment.
+fn expand(text: &str) -> Result<PathBuf, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').ok_or("`${` has no `}`")?;
+        out.push_str(before);
+        out.push_str(&std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(PathBuf::from(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+
+    #[test]
+    fn environment_is_expanded_and_missing_names_are_told() {
+        let home = std::env::var("HOME").unwrap_or_default();
+        assert_eq!(
+            expand("${HOME}/raf").map(|p| p.display().to_string()),
+            Ok(format!("{home}/raf"))
+        );
+        assert_eq!(
+            expand("plain/path").map(|p| p.display().to_string()),
+            Ok("plain/path".to_owned())
+        );
+        let missing = expand("${AURA_BENCH_NO_SUCH_VARIABLE}/x");
+        assert_eq!(
+            missing,
+            Err("the environment variable AURA_BENCH_NO_SUCH_VARIABLE is not set".to_owned())
+        );
+        assert_eq!(expand("${OPEN"), Err("`${` has no `}`".to_owned()));
+    }
+}

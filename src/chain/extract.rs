@@ -1,0 +1,63 @@
+//! Stage 2: every image becomes a row of the feature table.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::digest::{Digest, room};
+use crate::error::Result;
+use crate::feature;
+
+use super::convert::Samples;
+use super::data::Data;
+use super::{Chain, json, publish};
+
+/// The feature table of a run.
+pub struct Features {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Digest of all that went into it.
+    pub digest: String,
+    /// What the encoder says of itself.
+    pub encoder: serde_json::Value,
+}
+
+impl Chain<'_> {
+    /// Extracts, or finds the table of exactly these samples, this encoder and this code.
+    pub fn extract(&mut self, data: &Data, samples: &Samples) -> Result<Features> {
+        let started = Instant::now();
+        let recipe = self.recipe;
+        let encoder = recipe.encoder.build()?;
+        let digest = Digest::new("features")
+            .part("samples", &samples.digest)
+            .part("encoder", encoder.digest())
+            .part("options", json(&recipe.features)?.to_string())
+            .part("code", room::FEATURE)
+            .part("encoder code", room::ENCODER)
+            .part("image", room::IMAGE)
+            .finish();
+        let name = format!("{}-{}-{}", recipe.card.id, encoder.name(), &digest[..16]);
+        let folder = self.options.cache.join("features").join(name);
+        let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
+            let report = feature::extract(
+                &samples.table,
+                &data.root,
+                encoder.as_ref(),
+                &recipe.features,
+                partial,
+                self.progress,
+                self.interrupt,
+            )?;
+            self.progress.line(&format!(
+                "            {} images, {} rejected, {:.0} images/s",
+                report.rows, report.rejected, report.images_per_second
+            ));
+            Ok(())
+        })?;
+        self.done("extract", started, cached, &digest);
+        Ok(Features {
+            folder,
+            digest,
+            encoder: encoder.describe(),
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! The whole chain of a recipe: data → convert → extract → train → evaluate → statistics → report.
+//!
+//! Every stage is addressed by a digest of all that went into it, the code that computes it among them. What is there
+//! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
+
+mod convert;
+mod data;
+mod extract;
+mod publish;
+mod report;
+mod summary;
+mod train;
+mod truth;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::device::DeviceChoice;
+use crate::digest::{Digest, short};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::run::atomic;
+use crate::run::folder::RunFolder;
+use crate::run::lock::Lock;
+use crate::run::manifest::{self, Manifest, StageRecord};
+
+pub use summary::Summary;
+
+/// Where a run reads and writes.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The licensed folder, if given on the command line.
+    pub data: Option<PathBuf>,
+    /// Where run folders are written.
+    pub out: PathBuf,
+    /// Where what runs share is kept.
+    pub cache: PathBuf,
+    /// `auto`, `cpu`, `cuda`, `cuda:N`.
+    pub device: String,
+}
+
+/// What the stages share.
+struct Chain<'a> {
+    recipe: &'a Recipe,
+    options: &'a RunOptions,
+    progress: Progress,
+    interrupt: &'a Interrupt,
+    stages: Vec<StageRecord>,
+}
+
+impl Chain<'_> {
+    /// Records a stage and says on stderr how it went.
+    fn done(&mut self, name: &str, started: Instant, cached: bool, digest: &str) {
+        self.record(name, started.elapsed().as_secs_f64(), cached, digest);
+    }
+
+    /// As [`Self::done`], for a stage whose time was added up over the seeds.
+    fn record(&mut self, name: &str, seconds: f64, cached: bool, digest: &str) {
+        let how = if cached {
+            "cached".to_owned()
+        } else {
+            format!("{seconds:.1} s")
+        };
+        self.progress.line(&format!("{name:<11} {how}"));
+        self.stages.push(StageRecord {
+            name: name.to_owned(),
+            seconds,
+            cached,
+            digest: digest.to_owned(),
+        });
+    }
+}
+
+/// The folder for what runs share: the argument, else `XDG_CACHE_HOME/aura-bench`, else `~/.cache/aura-bench`.
+///
+/// # Errors
+/// [`Error::Usage`] if none of these is known.
+pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    argument
+        .or_else(|| {
+            std::env::var_os("AURA_BENCH_CACHE")
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        })
+        .or_else(|| absolute("XDG_CACHE_HOME").map(|base| base.join("aura-bench")))
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("aura-bench")))
+        .ok_or_else(|| Error::Usage("no cache folder: set HOME, AURA_BENCH_CACHE or pass --cache DIR".to_owned()))
+}
+
+/// Does what is missing of the whole chain.
+///
+/// # Errors
+/// Missing or unusable data (exit 3), a device that cannot be used (4), an interruption (130).
+pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<Summary> {
+    let choice: DeviceChoice = options
+        .device
+        .parse()
+        .map_err(|message| Error::Usage(format!("--device: {message}")))?;
+    let device = choice.resolve()?;
+    let mut chain = Chain {
+        recipe,
+        options,
+        progress,
+        interrupt,
+        stages: Vec::new(),
+    };
+    progress.line(&format!("device      {}", device.name));
+
+    let data = chain.data()?;
+    let samples = chain.convert(&data)?;
+    let features = chain.extract(&data, &samples)?;
+
+    let digest = Digest::new("run")
+        .part("recipe", recipe.digest()?)
+        .part("features", &features.digest)
+        .part("device", device.kind)
+        .part("code", crate::digest::room::TRAIN)
+        .part("model", crate::digest::room::MODEL)
+        .part("baseline", crate::digest::room::BASELINE)
+        .part("metric", crate::digest::room::METRIC)
+        .part("chain", crate::digest::room::CHAIN)
+        .finish();
+    let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
+    let lock = Lock::hold(folder.path(), progress, interrupt)?;
+
+    let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    let manifest = Manifest {
+        schema: manifest::SCHEMA,
+        run: folder.name(),
+        name: recipe.name.clone(),
+        title: recipe.title.clone(),
+        dataset: recipe.card.id.clone(),
+        task: serde_name(&recipe.protocol.task)?,
+        stand_in: recipe.stand_in.is_some(),
+        encoder: features.encoder.clone(),
+        protocol: json(&recipe.protocol)?,
+        protocol_digest: recipe.protocol_digest()?,
+        recipe_digest: recipe.digest()?,
+        device: device.name.clone(),
+        classes: trained.outputs.clone(),
+        data_root: data.root.display().to_string(),
+        seeds: trained.seeds_in_folder.clone(),
+        versions: versions(),
+        git: manifest::git_state(std::path::Path::new(".")),
+        stages: chain.stages.clone(),
+        created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+    };
+    let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
+    let report = chain.report(&folder, &digest)?;
+    drop(lock);
+    summary::summarise(recipe, &folder, &manifest, &report, chain.stages)
+}
+
+impl Chain<'_> {
+    /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
+    /// the work, and returns what is there.
+    fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
+        if !fresh
+            && let Ok(there) = Manifest::read(folder.path())
+            && there.seeds == manifest.seeds
+            && there.data_root == manifest.data_root
+        {
+            return Ok(there);
+        }
+        atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
+        manifest.write(folder.path())?;
+        Ok(manifest)
+    }
+}
+
+fn versions() -> std::collections::BTreeMap<String, String> {
+    let versions = [
+        ("aura-bench", env!("CARGO_PKG_VERSION")),
+        ("tables", crate::run::tables::SCHEMA_VERSION),
+    ];
+    versions
+        .into_iter()
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .collect()
+}
+
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
+}
+
+fn serde_name(value: &impl serde::Serialize) -> Result<String> {
+    Ok(json(value)?.as_str().unwrap_or_default().to_owned())
+}

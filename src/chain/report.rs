@@ -1,0 +1,58 @@
+//! Stages 5 and 6: statistics by SQL, and the report.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::digest::{Digest, of_file, room};
+use crate::error::{Context, Result};
+use crate::report::{self, ReportOptions};
+use crate::run::atomic;
+use crate::run::folder::RunFolder;
+use crate::run::manifest;
+
+use super::{Chain, json};
+
+impl Chain<'_> {
+    /// Computes the statistics and writes the report, unless both are there for exactly this run.
+    pub fn report(&mut self, folder: &RunFolder, run_digest: &str) -> Result<PathBuf> {
+        let started = Instant::now();
+        let options = ReportOptions {
+            config: self.recipe.report.clone(),
+            data_root: None,
+            ..ReportOptions::default()
+        };
+        let digest = Digest::new("report")
+            .part("run", run_digest)
+            .part("manifest", of_file(&folder.path().join(manifest::FILE))?)
+            .part("options", json(&self.recipe.report)?.to_string())
+            .part("query", room::QUERY)
+            .part("code", room::REPORT)
+            .finish();
+        let page = folder.report().join("report.html");
+        let stamp = folder.report().join(".digest");
+        if page.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
+            self.done("statistics", started, true, &digest);
+            self.done("report", Instant::now(), true, &digest);
+            return Ok(page);
+        }
+        self.interrupt.check()?;
+        let statistics = report::compute(&[folder.path().to_owned()], &options)?;
+        self.progress
+            .line(&format!("            {} tables by SQL", statistics.count()));
+        self.done("statistics", started, false, &digest);
+
+        self.interrupt.check()?;
+        let started = Instant::now();
+        // A stamp of another state must not outlive the pages that it belonged to.
+        if stamp.is_file() {
+            std::fs::remove_file(&stamp).at("remove", &stamp)?;
+        }
+        let paths = statistics.report(&folder.report())?;
+        for warning in &paths.warnings {
+            self.progress.line(&format!("            {warning}"));
+        }
+        atomic::write(&stamp, digest.as_bytes())?;
+        self.done("report", started, false, &digest);
+        Ok(paths.html)
+    }
+}

@@ -1,0 +1,229 @@
+//! What `run` prints at the end: the result table, or one JSON object.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, Result};
+use crate::query::QueryContext;
+use crate::recipe::Recipe;
+use crate::run::folder::RunFolder;
+use crate::run::manifest::{Manifest, StageRecord};
+
+/// A metric over the seeds of the call, in the order of `seeds`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OverSeeds {
+    /// Mean over the seeds.
+    pub mean: f64,
+    /// Standard deviation over the seeds (n − 1); null for a single seed.
+    pub sd: Option<f64>,
+    /// The value of each seed.
+    pub seeds: Vec<f64>,
+}
+
+/// The outcome of a run. Fractions, never per cent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Version of this object.
+    pub schema: u32,
+    /// Name of the run folder.
+    pub run: String,
+    /// The run folder.
+    pub run_dir: String,
+    /// The report's page.
+    pub report: String,
+    /// Card of the database.
+    pub dataset: String,
+    /// The task.
+    pub task: String,
+    /// True if the faces were generated: the numbers then say nothing about the database.
+    pub stand_in: bool,
+    /// Device that computed.
+    pub device: String,
+    /// Seeds of this call.
+    pub seeds: Vec<u64>,
+    /// AURA's metrics on the test split, and those of its dictionary.
+    pub metrics: BTreeMap<String, OverSeeds>,
+    /// Every method's metrics on the test split.
+    pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
+    /// Stages in their order: seconds, and whether they were cached.
+    #[serde(serialize_with = "stages_by_name")]
+    pub stages: Vec<StageRecord>,
+    #[serde(skip)]
+    primary: &'static str,
+    #[serde(skip)]
+    title: String,
+}
+
+/// Collects the summary from the run folder's tables.
+pub fn summarise(
+    recipe: &Recipe,
+    folder: &RunFolder,
+    manifest: &Manifest,
+    report: &Path,
+    stages: Vec<StageRecord>,
+) -> Result<Summary> {
+    let seeds = &recipe.protocol.seeds;
+    let table = QueryContext::open(&[folder.path().to_owned()])?.query(
+        "SELECT method, split, metric, seed, value FROM metrics WHERE epoch IS NULL AND split IN ('test', 'all') \
+         ORDER BY method, metric, split, seed",
+    )?;
+    let mut values: BTreeMap<(String, String), BTreeMap<u64, f64>> = BTreeMap::new();
+    for row in &table.rows {
+        let text = |column| table.get(row, column).as_str().unwrap_or_default().to_owned();
+        let seed = table
+            .get(row, "seed")
+            .as_i64()
+            .and_then(|seed| u64::try_from(seed).ok());
+        let (Some(seed), Some(value)) = (seed, table.get(row, "value").as_f64()) else {
+            continue;
+        };
+        values
+            .entry((text("method"), text("metric")))
+            .or_default()
+            .insert(seed, value);
+    }
+    let mut methods: BTreeMap<String, BTreeMap<String, OverSeeds>> = BTreeMap::new();
+    for ((method, metric), by_seed) in values {
+        let found: Vec<f64> = seeds.iter().filter_map(|seed| by_seed.get(seed).copied()).collect();
+        // A metric that some seed lacks has no mean: it is missing, not averaged over the rest.
+        if found.len() == seeds.len() {
+            methods.entry(method).or_default().insert(metric, over_seeds(found));
+        }
+    }
+    let primary = recipe.protocol.task.primary_metric();
+    let metrics = methods.get("aura").cloned().unwrap_or_default();
+    if !metrics.contains_key(primary) {
+        return Err(Error::Data(format!(
+            "the run folder {} has no `{primary}` for every seed",
+            folder.path().display()
+        )));
+    }
+    Ok(Summary {
+        schema: 1,
+        run: manifest.run.clone(),
+        run_dir: folder.path().display().to_string(),
+        report: report.display().to_string(),
+        dataset: manifest.dataset.clone(),
+        task: manifest.task.clone(),
+        stand_in: manifest.stand_in,
+        device: manifest.device.clone(),
+        seeds: seeds.clone(),
+        metrics,
+        methods,
+        stages,
+        primary,
+        title: recipe.card.title.clone(),
+    })
+}
+
+fn over_seeds(seeds: Vec<f64>) -> OverSeeds {
+    let n = seeds.len() as f64;
+    let mean = seeds.iter().sum::<f64>() / n;
+    let sd = (seeds.len() > 1).then(|| (seeds.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
+    OverSeeds { mean, sd, seeds }
+}
+
+/// `{"convert": {"seconds": 1.2, "cached": false}, …}` in the order of the chain.
+fn stages_by_name<S: Serializer>(stages: &[StageRecord], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Stage {
+        seconds: f64,
+        cached: bool,
+    }
+    let mut map = serializer.serialize_map(Some(stages.len()))?;
+    for stage in stages {
+        map.serialize_entry(
+            &stage.name,
+            &Stage {
+                seconds: stage.seconds,
+                cached: stage.cached,
+            },
+        )?;
+    }
+    map.end()
+}
+
+impl Summary {
+    /// The result table for a person.
+    pub fn to_text(&self) -> String {
+        let columns: Vec<&str> = match self.task.as_str() {
+            "expression" => vec!["acc", "balanced_acc", "f1_macro"],
+            "valence_arousal" => vec!["ccc_va", "ccc_v", "ccc_a"],
+            _ => vec!["f1_avg", "acc_avg"],
+        };
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let mut out = String::new();
+        if self.stand_in {
+            let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.title);
+        }
+        let _ = writeln!(
+            out,
+            "{}, {}, test split, in per cent, seeds {}",
+            self.title,
+            self.task,
+            seeds.join(", ")
+        );
+        let _ = write!(out, "{:<16}", "method");
+        for column in &columns {
+            let _ = write!(out, "{column:>16}");
+        }
+        out.push('\n');
+        let mut order: Vec<&String> = self.methods.keys().collect();
+        order.sort_by_key(|name| (!name.starts_with("aura"), name.as_str()));
+        for method in order {
+            let _ = write!(out, "{method:<16}");
+            for column in &columns {
+                let cell = self.methods[method].get(*column).map_or_else(|| "—".to_owned(), cell);
+                let _ = write!(out, "{cell:>16}");
+            }
+            out.push('\n');
+        }
+        if let Some(line) = self.standing() {
+            let _ = writeln!(out, "{line}");
+        }
+        let _ = write!(out, "report  {}", self.report);
+        out
+    }
+
+    /// How AURA stands against the best of its rivals, in one sentence.
+    fn standing(&self) -> Option<String> {
+        let of = |method: &str| self.methods.get(method)?.get(self.primary).map(|metric| metric.mean);
+        let aura = of("aura")?;
+        let (rival, best) = self
+            .methods
+            .keys()
+            .filter(|name| !name.starts_with("aura"))
+            .filter_map(|name| Some((name, of(name)?)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let points = (aura - best) * 100.0;
+        let word = if points >= 0.0 { "above" } else { "BELOW" };
+        Some(format!(
+            "AURA is {:.1} points {word} the best rival, {rival}",
+            points.abs()
+        ))
+    }
+}
+
+fn cell(metric: &OverSeeds) -> String {
+    match metric.sd {
+        Some(sd) => format!("{:.2} ± {:.2}", metric.mean * 100.0, sd * 100.0),
+        None => format!("{:.2}", metric.mean * 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::over_seeds;
+
+    #[test]
+    fn one_seed_has_no_spread() {
+        assert_eq!(over_seeds(vec![0.5]).sd, None);
+        let two = over_seeds(vec![0.4, 0.6]);
+        assert!((two.mean - 0.5).abs() < 1e-12);
+        assert!((two.sd.unwrap_or_default() - 0.02_f64.sqrt()).abs() < 1e-12);
+    }
+}

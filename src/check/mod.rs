@@ -1,0 +1,3 @@
+//! Regression checks: is a number that moved news, or noise?
+
+pub mod verdict;

@@ -1,0 +1,119 @@
+//! The command line: one file a verb, each turning arguments into one library call and an exit code.
+
+mod completions;
+mod convert;
+mod doctor;
+mod output;
+mod query;
+mod report;
+mod run;
+mod schema;
+mod standin;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::error::{Error, Result, exit};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+
+/// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
+#[derive(Debug, Parser)]
+#[command(name = "aura-bench", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Show no progress; errors and results still appear.
+    #[arg(long, global = true)]
+    quiet: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
+First steps: aura-bench run recipes/rafdb.toml --stand-in";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a recipe: convert, extract, train, evaluate, statistics, report; whatever is there already is not done again
+    Run(run::RunArguments),
+    /// Turn a database's folder into a checked samples table
+    Convert(convert::ConvertArguments),
+    /// Draw stand-in faces in a database's own layout, with their truth beside them
+    Standin(standin::StandinArguments),
+    /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
+    Report(report::ReportArguments),
+    /// Ask all runs in SQL
+    Query(query::QueryArguments),
+    /// Check a recipe without running it
+    Validate(validate::ValidateArguments),
+    /// Print the JSON Schema of recipes or cards
+    Schema(schema::SchemaArguments),
+    /// Say what this machine offers: device, caches, versions
+    Doctor(doctor::DoctorArguments),
+    /// Print shell completions
+    Completions(completions::CompletionsArguments),
+}
+
+/// What every verb is handed.
+struct Shell {
+    progress: Progress,
+    interrupt: Interrupt,
+}
+
+/// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come through here too, with their own streams and code.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    output::start_log();
+    let shell = Shell {
+        progress: Progress::new(arguments.quiet),
+        interrupt: Interrupt::install(),
+    };
+    let result = match arguments.verb {
+        Verb::Run(arguments) => run::run(&arguments, &shell),
+        Verb::Convert(arguments) => convert::run(&arguments, &shell),
+        Verb::Standin(arguments) => standin::run(&arguments, &shell),
+        Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Query(arguments) => query::run(&arguments),
+        Verb::Validate(arguments) => validate::run(&arguments, &shell),
+        Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
+    };
+    match result {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            show(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Shows an error once, on stderr: recipe errors with their source, all others as one sentence.
+#[expect(clippy::print_stderr, reason = "this is where errors become visible")]
+fn show(error: &Error) {
+    match error {
+        Error::Recipe(recipe) => eprintln!("{}", output::diagnostic(recipe)),
+        other => eprintln!("error: {other}"),
+    }
+}
+
+/// A comma-separated list of seeds.
+fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
+    text.split(',')
+        .map(|seed| {
+            seed.trim()
+                .parse()
+                .map_err(|_| format!("`{seed}` is not a seed; expected for example 0,1,2"))
+        })
+        .collect()
+}

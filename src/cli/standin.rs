@@ -1,0 +1,40 @@
+//! `aura-bench standin CARD`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::dataset::standin::{self, StandinOptions};
+use crate::error::Result;
+
+use super::{Shell, output};
+
+#[derive(Debug, Args)]
+pub struct StandinArguments {
+    /// Which database's layout: rafdb
+    card: String,
+    /// Where the faces are drawn
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Faces, all splits together
+    #[arg(long, default_value_t = 3000)]
+    samples: usize,
+    /// The same seed gives the same bytes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Share of labels replaced by a neighbouring expression's
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    label_noise: f64,
+}
+
+pub fn run(arguments: &StandinArguments, shell: &Shell) -> Result<()> {
+    let options = StandinOptions {
+        card: arguments.card.clone(),
+        samples: arguments.samples,
+        seed: arguments.seed,
+        label_noise: arguments.label_noise,
+        size: None,
+    };
+    let report = standin::generate(&options, &arguments.out, &shell.progress, &shell.interrupt)?;
+    output::print(&report.to_text())
+}

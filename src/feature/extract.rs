@@ -1,0 +1,551 @@
+//! From a samples table and a folder of images to a feature table.
+//!
+//! One thread keeps the pool decoding and preparing batches; the calling thread encodes and writes them. The queue between
+//! them is bounded, order is kept, and parts that are already whole are not computed again.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+use ::image::RgbImage;
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Float32Type, SchemaRef};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::encoder::{Encoded, Encoder};
+use crate::error::{Context, Error, Result};
+use crate::feature::config::FeaturesConfig;
+use crate::feature::pool::{pool, pooled_shape};
+use crate::feature::reader::read_part;
+use crate::feature::table::{
+    FEATURES_KEY, FeatureMetadata, PartMetadata, SAMPLES_KEY, canonical_samples, part_index, part_path,
+};
+use crate::feature::writer::{PartWriter, all_finite};
+use crate::image::{DataRoot, DecodeLimits, FaceBox, crop_face, decode};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::run::atomic;
+
+/// Batches that wait between decoding and encoding.
+const QUEUE: usize = 2;
+
+/// Most images a part, unless the recipe says otherwise.
+const PART_ROWS: usize = 4096;
+
+/// Bytes of features that a part should stay below, unless the recipe says otherwise.
+const PART_BYTES: usize = 512 << 20;
+
+/// An image that gave no features.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// Its path as the samples table has it.
+    pub file: String,
+    /// 1-based row of the samples table.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What an extraction did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExtractReport {
+    /// Digest of the table.
+    pub digest: String,
+    /// Rows of the samples table.
+    pub samples: usize,
+    /// Rows of the feature table.
+    pub rows: usize,
+    /// Images that gave no features; listed in `rejects.csv`.
+    pub rejected: usize,
+    /// Parts of the table.
+    pub parts: usize,
+    /// Parts that were there already.
+    pub cached_parts: usize,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Images decoded and encoded in this call, by second; 0 if everything was there.
+    pub images_per_second: f64,
+}
+
+impl ExtractReport {
+    /// Whether there was nothing to do.
+    pub fn cached(&self) -> bool {
+        self.cached_parts == self.parts
+    }
+}
+
+/// The digest of the table that [`extract`] would write: of the encoder, the options and the samples table's bytes. It
+/// decodes nothing, so that a caller can look for the table first.
+///
+/// # Errors
+/// [`Error::Io`] if the samples table cannot be read, [`Error::Usage`] if the encoder lacks the tokens asked for.
+pub fn features_digest(samples: &Path, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<String> {
+    Ok(Source::open(samples)?.describe(encoder, options)?.digest)
+}
+
+/// Extracts features of every sample into the folder `out`, part by part; a part that is there and whole is kept.
+///
+/// Beside the parts stands `rejects.csv` (`file,line,reason`). Images rejected by an earlier call are tried again.
+///
+/// # Errors
+/// [`Error::Data`] if the samples table is unusable or no image at all gives features, [`Error::Io`] if something cannot
+/// be read or written, [`Error::Usage`] for options that do not fit the encoder, [`Error::Interrupted`].
+pub fn extract(
+    samples: &Path,
+    data_root: &Path,
+    encoder: &dyn Encoder,
+    options: &FeaturesConfig,
+    out: &Path,
+    progress: Progress,
+    interrupt: &Interrupt,
+) -> Result<ExtractReport> {
+    let start = Instant::now();
+    options
+        .validate()
+        .map_err(|(key, message)| Error::Usage(format!("features.{key}: {message}")))?;
+    let source = Source::open(samples)?;
+    let job = Job {
+        metadata: source.describe(encoder, options)?,
+        limits: options.limits(),
+        root: DataRoot::open(data_root)?,
+        source: &source,
+        encoder,
+        options,
+        interrupt,
+    };
+    std::fs::create_dir_all(out).at("create the folder", out)?;
+    remove_surplus_parts(out, job.metadata.parts)?;
+    let mut done: Vec<Option<PartMetadata>> = Vec::with_capacity(job.metadata.parts);
+    for index in 0..job.metadata.parts {
+        done.push(job.whole_part(out, index));
+    }
+    let todo: Vec<usize> = (0..done.len()).filter(|&index| done[index].is_none()).collect();
+    let images: usize = todo.iter().map(|&index| job.metadata.range(index).len()).sum();
+    let bar = progress.bar("extract", job.metadata.samples_rows as u64, "images");
+    bar.inc((job.metadata.samples_rows - images) as u64);
+    let fresh = job.run(&todo, out, &|n| bar.inc(n))?;
+    drop(bar);
+    for part in fresh {
+        let index = part.index;
+        done[index] = Some(part);
+    }
+    let parts: Vec<PartMetadata> = done.into_iter().flatten().collect();
+    write_rejects(&out.join("rejects.csv"), parts.iter().flat_map(|part| &part.rejects))?;
+    let rows = parts.iter().map(|part| part.rows).sum();
+    let rejected = parts.iter().map(|part| part.rejects.len()).sum();
+    if rows == 0 {
+        let first = parts.iter().flat_map(|part| &part.rejects).next();
+        return Err(Error::data(match first {
+            Some(first) => format!(
+                "none of the {rejected} images below {} can be used; the first, {}, {}; all are listed in {}",
+                data_root.display(),
+                first.file,
+                first.reason,
+                out.join("rejects.csv").display()
+            ),
+            None => format!("{} lists no samples", samples.display()),
+        }));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(ExtractReport {
+        digest: job.metadata.digest.clone(),
+        samples: job.metadata.samples_rows,
+        rows,
+        rejected,
+        parts: job.metadata.parts,
+        cached_parts: job.metadata.parts - todo.len(),
+        seconds,
+        images_per_second: images as f64 / seconds.max(1e-9),
+    })
+}
+
+/// A samples table that was opened and digested.
+struct Source<'a> {
+    path: &'a Path,
+    digest: String,
+    rows: usize,
+    description: Option<serde_json::Value>,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path) -> Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        let file = File::open(path).at("read the samples table", path)?;
+        hasher.update_reader(&file).at("read the samples table", path)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read the samples table", path)?)
+            .at("read the samples table", path)?;
+        let file = builder.metadata().file_metadata();
+        let description = match super::reader::value_of(file, SAMPLES_KEY) {
+            Some(text) => Some(serde_json::from_str(text).at("read the description of", path)?),
+            None => None,
+        };
+        if super::reader::value_of(file, FEATURES_KEY).is_some() {
+            return Err(Error::data(format!(
+                "{} is a feature table; expected a samples table",
+                path.display()
+            )));
+        }
+        Ok(Self {
+            path,
+            digest: hasher.finalize().to_hex().to_string(),
+            rows: usize::try_from(file.num_rows()).unwrap_or(0),
+            description,
+        })
+    }
+
+    /// The description of the table that these samples give.
+    fn describe(&self, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<FeatureMetadata> {
+        let tokens = pooled_shape(options.tokens, encoder.tokens(), encoder.name())?;
+        let limits = options.limits();
+        let mut metadata = FeatureMetadata {
+            digest: String::new(),
+            encoder_name: encoder.name().to_owned(),
+            encoder_digest: encoder.digest(),
+            encoder: encoder.describe(),
+            preprocessing: json!({
+                "crop": options.crop,
+                "margin": options.margin,
+                "max_file_bytes": limits.max_file_bytes,
+                "max_pixels": limits.max_pixels,
+            }),
+            dtype: options.dtype,
+            global_dim: encoder.global_dim(),
+            tokens,
+            samples_digest: self.digest.clone(),
+            samples: self.description.clone(),
+            samples_rows: self.rows,
+            part_rows: 0,
+            parts: 0,
+        };
+        let fitting = (PART_BYTES / metadata.row_bytes().max(1)).clamp(1, PART_ROWS);
+        metadata.part_rows = options.part_rows.map_or(fitting, |rows| rows as usize);
+        metadata.parts = self.rows.div_ceil(metadata.part_rows);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"aura-bench features 1\0");
+        hasher.update(serde_json::to_string(&metadata).at("describe", self.path)?.as_bytes());
+        metadata.digest = hasher.finalize().to_hex().to_string();
+        Ok(metadata)
+    }
+
+    /// The rows `range`, in batches of `batch`.
+    fn read(&self, range: std::ops::Range<usize>, batch: usize) -> Result<ParquetRecordBatchReader> {
+        let file = File::open(self.path).at("read the samples table", self.path)?;
+        ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| {
+                builder
+                    .with_offset(range.start)
+                    .with_limit(range.len())
+                    .with_batch_size(batch)
+                    .build()
+            })
+            .at("read the samples table", self.path)
+    }
+
+    /// The schema of the canonical samples.
+    fn schema(&self) -> Result<SchemaRef> {
+        let file = File::open(self.path).at("read the samples table", self.path)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read the samples table", self.path)?;
+        let empty = RecordBatch::new_empty(std::sync::Arc::clone(builder.schema()));
+        Ok(canonical_samples(&empty, self.path)?.schema())
+    }
+}
+
+/// Decoded and prepared images of consecutive samples.
+struct Batch {
+    samples: RecordBatch,
+    /// 1-based row of the first sample.
+    line: usize,
+    /// One a sample; the reason where there is no image.
+    images: Vec<Result<RgbImage, String>>,
+}
+
+struct Job<'a> {
+    metadata: FeatureMetadata,
+    limits: DecodeLimits,
+    root: DataRoot,
+    source: &'a Source<'a>,
+    encoder: &'a dyn Encoder,
+    options: &'a FeaturesConfig,
+    interrupt: &'a Interrupt,
+}
+
+impl Job<'_> {
+    fn batch_size(&self) -> usize {
+        self.options
+            .batch
+            .map_or_else(|| self.encoder.batch_size(), |n| n as usize)
+            .max(1)
+    }
+
+    /// The record of part `index` if it is there, whole, of this table, and none of its rejects can be read by now.
+    fn whole_part(&self, out: &Path, index: usize) -> Option<PartMetadata> {
+        let (metadata, part) = read_part(&part_path(out, index)).ok()?;
+        // The digest covers all of the description; numbers in it may read back differently in their last bit.
+        let whole = metadata.digest == self.metadata.digest
+            && part.index == index
+            && part.rows + part.rejects.len() == self.metadata.range(index).len();
+        // A disk that was not mounted, or a file that has been repaired since.
+        let stale = |reject: &Reject| {
+            !reject.reason.starts_with(AFTER_DECODING)
+                && self
+                    .root
+                    .resolve(&reject.file)
+                    .is_ok_and(|path| decode(&path, &self.limits).is_ok())
+        };
+        (whole && !part.rejects.iter().any(stale)).then_some(part)
+    }
+
+    /// Computes the parts `todo`.
+    fn run(&self, todo: &[usize], out: &Path, advance: &(dyn Fn(u64) + Sync)) -> Result<Vec<PartMetadata>> {
+        if todo.is_empty() {
+            return Ok(Vec::new());
+        }
+        let schema = self.source.schema()?;
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(QUEUE);
+            scope.spawn(move || self.decode_parts(todo, &sender));
+            let parts = todo
+                .iter()
+                .map(|&index| self.write_part(index, out, &schema, &receiver, advance))
+                .collect();
+            // Dropped before the scope waits for the decoding thread, which may be waiting for room in the queue.
+            drop(receiver);
+            parts
+        })
+    }
+
+    /// Sends the batches of all parts, in order; ends when nobody listens any more.
+    fn decode_parts(&self, todo: &[usize], sender: &SyncSender<Result<Batch>>) {
+        for &index in todo {
+            let range = self.metadata.range(index);
+            let mut line = range.start + 1;
+            let reader = match self.source.read(range, self.batch_size()) {
+                Ok(reader) => reader,
+                Err(error) => {
+                    // If nobody listens, the error has lost its reader too.
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            };
+            for samples in reader {
+                let batch = samples
+                    .at("read the samples table", self.source.path)
+                    .and_then(|samples| canonical_samples(&samples, self.source.path))
+                    .and_then(|samples| {
+                        self.interrupt.check()?;
+                        Ok(Batch {
+                            line,
+                            images: self.images(&samples)?,
+                            samples,
+                        })
+                    });
+                line += batch.as_ref().map_or(0, |batch| batch.samples.num_rows());
+                let failed = batch.is_err();
+                if sender.send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Decodes, crops and prepares the images of `samples` on all threads of the pool.
+    fn images(&self, samples: &RecordBatch) -> Result<Vec<Result<RgbImage, String>>> {
+        let paths = strings(samples, "image_path", self.source.path)?;
+        let corners = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
+            .map(|name| samples.column_by_name(name).map(AsArray::as_primitive::<Float32Type>));
+        let face = |row: usize| -> Option<FaceBox> {
+            let [x, y, width, height] = corners.map(|column| column.filter(|c| c.is_valid(row)).map(|c| c.value(row)));
+            Some(FaceBox {
+                x: x?,
+                y: y?,
+                width: width?,
+                height: height?,
+            })
+        };
+        Ok((0..samples.num_rows())
+            .into_par_iter()
+            .map(|row| {
+                if paths.is_null(row) {
+                    return Err("has no image path".to_owned());
+                }
+                // The path is in the record already; what is wanted here is the reason.
+                let path = self.root.resolve(paths.value(row)).map_err(|error| match error {
+                    Error::Io { source, .. } => format!("cannot be opened: {source}"),
+                    other => other.to_string(),
+                })?;
+                let mut image = decode(&path, &self.limits).map_err(|error| error.to_string())?;
+                if let Some(face) = face(row).filter(|_| self.options.crop) {
+                    image = crop_face(&image, face, self.options.margin)
+                        .map_err(|error| format!("{AFTER_DECODING}{error}"))?;
+                }
+                self.encoder
+                    .prepare(&image)
+                    .map_err(|error| format!("{AFTER_DECODING}{error}"))
+            })
+            .collect())
+    }
+
+    /// Receives the batches of part `index`, encodes and writes them.
+    fn write_part(
+        &self,
+        index: usize,
+        out: &Path,
+        schema: &SchemaRef,
+        receiver: &Receiver<Result<Batch>>,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<PartMetadata> {
+        let path = part_path(out, index);
+        let mut part = PartMetadata {
+            index,
+            rows: 0,
+            rejects: Vec::new(),
+        };
+        atomic::write_with(&path, |file| {
+            let mut writer = PartWriter::new(&mut *file, schema, &self.metadata, &path)?;
+            let mut missing = self.metadata.range(index).len();
+            while missing > 0 {
+                self.interrupt.check()?;
+                let batch = receiver.recv().map_err(|_| {
+                    Error::data(format!(
+                        "{} has fewer rows than its footer says; convert the database again",
+                        self.source.path.display()
+                    ))
+                })??;
+                let rows = batch.samples.num_rows();
+                self.encode(batch, &mut writer, &mut part.rejects)?;
+                missing = missing.saturating_sub(rows);
+                advance(rows as u64);
+            }
+            part.rows = writer.rows();
+            writer.finish(&part)
+        })?;
+        Ok(part)
+    }
+
+    fn encode(&self, batch: Batch, writer: &mut PartWriter<&mut File>, rejects: &mut Vec<Reject>) -> Result<()> {
+        let paths = strings(&batch.samples, "image_path", self.source.path)?;
+        let mut reject = |row: usize, reason: String| {
+            rejects.push(Reject {
+                file: if paths.is_null(row) {
+                    String::new()
+                } else {
+                    paths.value(row).to_owned()
+                },
+                line: batch.line + row,
+                reason,
+            });
+        };
+        let mut images = Vec::with_capacity(batch.images.len());
+        let mut rows = Vec::with_capacity(batch.images.len());
+        let mut failed = Vec::new();
+        for (row, image) in batch.images.into_iter().enumerate() {
+            match image {
+                Ok(image) => {
+                    images.push(image);
+                    rows.push(row);
+                }
+                Err(reason) => failed.push((row, reason)),
+            }
+        }
+        let encoded = self.encoder.forward(&images)?;
+        if encoded.len() != images.len() {
+            return Err(Error::data(format!(
+                "encoder \"{}\" gave {} results for {} images",
+                self.encoder.name(),
+                encoded.len(),
+                images.len()
+            )));
+        }
+        let mut keep = vec![false; batch.samples.num_rows()];
+        let mut features = Vec::with_capacity(encoded.len());
+        for (row, encoded) in rows.into_iter().zip(encoded) {
+            let encoded = self.pooled(encoded)?;
+            let dtype = self.metadata.dtype;
+            let finite = all_finite(&encoded.global, dtype)
+                && encoded.tokens.as_ref().is_none_or(|tokens| all_finite(tokens, dtype));
+            if finite {
+                keep[row] = true;
+                features.push(encoded);
+            } else {
+                failed.push((row, format!("{AFTER_DECODING}its features are not finite numbers")));
+            }
+        }
+        failed.sort_unstable();
+        for (row, reason) in failed {
+            reject(row, reason);
+        }
+        let kept = filter_record_batch(&batch.samples, &BooleanArray::from(keep)).at("filter", self.source.path)?;
+        writer.write(&kept, &features)
+    }
+
+    fn pooled(&self, encoded: Encoded) -> Result<Encoded> {
+        let (Some(to), Some(from)) = (self.metadata.tokens, self.encoder.tokens()) else {
+            return Ok(Encoded {
+                tokens: None,
+                ..encoded
+            });
+        };
+        let tokens = encoded.tokens.unwrap_or_default();
+        if tokens.len() != from.values() {
+            return Err(Error::data(format!(
+                "encoder \"{}\" gave {} token values where it announced {}",
+                self.encoder.name(),
+                tokens.len(),
+                from.values()
+            )));
+        }
+        Ok(Encoded {
+            global: encoded.global,
+            tokens: Some(pool(&tokens, from, to)),
+        })
+    }
+}
+
+/// Begins the reasons that decoding the same file again cannot remove.
+const AFTER_DECODING: &str = "was decoded, but ";
+
+fn strings<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a arrow::array::StringArray> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| Error::data(format!("{} has no text column `{name}`", path.display())))
+}
+
+/// Removes part files beyond the table's last one: they are left over from a table of more parts.
+fn remove_surplus_parts(out: &Path, parts: usize) -> Result<()> {
+    let mut surplus = BTreeSet::new();
+    for entry in std::fs::read_dir(out).at("read the folder", out)? {
+        let path = entry.at("read the folder", out)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Only what is certainly a part of a feature table is touched.
+        if part_index(&name).is_some_and(|index| index >= parts) && read_part(&path).is_ok() {
+            surplus.insert(path);
+        }
+    }
+    for path in surplus {
+        std::fs::remove_file(&path).at("remove", &path)?;
+    }
+    Ok(())
+}
+
+/// Writes `file,line,reason` rows, quoted where a reader would need it.
+fn write_rejects<'a>(path: &Path, rejects: impl Iterator<Item = &'a Reject>) -> Result<()> {
+    let quoted = |text: &str| {
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
+    };
+    let line = |reject: &Reject| format!("{},{},{}\n", quoted(&reject.file), reject.line, quoted(&reject.reason));
+    let text: String = std::iter::once("file,line,reason\n".to_owned())
+        .chain(rejects.map(line))
+        .collect();
+    atomic::write(path, text.as_bytes())
+}

@@ -1,0 +1,698 @@
+//! From a feature table to the train, validation and test sets of one task.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow::datatypes::{ArrowPrimitiveType, Float16Type, Float32Type, Int8Type, Int32Type};
+use half::slice::HalfFloatSliceExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::feature::config::Dtype;
+use crate::feature::reader::FeatureTable;
+use crate::feature::set::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::feature::table::{GLOBAL, TOKENS, is_action_unit};
+use crate::task::{Split, Targets, Task};
+
+/// Which intensities count as an active action unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdRule {
+    /// Active if intensity > value.
+    Gt,
+    /// Active if intensity ≥ value.
+    #[default]
+    Ge,
+}
+
+/// The binarisation of action-unit intensities. Papers differ (> 2, ≥ 2, ≥ 1), so it goes with every number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuThreshold {
+    /// `ge` (intensity ≥ value) or `gt` (intensity > value).
+    pub rule: ThresholdRule,
+    /// The intensity, 0 to 5; databases with 0/1 labels use `ge` 1.
+    pub value: f32,
+}
+
+impl Default for AuThreshold {
+    fn default() -> Self {
+        Self {
+            rule: ThresholdRule::Ge,
+            value: 1.0,
+        }
+    }
+}
+
+impl AuThreshold {
+    /// Whether `intensity` counts as active.
+    pub fn active(&self, intensity: f32) -> bool {
+        match self.rule {
+            ThresholdRule::Gt => intensity > self.value,
+            ThresholdRule::Ge => intensity >= self.value,
+        }
+    }
+}
+
+/// A validation set taken from the training split, the same for the same seed whatever the order of the rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validation {
+    /// Share of the training samples, above 0 and below 1.
+    pub fraction: f64,
+    /// Seed of the selection.
+    pub seed: u64,
+    /// Take whole persons instead of samples, where frames of one person are not independent.
+    pub by_subject: bool,
+}
+
+/// What a row filter is told of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowInfo<'a> {
+    /// The sample.
+    pub sample_id: &'a str,
+    /// Split in the table.
+    pub split: Split,
+    /// Person.
+    pub subject: Option<&'a str>,
+    /// Frame of the person's video, as the database counts.
+    pub frame: Option<i32>,
+    /// Fold.
+    pub fold: Option<i32>,
+}
+
+/// Decides which rows are used.
+pub type RowFilter<'a> = &'a (dyn Fn(&RowInfo<'_>) -> bool + 'a);
+
+/// What to read of a feature table.
+#[derive(Clone)]
+pub struct LoadOptions<'a> {
+    /// The task.
+    pub task: Task,
+    /// Expression: names of the classes, in the order of the outputs; a subset leaves the rows of other classes out. Action
+    /// units: names of the columns (`au01`, …). Empty: all that the table knows. Valence and arousal: not read.
+    pub outputs: Vec<String>,
+    /// Binarisation (action units only).
+    pub threshold: AuThreshold,
+    /// Whether to read the tokens.
+    pub tokens: bool,
+    /// A validation set out of the training split, for tables that have none of their own.
+    pub validation: Option<Validation>,
+    /// Test on this fold and train on all others; the table's splits are not used then.
+    pub fold: Option<i32>,
+    /// Rows to use; all if `None`.
+    pub filter: Option<RowFilter<'a>>,
+}
+
+impl LoadOptions<'_> {
+    /// Everything that the table has for `task`, without tokens.
+    pub fn new(task: Task) -> Self {
+        Self {
+            task,
+            outputs: Vec::new(),
+            threshold: AuThreshold::default(),
+            tokens: false,
+            validation: None,
+            fold: None,
+            filter: None,
+        }
+    }
+}
+
+/// Where the table's rows went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LoadCounts {
+    /// Rows of the table.
+    pub rows: usize,
+    /// Training samples.
+    pub train: usize,
+    /// Validation samples.
+    pub val: usize,
+    /// Test samples.
+    pub test: usize,
+    /// Left out by the row filter.
+    pub filtered: usize,
+    /// Left out because the task's label is unknown.
+    pub unlabelled: usize,
+    /// Left out because the class is not among those asked for.
+    pub other_class: usize,
+    /// Left out because the row belongs to no fold.
+    pub no_fold: usize,
+}
+
+/// The sets of a task, and where the rows went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The sets.
+    pub sets: SplitSets,
+    /// The counts.
+    pub counts: LoadCounts,
+}
+
+/// Rows read at a time.
+const BATCH: usize = 1024;
+
+impl FeatureTable {
+    /// Reads the sets of one task into memory. Rows keep the table's order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the table lacks what is asked for, holds a value that cannot be (a valence of 3), or leaves the
+    /// training or the test set empty; [`Error::Io`] if a part cannot be read.
+    pub fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded> {
+        let plan = Plan::new(self, options)?;
+        let mut counts = LoadCounts {
+            rows: self.rows(),
+            ..LoadCounts::default()
+        };
+        let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());
+        let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+        for batch in self.batches(Some(&columns), BATCH)? {
+            plan.read(&batch?, &mut sets, &mut counts)?;
+        }
+        let [train, val, test] = sets.map(|builder| builder.finish(&plan));
+        let (train, val) = plan.validation(train, val)?;
+        counts.train = train.len();
+        counts.val = val.as_ref().map_or(0, FeatureSet::len);
+        counts.test = test.len();
+        for (split, set) in [(Split::Train, &train), (Split::Test, &test)] {
+            if set.is_empty() {
+                return Err(Error::data(format!(
+                    "the feature table {} leaves no {split} samples for this task: of {} rows, {} have no label, {} have \
+                     another class, {} are in no fold, {} are filtered out; {} train, {} val, {} test",
+                    self.folder().display(),
+                    counts.rows,
+                    counts.unlabelled,
+                    counts.other_class,
+                    counts.no_fold,
+                    counts.filtered,
+                    counts.train,
+                    counts.val,
+                    counts.test
+                )));
+            }
+        }
+        Ok(Loaded {
+            sets: SplitSets { train, val, test },
+            counts,
+        })
+    }
+}
+
+/// A set that grows row by row.
+#[derive(Default)]
+struct Builder {
+    sample_ids: Vec<String>,
+    subjects: Vec<Option<String>>,
+    global: Vec<f32>,
+    tokens: Vec<f32>,
+    values: Vec<f32>,
+    known: Vec<bool>,
+}
+
+impl Builder {
+    fn finish(self, plan: &Plan<'_>) -> FeatureSet {
+        let rows = self.sample_ids.len();
+        let matrix = |cols: usize, data: Vec<f32>| Matrix { rows, cols, data };
+        let metadata = plan.table.metadata();
+        FeatureSet {
+            sample_ids: self.sample_ids,
+            subjects: self.subjects,
+            global: matrix(metadata.global_dim, self.global),
+            tokens: metadata.tokens.filter(|_| plan.options.tokens).map(|shape| Tokens {
+                count: shape.count(),
+                width: shape.width,
+                values: matrix(shape.values(), self.tokens),
+            }),
+            targets: Targets {
+                task: plan.options.task,
+                names: plan.names.clone(),
+                values: self.values,
+                known: self.known,
+            },
+        }
+    }
+}
+
+/// What is read, worked out once from the table and the options.
+struct Plan<'a> {
+    table: &'a FeatureTable,
+    options: &'a LoadOptions<'a>,
+    /// Names of the O outputs.
+    names: Vec<String>,
+    /// The table's own class names by index (expression).
+    classes: Vec<String>,
+    columns: Vec<String>,
+}
+
+/// The target of one row.
+enum Label {
+    Values(Vec<f32>, Vec<bool>),
+    Unknown,
+    OtherClass,
+}
+
+impl<'a> Plan<'a> {
+    fn new(table: &'a FeatureTable, options: &'a LoadOptions<'a>) -> Result<Self> {
+        let wrong = |message: String| {
+            Err(Error::data(format!(
+                "the feature table {} {message}",
+                table.folder().display()
+            )))
+        };
+        let has = |name: &str| table.schema().field_with_name(name).is_ok();
+        let listed = |key: &str| -> Vec<String> {
+            let list = table.metadata().samples.as_ref().and_then(|s| s.get(key));
+            let names = list.and_then(|list| list.as_array()).into_iter().flatten();
+            names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        };
+        let mut columns: Vec<String> = ["sample_id", "split", "subject", "frame", "fold"]
+            .into_iter()
+            .filter(|name| has(name))
+            .map(str::to_owned)
+            .collect();
+        let mut classes = Vec::new();
+        let names = match options.task {
+            Task::Expression => {
+                if !has("expression") {
+                    return wrong("has no column `expression`; this database has no expression labels".to_owned());
+                }
+                columns.push("expression".to_owned());
+                if has("expression_name") {
+                    columns.push("expression_name".to_owned());
+                }
+                classes = listed("classes");
+                let names = if options.outputs.is_empty() {
+                    classes.clone()
+                } else {
+                    options.outputs.clone()
+                };
+                if names.is_empty() {
+                    return wrong("does not list its classes; name them in the recipe".to_owned());
+                }
+                if classes.is_empty() && !has("expression_name") {
+                    // Without any names the labels can only be indices into the list that was asked for.
+                    classes.clone_from(&names);
+                }
+                names
+            }
+            Task::ValenceArousal => {
+                for name in ["valence", "arousal"] {
+                    if !has(name) {
+                        return wrong(format!("has no column `{name}`; this database has no such labels"));
+                    }
+                    columns.push(name.to_owned());
+                }
+                vec!["valence".to_owned(), "arousal".to_owned()]
+            }
+            Task::ActionUnits => {
+                let own: Vec<String> = table
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().clone())
+                    .filter(|name| is_action_unit(name))
+                    .collect();
+                let names = if options.outputs.is_empty() {
+                    own.clone()
+                } else {
+                    options.outputs.clone()
+                };
+                if own.is_empty() {
+                    return wrong("has no action-unit columns; this database has no such labels".to_owned());
+                }
+                if let Some(name) = names.iter().find(|name| !own.contains(name)) {
+                    return wrong(format!("has no action unit `{name}`; it has {}", own.join(", ")));
+                }
+                columns.extend(names.iter().cloned());
+                names
+            }
+        };
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+            return wrong(format!("cannot be read with `{twice}` asked for twice"));
+        }
+        if options.fold.is_some() && !has("fold") {
+            return wrong("has no column `fold`; this database has no folds".to_owned());
+        }
+        columns.push(GLOBAL.to_owned());
+        if options.tokens {
+            if table.metadata().tokens.is_none() {
+                return wrong(
+                    "holds no tokens; set features.tokens = \"all\" or a grid like \"7x7\" and extract again"
+                        .to_owned(),
+                );
+            }
+            columns.push(TOKENS.to_owned());
+        }
+        Ok(Self {
+            table,
+            options,
+            names,
+            classes,
+            columns,
+        })
+    }
+
+    /// Sorts the rows of one batch into the sets.
+    fn read(&self, batch: &RecordBatch, sets: &mut [Builder; 3], counts: &mut LoadCounts) -> Result<()> {
+        let ids = self.text(batch, "sample_id")?;
+        let splits = self.text(batch, "split")?;
+        let subjects = self.optional_text(batch, "subject")?;
+        let frames = self.optional::<Int32Type>(batch, "frame")?;
+        let folds = self.optional::<Int32Type>(batch, "fold")?;
+        let labels = self.labels(batch)?;
+        let dtype = self.table.metadata().dtype;
+        let dim = self.table.metadata().global_dim;
+        let global = FloatRows::new(self.column(batch, GLOBAL)?, dtype).ok_or_else(|| self.mistyped(GLOBAL))?;
+        let tokens = match self.table.metadata().tokens.filter(|_| self.options.tokens) {
+            Some(shape) => {
+                let rows = FloatRows::new(self.column(batch, TOKENS)?, dtype).ok_or_else(|| self.mistyped(TOKENS))?;
+                Some((rows, shape.values()))
+            }
+            None => None,
+        };
+        for row in 0..batch.num_rows() {
+            let (sample_id, name) = (ids.value(row), splits.value(row));
+            let Some(split) = Split::parse(name) else {
+                return Err(self.bad_row(sample_id, &format!("has split \"{name}\"; expected train, val or test")));
+            };
+            let info = RowInfo {
+                sample_id,
+                split,
+                subject: subjects.filter(|s| s.is_valid(row)).map(|s| s.value(row)),
+                frame: value(frames, row),
+                fold: value(folds, row),
+            };
+            if self.options.filter.is_some_and(|filter| !filter(&info)) {
+                counts.filtered += 1;
+                continue;
+            }
+            let split = match (self.options.fold, info.fold) {
+                (None, _) => split,
+                (Some(test), Some(fold)) if fold == test => Split::Test,
+                (Some(_), Some(_)) => Split::Train,
+                (Some(_), None) => {
+                    counts.no_fold += 1;
+                    continue;
+                }
+            };
+            let (values, known) = match self.label(&labels, row, sample_id)? {
+                Label::Values(values, known) => (values, known),
+                Label::Unknown => {
+                    counts.unlabelled += 1;
+                    continue;
+                }
+                Label::OtherClass => {
+                    counts.other_class += 1;
+                    continue;
+                }
+            };
+            let set = &mut sets[match split {
+                Split::Train => 0,
+                Split::Val => 1,
+                Split::Test => 2,
+            }];
+            set.sample_ids.push(sample_id.to_owned());
+            set.subjects.push(info.subject.map(str::to_owned));
+            global.append(row, dim, &mut set.global);
+            if let Some((tokens, width)) = &tokens {
+                tokens.append(row, *width, &mut set.tokens);
+            }
+            set.values.extend(values);
+            set.known.extend(known);
+        }
+        Ok(())
+    }
+
+    fn labels<'b>(&self, batch: &'b RecordBatch) -> Result<Labels<'b>> {
+        Ok(match self.options.task {
+            Task::Expression => Labels::Expression(
+                self.optional::<Int8Type>(batch, "expression")?
+                    .ok_or_else(|| self.mistyped("expression"))?,
+                self.optional_text(batch, "expression_name")?,
+            ),
+            Task::ValenceArousal | Task::ActionUnits => Labels::Numbers(
+                self.names
+                    .iter()
+                    .map(|name| {
+                        self.optional::<Float32Type>(batch, name)?
+                            .ok_or_else(|| self.mistyped(name))
+                    })
+                    .collect::<Result<_>>()?,
+            ),
+        })
+    }
+
+    fn label(&self, labels: &Labels<'_>, row: usize, sample_id: &str) -> Result<Label> {
+        let outputs = self.names.len();
+        match labels {
+            Labels::Expression(indices, names) => {
+                if indices.is_null(row) {
+                    return Ok(Label::Unknown);
+                }
+                let index = indices.value(row);
+                let own = usize::try_from(index).ok().and_then(|i| self.classes.get(i));
+                let name = match names.filter(|names| names.is_valid(row)) {
+                    Some(names) => names.value(row),
+                    None => own.ok_or_else(|| {
+                        self.bad_row(sample_id, &format!("has expression {index}, a class without a name"))
+                    })?,
+                };
+                let Some(class) = self.names.iter().position(|n| n == name) else {
+                    return Ok(Label::OtherClass);
+                };
+                let mut values = vec![0.0; outputs];
+                values[class] = 1.0;
+                Ok(Label::Values(values, vec![true; outputs]))
+            }
+            Labels::Numbers(columns) => {
+                let numbers: Vec<Option<f32>> = columns
+                    .iter()
+                    .map(|column| value(Some(column), row).filter(|v| !v.is_nan()))
+                    .collect();
+                let task = self.options.task;
+                let complete = match task {
+                    Task::ActionUnits => numbers.iter().any(Option::is_some),
+                    _ => numbers.iter().all(Option::is_some),
+                };
+                if !complete {
+                    return Ok(Label::Unknown);
+                }
+                let range = if task == Task::ActionUnits {
+                    0.0..=5.0
+                } else {
+                    -1.0..=1.0
+                };
+                for (name, number) in self.names.iter().zip(&numbers) {
+                    if let Some(number) = number.filter(|n| !range.contains(n)) {
+                        let what = format!("has {name} = {number}; expected {} to {}", range.start(), range.end());
+                        return Err(self.bad_row(sample_id, &what));
+                    }
+                }
+                let target = |number: Option<f32>| match (task, number) {
+                    (_, None) => 0.0,
+                    (Task::ActionUnits, Some(intensity)) => {
+                        f32::from(u8::from(self.options.threshold.active(intensity)))
+                    }
+                    (_, Some(number)) => number,
+                };
+                Ok(Label::Values(
+                    numbers.iter().map(|&n| target(n)).collect(),
+                    numbers.iter().map(Option::is_some).collect(),
+                ))
+            }
+        }
+    }
+
+    /// The training set and the validation set, the latter taken from the former where the options say so.
+    fn validation(&self, train: FeatureSet, val: FeatureSet) -> Result<(FeatureSet, Option<FeatureSet>)> {
+        let Some(wanted) = self.options.validation else {
+            return Ok((train, (!val.is_empty()).then_some(val)));
+        };
+        let wrong = |message: String| Err(Error::data(message));
+        if !(wanted.fraction > 0.0 && wanted.fraction < 1.0) {
+            return wrong(format!(
+                "a validation fraction of {} cannot be; expected more than 0 and less than 1",
+                wanted.fraction
+            ));
+        }
+        if !val.is_empty() {
+            return wrong(format!(
+                "the feature table {} has a validation split of its own ({} samples); take no fraction of the training \
+                 split",
+                self.table.folder().display(),
+                val.len()
+            ));
+        }
+        let chosen = if wanted.by_subject {
+            by_subject(&train, wanted)?
+        } else {
+            stratified(&train, wanted)
+        };
+        let rows = |of: bool| -> Vec<usize> { (0..train.len()).filter(|&i| chosen[i] == of).collect() };
+        let (rest, taken) = (rows(false), rows(true));
+        if taken.is_empty() || rest.is_empty() {
+            return wrong(format!(
+                "a validation fraction of {} of {} training samples leaves {} to train and {} to validate on",
+                wanted.fraction,
+                train.len(),
+                rest.len(),
+                taken.len()
+            ));
+        }
+        Ok((train.select(&rest), Some(train.select(&taken))))
+    }
+
+    fn column<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
+        batch.column_by_name(name).ok_or_else(|| self.mistyped(name))
+    }
+
+    fn text<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray> {
+        let column = self.optional_text(batch, name)?.ok_or_else(|| self.mistyped(name))?;
+        if column.null_count() > 0 {
+            return Err(Error::data(format!(
+                "the feature table {} has rows without `{name}`",
+                self.table.folder().display()
+            )));
+        }
+        Ok(column)
+    }
+
+    fn optional_text<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<Option<&'b StringArray>> {
+        batch
+            .column_by_name(name)
+            .filter(|column| !column.data_type().is_null())
+            .map(|column| column.as_string_opt::<i32>().ok_or_else(|| self.mistyped(name)))
+            .transpose()
+    }
+
+    fn optional<'b, T: ArrowPrimitiveType>(
+        &self,
+        batch: &'b RecordBatch,
+        name: &str,
+    ) -> Result<Option<&'b PrimitiveArray<T>>> {
+        batch
+            .column_by_name(name)
+            .map(|column| column.as_primitive_opt::<T>().ok_or_else(|| self.mistyped(name)))
+            .transpose()
+    }
+
+    fn mistyped(&self, name: &str) -> Error {
+        Error::data(format!(
+            "the feature table {} has no column `{name}` of the documented type; extract the features again",
+            self.table.folder().display()
+        ))
+    }
+
+    fn bad_row(&self, sample_id: &str, what: &str) -> Error {
+        Error::data(format!(
+            "the feature table {}: sample {sample_id} {what}",
+            self.table.folder().display()
+        ))
+    }
+}
+
+enum Labels<'b> {
+    Expression(&'b PrimitiveArray<Int8Type>, Option<&'b StringArray>),
+    Numbers(Vec<&'b PrimitiveArray<Float32Type>>),
+}
+
+fn value<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
+    column.filter(|c| c.is_valid(row)).map(|c| c.value(row))
+}
+
+/// The values of a feature column, row by row.
+enum FloatRows<'b> {
+    Half(&'b [half::f16]),
+    Single(&'b [f32]),
+}
+
+impl<'b> FloatRows<'b> {
+    fn new(column: &'b ArrayRef, dtype: Dtype) -> Option<Self> {
+        // `values()` covers the rows of this batch only if the array is no slice; arrays fresh from a file are none.
+        let list = column.as_fixed_size_list_opt().filter(|list| list.offset() == 0)?;
+        match dtype {
+            Dtype::F16 => Some(Self::Half(list.values().as_primitive_opt::<Float16Type>()?.values())),
+            Dtype::F32 => Some(Self::Single(list.values().as_primitive_opt::<Float32Type>()?.values())),
+        }
+    }
+
+    fn append(&self, row: usize, width: usize, to: &mut Vec<f32>) {
+        let range = row * width..(row + 1) * width;
+        match self {
+            Self::Half(values) => {
+                let start = to.len();
+                to.resize(start + width, 0.0);
+                values[range].convert_to_f32_slice(&mut to[start..]);
+            }
+            Self::Single(values) => to.extend_from_slice(&values[range]),
+        }
+    }
+}
+
+/// A number that depends on seed and name alone.
+fn rank(seed: u64, name: &str) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"aura-bench validation 1\0");
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(name.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// Marks a share of the samples: sorted by stratum, then by hash, every (1 / fraction)-th is taken, so that each stratum
+/// gives its share, even those with fewer samples than that together.
+fn stratified(train: &FeatureSet, wanted: Validation) -> Vec<bool> {
+    let mut order: Vec<(Vec<i32>, [u8; 32], usize)> = (0..train.len())
+        .map(|i| (stratum(&train.targets, i), rank(wanted.seed, &train.sample_ids[i]), i))
+        .collect();
+    order.sort_unstable();
+    let mut chosen = vec![false; train.len()];
+    for (position, (_, _, row)) in order.into_iter().enumerate() {
+        let share = |n: usize| (n as f64 * wanted.fraction).round();
+        chosen[row] = share(position + 1) > share(position);
+    }
+    chosen
+}
+
+/// The class, the cell of a 4 × 4 grid over valence and arousal, or the pattern of active action units.
+fn stratum(targets: &Targets, row: usize) -> Vec<i32> {
+    match targets.task {
+        Task::ValenceArousal => targets.row(row).iter().map(|v| ((v + 1.0) * 2.0) as i32).collect(),
+        Task::Expression | Task::ActionUnits => targets.row(row).iter().map(|&v| i32::from(v > 0.5)).collect(),
+    }
+}
+
+/// Marks all samples of some persons: in the order of their hashes, as many as come closest to the share.
+fn by_subject(train: &FeatureSet, wanted: Validation) -> Result<Vec<bool>> {
+    let mut frames: BTreeMap<&str, usize> = BTreeMap::new();
+    for (id, subject) in train.sample_ids.iter().zip(&train.subjects) {
+        let Some(subject) = subject else {
+            return Err(Error::data(format!(
+                "sample {id} names no person, so a validation set of whole persons cannot be taken"
+            )));
+        };
+        *frames.entry(subject).or_default() += 1;
+    }
+    let mut order: Vec<([u8; 32], &str, usize)> = frames
+        .into_iter()
+        .map(|(subject, n)| (rank(wanted.seed, subject), subject, n))
+        .collect();
+    order.sort_unstable();
+    let goal = train.len() as f64 * wanted.fraction;
+    let mut taken = std::collections::BTreeSet::new();
+    let mut total = 0;
+    for (_, subject, n) in order {
+        // One more person, unless the share is closer without.
+        if !taken.is_empty() && (total + n) as f64 - goal > goal - total as f64 {
+            break;
+        }
+        total += n;
+        taken.insert(subject);
+    }
+    Ok(train
+        .subjects
+        .iter()
+        .map(|subject| subject.as_deref().is_some_and(|s| taken.contains(s)))
+        .collect())
+}

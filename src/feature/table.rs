@@ -1,0 +1,200 @@
+//! What a feature table is: a folder of Parquet part files that share one description.
+//!
+//! Every part holds the columns of the samples table, then `global` (`fixed_size_list<f16|f32, D>`) and, if the recipe
+//! keeps tokens, `tokens` (`fixed_size_list<f16|f32, M·D'>`, token-major). Part i covers a fixed range of the samples
+//! table's rows, so parts can be written in any order and by any number of machines. A part's own record, with the images
+//! that it had to reject, stands in its metadata: a part is whole with everything that belongs to it, or absent.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::TokenShape;
+use crate::error::{Context, Error, Result};
+use crate::feature::config::Dtype;
+use crate::feature::extract::Reject;
+
+/// Version of the table's layout.
+pub const SCHEMA_VERSION: &str = "1";
+/// Metadata key of the version, in all tables of this program.
+pub const SCHEMA_KEY: &str = "aura-bench.schema";
+/// Metadata key of a samples table's description.
+pub const SAMPLES_KEY: &str = "aura-bench.samples";
+/// Metadata key of [`FeatureMetadata`].
+pub const FEATURES_KEY: &str = "aura-bench.features";
+/// Metadata key of [`PartMetadata`].
+pub const PART_KEY: &str = "aura-bench.part";
+/// Column of the global vector.
+pub const GLOBAL: &str = "global";
+/// Column of the tokens.
+pub const TOKENS: &str = "tokens";
+
+/// What all parts of a table have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureMetadata {
+    /// blake3 (hexadecimal) of everything that went in: encoder, options, samples table.
+    pub digest: String,
+    /// The encoder's short name.
+    pub encoder_name: String,
+    /// The encoder's digest, weights included.
+    pub encoder_digest: String,
+    /// The encoder's own description.
+    pub encoder: serde_json::Value,
+    /// Face crop and decoding limits.
+    pub preprocessing: serde_json::Value,
+    /// How values are stored.
+    pub dtype: Dtype,
+    /// Values of `global` (D).
+    pub global_dim: usize,
+    /// Grid of `tokens`, if there are any.
+    pub tokens: Option<TokenShape>,
+    /// blake3 of the samples table's bytes.
+    pub samples_digest: String,
+    /// The samples table's own description (classes, action units), where it has one.
+    pub samples: Option<serde_json::Value>,
+    /// Rows of the samples table.
+    pub samples_rows: usize,
+    /// Rows of the samples table that each part covers; the last part may cover fewer.
+    pub part_rows: usize,
+    /// Number of parts of the whole table.
+    pub parts: usize,
+}
+
+impl FeatureMetadata {
+    /// Bytes of one row's features.
+    pub fn row_bytes(&self) -> usize {
+        (self.global_dim + self.tokens.map_or(0, |t| t.values())) * self.dtype.bytes()
+    }
+
+    /// Row numbers of the samples table that part `index` covers.
+    pub fn range(&self, index: usize) -> std::ops::Range<usize> {
+        let start = index * self.part_rows;
+        start.min(self.samples_rows)..(start + self.part_rows).min(self.samples_rows)
+    }
+}
+
+/// What only one part knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartMetadata {
+    /// 0-based index of the part.
+    pub index: usize,
+    /// Rows that it holds: those that it covers less its rejects.
+    pub rows: usize,
+    /// Images that gave no features.
+    pub rejects: Vec<Reject>,
+}
+
+/// The path of part `index`.
+pub fn part_path(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("part-{index:05}.parquet"))
+}
+
+/// The index in the name of a part file, if it is one.
+pub fn part_index(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    let plain = digits.len() >= 5 && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// The type of a feature column.
+pub fn list_type(dtype: Dtype, values: usize) -> DataType {
+    DataType::FixedSizeList(Arc::new(item_field(dtype)), i32::try_from(values).unwrap_or(i32::MAX))
+}
+
+pub(super) fn item_field(dtype: Dtype) -> Field {
+    let item = match dtype {
+        Dtype::F16 => DataType::Float16,
+        Dtype::F32 => DataType::Float32,
+    };
+    Field::new("item", item, false)
+}
+
+/// The table's Arrow schema: the samples' columns, then the features'.
+pub fn table_schema(samples: &Schema, metadata: &FeatureMetadata) -> SchemaRef {
+    let mut fields: Vec<Field> = samples.fields().iter().map(|f| f.as_ref().clone()).collect();
+    fields.push(Field::new(
+        GLOBAL,
+        list_type(metadata.dtype, metadata.global_dim),
+        false,
+    ));
+    if let Some(tokens) = metadata.tokens {
+        fields.push(Field::new(TOKENS, list_type(metadata.dtype, tokens.values()), false));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Columns that a samples table must have.
+pub const REQUIRED: [&str; 4] = ["sample_id", "dataset", "split", "image_path"];
+
+/// The type that a samples column has in this program's tables, whatever its writer made of it.
+fn canonical(name: &str, found: &DataType) -> DataType {
+    match name {
+        "frame" | "fold" => DataType::Int32,
+        "bbox_x" | "bbox_y" | "bbox_w" | "bbox_h" | "valence" | "arousal" => DataType::Float32,
+        "expression" => DataType::Int8,
+        _ if is_action_unit(name) => DataType::Float32,
+        _ => match found {
+            DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+            other => other.clone(),
+        },
+    }
+}
+
+/// Whether this is the name of an action unit's column: `au` and two digits.
+pub fn is_action_unit(name: &str) -> bool {
+    name.len() == 4 && name.starts_with("au") && name[2..].bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Brings a samples batch to the canonical column types; `path` is named in errors.
+///
+/// # Errors
+/// [`Error::Data`] if a required column is missing or of a wrong type, or a value does not fit.
+pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch> {
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for name in REQUIRED {
+        if batch.column_by_name(name).is_none() {
+            return Err(Error::data(format!(
+                "{} has no column `{name}`; expected a samples table with the columns {}",
+                path.display(),
+                REQUIRED.join(", ")
+            )));
+        }
+    }
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let name = field.name();
+        if name == GLOBAL || name == TOKENS {
+            return Err(Error::data(format!(
+                "{} has a column `{name}`, which belongs to a feature table; expected a samples table",
+                path.display()
+            )));
+        }
+        let wanted = canonical(name, column.data_type());
+        let cast = if column.data_type() == &wanted {
+            Arc::clone(column)
+        } else {
+            cast(column, &wanted).at("convert the samples of", path)?
+        };
+        // `cast` turns what does not fit into null.
+        if cast.null_count() > column.logical_null_count() && column.data_type() != &DataType::Null {
+            return Err(Error::data(format!(
+                "{}: column `{name}` ({}) holds values that do not fit {wanted}",
+                path.display(),
+                column.data_type()
+            )));
+        }
+        if REQUIRED.contains(&name.as_str()) && wanted != DataType::Utf8 {
+            return Err(Error::data(format!(
+                "{}: column `{name}` is {wanted}; expected text",
+                path.display()
+            )));
+        }
+        fields.push(Field::new(name, wanted, true));
+        columns.push(cast);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("read", path)
+}

@@ -1,0 +1,123 @@
+//! Whether two models differ on the same samples: McNemar's test, the paired bootstrap, Holm's correction.
+
+use crate::error::{Error, Result};
+use crate::feature::Matrix;
+use crate::metric::groups;
+use crate::metric::interval::{Bootstrap, Contributions, Interval};
+use crate::metric::special::{binomial_half_cdf, chi2_1_upper};
+use crate::metric::tally::{Measure, Tally};
+use crate::task::Targets;
+
+/// McNemar's test of two classifiers on the same samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mcnemar {
+    /// Samples that only the first got right.
+    pub only_first: u64,
+    /// Samples that only the second got right.
+    pub only_second: u64,
+    /// Two-sided exact (binomial) p-value.
+    pub p_exact: f64,
+    /// (max(|b − c| − 1, 0))² / (b + c), 0 without discordant samples.
+    pub chi2: f64,
+    /// Upper tail of `chi2` with one degree of freedom.
+    pub p_chi2: f64,
+}
+
+/// Compares which samples two classifiers got right.
+///
+/// # Errors
+/// [`Error::Data`] if the lists differ in length.
+pub fn mcnemar(first_correct: &[bool], second_correct: &[bool]) -> Result<Mcnemar> {
+    if first_correct.len() != second_correct.len() {
+        return Err(Error::data(format!(
+            "{} answers stand against {}; the test needs both models on the same samples",
+            first_correct.len(),
+            second_correct.len()
+        )));
+    }
+    let pairs = || first_correct.iter().zip(second_correct);
+    let only_first = pairs().filter(|&(&a, &b)| a && !b).count() as u64;
+    let only_second = pairs().filter(|&(&a, &b)| !a && b).count() as u64;
+    let n = only_first + only_second;
+    let chi2 = if n == 0 {
+        0.0
+    } else {
+        let distance = (only_first.abs_diff(only_second) as f64 - 1.0).max(0.0);
+        distance * distance / n as f64
+    };
+    Ok(Mcnemar {
+        only_first,
+        only_second,
+        p_exact: if n == 0 {
+            1.0
+        } else {
+            (2.0 * binomial_half_cdf(only_first.min(only_second), n)).min(1.0)
+        },
+        chi2,
+        p_chi2: chi2_1_upper(chi2),
+    })
+}
+
+/// Difference of two models in one metric, on the same samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Paired {
+    /// Second minus first.
+    pub difference: f64,
+    /// BCa interval of the difference; `None` with fewer than two clusters.
+    pub interval: Option<Interval>,
+    /// Two-sided bootstrap p-value, 2·min(share ≤ 0, share ≥ 0) with one added to numerator and denominator.
+    pub p: f64,
+    /// Samples (or subjects) that were resampled.
+    pub clusters: usize,
+}
+
+/// Resamples the same samples (whole subjects, where every sample names one) for both models.
+///
+/// `first` and `second` are n × O outputs for the same `targets`.
+///
+/// # Errors
+/// [`Error::Data`] if shapes do not fit, a value is not finite, or the task has no metric of that name.
+pub fn paired_bootstrap(
+    metric: &str,
+    targets: &Targets,
+    first: &Matrix,
+    second: &Matrix,
+    subjects: Option<&[Option<String>]>,
+    bootstrap: &Bootstrap,
+) -> Result<Paired> {
+    let measure = Measure::parse(metric, targets.task, &targets.names)
+        .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
+    let (a, b) = (Tally::new(targets, first)?, Tally::new(targets, second)?);
+    let half = a.shape().width();
+    let groups = groups(subjects, targets.len())?;
+    let rows = Contributions::new(targets.len(), 2 * half, groups.as_deref(), |i, sink| {
+        a.emit(i, sink);
+        b.emit(i, &mut |position, amount| sink(half + position, amount));
+    });
+    let statistic =
+        |sums: &[f64]| measure.value(b.shape(), &sums[half..]).value - measure.value(a.shape(), &sums[..half]).value;
+    let mut distribution = bootstrap.distribution(&rows, statistic);
+    let tail = |count: usize| (count + 1) as f64 / (distribution.len() + 1) as f64;
+    let p = 2.0
+        * tail(distribution.iter().filter(|&&d| d <= 0.0).count())
+            .min(tail(distribution.iter().filter(|&&d| d >= 0.0).count()));
+    Ok(Paired {
+        difference: statistic(&rows.total()),
+        interval: bootstrap.interval_of(&rows, statistic, &mut distribution),
+        p: p.min(1.0),
+        clusters: rows.clusters(),
+    })
+}
+
+/// Holm's step-down adjusted p-values, in the order given (Holm 1979).
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut adjusted = vec![0.0; p_values.len()];
+    let mut running: f64 = 0.0;
+    for (rank, &i) in order.iter().enumerate() {
+        running = running.max((p_values.len() - rank) as f64 * p_values[i]).min(1.0);
+        adjusted[i] = running;
+    }
+    adjusted
+}

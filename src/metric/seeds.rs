@@ -1,0 +1,80 @@
+//! What several seeds say together, and when training had converged.
+
+use crate::metric::interval::Interval;
+use crate::metric::special::t_quantile;
+
+/// Mean and spread over seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeedSummary {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation with n − 1; `None` for a single seed.
+    pub sd: Option<f64>,
+    /// mean ± t(0.975, n − 1) · sd / √n; `None` for a single seed.
+    pub interval: Option<Interval>,
+    /// The values, in the order given.
+    pub values: Vec<f64>,
+}
+
+/// Summarises one metric over seeds; `None` without values.
+pub fn summarise(values: &[f64]) -> Option<SeedSummary> {
+    if values.is_empty() {
+        return None;
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let sd =
+        (values.len() > 1).then(|| (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0)).sqrt());
+    let interval = sd.map(|sd| {
+        let half = t_quantile(0.975, n - 1.0) * sd / n.sqrt();
+        Interval {
+            low: mean - half,
+            high: mean + half,
+        }
+    });
+    Some(SeedSummary {
+        mean,
+        sd,
+        interval,
+        values: values.to_vec(),
+    })
+}
+
+/// Welch's interval of the difference of two means, second minus first, at `level` (variances need not be equal).
+///
+/// `None` unless both have at least two values.
+pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
+    let (a, b) = (summarise(first)?, summarise(second)?);
+    let (va, vb) = (a.sd?.powi(2) / first.len() as f64, b.sd?.powi(2) / second.len() as f64);
+    let difference = b.mean - a.mean;
+    let half = if va + vb > 0.0 {
+        let freedom =
+            (va + vb).powi(2) / (va * va / (first.len() as f64 - 1.0) + vb * vb / (second.len() as f64 - 1.0));
+        t_quantile(0.5 + 0.5 * level, freedom) * (va + vb).sqrt()
+    } else {
+        0.0
+    };
+    Some(Interval {
+        low: difference - half,
+        high: difference + half,
+    })
+}
+
+/// Distance below the best value within which training counts as converged: 0.1 point of per cent.
+pub const CONVERGENCE_SLACK: f64 = 0.001;
+
+/// First 1-based epoch whose metric (larger is better) is within [`CONVERGENCE_SLACK`] of the best; `None` without values.
+///
+/// `metrics` holds (epoch, value) in order of epochs.
+pub fn convergence_epoch(metrics: &[(i32, f64)]) -> Option<i32> {
+    let best = metrics
+        .iter()
+        .map(|&(_, value)| value)
+        .filter(|v| !v.is_nan())
+        .reduce(f64::max)?;
+    metrics
+        .iter()
+        // The slack is a decimal fraction: without this allowance 0.899 is not within 0.001 of 0.9.
+        .find(|&&(_, value)| value >= best - CONVERGENCE_SLACK - 1e-12)
+        .map(|&(epoch, _)| epoch)
+}

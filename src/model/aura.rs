@@ -1,0 +1,436 @@
+//! The whole model: parameters, dictionary, counts, and one training step.
+
+use burn::tensor::{Device, Int, Tensor};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::Result;
+use crate::model::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
+use crate::model::config::{Invalid, LossConfig, ModelConfig, Routing, Semantic, Separate, Value, VasForm};
+use crate::model::contextualization::Contextualization;
+use crate::model::loss::reg::{self, Dictionary, Margins};
+use crate::model::loss::task::{Target, TaskLoss};
+use crate::model::loss::{assign, contx, dis, vas};
+use crate::model::math::{off_diagonal, one_hot, unit_rows};
+use crate::model::params::{AdamW, Leaves, Parameter, Store};
+use crate::model::projector::{Head, Masks, Projection, Projector, Sizes};
+use crate::task::Task;
+
+/// Name of the dictionary among the parameters.
+pub const DICTIONARY: &str = "dictionary";
+/// Name of the learned values among the parameters (with `value = "learned"`).
+pub const LOGITS: &str = "value.logits";
+/// The losses of a step, in the order of [`Aura::step`]'s result.
+pub const LOSS_NAMES: [&str; 7] = [
+    "loss",
+    "loss_vas",
+    "loss_arc",
+    "loss_assign",
+    "loss_dis",
+    "loss_reg",
+    "loss_contx",
+];
+
+/// A batch on the device.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Standardised features, (B·P) × D.
+    pub x: Tensor<2>,
+    /// Targets.
+    pub target: Target,
+}
+
+/// The training split in two rows: what labels are worth before any sample is seen.
+#[derive(Debug, Clone)]
+pub struct Prior {
+    /// Mean known label ȳ, 1 × O.
+    pub mean: Tensor<2>,
+    /// Weights of the outputs in the task loss, 1 × O.
+    pub weights: Tensor<2>,
+}
+
+/// AURA in training.
+#[derive(Debug, Clone)]
+pub struct Aura {
+    /// The task.
+    pub task: Task,
+    /// `[model]`.
+    pub config: ModelConfig,
+    /// `[loss]`.
+    pub loss: LossConfig,
+    /// Sizes of inputs and outputs.
+    pub sizes: Sizes,
+    /// Parameters with their moments.
+    pub store: Store,
+    /// Running counts of the dictionary.
+    pub buffers: Buffers,
+    prior: Tensor<2>,
+    task_loss: TaskLoss,
+    off_diagonal: Tensor<2>,
+    device: Device,
+}
+
+/// All tensors of one forward pass that the losses share.
+struct Forward {
+    projection: Projection,
+    e: Tensor<2>,
+    head: Head,
+    /// cos(z, e) with the gradient that the routing lets through to e.
+    cosines: Tensor<2>,
+    /// V without gradient.
+    value: Tensor<2>,
+}
+
+impl Aura {
+    /// A model with drawn parameters and a random dictionary; [`Self::set_dictionary`] gives it its start.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if the parts do not fit together.
+    pub fn create(
+        (task, config, loss): (Task, ModelConfig, LossConfig),
+        sizes: Sizes,
+        prior: Prior,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut store = Store::default();
+        Projector::create(&mut store, &config, task, sizes, rng, device);
+        if config.contextualization.enabled {
+            Contextualization::create(&mut store, &config, rng, device);
+        }
+        let (k, d) = (config.k_max, config.width);
+        let random = crate::model::math::normal(rng, k * d, 1.0);
+        let e = unit_rows(crate::model::math::matrix(random, k, d, device));
+        let buffers = Buffers::new(&e, sizes.outputs, device);
+        store.insert(DICTIONARY, Parameter::new(e, false));
+        let task_loss = TaskLoss {
+            task,
+            weights: prior.weights,
+            dice: loss.dice_weight,
+        };
+        let mut model = Self {
+            task,
+            sizes,
+            store,
+            buffers,
+            prior: prior.mean,
+            task_loss,
+            off_diagonal: off_diagonal(k, device),
+            device: device.clone(),
+            config,
+            loss,
+        };
+        model.learn_values_from_counts();
+        Ok(model)
+    }
+
+    /// Replaces the dictionary by the unit rows of `e` (K × d) and empties the counts.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if the parameter is missing.
+    pub fn set_dictionary(&mut self, e: Tensor<2>) -> Result<()> {
+        let e = unit_rows(e);
+        self.buffers = Buffers::new(&e, self.sizes.outputs, &self.device);
+        *self.store.get_mut(DICTIONARY)? = Parameter::new(e, false);
+        Ok(())
+    }
+
+    /// With `value = "learned"`: starts the learned values at the counted ones.
+    pub fn learn_values_from_counts(&mut self) {
+        if self.config.value != Value::Learned {
+            return;
+        }
+        let v = self.buffers.value(&self.prior, self.config.prior_samples);
+        let logits = match self.task {
+            Task::Expression => v.clamp_min(1e-4).log(),
+            Task::ActionUnits => {
+                let v = v.clamp(1e-3, 1.0 - 1e-3);
+                v.clone().log() - (v.neg() + 1.0).log()
+            }
+            Task::ValenceArousal => {
+                let v = v.clamp(-0.99, 0.99);
+                // 4·atanh(v), the inverse of the head's activation
+                ((v.clone() + 1.0).log() - (v.neg() + 1.0).log()) * 2.0
+            }
+        };
+        self.store.insert(LOGITS, Parameter::new(logits, false));
+    }
+
+    /// The device of the parameters.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The prior ȳ, 1 × O.
+    pub fn prior(&self) -> &Tensor<2> {
+        &self.prior
+    }
+
+    /// Unit vectors of standardised features (no dropout, no gradient), B × d.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if a parameter is missing.
+    pub fn project(&self, x: Tensor<2>) -> Result<Tensor<2>> {
+        let projector = Projector::bind(&self.store.values(), self.sizes.patches)?;
+        Ok(projector.forward(x, &Masks::default()).z)
+    }
+
+    /// The dictionary, K × d.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if the parameter is missing.
+    pub fn dictionary(&self) -> Result<Tensor<2>> {
+        Ok(self.store.get(DICTIONARY)?.value.clone())
+    }
+
+    /// The archetypes' values V as they stand, K × O.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if a parameter is missing.
+    pub fn value(&self) -> Result<Tensor<2>> {
+        let leaves = self.store.values();
+        let head = Head::bind(&leaves, self.config.head_scale)?;
+        self.value_of(&leaves, &head, &self.dictionary()?)
+    }
+
+    fn value_of(&self, leaves: &Leaves, head: &Head, e: &Tensor<2>) -> Result<Tensor<2>> {
+        Ok(match self.config.value {
+            Value::Counts => self.buffers.value(&self.prior, self.config.prior_samples),
+            Value::Learned => self.task_loss.activate(leaves.get(LOGITS)?),
+            Value::Head => self.task_loss.activate(head.logits(e.clone())),
+        })
+    }
+
+    /// One training step: forward, losses, backward, AdamW, unit rows, counts. The result is the 1 × 7 row of losses as
+    /// [`LOSS_NAMES`] names them, still on the device.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if a parameter is missing.
+    pub fn step(
+        &mut self,
+        batch: &Batch,
+        masks: &Masks,
+        contextual: bool,
+        adam: impl Fn(&str) -> AdamW,
+    ) -> Result<Tensor<2>> {
+        let leaves = self.store.tracked();
+        let forward = self.forward(&leaves, batch, masks)?;
+        let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
+        let mut gradients = total.backward();
+        self.store.step(&leaves, &mut gradients, adam);
+        let dictionary = self.store.get_mut(DICTIONARY)?;
+        dictionary.value = unit_rows(dictionary.value.clone());
+        self.buffers.update(
+            Assigned {
+                nearest: primal_one_hot(forward.cosines.inner(), &self.device),
+                z: forward.projection.z.inner(),
+                targets: batch.target.y.clone() * batch.target.known.clone(),
+                known: batch.target.known.clone(),
+            },
+            self.config.decay,
+        );
+        Ok(row)
+    }
+
+    fn forward(&self, leaves: &Leaves, batch: &Batch, masks: &Masks) -> Result<Forward> {
+        let projection = Projector::bind(leaves, self.sizes.patches)?.forward(batch.x.clone(), masks);
+        let e = leaves.get(DICTIONARY)?;
+        let head = Head::bind(leaves, self.config.head_scale)?;
+        let value = self.value_of(leaves, &head, &e)?.inner();
+        let seen = if self.config.routing == Routing::Open {
+            e.clone()
+        } else {
+            e.clone().detach()
+        };
+        let cosines = cosines(projection.z.clone(), seen, &self.buffers.alive);
+        Ok(Forward {
+            projection,
+            e,
+            head,
+            cosines,
+            value,
+        })
+    }
+
+    /// L and the row of its parts.
+    fn losses(&self, leaves: &Leaves, f: &Forward, batch: &Batch, contextual: bool) -> Result<(Tensor<1>, Tensor<2>)> {
+        let zero = || Tensor::<1>::zeros([1], &self.device);
+        let vas = self.vas(leaves, f, &batch.target)?;
+        let assigned = self.assign(f, &batch.target);
+        let (separation, regularisation) = self.geometry(f);
+        let arc = assigned.clone()
+            + separation.clone() * self.loss.dissimilarity_weight
+            + regularisation.clone() * self.loss.regularisation_weight;
+        let mut total = vas.clone() * self.loss.lambda_proj + arc.clone() * self.loss.lambda_arc;
+        let mut contx = zero();
+        if contextual && self.config.contextualization.enabled {
+            let loss = self.contextual(leaves, f, &batch.target)?;
+            total = total + loss.clone() * self.loss.lambda_contx;
+            contx = loss.inner();
+        }
+        let parts = vec![
+            total.clone().inner(),
+            vas.inner(),
+            arc.inner(),
+            assigned.inner(),
+            separation.inner(),
+            regularisation.inner(),
+            contx,
+        ];
+        let row = Tensor::cat(parts, 0).reshape([1, LOSS_NAMES.len()]);
+        Ok((total, row))
+    }
+
+    /// L^VAS = L_task(g(q), y) + L_task(Σ_k p_k V_k, y).
+    fn vas(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
+        let open = self.config.routing == Routing::Open;
+        let p = soft_assignment(f.cosines.clone(), self.config.temperature);
+        let straight = || {
+            let e = if open { f.e.clone() } else { f.e.clone().detach() };
+            let q = vas::straight_through(f.projection.z.clone(), vas::mixture(p.clone(), e), open);
+            self.task_loss.of_logits(f.head.logits(q), target)
+        };
+        let mixture = || -> Result<Tensor<1>> {
+            // Learned values are trained here and nowhere else.
+            let value = match self.config.value {
+                Value::Learned => self.task_loss.activate(leaves.get(LOGITS)?),
+                Value::Counts | Value::Head => f.value.clone(),
+            };
+            Ok(self.task_loss.of_outputs(vas::read_out(p.clone(), value), target))
+        };
+        Ok(match self.loss.vas {
+            VasForm::Both => straight() + mixture()?,
+            VasForm::StraightThrough => straight(),
+            VasForm::Mixture => mixture()?,
+        })
+    }
+
+    /// L^Assign with the target k* = argmax_k [cos/T + γ log p(y|V_k)]; strict routing has no commitment half.
+    fn assign(&self, f: &Forward, target: &Target) -> Tensor<1> {
+        let cosines = f.cosines.clone().inner();
+        let scores = if self.config.assignment_gamma > 0.0 {
+            let likelihood = assign::log_likelihood(self.task, f.value.clone(), target, self.config.assignment_sigma);
+            assign::target_scores(
+                cosines,
+                self.config.temperature,
+                self.config.assignment_gamma,
+                likelihood,
+            )
+        } else {
+            cosines
+        };
+        let chosen = one_hot(scores.argmax(1), self.config.k_max, &self.device).matmul(f.e.clone());
+        let codebook = assign::codebook_half(f.projection.z.clone(), chosen.clone());
+        if self.config.routing == Routing::Strict {
+            return codebook;
+        }
+        codebook + assign::commitment_half(f.projection.z.clone(), chosen) * self.loss.beta
+    }
+
+    /// L^Dis and L^Reg.
+    fn geometry(&self, f: &Forward) -> (Tensor<1>, Tensor<1>) {
+        let gram = f.e.clone().matmul(f.e.clone().transpose());
+        let alive = self.buffers.alive.clone();
+        let mut pairs = alive.clone().transpose().matmul(alive.clone()) * self.off_diagonal.clone();
+        let m = self.loss.margin_for(self.task);
+        if self.loss.separate == Separate::Unlike {
+            pairs = pairs * self.unlike(&f.value, m);
+        }
+        let separation = dis::separation(gram.clone(), pairs, alive, self.loss.dissimilarity_margin);
+        let dictionary = Dictionary {
+            e: f.e.clone(),
+            gram,
+            value: f.value.clone(),
+            labels: self.buffers.labels.clone(),
+            known: self.buffers.known.clone(),
+            used: self.buffers.used(),
+            off_diagonal: self.off_diagonal.clone(),
+        };
+        let margins = Margins {
+            m,
+            diversity: self.loss.diversity_margin,
+        };
+        let parts = match self.task {
+            Task::Expression => reg::expression(&dictionary, margins, &self.device),
+            Task::ActionUnits => reg::action_units(&dictionary, margins),
+            Task::ValenceArousal => reg::valence_arousal(&dictionary, margins),
+        };
+        (separation, parts.total(self.loss.diversity_weight))
+    }
+
+    /// K × K: 1 where two archetypes say different things.
+    fn unlike(&self, value: &Tensor<2>, m: f64) -> Tensor<2> {
+        match self.task {
+            Task::Expression => reg::same_class(value, &self.device).neg() + 1.0,
+            Task::ActionUnits => reg::same_pattern(value).neg() + 1.0,
+            Task::ValenceArousal => reg::score_difference(value).greater_equal_elem(m).float(),
+        }
+    }
+
+    /// L^Contx. Unless the routing is open, samples, archetypes and semantic tokens enter without gradient; the projector
+    /// learns through the distillation alone (not at all under strict routing).
+    fn contextual(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
+        let config = &self.config.contextualization;
+        let open = self.config.routing == Routing::Open;
+        let pass = |t: Tensor<2>| if open { t } else { t.inner() };
+        let [b, d] = f.projection.z.dims();
+        let (k, o) = (config.top_k, self.sizes.outputs);
+        let module = Contextualization::bind(leaves, config.heads)?;
+
+        let (_, index) = f.cosines.clone().inner().topk_with_indices(k, 1);
+        let flat: Tensor<1, Int> = index.clone().reshape([b * k]);
+        let archetypes = if open {
+            one_hot(index.clone().reshape([b * k, 1]), self.config.k_max, &self.device).matmul(f.e.clone())
+        } else {
+            f.e.clone().inner().select(0, flat.clone())
+        };
+        let semantic = match config.semantic {
+            Semantic::Learned => None,
+            Semantic::Outputs => Some(pass(f.head.directions()).reshape([1, o, d]).expand([b, o, d])),
+            Semantic::Patches => {
+                let tokens = pass(unit_rows(f.projection.tokens.clone()));
+                Some(tokens.reshape([b, self.sizes.patches, d]))
+            }
+        };
+        let archetypes = archetypes.reshape([b, k, d]);
+        let context = module.forward(pass(f.projection.z.clone()), semantic, archetypes.clone());
+        let near = archetypes
+            .matmul(f.projection.z.clone().reshape([b, d, 1]))
+            .reshape([b, k]);
+        let value = f.value.clone().select(0, flat).reshape([b, k, o]);
+        let parts = contx::contextual(
+            &context,
+            near,
+            value,
+            self.config.temperature,
+            self.loss.dissimilarity_margin,
+            (&self.task_loss, target),
+            &self.device,
+        );
+        let mut loss = parts.task + parts.redundancy;
+        if config.distil {
+            let distillation = if self.config.routing == Routing::Strict {
+                parts.distillation.detach()
+            } else {
+                parts.distillation
+            };
+            loss = loss + distillation;
+        }
+        Ok(loss)
+    }
+}
+
+/// Checks what only the data can tell: sizes against the configuration.
+///
+/// # Errors
+/// The dotted key below `[model]` and what was expected.
+pub fn validate_sizes(config: &ModelConfig, sizes: Sizes, train: usize) -> std::result::Result<(), Invalid> {
+    use crate::model::config::require;
+    require(train >= 2, "k_max", "expected at least two training samples")?;
+    require(
+        !(config.contextualization.enabled
+            && config.contextualization.semantic == Semantic::Patches
+            && sizes.patches == 1),
+        "contextualization.semantic",
+        "patch tokens need model.level = \"patch\" and a feature table with tokens",
+    )
+}

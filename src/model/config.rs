@@ -1,0 +1,567 @@
+//! The sections `[model]` and `[loss]` of a recipe. Defaults are the paper's where it gives a value; everything that the
+//! available text leaves open is a key here, with its alternatives.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::task::Task;
+
+/// A key below the section and what was expected of it.
+pub type Invalid = (String, String);
+
+/// `Ok` if `holds`, else the key with the expectation.
+pub(crate) fn require(holds: bool, key: &str, expected: &str) -> Result<(), Invalid> {
+    if holds {
+        Ok(())
+    } else {
+        Err((key.to_owned(), expected.to_owned()))
+    }
+}
+
+/// Which features are projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One vector an image.
+    Global,
+    /// The patch tokens of an image, projected one by one and pooled to one vector.
+    Patch,
+}
+
+/// How projected patch tokens become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// Attention with `pooling_queries` learned queries.
+    Attention,
+    /// Attention with one learned query an output (class, dimension or action unit).
+    OutputAttention,
+    /// The mean of the tokens.
+    Mean,
+}
+
+/// How features are centred and scaled before the projector, with statistics of the training split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standardise {
+    /// Subtract the mean of each dimension, divide by one standard deviation over all of them.
+    Global,
+    /// Subtract the mean and divide by the standard deviation of each dimension.
+    Dimension,
+    /// Leave the features as they are.
+    None,
+}
+
+/// Where the archetypes start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// Cosine k-means++ and Lloyd steps on the training features under the untrained projector.
+    Kmeans,
+    /// The same within each label group, archetypes shared out by the square root of the group's size.
+    Stratified,
+    /// Random unit vectors.
+    Random,
+}
+
+/// What an archetype says about the label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// The smoothed mean label of the samples assigned to it.
+    Counts,
+    /// A free parameter, learned through the mixture term of the projection loss.
+    Learned,
+    /// The task head's answer for the archetype's vector.
+    Head,
+}
+
+/// Which parameters each loss may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Routing {
+    /// Disjoint subsets, as appendix G.1 has it: projection loss to the projector, archetype loss to the dictionary,
+    /// contextual loss to the attention module; no commitment, no influence of contextualization on inference.
+    Strict,
+    /// As `strict`, but the commitment half and the contextual distillation reach the projector.
+    Routed,
+    /// Nothing is held back but labels and teachers.
+    Open,
+}
+
+/// How archetypes become a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Readout {
+    /// The value of the nearest archetype.
+    Primal,
+    /// The values of all, weighted by similarity.
+    Mixture,
+}
+
+/// What the attention module sees beside the sample and its archetypes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Semantic {
+    /// `semantic_tokens` learned vectors.
+    Learned,
+    /// One vector an output: the task head's column for that class, dimension or action unit.
+    Outputs,
+    /// The projected patch tokens of the image (needs `level = "patch"`).
+    Patches,
+}
+
+/// How an archetype is found to be under-used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Threshold {
+    /// Usage share below `value` / number of archetypes.
+    Relative,
+    /// Usage share below `value`.
+    Share,
+}
+
+/// `[model.contextualization]`: attention among a sample, semantic tokens and its nearest archetypes, in training only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContextualizationConfig {
+    /// Whether the module is trained at all.
+    pub enabled: bool,
+    /// Nearest archetypes that take part.
+    pub top_k: usize,
+    /// What else takes part.
+    pub semantic: Semantic,
+    /// Number of learned semantic tokens (with `semantic = "learned"`).
+    pub semantic_tokens: usize,
+    /// Attention heads; must divide `model.width`.
+    pub heads: usize,
+    /// Width of the feed-forward part as a multiple of `model.width`.
+    pub feed_forward: usize,
+    /// Start value of the gains on both residual branches.
+    pub residual: f64,
+    /// First epoch (1-based) in which its loss counts; default: the one after the reset warm-up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_epoch: Option<usize>,
+    /// Whether the projector is trained towards the contextualized similarities (the distillation term).
+    pub distil: bool,
+}
+
+impl Default for ContextualizationConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            top_k: 8,
+            semantic: Semantic::Learned,
+            semantic_tokens: 4,
+            heads: 4,
+            feed_forward: 2,
+            residual: 0.1,
+            start_epoch: None,
+            distil: true,
+        }
+    }
+}
+
+/// `[model.reset]`: replacement of under-used archetypes (appendix B).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResetConfig {
+    /// Last epoch with a reset (appendix E: the first 20–30 epochs); 0 switches resets off.
+    pub warmup: usize,
+    /// Epochs between resets.
+    pub interval: usize,
+    /// What `value` is a share of.
+    pub threshold: Threshold,
+    /// The threshold τ: 0.1 of the even share by default; the paper's literal value is 0.01 with `threshold = "share"`.
+    pub value: f64,
+    /// Standard deviation σ of the noise added to the drawn feature.
+    pub noise: f64,
+}
+
+impl Default for ResetConfig {
+    fn default() -> Self {
+        Self {
+            warmup: 25,
+            interval: 5,
+            threshold: Threshold::Relative,
+            value: 0.1,
+            noise: 0.01,
+        }
+    }
+}
+
+/// `[model.prune]`: which archetypes are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PruneConfig {
+    /// Smallest share of the training samples with which an archetype is kept at inference.
+    pub share: f64,
+    /// Also prune during training, every so many epochs after the reset warm-up; 0: only at the end.
+    pub every: usize,
+}
+
+impl Default for PruneConfig {
+    fn default() -> Self {
+        Self { share: 5e-4, every: 0 }
+    }
+}
+
+/// `[model]`: projector, dictionary, assignment, read-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Size of the dictionary before pruning, K_max (appendix E: 150–400).
+    pub k_max: usize,
+    /// Features used; default by task: `patch` for action units, else `global`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Dimension d of the archetype space.
+    pub width: usize,
+    /// Hidden units of the projector.
+    pub hidden: usize,
+    /// Dropout rate of the projector (appendix A.2: 0.2).
+    pub dropout: f64,
+    /// Pooling of patch tokens.
+    pub pooling: Pooling,
+    /// Learned queries of `pooling = "attention"`.
+    pub pooling_queries: usize,
+    /// Standardisation of the features.
+    pub standardise: Standardise,
+    /// Temperature T of the soft assignment.
+    pub temperature: f64,
+    /// Start of the dictionary.
+    pub init: Init,
+    /// Training samples used at most by `init`.
+    pub init_samples: usize,
+    /// What an archetype's value is.
+    pub value: Value,
+    /// Weight κ of the training prior in a counted value, in samples.
+    pub prior_samples: f64,
+    /// Decay ρ of the running counts.
+    pub decay: f64,
+    /// Weight γ of the label likelihood in the training assignment; 0: plain nearest archetype.
+    pub assignment_gamma: f64,
+    /// Standard deviation of the label likelihood for valence and arousal.
+    pub assignment_sigma: f64,
+    /// Which parameters each loss may move.
+    pub routing: Routing,
+    /// The read-out that training curves and the selection of the epoch use; both are reported at the end.
+    pub readout: Readout,
+    /// Temperature of the mixture read-out.
+    pub readout_temperature: f64,
+    /// Scale s of the task head's logits.
+    pub head_scale: f64,
+    /// Contextualization.
+    pub contextualization: ContextualizationConfig,
+    /// Reset of under-used archetypes.
+    pub reset: ResetConfig,
+    /// Pruning.
+    pub prune: PruneConfig,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            k_max: 150,
+            level: None,
+            width: 256,
+            hidden: 512,
+            dropout: 0.2,
+            pooling: Pooling::Attention,
+            pooling_queries: 4,
+            standardise: Standardise::Global,
+            temperature: 0.1,
+            init: Init::Kmeans,
+            init_samples: 50_000,
+            value: Value::Counts,
+            prior_samples: 1.0,
+            decay: 0.99,
+            assignment_gamma: 1.0,
+            assignment_sigma: 0.2,
+            routing: Routing::Routed,
+            readout: Readout::Primal,
+            readout_temperature: 0.05,
+            head_scale: 8.0,
+            contextualization: ContextualizationConfig::default(),
+            reset: ResetConfig::default(),
+            prune: PruneConfig::default(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// The feature level, with the task's default.
+    pub fn level_for(&self, task: Task) -> Level {
+        self.level.unwrap_or(match task {
+            Task::ActionUnits => Level::Patch,
+            Task::Expression | Task::ValenceArousal => Level::Global,
+        })
+    }
+
+    /// First epoch (1-based) in which contextualization counts.
+    pub fn contextualization_start(&self) -> usize {
+        self.contextualization.start_epoch.unwrap_or(self.reset.warmup + 1)
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The dotted key below `[model]` and what was expected.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        require(
+            (2..=65_536).contains(&self.k_max),
+            "k_max",
+            "expected 2 to 65536 archetypes",
+        )?;
+        require((2..=8192).contains(&self.width), "width", "expected 2 to 8192")?;
+        require((1..=65_536).contains(&self.hidden), "hidden", "expected 1 to 65536")?;
+        require((0.0..=0.95).contains(&self.dropout), "dropout", "expected 0 to 0.95")?;
+        require(
+            (1..=256).contains(&self.pooling_queries),
+            "pooling_queries",
+            "expected 1 to 256",
+        )?;
+        require(positive(self.temperature), "temperature", "expected a number above 0")?;
+        require(self.init_samples >= 2, "init_samples", "expected at least 2")?;
+        require(
+            positive(self.prior_samples),
+            "prior_samples",
+            "expected a number above 0",
+        )?;
+        require((0.0..1.0).contains(&self.decay), "decay", "expected 0 to less than 1")?;
+        require(
+            not_negative(self.assignment_gamma),
+            "assignment_gamma",
+            "expected 0 or more",
+        )?;
+        require(
+            positive(self.assignment_sigma),
+            "assignment_sigma",
+            "expected a number above 0",
+        )?;
+        require(
+            positive(self.readout_temperature),
+            "readout_temperature",
+            "expected a number above 0",
+        )?;
+        require(positive(self.head_scale), "head_scale", "expected a number above 0")?;
+        self.validate_contextualization()?;
+        require(self.reset.interval >= 1, "reset.interval", "expected at least 1 epoch")?;
+        require(
+            (0.0..=1.0).contains(&self.reset.value),
+            "reset.value",
+            "expected 0 to 1",
+        )?;
+        require(
+            not_negative(self.reset.noise) && self.reset.noise <= 1.0,
+            "reset.noise",
+            "expected 0 to 1",
+        )?;
+        require(
+            (0.0..1.0).contains(&self.prune.share),
+            "prune.share",
+            "expected 0 to less than 1",
+        )
+    }
+
+    fn validate_contextualization(&self) -> Result<(), Invalid> {
+        let c = &self.contextualization;
+        let key = |name: &str| format!("contextualization.{name}");
+        require(
+            (2..=self.k_max).contains(&c.top_k),
+            &key("top_k"),
+            "expected 2 to model.k_max archetypes",
+        )?;
+        require(
+            (1..=256).contains(&c.semantic_tokens),
+            &key("semantic_tokens"),
+            "expected 1 to 256",
+        )?;
+        require(
+            c.heads >= 1 && self.width.is_multiple_of(c.heads),
+            &key("heads"),
+            &format!("expected a divisor of model.width = {}", self.width),
+        )?;
+        require(
+            (1..=16).contains(&c.feed_forward),
+            &key("feed_forward"),
+            "expected 1 to 16",
+        )?;
+        require(c.residual.is_finite(), &key("residual"), "expected a finite number")?;
+        require(c.start_epoch != Some(0), &key("start_epoch"), "epochs count from 1")?;
+        require(
+            !(c.enabled && c.semantic == Semantic::Patches && self.level == Some(Level::Global)),
+            &key("semantic"),
+            "patch tokens need model.level = \"patch\"",
+        )
+    }
+}
+
+/// The form of the projection loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VasForm {
+    /// Straight-through head term and mixture term.
+    Both,
+    /// The straight-through head term alone.
+    StraightThrough,
+    /// The mixture term alone.
+    Mixture,
+}
+
+/// Which pairs of archetypes are held apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Separate {
+    /// Every pair.
+    All,
+    /// Pairs with different values: other class, other action-unit pattern, scores further apart than the margin.
+    Unlike,
+}
+
+/// `[loss]`: weights and margins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// λ_Proj, weight of the projection loss (appendix A.2: 1).
+    pub lambda_proj: f64,
+    /// λ_Arc, weight of the archetype loss (appendix A.2: 1).
+    pub lambda_arc: f64,
+    /// λ_Contx, weight of the contextual loss (appendix A.2: 1).
+    pub lambda_contx: f64,
+    /// β, weight of the commitment half (appendix A.2: 1).
+    pub beta: f64,
+    /// Margin m of the regularisation; default by task (Table 5): 0.3 for expressions and action units, 0.2 for valence
+    /// and arousal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// Form of the projection loss.
+    pub vas: VasForm,
+    /// Cosine above which two archetypes are pushed apart.
+    pub dissimilarity_margin: f64,
+    /// Which pairs are pushed apart.
+    pub separate: Separate,
+    /// Weight of the separation term within the archetype loss.
+    pub dissimilarity_weight: f64,
+    /// Weight of the regularisation within the archetype loss.
+    pub regularisation_weight: f64,
+    /// Weight of the diversity part within the regularisation.
+    pub diversity_weight: f64,
+    /// Cosine above which two archetypes of like value count as duplicates.
+    pub diversity_margin: f64,
+    /// Weight of the Dice part of the action-unit loss.
+    pub dice_weight: f64,
+    /// Whether rare action units weigh more in the cross-entropy.
+    pub balance_units: bool,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            lambda_proj: 1.0,
+            lambda_arc: 1.0,
+            lambda_contx: 1.0,
+            beta: 1.0,
+            margin: None,
+            vas: VasForm::Both,
+            dissimilarity_margin: 0.9,
+            separate: Separate::All,
+            dissimilarity_weight: 1.0,
+            regularisation_weight: 1.0,
+            diversity_weight: 0.1,
+            diversity_margin: 0.95,
+            dice_weight: 1.0,
+            balance_units: true,
+        }
+    }
+}
+
+impl LossConfig {
+    /// The margin m, with the task's default.
+    pub fn margin_for(&self, task: Task) -> f64 {
+        self.margin.unwrap_or(match task {
+            Task::Expression | Task::ActionUnits => 0.3,
+            Task::ValenceArousal => 0.2,
+        })
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The key and what was expected.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        for (value, key) in [
+            (self.lambda_proj, "lambda_proj"),
+            (self.lambda_arc, "lambda_arc"),
+            (self.lambda_contx, "lambda_contx"),
+            (self.beta, "beta"),
+            (self.dissimilarity_weight, "dissimilarity_weight"),
+            (self.regularisation_weight, "regularisation_weight"),
+            (self.diversity_weight, "diversity_weight"),
+            (self.dice_weight, "dice_weight"),
+        ] {
+            require(not_negative(value), key, "expected 0 or more")?;
+        }
+        require(
+            self.margin.is_none_or(|m| (0.0..=1.0).contains(&m) && m > 0.0),
+            "margin",
+            "expected more than 0, at most 1",
+        )?;
+        for (value, key) in [
+            (self.dissimilarity_margin, "dissimilarity_margin"),
+            (self.diversity_margin, "diversity_margin"),
+        ] {
+            require((-1.0..=1.0).contains(&value), key, "expected a cosine, -1 to 1")?;
+        }
+        Ok(())
+    }
+}
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+fn not_negative(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_hold() {
+        assert_eq!(ModelConfig::default().validate(), Ok(()));
+        assert_eq!(LossConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn mistakes_name_their_key() {
+        let key = |model: ModelConfig| model.validate().err().map(|(key, _)| key);
+        let with = |change: fn(&mut ModelConfig)| {
+            let mut model = ModelConfig::default();
+            change(&mut model);
+            key(model)
+        };
+        assert_eq!(with(|m| m.k_max = 1).as_deref(), Some("k_max"));
+        assert_eq!(with(|m| m.temperature = f64::NAN).as_deref(), Some("temperature"));
+        assert_eq!(
+            with(|m| m.contextualization.heads = 3).as_deref(),
+            Some("contextualization.heads")
+        );
+        assert_eq!(with(|m| m.reset.interval = 0).as_deref(), Some("reset.interval"));
+        let loss = LossConfig {
+            margin: Some(0.0),
+            ..LossConfig::default()
+        };
+        assert_eq!(loss.validate().err().map(|(key, _)| key).as_deref(), Some("margin"));
+    }
+
+    #[test]
+    fn sections_round_trip_through_toml() {
+        let model = ModelConfig::default();
+        let text = toml::to_string(&model).unwrap_or_default();
+        assert_eq!(toml::from_str::<ModelConfig>(&text).ok(), Some(model));
+        assert!(toml::from_str::<ModelConfig>("k_maxx = 3").is_err());
+    }
+}

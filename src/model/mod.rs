@@ -1,0 +1,19 @@
+//! AURA: projector, dictionary of archetypes, contextualization, losses, read-outs. Pure tensors; no files.
+//!
+//! `docs/method.md` gives every equation with the function that computes it.
+
+pub mod aura;
+pub mod codebook;
+pub mod config;
+pub mod contextualization;
+pub mod kmeans;
+pub mod loss;
+pub mod math;
+pub mod params;
+pub mod predict;
+pub mod projector;
+
+#[cfg(test)]
+mod peers;
+
+pub use config::{LossConfig, ModelConfig};

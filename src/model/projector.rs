@@ -1,0 +1,239 @@
+//! The projector from encoder features into the archetype space, and the task head that supervises it.
+
+use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Error, Result};
+use crate::model::config::{Level, ModelConfig, Pooling};
+use crate::model::math::{dropout_mask, matrix, normal, normalise_rows, uniform, unit_rows};
+use crate::model::params::{Leaves, Parameter, Store, zeros_row};
+use crate::task::Task;
+
+/// Sizes that the projector and the head are built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Values a token, or values of the global vector.
+    pub input: usize,
+    /// Tokens an image; 1 at the global level.
+    pub patches: usize,
+    /// Outputs O: classes, dimensions or action units.
+    pub outputs: usize,
+}
+
+/// Dropout masks of one step.
+#[derive(Debug, Clone, Default)]
+pub struct Masks {
+    /// On the normalised input.
+    pub input: Option<Tensor<2>>,
+    /// On the hidden units.
+    pub hidden: Option<Tensor<2>>,
+}
+
+impl Masks {
+    /// Masks for `rows` projected vectors.
+    pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64, device: &Device) -> Self {
+        Self {
+            input: dropout_mask(rng, rows, input, rate, device),
+            hidden: dropout_mask(rng, rows, hidden, rate, device),
+        }
+    }
+}
+
+/// A projected batch.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// One unit vector an image, B × d.
+    pub z: Tensor<2>,
+    /// The projected tokens before pooling, (B·P) × d; at the global level the vectors before normalisation.
+    pub tokens: Tensor<2>,
+}
+
+/// The projector's parameters, tracked or not.
+#[derive(Debug, Clone)]
+pub struct Projector {
+    w1: Tensor<2>,
+    b1: Tensor<2>,
+    w2: Tensor<2>,
+    b2: Tensor<2>,
+    skip: Tensor<2>,
+    pool: Option<Pool>,
+    patches: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Pool {
+    queries: Tensor<2>,
+    out: Tensor<2>,
+}
+
+impl Projector {
+    /// Draws the start values: uniform in ±1/√(inputs) for the linear maps, unit-length queries on average.
+    pub fn create(
+        store: &mut Store,
+        model: &ModelConfig,
+        task: Task,
+        sizes: Sizes,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) {
+        let (d, h) = (model.width, model.hidden);
+        let mut linear = |name: &str, rows: usize, cols: usize| {
+            let bound = 1.0 / (rows as f32).sqrt();
+            let value = matrix(uniform(rng, rows * cols, bound), rows, cols, device);
+            store.insert(name, Parameter::new(value, true));
+        };
+        linear("projector.w1", sizes.input, h);
+        linear("projector.w2", h, d);
+        linear("projector.skip", sizes.input, d);
+        linear("head.w", d, sizes.outputs);
+        let queries = queries(model, task, sizes);
+        if let Some(queries) = queries {
+            linear("projector.pool_out", queries * d, d);
+        }
+        store.insert("projector.b1", Parameter::new(zeros_row(h, device), false));
+        store.insert("projector.b2", Parameter::new(zeros_row(d, device), false));
+        store.insert("head.b", Parameter::new(zeros_row(sizes.outputs, device), false));
+        if let Some(queries) = queries {
+            let deviation = 1.0 / (d as f32).sqrt();
+            let value = matrix(normal(rng, queries * d, deviation), queries, d, device);
+            store.insert("projector.queries", Parameter::new(value, true));
+        }
+    }
+
+    /// The projector over these parameters.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a parameter is missing or has the wrong shape.
+    pub fn bind(leaves: &Leaves, patches: usize) -> Result<Self> {
+        let pool = if leaves.contains("projector.queries") {
+            Some(Pool {
+                queries: leaves.get("projector.queries")?,
+                out: leaves.get("projector.pool_out")?,
+            })
+        } else {
+            None
+        };
+        let bound = Self {
+            w1: leaves.get("projector.w1")?,
+            b1: leaves.get("projector.b1")?,
+            w2: leaves.get("projector.w2")?,
+            b2: leaves.get("projector.b2")?,
+            skip: leaves.get("projector.skip")?,
+            pool,
+            patches,
+        };
+        bound.check()?;
+        Ok(bound)
+    }
+
+    /// A file may hold any shapes; matrices that do not fit together must not reach a matrix product.
+    fn check(&self) -> Result<()> {
+        let [input, h] = self.w1.dims();
+        let [h2, d] = self.w2.dims();
+        let pool_fits = self.pool.as_ref().is_none_or(|pool| {
+            let [q, width] = pool.queries.dims();
+            width == d && pool.out.dims() == [q * d, d]
+        });
+        let fits = h == h2
+            && self.skip.dims() == [input, d]
+            && self.b1.dims() == [1, h]
+            && self.b2.dims() == [1, d]
+            && pool_fits;
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::data(
+                "the projector's matrices do not fit together; the model file is damaged",
+            ))
+        }
+    }
+
+    /// Values that a token or global vector must have.
+    pub fn input(&self) -> usize {
+        self.w1.dims()[0]
+    }
+
+    /// Projects standardised features `x`, (B·P) × D.
+    ///
+    /// t = W2 drop(h) + b2 + Ws u with u = drop(LN(x)) and h = GELU(W1 u + b1); the layer normalisation has no gain and
+    /// offset, which the following maps would absorb. z = t / ‖t‖ for one vector an image; patch tokens are pooled first.
+    pub fn forward(&self, x: Tensor<2>, masks: &Masks) -> Projection {
+        let u = normalise_rows(x);
+        let dropped = match &masks.input {
+            Some(mask) => u.clone() * mask.clone(),
+            None => u.clone(),
+        };
+        let mut h = gelu(dropped.matmul(self.w1.clone()) + self.b1.clone());
+        if let Some(mask) = &masks.hidden {
+            h = h * mask.clone();
+        }
+        let t = h.matmul(self.w2.clone()) + self.b2.clone() + u.matmul(self.skip.clone());
+        let z = unit_rows(self.pool(t.clone()));
+        Projection { z, tokens: t }
+    }
+
+    /// One vector an image from the projected tokens (B·P) × d.
+    fn pool(&self, t: Tensor<2>) -> Tensor<2> {
+        let [rows, d] = t.dims();
+        if self.patches == 1 {
+            return t;
+        }
+        let (b, p) = (rows / self.patches, self.patches);
+        let tokens = t.clone().reshape([b, p, d]);
+        let mean = tokens.clone().mean_dim(1).reshape([b, d]);
+        let Some(pool) = &self.pool else {
+            return mean;
+        };
+        let q = pool.queries.dims()[0];
+        // a_jp = softmax over patches of √d q_j · t_p/‖t_p‖
+        let logits = unit_rows(t).matmul(pool.queries.clone().transpose()) * (d as f64).sqrt();
+        let weights = softmax(logits.reshape([b, p, q]), 1);
+        let pooled = weights.swap_dims(1, 2).matmul(tokens).reshape([b, q * d]);
+        pooled.matmul(pool.out.clone()) + mean
+    }
+}
+
+/// Queries of the pooling; `None` where there is nothing to pool or the mean is taken.
+fn queries(model: &ModelConfig, task: Task, sizes: Sizes) -> Option<usize> {
+    if model.level_for(task) == Level::Global || sizes.patches == 1 {
+        return None;
+    }
+    match model.pooling {
+        Pooling::Attention => Some(model.pooling_queries),
+        Pooling::OutputAttention => Some(sizes.outputs),
+        Pooling::Mean => None,
+    }
+}
+
+/// The task head g: the logits s·v W + b of unit vectors `v`; the activation belongs to the task.
+#[derive(Debug, Clone)]
+pub struct Head {
+    w: Tensor<2>,
+    b: Tensor<2>,
+    scale: f64,
+}
+
+impl Head {
+    /// The head over these parameters.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a parameter is missing.
+    pub fn bind(leaves: &Leaves, scale: f64) -> Result<Self> {
+        Ok(Self {
+            w: leaves.get("head.w")?,
+            b: leaves.get("head.b")?,
+            scale,
+        })
+    }
+
+    /// Logits n × O of vectors n × d.
+    pub fn logits(&self, v: Tensor<2>) -> Tensor<2> {
+        (v * self.scale).matmul(self.w.clone()) + self.b.clone()
+    }
+
+    /// The head's columns as unit vectors, O × d: one direction an output.
+    pub fn directions(&self) -> Tensor<2> {
+        unit_rows(self.w.clone().transpose())
+    }
+}

@@ -1,0 +1,295 @@
+//! SQL over run folders: a DataFusion session with one view for each kind of table, read-only.
+//!
+//! The views and their columns are documented in `docs/tables.md`. Queries see the run folders that were opened and
+//! nothing else: no other file, no setting, no writing.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+mod format;
+mod manifest;
+#[cfg(test)]
+mod tests;
+mod value;
+mod views;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::catalog::TableProvider as _;
+use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::resolve::resolve_table_references;
+
+pub use format::Format;
+pub(crate) use format::{csv_line, plain, reorders};
+pub use manifest::{MANIFEST, Manifest, RunFolder, Stage, discover, read_manifest};
+pub use value::{Column, Kind, Table, Value};
+pub use views::VIEWS;
+
+use crate::error::{Error, Result};
+
+/// A read-only SQL session over run folders.
+pub struct QueryContext {
+    runtime: tokio::runtime::Runtime,
+    session: SessionContext,
+    runs: Vec<RunFolder>,
+    warnings: Vec<String>,
+    /// Views are opened when first named: a listing of a thousand runs reads no Parquet file.
+    opened: Mutex<BTreeSet<&'static str>>,
+}
+
+impl std::fmt::Debug for QueryContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueryContext")
+            .field("runs", &self.runs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl QueryContext {
+    /// Opens every run folder at or below `paths`. No run at all is fine: the views are then empty.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let (runs, warnings) = discover(paths)?;
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .build()
+            .map_err(|error| Error::Data(format!("failed to start the query threads: {error}")))?;
+        // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes
+        // every time. Decoding still overlaps with the work, and the largest tables here have a few million rows.
+        let config = SessionConfig::new()
+            .with_target_partitions(1)
+            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(true);
+        Ok(Self {
+            runtime,
+            session: SessionContext::new_with_config(config),
+            runs,
+            warnings,
+            opened: Mutex::new(BTreeSet::new()),
+        })
+    }
+
+    /// The runs, sorted by name.
+    pub fn runs(&self) -> &[RunFolder] {
+        &self.runs
+    }
+
+    /// What was passed over: folders whose manifest cannot be read.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Runs one query.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the text is not one read-only query, or names an unknown view or column (the nearest names
+    /// are in the message); [`Error::Data`] if a file behind a view cannot be read.
+    pub fn query(&self, sql: &str) -> Result<Table> {
+        self.query_with(sql, &[])
+    }
+
+    /// Runs one query with named parameters (`$name` in the text).
+    ///
+    /// # Errors
+    /// As [`QueryContext::query`]; a parameter without a value is a usage error.
+    pub fn query_with(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<Table> {
+        let statement = self
+            .session
+            .state()
+            .sql_to_statement(sql, &datafusion::config::Dialect::Generic)
+            .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
+        let (tables, _) = resolve_table_references(&statement, true)
+            .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
+        for table in &tables {
+            if table.schema() == Some("information_schema") {
+                for view in VIEWS {
+                    self.register(view)?;
+                }
+            } else if let Some(view) = VIEWS.into_iter().find(|view| *view == table.table()) {
+                self.register(view)?;
+            } else {
+                return Err(Error::Usage(format!(
+                    "no view named `{}`{}; views: {}",
+                    table.table(),
+                    did_you_mean(table.table(), VIEWS.into_iter()),
+                    VIEWS.join(", ")
+                )));
+            }
+        }
+        let values: Vec<(String, ScalarValue)> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), scalar(value)))
+            .collect();
+        self.runtime.block_on(async {
+            let plan = self
+                .session
+                .state()
+                .statement_to_plan(statement)
+                .await
+                .map_err(|error| explain(&error))?;
+            let allowed = SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false);
+            allowed
+                .verify_plan(&plan)
+                .map_err(|error| Error::Usage(format!("queries only read: {}", message(&error))))?;
+            let plan = bind(plan, values)?;
+            let frame = self
+                .session
+                .execute_logical_plan(plan)
+                .await
+                .map_err(|error| explain(&error))?;
+            let schema = Arc::clone(frame.schema().inner());
+            let batches = frame.collect().await.map_err(|error| explain(&error))?;
+            Table::from_batches(&schema, &batches)
+        })
+    }
+
+    fn register(&self, view: &'static str) -> Result<()> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if !opened.insert(view) {
+            return Ok(());
+        }
+        let from_manifests = match view {
+            "runs" => Some(views::runs_batch(&self.runs)),
+            "classes" => Some(views::classes_batch(&self.runs)),
+            "stages" => Some(views::stages_batch(&self.runs)),
+            _ => None,
+        };
+        let in_memory = |schema, batches| {
+            MemTable::try_new(schema, vec![batches])
+                .and_then(|table| self.session.register_table(view, Arc::new(table)))
+        };
+        let registered = match from_manifests {
+            Some(batch) => batch
+                .map_err(DataFusionError::from)
+                .and_then(|batch| in_memory(batch.schema(), vec![batch])),
+            None => {
+                let files = views::RunFiles::open(view, &self.runs)?;
+                let loaded = if matches!(view, "metrics" | "resets") {
+                    files.load()?
+                } else {
+                    None
+                };
+                match loaded {
+                    Some(batches) => in_memory(files.schema(), batches),
+                    None => self.session.register_table(view, Arc::new(files)),
+                }
+            }
+        };
+        registered
+            .map(|_| ())
+            .map_err(|error| Error::Data(format!("failed to open the view `{view}`: {}", message(&error))))
+    }
+}
+
+fn bind(plan: LogicalPlan, values: Vec<(String, ScalarValue)>) -> Result<LogicalPlan> {
+    let wanted = plan.get_parameter_names().map_err(|error| explain(&error))?;
+    let missing: BTreeSet<String> = wanted
+        .into_iter()
+        .filter(|name| values.iter().all(|(given, _)| format!("${given}") != *name))
+        .collect();
+    if let Some(name) = missing.first() {
+        return Err(Error::Usage(format!("no value given for the parameter {name}")));
+    }
+    if values.is_empty() {
+        return Ok(plan);
+    }
+    let values: std::collections::HashMap<String, ScalarValue> = values.into_iter().collect();
+    plan.with_param_values(values).map_err(|error| explain(&error))
+}
+
+fn scalar(value: &Value) -> ScalarValue {
+    match value {
+        Value::Null => ScalarValue::Null,
+        Value::Bool(value) => ScalarValue::Boolean(Some(*value)),
+        Value::Int(value) => ScalarValue::Int64(Some(*value)),
+        Value::Float(value) => ScalarValue::Float64(Some(*value)),
+        Value::Text(value) => ScalarValue::Utf8(Some(value.clone())),
+        Value::List(values) => {
+            let items: Vec<ScalarValue> = values.iter().map(scalar).collect();
+            let kind = items
+                .first()
+                .map_or(arrow::datatypes::DataType::Float64, ScalarValue::data_type);
+            ScalarValue::List(ScalarValue::new_list_nullable(&items, &kind))
+        }
+    }
+}
+
+fn message(error: &DataFusionError) -> String {
+    let mut text = error.find_root().strip_backtrace();
+    // The library's own prefixes say nothing to the reader.
+    for prefix in [
+        "Error during planning: ",
+        "SQL error: ",
+        "Schema error: ",
+        "This feature is not implemented: ",
+    ] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            text = rest.to_owned();
+        }
+    }
+    if let Some(inner) = text
+        .strip_prefix("ParserError(\"")
+        .and_then(|rest| rest.strip_suffix("\")"))
+    {
+        text = inner.to_owned();
+    }
+    text.replace('\n', " ")
+}
+
+fn explain(error: &DataFusionError) -> Error {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let names: BTreeSet<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+                let all: Vec<&str> = names.iter().copied().collect();
+                Error::Usage(format!(
+                    "no column named `{}`{}; columns here: {}",
+                    field.name,
+                    did_you_mean(&field.name, names.into_iter()),
+                    if all.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        all.join(", ")
+                    }
+                ))
+            }
+            _ => Error::Usage(message(error)),
+        },
+        DataFusionError::Plan(_)
+        | DataFusionError::SQL(..)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Configuration(_) => Error::Usage(message(error)),
+        _ => Error::Data(format!("the query failed: {}", message(error))),
+    }
+}
+
+/// Up to three names near `name`, as a question, or nothing.
+fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let name = name.to_lowercase();
+    let mut near: Vec<(f64, &str)> = names
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score > 0.75)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let near: Vec<String> = near
+        .iter()
+        .take(3)
+        .map(|(_, candidate)| format!("`{candidate}`"))
+        .collect();
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!(": did you mean {}?", near.join(" or "))
+    }
+}

@@ -1,0 +1,286 @@
+use std::path::Path;
+
+use super::fixture::Fixture;
+use super::*;
+
+fn open(folder: &Path) -> QueryContext {
+    QueryContext::open(&[folder.to_owned()]).unwrap()
+}
+
+fn tiny() -> (tempfile::TempDir, QueryContext) {
+    let folder = tempfile::tempdir().unwrap();
+    Fixture::default().write(folder.path());
+    let context = open(folder.path());
+    (folder, context)
+}
+
+fn sql(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/reports/sql/{name}.sql", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn table_1_has_the_numbers_worked_out_by_hand() {
+    let (_folder, context) = tiny();
+    let table = context.query(&sql("table1_expression")).unwrap();
+    insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
+    run,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind
+    tiny-0a1b2c3d,0,happiness,3,2,7,13,12,row
+    tiny-0a1b2c3d,0,neutral,1,8,8,8,8,row
+    tiny-0a1b2c3d,0,sadness,1,3,3,3,4,row
+    tiny-0a1b2c3d,0,all,5,2,8,24,24,total
+    tiny-0a1b2c3d,1,happiness,1,12,12,12,12,row
+    tiny-0a1b2c3d,1,neutral,1,8,8,8,8,row
+    tiny-0a1b2c3d,1,sadness,1,4,4,4,4,row
+    tiny-0a1b2c3d,1,all,3,4,12,24,24,total
+    "#);
+}
+
+#[test]
+fn means_are_given_only_where_every_seed_has_the_metric() {
+    let (_folder, context) = tiny();
+    let mut table = context.query(&sql("results_expression")).unwrap();
+    // The last bits of a standard deviation are no matter.
+    for value in table.rows.iter_mut().flatten() {
+        if let Value::Float(number) = value {
+            *number = (*number * 1e6).round() / 1e6;
+        }
+    }
+    insta::assert_snapshot!(table.to_text(Format::Table), @r#"
+    run            method    seeds  samples      acc    acc_sd  acc_low  acc_high  balanced_acc  balanced_acc_sd  f1_macro  f1_macro_sd     lead   lead_sd
+    ─────────────  ────────  ─────  ───────  ───────  ────────  ───────  ────────  ────────────  ───────────────  ────────  ───────────  ───────  ────────
+    tiny-0a1b2c3d  aura          2       16  0.96875  0.044194     0.75      0.99         0.975         0.035355      0.97     0.042426        —         —
+    tiny-0a1b2c3d  knn           2       16     0.75       0.0      0.5       0.9             —                —         —            —  0.21875  0.044194
+    tiny-0a1b2c3d  logistic      1       16        —         —        —         —             —                —         —            —        —         —
+    (3 rows)
+    "#);
+}
+
+#[test]
+fn every_statistic_runs_on_a_run_and_on_nothing() {
+    let (_folder, context) = tiny();
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = open(empty.path());
+    let parameters = [("archetypes", Value::Int(3)), ("images", Value::Int(2))];
+    let mut files: Vec<_> = std::fs::read_dir(format!("{}/reports/sql", env!("CARGO_MANIFEST_DIR")))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let full = context
+            .query_with(&text, &parameters)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let bare = nothing
+            .query_with(&text, &parameters)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(bare.rows.is_empty(), "{}", file.display());
+        assert_eq!(full.columns, bare.columns, "{}", file.display());
+        assert!(full.column("run").is_some(), "{}", file.display());
+    }
+}
+
+#[test]
+fn the_codebook_counts_and_its_perplexity_are_right() {
+    let (_folder, context) = tiny();
+    let table = context.query(&sql("codebook")).unwrap();
+    let row = &table.rows[0];
+    assert_eq!(table.get(row, "k_max"), &Value::Int(6));
+    assert_eq!(table.get(row, "kept"), &Value::Int(5));
+    let entropy: f64 = [7.0, 4.0, 8.0, 3.0, 2.0]
+        .iter()
+        .map(|u: &f64| -(u / 24.0) * (u / 24.0).ln())
+        .sum();
+    assert!((table.get(row, "perplexity").as_f64().unwrap() - entropy.exp()).abs() < 1e-12);
+    assert_eq!(table.get(row, "least_uses"), &Value::Int(2));
+}
+
+#[test]
+fn the_flipped_label_leads_the_label_issues() {
+    let (_folder, context) = tiny();
+    let table = context.query(&sql("label_issues")).unwrap();
+    assert_eq!(
+        table.get(&table.rows[0], "sample_id"),
+        &Value::Text("train_00012".into())
+    );
+    assert_eq!(table.get(&table.rows[0], "flipped"), &Value::Bool(true));
+    assert_eq!(
+        table.get(&table.rows[0], "archetype_class"),
+        &Value::Text("neutral".into())
+    );
+}
+
+#[test]
+fn nothing_but_queries_is_let_through() {
+    let (folder, context) = tiny();
+    let file = folder.path().join("tiny-0a1b2c3d/samples.parquet");
+    let target = folder.path().join("out.csv");
+    for text in [
+        "CREATE TABLE t AS SELECT 1".to_owned(),
+        "CREATE VIEW v AS SELECT 1".to_owned(),
+        "DROP VIEW runs".to_owned(),
+        "DROP TABLE runs".to_owned(),
+        "INSERT INTO runs VALUES (1)".to_owned(),
+        "DELETE FROM runs".to_owned(),
+        "UPDATE runs SET run = 'x'".to_owned(),
+        "SET datafusion.execution.batch_size = 1".to_owned(),
+        "CREATE SCHEMA s".to_owned(),
+        format!("COPY runs TO '{}'", target.display()),
+        format!("COPY (SELECT 1) TO '{}' STORED AS CSV", target.display()),
+        format!(
+            "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{}'",
+            file.display()
+        ),
+        format!("SELECT * FROM '{}'", file.display()),
+        format!("SELECT * FROM \"{}\"", file.display()),
+        format!("SELECT * FROM read_parquet('{}')", file.display()),
+        "SELECT 1; SELECT 2".to_owned(),
+        "PREPARE p AS SELECT 1".to_owned(),
+        "EXPLAIN ANALYZE DELETE FROM runs".to_owned(),
+        String::new(),
+    ] {
+        let error = context.query(&text).expect_err(&text);
+        assert_eq!(error.exit_code(), 2, "{text}: {error}");
+    }
+    assert!(!target.exists());
+    assert_eq!(
+        context.query("SELECT count(*) AS n FROM runs").unwrap().rows,
+        [[Value::Int(1)]]
+    );
+}
+
+#[test]
+fn unknown_names_come_with_the_nearest_ones() {
+    let (_folder, context) = tiny();
+    let errors: Vec<String> = [
+        "SELECT * FROM metric",
+        "SELECT metod FROM metrics",
+        "SELECT xyz FROM classes",
+        "SELECT m.valu FROM metrics m JOIN runs r ON m.run = r.run",
+        "SELECT run FROM runs WHERE",
+        "SELECT $bins FROM runs",
+        "SELECT nosuch(run) FROM runs",
+    ]
+    .iter()
+    .map(|text| context.query(text).unwrap_err().to_string())
+    .collect();
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    no view named `metric`: did you mean `metrics`?; views: archetypes, assignments, classes, metrics, predictions, resets, runs, samples, stages, truth
+    no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, high, higher_is_better, low, method, metric, n, run, seed, split, value
+    no column named `xyz`; columns here: class, class_name, run
+    no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, task, value, version
+    not a query: Expected: an expression, found: EOF
+    no value given for the parameter $bins
+    Invalid function 'nosuch'. Did you mean 'cosh'?
+    "#);
+}
+
+#[test]
+fn json_and_csv_keep_types_and_quote_what_must_be_quoted() {
+    let (_folder, context) = tiny();
+    let text = "SELECT 'a,\"b\"\nc' AS t, 1 AS i, CAST(0.1 AS REAL) AS f, 2.0 AS d, NULL AS n, true AS b, \
+                CAST('NaN' AS DOUBLE) AS x, [1, 2] AS l, 1 AS \"i:1\", count(*) AS count FROM runs";
+    let table = context.query(text).unwrap();
+    insta::assert_snapshot!(table.to_text(Format::Json), @r#"
+    [
+      {"t": "a,\"b\"\nc", "i": 1, "f": 0.1, "d": 2.0, "n": null, "b": true, "x": null, "l": [1, 2], "i:1": 1, "count": 1}
+    ]
+    "#);
+    insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
+    t,i,f,d,n,b,x,l,i:1,count
+    "a,""b""
+    c",1,0.1,2.0,,true,NaN,"[1, 2]",1,1
+    "#);
+    assert!(!table.to_text(Format::Table).contains("b\"\nc"));
+}
+
+#[test]
+fn the_views_can_be_listed_and_described() {
+    let (_folder, context) = tiny();
+    let table = context
+        .query("SELECT table_name, count(*) AS n FROM information_schema.columns WHERE table_schema = 'public' GROUP BY 1 ORDER BY 1")
+        .unwrap();
+    let names: Vec<_> = table.rows.iter().filter_map(|row| row[0].as_str()).collect();
+    assert_eq!(names, VIEWS);
+    let columns = context
+        .query("SELECT * FROM metrics ORDER BY run, seed LIMIT 1")
+        .unwrap();
+    assert_eq!(columns.columns[0].name, "run");
+    assert_eq!(columns.columns[1].name, "seed");
+    assert_eq!(columns.rows[0][0], Value::Text("tiny-0a1b2c3d".into()));
+    assert_eq!(columns.rows[0][1], Value::Int(0));
+    assert!(context.query("SELECT au12 FROM samples").is_ok());
+}
+
+#[test]
+fn two_folders_of_one_run_stay_apart_and_a_broken_one_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    Fixture::default().write(&folder.path().join("a"));
+    Fixture::default().write(&folder.path().join("b"));
+    let broken = folder.path().join("c");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::write(broken.join("manifest.json"), "{").unwrap();
+    let context = open(folder.path());
+    let table = context
+        .query("SELECT run, count(*) AS n FROM samples GROUP BY run ORDER BY run")
+        .unwrap();
+    assert_eq!(
+        table.to_text(Format::Csv),
+        "run,n\r\ntiny-0a1b2c3d,40\r\ntiny-0a1b2c3d [2],40\r\n"
+    );
+    assert_eq!(context.warnings().len(), 1);
+    assert!(QueryContext::open(&[broken]).is_err());
+    assert_eq!(
+        QueryContext::open(&[folder.path().join("nowhere")])
+            .unwrap_err()
+            .exit_code(),
+        3
+    );
+}
+
+#[test]
+fn a_thousand_runs_list_quickly() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..1000 {
+        let run = folder.path().join(format!("r{i:04}"));
+        std::fs::create_dir(&run).unwrap();
+        let manifest =
+            format!(r#"{{"schema":1,"run":"r{i:04}","task":"expression","seeds":[0,1,2],"classes":["a","b"]}}"#);
+        std::fs::write(run.join("manifest.json"), manifest).unwrap();
+    }
+    let start = std::time::Instant::now();
+    let context = open(folder.path());
+    let table = context
+        .query("SELECT count(*) AS n, max(run) AS last FROM runs")
+        .unwrap();
+    assert_eq!(table.rows, [[Value::Int(1000), Value::Text("r0999".into())]]);
+    assert!(start.elapsed().as_secs_f64() < 2.0);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_runs_with_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = folder.path().join("one");
+    let run = Fixture::default().write(&one);
+    for i in 0..1000 {
+        let copy = folder.path().join(format!("many/r{i:04}"));
+        for seed in ["seed-0", "seed-1"] {
+            std::fs::create_dir_all(copy.join(seed)).unwrap();
+            std::fs::copy(
+                run.join(seed).join("metrics.parquet"),
+                copy.join(seed).join("metrics.parquet"),
+            )
+            .unwrap();
+        }
+        let text = std::fs::read_to_string(run.join("manifest.json"))
+            .unwrap()
+            .replace("tiny-0a1b2c3d", &format!("r{i:04}"));
+        std::fs::write(copy.join("manifest.json"), text).unwrap();
+    }
+    let start = std::time::Instant::now();
+    let context = open(&folder.path().join("many"));
+    let table = context.query(&sql("results_expression")).unwrap();
+    assert_eq!(table.rows.len(), 3000);
+    panic!("{:?}", start.elapsed());
+}

@@ -1,0 +1,443 @@
+//! The views: their columns, the files behind them, and the tables made from the manifests.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray,
+    StringBuilder,
+};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
+
+use super::manifest::RunFolder;
+use crate::error::{Context, Error, Result};
+use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
+
+/// Names of all views, as documented in `docs/tables.md`.
+pub const VIEWS: [&str; 10] = [
+    "archetypes",
+    "assignments",
+    "classes",
+    "metrics",
+    "predictions",
+    "resets",
+    "runs",
+    "samples",
+    "stages",
+    "truth",
+];
+
+/// A view over many Parquet files of one kind, each with its run (and seed) as constant leading columns.
+///
+/// The constants are DataFusion's partition columns: nothing is copied, a filter on `run` or `seed` skips whole files,
+/// and only the columns that a query names are decoded.
+#[derive(Debug)]
+pub(super) struct RunFiles {
+    /// `run`, maybe `seed`, then the columns of the files.
+    schema: SchemaRef,
+    files: TableSchema,
+    parts: Vec<PartitionedFile>,
+    /// The paths of the parts.
+    paths: Vec<PathBuf>,
+}
+
+/// Views whose files are at most so many bytes together may be held in memory.
+const IN_MEMORY: u64 = 64 << 20;
+
+impl RunFiles {
+    /// The view `name` over `runs`.
+    pub(super) fn open(name: &str, runs: &[RunFolder]) -> Result<Self> {
+        let per_seed = !matches!(name, "samples" | "truth");
+        let mut found: Vec<(String, Option<i64>, PathBuf)> = Vec::new();
+        for run in runs {
+            if per_seed {
+                for &seed in &run.manifest.seeds {
+                    let path = run.seed_dir(seed).join(format!("{name}.parquet"));
+                    found.push((run.run.clone(), Some(seed), path));
+                }
+            } else {
+                found.push((run.run.clone(), None, run.path.join(format!("{name}.parquet"))));
+            }
+        }
+        let found: Vec<_> = found
+            .into_par_iter()
+            .filter_map(|(run, seed, path)| {
+                let length = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
+                Some((run, seed, path, length))
+            })
+            .collect();
+        let columns = file_columns(
+            name,
+            &found.iter().map(|(.., path, _)| path.clone()).collect::<Vec<_>>(),
+        )?;
+        let mut leading = vec![Arc::new(Field::new("run", DataType::Utf8, false))];
+        if per_seed {
+            leading.push(Arc::new(Field::new("seed", DataType::Int64, false)));
+        }
+        let schema = Schema::new(
+            leading
+                .iter()
+                .cloned()
+                .chain(columns.iter().cloned())
+                .collect::<Vec<_>>(),
+        );
+        let mut parts = Vec::with_capacity(found.len());
+        let paths = found.iter().map(|(.., path, _)| path.clone()).collect();
+        for (run, seed, path, length) in found {
+            let location = datafusion::object_store::path::Path::from_absolute_path(&path).at("open", &path)?;
+            let mut file = PartitionedFile::new(String::new(), length);
+            file.object_meta.location = location;
+            let mut constants = vec![ScalarValue::Utf8(Some(run))];
+            constants.extend(seed.map(|seed| ScalarValue::Int64(Some(seed))));
+            parts.push(file.with_partition_values(constants));
+        }
+        Ok(Self {
+            schema: Arc::new(schema),
+            files: TableSchema::builder(Arc::new(Schema::new(columns)))
+                .with_table_partition_cols(leading)
+                .build(),
+            parts,
+            paths,
+        })
+    }
+
+    /// Reads every file into memory if they are small together: thousands of small files are read at once several times
+    /// faster than they are scanned, and a statistic often names a view more than once.
+    pub(super) fn load(&self) -> Result<Option<Vec<RecordBatch>>> {
+        let bytes: u64 = self.parts.iter().map(|part| part.object_meta.size).sum();
+        if bytes > IN_MEMORY {
+            return Ok(None);
+        }
+        let batches: Vec<Vec<RecordBatch>> = self
+            .paths
+            .par_iter()
+            .zip(&self.parts)
+            .map(|(path, part)| self.read(path, part))
+            .collect::<Result<_>>()?;
+        Ok(Some(batches.into_iter().flatten().collect()))
+    }
+
+    fn read(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+        let file = std::fs::File::open(path).at("read", path)?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .at("read", path)?
+            .build()
+            .at("read", path)?;
+        let mut out = Vec::new();
+        for batch in reader {
+            let batch = batch.at("read", path)?;
+            let mut columns = Vec::with_capacity(self.schema.fields().len());
+            for constant in &part.partition_values {
+                columns.push(constant.to_array_of_size(batch.num_rows()).at("read", path)?);
+            }
+            for field in self.files.file_schema().fields() {
+                columns.push(match batch.column_by_name(field.name()) {
+                    Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
+                    Some(column) => arrow::compute::cast(column, field.data_type()).at("read", path)?,
+                    None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
+                });
+            }
+            out.push(RecordBatch::try_new(Arc::clone(&self.schema), columns).at("read", path)?);
+        }
+        Ok(out)
+    }
+
+    fn plan(
+        &self,
+        partitions: usize,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> std::result::Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        if self.parts.is_empty() {
+            let schema = match projection {
+                Some(wanted) => Arc::new(self.schema.project(wanted)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        // DataFusion counts the constants behind the files' columns; here they lead.
+        let leading = self.files.table_partition_cols().len();
+        let own = self.files.file_schema().fields().len();
+        let place = |i: usize| if i < leading { own + i } else { i - leading };
+        let indices: Vec<usize> = match projection {
+            Some(wanted) => wanted.iter().map(|&i| place(i)).collect(),
+            None => (0..self.schema.fields().len()).map(place).collect(),
+        };
+        let groups = FileGroup::new(self.parts.clone()).split_files(partitions.max(1));
+        let source = Arc::new(ParquetSource::new(self.files.clone()));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_file_groups(groups)
+            .with_projection_indices(Some(indices))?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+impl TableProvider for RunFiles {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn scan<'a, 'b, 'c, 'd, 'async_trait>(
+        &'a self,
+        state: &'b dyn Session,
+        projection: Option<&'c Vec<usize>>,
+        _filters: &'d [Expr],
+        limit: Option<usize>,
+    ) -> Pin<Box<dyn Future<Output = std::result::Result<Arc<dyn ExecutionPlan>, DataFusionError>> + Send + 'async_trait>>
+    where
+        'a: 'async_trait,
+        'b: 'async_trait,
+        'c: 'async_trait,
+        'd: 'async_trait,
+        Self: 'async_trait,
+    {
+        let plan = self.plan(state.config().target_partitions(), projection, limit);
+        Box::pin(std::future::ready(plan))
+    }
+}
+
+/// Columns of the files behind view `name`: the documented ones, and for samples and truth whatever action units occur.
+fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
+    let documented = match name {
+        "metrics" => schema_of(MetricRow::batch(&[])),
+        "predictions" => schema_of(PredictionRow::batch(&[])),
+        "assignments" => schema_of(AssignmentRow::batch(&[])),
+        "archetypes" => schema_of(ArchetypeRow::batch(&[])),
+        "resets" => schema_of(ResetRow::batch(&[])),
+        "samples" => Ok(samples_columns()),
+        "truth" => Ok(truth_columns()),
+        _ => Err(Error::Usage(format!("no view {name}"))),
+    }?;
+    // A file of another version may lack a column: nulls then stand for it, so every column may be null.
+    let mut columns: Vec<Arc<Field>> = documented
+        .iter()
+        .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))
+        .collect();
+    if matches!(name, "samples" | "truth") {
+        let found: Vec<SchemaRef> = files.par_iter().map(read_schema).collect::<Result<_>>()?;
+        let mut extra = std::collections::BTreeMap::new();
+        for schema in &found {
+            for field in schema.fields() {
+                if field.name().starts_with("au") && columns.iter().all(|column| column.name() != field.name()) {
+                    extra.insert(field.name().clone(), ());
+                }
+            }
+        }
+        columns.extend(
+            extra
+                .into_keys()
+                .map(|name| Arc::new(Field::new(name, DataType::Float32, true))),
+        );
+    }
+    Ok(columns)
+}
+
+fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fields> {
+    batch
+        .map(|batch| batch.schema().fields().clone())
+        .map_err(|error| Error::Data(format!("the columns of a table do not fit together: {error}")))
+}
+
+fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
+    let file = std::fs::File::open(path).at("read", path)?;
+    let reader = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(&file, Default::default()).at("read", path)?;
+    Ok(Arc::clone(reader.schema()))
+}
+
+fn samples_columns() -> Fields {
+    Fields::from(vec![
+        Field::new("sample_id", DataType::Utf8, true),
+        Field::new("dataset", DataType::Utf8, true),
+        Field::new("split", DataType::Utf8, true),
+        Field::new("subject", DataType::Utf8, true),
+        Field::new("frame", DataType::Int32, true),
+        Field::new("fold", DataType::Int32, true),
+        Field::new("image_path", DataType::Utf8, true),
+        Field::new("bbox_x", DataType::Float32, true),
+        Field::new("bbox_y", DataType::Float32, true),
+        Field::new("bbox_w", DataType::Float32, true),
+        Field::new("bbox_h", DataType::Float32, true),
+        Field::new("expression", DataType::Int8, true),
+        Field::new("expression_name", DataType::Utf8, true),
+        Field::new("valence", DataType::Float32, true),
+        Field::new("arousal", DataType::Float32, true),
+    ])
+}
+
+fn truth_columns() -> Fields {
+    Fields::from(vec![
+        Field::new("sample_id", DataType::Utf8, true),
+        Field::new("image_path", DataType::Utf8, true),
+        Field::new("split", DataType::Utf8, true),
+        Field::new("subject", DataType::Utf8, true),
+        Field::new("mode", DataType::Utf8, true),
+        Field::new("expression", DataType::Int8, true),
+        Field::new("expression_name", DataType::Utf8, true),
+        Field::new("label", DataType::Int8, true),
+        Field::new("flipped", DataType::Boolean, true),
+        Field::new("valence", DataType::Float32, true),
+        Field::new("arousal", DataType::Float32, true),
+    ])
+}
+
+/// Text of a JSON member, empty members and nulls as nothing.
+fn member(json: &serde_json::Value, key: &str) -> Option<String> {
+    match json.get(key)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+/// One row a run, from the manifests.
+pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+    let mut classes = ListBuilder::new(StringBuilder::new());
+    let mut seeds = ListBuilder::new(Int64Builder::new());
+    for run in runs {
+        for class in &run.manifest.classes {
+            classes.values().append_value(class);
+        }
+        classes.append(true);
+        seeds.values().append_slice(&run.manifest.seeds);
+        seeds.append(true);
+    }
+    let paths: Vec<String> = runs.iter().map(|run| run.path.to_string_lossy().into_owned()).collect();
+    let encoders: Vec<Option<String>> = runs.iter().map(|run| member(&run.manifest.encoder, "kind")).collect();
+    let details: Vec<String> = runs.iter().map(|run| run.manifest.encoder.to_string()).collect();
+    let protocols: Vec<String> = runs.iter().map(|run| run.manifest.protocol.to_string()).collect();
+    let versions: Vec<Option<String>> = runs
+        .iter()
+        .map(|run| match run.manifest.versions.get("aura-bench") {
+            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            _ => None,
+        })
+        .collect();
+    let commits: Vec<Option<String>> = runs.iter().map(|run| member(&run.manifest.git, "commit")).collect();
+    let text =
+        |get: fn(&RunFolder) -> &str| texts(runs.iter().map(|run| Some(get(run)).filter(|text| !text.is_empty())));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("run", text(|run| &run.run)),
+        ("name", text(|run| &run.manifest.name)),
+        ("dataset", text(|run| &run.manifest.dataset)),
+        ("task", text(|run| &run.manifest.task)),
+        (
+            "stand_in",
+            Arc::new(
+                runs.iter()
+                    .map(|run| Some(run.manifest.stand_in))
+                    .collect::<BooleanArray>(),
+            ),
+        ),
+        ("encoder", texts(encoders.iter().map(Option::as_deref))),
+        ("encoder_json", texts(details.iter().map(|text| Some(text.as_str())))),
+        ("protocol_json", texts(protocols.iter().map(|text| Some(text.as_str())))),
+        ("protocol_digest", text(|run| &run.manifest.protocol_digest)),
+        ("recipe_digest", text(|run| &run.manifest.recipe_digest)),
+        ("device", text(|run| &run.manifest.device)),
+        ("classes", Arc::new(classes.finish())),
+        ("seeds", Arc::new(seeds.finish())),
+        (
+            "data_root",
+            texts(runs.iter().map(|run| run.manifest.data_root.as_deref())),
+        ),
+        ("version", texts(versions.iter().map(Option::as_deref))),
+        ("git_commit", texts(commits.iter().map(Option::as_deref))),
+        (
+            "git_dirty",
+            Arc::new(
+                runs.iter()
+                    .map(|run| run.manifest.git.get("dirty").and_then(serde_json::Value::as_bool))
+                    .collect::<BooleanArray>(),
+            ),
+        ),
+        ("created", text(|run| &run.manifest.created)),
+        (
+            "seconds",
+            Arc::new(Float64Array::from_iter_values(
+                runs.iter()
+                    .map(|run| run.manifest.stages.iter().map(|stage| stage.seconds).sum()),
+            )),
+        ),
+        ("path", texts(paths.iter().map(|text| Some(text.as_str())))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+}
+
+/// One row a class (or dimension, or action unit) of a run.
+pub(super) fn classes_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+    let rows = || {
+        runs.iter().flat_map(|run| {
+            let names = run.manifest.classes.iter().enumerate();
+            names.map(move |(i, name)| (run.run.as_str(), i as i32, name.as_str()))
+        })
+    };
+    RecordBatch::try_from_iter_with_nullable([
+        ("run", texts(rows().map(|(run, ..)| Some(run))), true),
+        (
+            "class",
+            Arc::new(Int32Array::from_iter_values(rows().map(|(_, i, _)| i))) as ArrayRef,
+            true,
+        ),
+        ("class_name", texts(rows().map(|(.., name)| Some(name))), true),
+    ])
+}
+
+/// One row a stage of a run.
+pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+    let rows = || {
+        runs.iter().flat_map(|run| {
+            let stages = run.manifest.stages.iter().enumerate();
+            stages.map(move |(i, stage)| (run.run.as_str(), i as i64, stage))
+        })
+    };
+    RecordBatch::try_from_iter_with_nullable([
+        ("run", texts(rows().map(|(run, ..)| Some(run))), true),
+        (
+            "position",
+            Arc::new(Int64Array::from_iter_values(rows().map(|(_, i, _)| i))) as ArrayRef,
+            true,
+        ),
+        (
+            "stage",
+            texts(rows().map(|(.., stage)| Some(stage.name.as_str()))),
+            true,
+        ),
+        (
+            "seconds",
+            Arc::new(Float64Array::from_iter_values(rows().map(|(.., stage)| stage.seconds))) as ArrayRef,
+            true,
+        ),
+        (
+            "cached",
+            Arc::new(rows().map(|(.., stage)| Some(stage.cached)).collect::<BooleanArray>()) as ArrayRef,
+            true,
+        ),
+        ("digest", texts(rows().map(|(.., stage)| stage.digest.as_deref())), true),
+    ])
+}

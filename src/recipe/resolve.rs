@@ -1,0 +1,246 @@
+//! From a tree of what was written to a [`Recipe`] in which nothing is left open.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::baseline::BaselineConfig;
+use crate::dataset::{Card, DatasetConfig};
+use crate::digest::Digest;
+use crate::encoder::EncoderConfig;
+use crate::error::Result;
+use crate::feature::FeaturesConfig;
+use crate::model::{LossConfig, ModelConfig};
+use crate::report::ReportConfig;
+use crate::task::Task;
+use crate::train::TrainConfig;
+
+use super::error::RecipeError;
+use super::load::{LoadOptions, load};
+use super::protocol::Protocol;
+use super::stand_in::StandInConfig;
+use super::tree::{Node, nearest};
+use super::written::Written;
+
+/// Version of the recipe format that this program reads.
+const SCHEMA: u32 = 1;
+
+/// A recipe that can be run. It is only made by [`Recipe::load`], which has read, merged and checked everything.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Recipe {
+    /// Version of the format.
+    pub schema: u32,
+    /// Short name.
+    pub name: String,
+    /// Title for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The database.
+    pub dataset: DatasetConfig,
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// The feature table.
+    pub features: FeaturesConfig,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// AURA's parts.
+    pub model: ModelConfig,
+    /// AURA's losses.
+    pub loss: LossConfig,
+    /// Optimisation.
+    pub train: TrainConfig,
+    /// The rivals.
+    pub baselines: BaselineConfig,
+    /// The report.
+    pub report: ReportConfig,
+    /// Generated faces; present only in a run on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<StandInConfig>,
+    /// The database's card.
+    #[serde(skip)]
+    pub card: Card,
+}
+
+impl Recipe {
+    /// Reads, merges and checks a recipe.
+    ///
+    /// # Errors
+    /// A [`RecipeError`] with file, line and advice (exit 2).
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        let tree = load(path, options)?;
+        // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
+        if let (false, Some(overrides)) = (options.stand_in, tree.get("stand_in").and_then(|s| s.get("override"))) {
+            resolve(path, tree.clone().overlaid(overrides.clone()), true)?;
+        }
+        Ok(resolve(path, tree, options.stand_in)?)
+    }
+
+    /// The recipe as TOML, with every value spelled out.
+    ///
+    /// # Errors
+    /// If it cannot be written as TOML, which is a defect of this program.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self)
+            .map_err(|error| crate::error::Error::Data(format!("cannot write the recipe as TOML: {error}")))
+    }
+
+    /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report, not where the data lie.
+    ///
+    /// # Errors
+    /// As [`Self::to_toml`].
+    pub fn digest(&self) -> Result<String> {
+        let mut recipe = self.clone();
+        recipe.protocol.seeds.clear();
+        recipe.report = ReportConfig::default();
+        recipe.title = None;
+        recipe.dataset.root.clear();
+        Ok(Digest::new("recipe").part("toml", recipe.to_toml()?).finish())
+    }
+
+    /// Digest under which results may be ranked side by side: database, protocol, and whether the faces are generated.
+    ///
+    /// # Errors
+    /// If the protocol cannot be encoded, which is a defect of this program.
+    pub fn protocol_digest(&self) -> Result<String> {
+        let mut protocol = self.protocol.clone();
+        protocol.seeds.clear();
+        let mut dataset = self.dataset.clone();
+        dataset.root.clear();
+        let encode = |value: serde_json::Result<String>| {
+            value.map_err(|error| crate::error::Error::Data(format!("cannot encode the protocol: {error}")))
+        };
+        Ok(Digest::new("protocol")
+            .part("dataset", encode(serde_json::to_string(&dataset))?)
+            .part("protocol", encode(serde_json::to_string(&protocol))?)
+            .part("stand_in", encode(serde_json::to_string(&self.stand_in))?)
+            .finish())
+    }
+}
+
+/// The JSON Schema of recipes, for editors.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(Written).to_value()
+}
+
+fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
+    tree.remove_at("stand_in", "override");
+    let place = |key: &str| tree.place_of(key, false);
+    let written: Written = tree.read()?;
+    if written.schema != SCHEMA {
+        return Err(place("schema").error(
+            format!(
+                "this program reads recipes of schema {SCHEMA}, this one has {}",
+                written.schema
+            ),
+            "unknown version",
+            Some(format!(
+                "set schema = {SCHEMA} and check the keys with `aura-bench validate`"
+            )),
+        ));
+    }
+    let name = match &written.name {
+        Some(name) => name.clone(),
+        None => path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+    };
+    if name.is_empty() || name.len() > 80 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        return Err(place("name").error(
+            format!("`{name}` cannot be the name of a run"),
+            "letters, digits, '-' and '_' only",
+            Some("set `name` in the recipe".to_owned()),
+        ));
+    }
+    check(&tree, "dataset", written.dataset.validate())?;
+    check(&tree, "encoder", written.encoder.validate())?;
+    check(&tree, "features", written.features.validate())?;
+    check(&tree, "protocol", written.protocol.validate())?;
+    check(&tree, "model", written.model.validate())?;
+    check(&tree, "loss", written.loss.validate())?;
+    check(&tree, "train", written.train.validate())?;
+    check(&tree, "baselines", written.baselines.validate())?;
+    check(&tree, "report", written.report.validate())?;
+    check(&tree, "stand_in", written.stand_in.validate())?;
+
+    if !tree.has("dataset.card") {
+        return Err(place("dataset").error(
+            "`dataset.card` is missing",
+            "names no database",
+            Some(format!("built-in cards: {}", Card::names().join(", "))),
+        ));
+    }
+    let card = Card::load(&written.dataset.card)
+        .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
+    let protocol = protocol(&tree, &written, &card)?;
+    Ok(Recipe {
+        schema: SCHEMA,
+        name,
+        title: written.title,
+        dataset: written.dataset,
+        encoder: written.encoder,
+        features: written.features,
+        protocol,
+        model: written.model,
+        loss: written.loss,
+        train: written.train,
+        baselines: written.baselines,
+        report: written.report,
+        stand_in: stand_in.then_some(written.stand_in),
+        card,
+    })
+}
+
+fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Result<(), Box<RecipeError>> {
+    found.map_err(|(key, message)| {
+        let path = format!("{section}.{key}");
+        tree.place_of(&path, false)
+            .error(format!("impossible value for `{path}`: {message}"), "here", None)
+    })
+}
+
+fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box<RecipeError>> {
+    let place = |key: &str| tree.place_of(key, false);
+    let config = &written.protocol;
+    let task = config.task.or(card.tasks.first().copied()).unwrap_or(Task::Expression);
+    if !card.tasks.contains(&task) {
+        return Err(place("protocol.task").error(
+            format!("the database {} has no labels for this task", card.id),
+            "not one of its tasks",
+            None,
+        ));
+    }
+    let all = card.class_names();
+    let classes = match &config.classes {
+        None => all,
+        Some(wanted) => {
+            if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
+                let close = nearest(unknown, &all).map(|name| format!("did you mean \"{name}\"? "));
+                return Err(place("protocol.classes").error(
+                    format!("`{unknown}` is not a class of {}", card.id),
+                    "unknown class",
+                    Some(format!(
+                        "{}its classes are {}",
+                        close.unwrap_or_default(),
+                        all.join(", ")
+                    )),
+                ));
+            }
+            if wanted.len() < 2 {
+                return Err(place("protocol.classes").error("at least two classes are needed", "too few", None));
+            }
+            all.into_iter().filter(|name| wanted.contains(name)).collect()
+        }
+    };
+    let mut seeds = config.seeds.clone();
+    seeds.sort_unstable();
+    Ok(Protocol {
+        task,
+        classes,
+        selection: config.selection,
+        validation: config.validation,
+        validation_seed: config.validation_seed,
+        seeds,
+    })
+}

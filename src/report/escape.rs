@@ -1,0 +1,103 @@
+//! Text for LaTeX and Markdown. Labels, paths and identifiers come from databases and may hold anything.
+//!
+//! HTML is escaped by minijinja itself; CSV by the query layer.
+
+use std::fmt::Write as _;
+
+use crate::query::reorders;
+
+/// Text that LaTeX prints as it stands, whatever it holds.
+///
+/// Characters beyond Latin that a plain `pdflatex` with T1 fonts cannot print become their code point (`U+4E2D`).
+pub(super) fn latex(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\textbackslash{}"),
+            '{' => out.push_str("\\{"),
+            '}' => out.push_str("\\}"),
+            '$' | '&' | '#' | '_' | '%' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '~' => out.push_str("\\textasciitilde{}"),
+            '^' => out.push_str("\\textasciicircum{}"),
+            '<' => out.push_str("\\textless{}"),
+            '>' => out.push_str("\\textgreater{}"),
+            '|' => out.push_str("\\textbar{}"),
+            '"' => out.push_str("\\textquotedbl{}"),
+            '`' => out.push_str("\\textasciigrave{}"),
+            // Groups keep `--` and `---` from becoming dashes, and a leading `[` from becoming an argument of `\\`.
+            '-' => out.push_str("{-}"),
+            '[' => out.push_str("{[}"),
+            ']' => out.push_str("{]}"),
+            '*' => out.push_str("{*}"),
+            '–' => out.push_str("--"),
+            '—' => out.push_str("---"),
+            '±' => out.push_str("$\\pm$"),
+            '−' => out.push_str("$-$"),
+            '≥' => out.push_str("$\\geq$"),
+            '≤' => out.push_str("$\\leq$"),
+            '×' => out.push_str("$\\times$"),
+            '’' => out.push('\''),
+            '…' => out.push_str("\\ldots{}"),
+            '·' => out.push_str("$\\cdot$"),
+            '\u{a0}' => out.push('~'),
+            c if c.is_whitespace() => out.push(' '),
+            c if c.is_control() => {}
+            c if c.is_ascii()
+                || ('\u{c0}'..='\u{17f}').contains(&c)
+                    && !matches!(c, 'ĸ' | 'ſ' | 'ŉ' | 'Ŀ' | 'ŀ' | 'Ħ' | 'ħ' | 'Ŧ' | 'ŧ') =>
+            {
+                out.push(c);
+            }
+            c => {
+                let _ = write!(out, "\\texttt{{U+{:04X}}}", c as u32);
+            }
+        }
+    }
+    out
+}
+
+/// Text that Markdown prints as it stands, inside a table cell too: on one line, without HTML or markup.
+pub(super) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // Some renderers split a table row before they look at backslashes.
+            '|' => out.push_str("&#124;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_whitespace() => out.push(' '),
+            c if c.is_control() || reorders(c) => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A name for a file or an HTML identifier: lower-case letters, digits and hyphens.
+pub(super) fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.ends_with('-') && !out.is_empty() {
+            out.push('-');
+        }
+        if out.len() >= 60 {
+            break;
+        }
+    }
+    let out = out.trim_end_matches('-');
+    if out.is_empty() {
+        "run".to_owned()
+    } else {
+        out.to_owned()
+    }
+}

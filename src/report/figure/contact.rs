@@ -1,0 +1,263 @@
+//! The contact sheet: archetypes as rows, their nearest training images as columns.
+
+use std::path::{Component, Path, PathBuf};
+
+use image::RgbImage;
+use plotters::prelude::*;
+use rayon::prelude::*;
+
+use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
+use crate::query::{Table, Value};
+use crate::report::cells::{fixed, thousands};
+
+/// Side of a tile.
+const TILE: i32 = 150;
+const STEP: i32 = TILE + 14;
+const LEFT: i32 = 330;
+const ROW: i32 = TILE + 58;
+
+/// One archetype and its nearest images.
+pub(in crate::report) struct ContactRow {
+    pub(in crate::report) archetype: i64,
+    pub(in crate::report) class: Option<String>,
+    pub(in crate::report) uses: i64,
+    pub(in crate::report) tiles: Vec<Tile>,
+}
+
+/// One image of the sheet.
+pub(in crate::report) struct Tile {
+    pub(in crate::report) sample_id: String,
+    pub(in crate::report) label: Option<String>,
+    /// Whether the label is another class than the archetype's.
+    pub(in crate::report) contradicts: bool,
+    pub(in crate::report) similarity: Option<f64>,
+    /// Why there is no picture.
+    pub(in crate::report) missing: Option<&'static str>,
+    image: RgbImage,
+    /// The picture as JPEG.
+    pub(in crate::report) jpeg: Vec<u8>,
+}
+
+/// From the rows of one run: `archetype, label, label_name, uses, sample_id, similarity, image_path, expression,
+/// expression_name`, ordered by archetype and place. Images are read from below `root`.
+pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root: Option<&Path>) -> Vec<ContactRow> {
+    let tiles: Vec<Tile> = rows
+        .par_iter()
+        .map(|row| {
+            let loaded = match (root, table.get(row, "image_path").as_str()) {
+                (None, _) => Err("images left out"),
+                (_, None) => Err("no image"),
+                (Some(root), Some(path)) => load(root, path),
+            };
+            let (image, missing) = match loaded {
+                Ok(image) => (image, None),
+                Err(reason) => (
+                    RgbImage::from_pixel(TILE as u32, TILE as u32, image::Rgb([200, 204, 209])),
+                    Some(reason),
+                ),
+            };
+            let class = table.get(row, "label").as_i64();
+            let own = table.get(row, "expression").as_i64();
+            Tile {
+                sample_id: table.get(row, "sample_id").as_str().unwrap_or_default().to_owned(),
+                label: table.get(row, "expression_name").as_str().map(str::to_owned),
+                contradicts: class.is_some() && own.is_some() && class != own,
+                similarity: table.get(row, "similarity").as_f64(),
+                missing,
+                jpeg: jpeg(&image),
+                image,
+            }
+        })
+        .collect();
+    let mut out: Vec<ContactRow> = Vec::new();
+    for (row, tile) in rows.iter().zip(tiles) {
+        let archetype = table.get(row, "archetype").as_i64().unwrap_or(-1);
+        if out.last().is_none_or(|last| last.archetype != archetype) {
+            out.push(ContactRow {
+                archetype,
+                class: table.get(row, "label_name").as_str().map(str::to_owned),
+                uses: table.get(row, "uses").as_i64().unwrap_or(0),
+                tiles: Vec::new(),
+            });
+        }
+        if let Some(last) = out.last_mut() {
+            last.tiles.push(tile);
+        }
+    }
+    out
+}
+
+/// The image at `relative` below `root`, as a square tile. The path comes from a table and may not leave the root.
+fn load(root: &Path, relative: &str) -> std::result::Result<RgbImage, &'static str> {
+    let mut path = PathBuf::from(root);
+    for part in Path::new(relative).components() {
+        match part {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => {}
+            _ => return Err("path refused"),
+        }
+    }
+    let mut reader = image::ImageReader::open(&path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|_| "image missing")?;
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(16_384);
+    limits.max_image_height = Some(16_384);
+    limits.max_alloc = Some(512 << 20);
+    reader.limits(limits);
+    let decoded = reader.decode().map_err(|_| "image unreadable")?;
+    let side = decoded.width().min(decoded.height()).max(1);
+    let square = decoded.crop_imm((decoded.width() - side) / 2, (decoded.height() - side) / 2, side, side);
+    Ok(image::imageops::resize(
+        &square.to_rgb8(),
+        TILE as u32,
+        TILE as u32,
+        image::imageops::FilterType::CatmullRom,
+    ))
+}
+
+fn jpeg(image: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 82);
+    // Writing to memory cannot fail, and the size is fixed; an empty image would be shown as broken.
+    if image.write_with_encoder(encoder).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
+
+struct Contact<'a> {
+    rows: &'a [ContactRow],
+    columns: i32,
+}
+
+/// The sheet as a picture.
+pub(in crate::report) fn contact(rows: &[ContactRow]) -> Option<impl Picture> {
+    let columns = rows.iter().map(|row| row.tiles.len()).max()?;
+    Some(Contact {
+        rows,
+        columns: i32::try_from(columns).ok()?,
+    })
+}
+
+impl Contact<'_> {
+    fn place(row: usize, column: usize) -> (i32, i32) {
+        (LEFT + STEP * column as i32, 12 + ROW * row as i32)
+    }
+}
+
+impl Picture for Contact<'_> {
+    fn size(&self) -> (u32, u32) {
+        (
+            (LEFT + STEP * self.columns.max(4)) as u32,
+            (12 + ROW * self.rows.len() as i32) as u32,
+        )
+    }
+
+    fn alt(&self) -> String {
+        let tiles = || self.rows.iter().flat_map(|row| &row.tiles);
+        let parts: Vec<String> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let contradicting = row.tiles.iter().filter(|tile| tile.contradicts).count();
+                format!(
+                    "archetype {}{}, {} samples{}",
+                    row.archetype,
+                    row.class
+                        .as_ref()
+                        .map(|class| format!(" ({class})"))
+                        .unwrap_or_default(),
+                    thousands(row.uses as f64),
+                    if contradicting > 0 {
+                        format!(", {contradicting} of its images labelled otherwise")
+                    } else {
+                        String::new()
+                    }
+                )
+            })
+            .collect();
+        let missing = tiles().filter(|tile| tile.missing.is_some()).count();
+        format!(
+            "Contact sheet of the nearest training images of {} archetypes: {}.{}",
+            self.rows.len(),
+            parts.join("; "),
+            if missing > 0 {
+                format!(" {missing} images could not be shown.")
+            } else {
+                String::new()
+            }
+        )
+    }
+
+    fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>) -> Drawn<B> {
+        for (i, row) in self.rows.iter().enumerate() {
+            let (_, y) = Self::place(i, 0);
+            if i > 0 {
+                let (width, _) = self.size();
+                canvas.line(vec![(8, y - 9), (width as i32 - 8, y - 9)], GRID.into(), 2)?;
+            }
+            let class = row.class.as_deref().unwrap_or("archetype");
+            canvas.bold(&fit(class, TEXT, LEFT - 40), (12, y + 40), TEXT, INK, Align::Left)?;
+            canvas.text(
+                &format!("archetype {}", row.archetype),
+                (12, y + 82),
+                SMALL,
+                MUTED,
+                Align::Left,
+            )?;
+            canvas.text(
+                &format!("{} samples", thousands(row.uses as f64)),
+                (12, y + 120),
+                SMALL,
+                MUTED,
+                Align::Left,
+            )?;
+            for (j, tile) in row.tiles.iter().enumerate() {
+                let (x, y) = Self::place(i, j);
+                if let Some(reason) = tile.missing {
+                    canvas.fill((x, y), (x + TILE, y + TILE), RGBColor(200, 204, 209))?;
+                    let words: Vec<&str> = reason.split(' ').collect();
+                    for (k, word) in words.iter().enumerate() {
+                        let offset = 30 * k as i32 - 15 * (words.len() as i32 - 1);
+                        canvas.text(
+                            word,
+                            (x + TILE / 2, y + TILE / 2 + offset),
+                            TINY,
+                            RGBColor(0x30, 0x34, 0x3A),
+                            Align::Center,
+                        )?;
+                    }
+                }
+                if tile.contradicts {
+                    canvas.frame((x - 5, y - 5), (x + TILE + 5, y + TILE + 5), ALERT, 5)?;
+                }
+                let similarity = tile.similarity.map(|value| fixed(value, 2)).unwrap_or_default();
+                match (&tile.label, tile.contradicts) {
+                    (Some(label), true) => {
+                        let text = fit(label, TINY, TILE);
+                        canvas.bold(&text, (x + TILE / 2, y + TILE + 26), TINY, ALERT, Align::Center)?;
+                    }
+                    _ => canvas.text(&similarity, (x + TILE / 2, y + TILE + 26), TINY, MUTED, Align::Center)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn images(&self) -> Vec<Placed<'_>> {
+        let mut placed = Vec::new();
+        for (i, row) in self.rows.iter().enumerate() {
+            for (j, tile) in row.tiles.iter().enumerate().filter(|(_, tile)| tile.missing.is_none()) {
+                let (x, y) = Self::place(i, j);
+                placed.push(Placed {
+                    x,
+                    y,
+                    image: &tile.image,
+                    jpeg: &tile.jpeg,
+                });
+            }
+        }
+        placed
+    }
+}

@@ -1,0 +1,555 @@
+//! The report of one run or of several side by side: a self-contained page, Markdown, LaTeX, CSV, and figures.
+//!
+//! What stands in it is data: `reports/catalog.toml` lists tables and figures, `reports/sql/` holds the statistics,
+//! `reports/templates/` the layout. Everything that comes from a database or a run is escaped for where it stands.
+
+mod catalog;
+mod cells;
+mod config;
+mod escape;
+mod figure;
+mod provenance;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value as Json, context};
+use serde::Serialize;
+
+pub use config::{ReportConfig, ReportOptions};
+
+use crate::error::{Error, Result};
+use crate::query::{QueryContext, RunFolder, Table, Value, csv_line, plain};
+use crate::run::atomic;
+use catalog::{Assets, Chart, Entry, EntryKind};
+use cells::Shown;
+use figure::{ContactRow, Picture, Rendered};
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPaths {
+    /// The self-contained page.
+    pub html: PathBuf,
+    /// The same in Markdown.
+    pub markdown: PathBuf,
+    /// A LaTeX document with all tables and figures.
+    pub latex: PathBuf,
+    /// The tables, as CSV and as LaTeX.
+    pub tables: Vec<PathBuf>,
+    /// The figures, as SVG and as PNG.
+    pub figures: Vec<PathBuf>,
+    /// What could not be shown, and folders that were passed over.
+    pub warnings: Vec<String>,
+}
+
+/// Builds the report of all runs at or below `runs` in the folder `out`.
+///
+/// The same runs give the same bytes.
+///
+/// # Errors
+/// [`Error::Data`] if there is no run or a table of a run cannot be read; [`Error::Usage`] if a file of the reports
+/// folder is wrong; [`Error::Io`] if something cannot be written.
+pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<ReportPaths> {
+    compute(runs, options)?.report(out)
+}
+
+/// The statistics behind a report, computed and not yet laid out.
+pub struct Statistics<'a> {
+    assets: Assets,
+    labels: BTreeMap<String, String>,
+    query: QueryContext,
+    options: &'a ReportOptions,
+    results: Vec<Statistic>,
+}
+
+/// One entry of the catalogue with the result of its SQL.
+struct Statistic {
+    entry: Entry,
+    /// The SQL's file.
+    name: String,
+    sql: String,
+    table: Table,
+}
+
+/// Runs every statistic of the catalogue that applies to the task of any run at or below `runs`.
+///
+/// # Errors
+/// As [`build`].
+pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
+    if let Err((key, expected)) = options.config.validate() {
+        return Err(Error::Usage(format!("report.{key}: {expected}")));
+    }
+    let assets = Assets::new(options.reports.as_deref())?;
+    let catalog = assets.catalog()?;
+    for id in &options.config.leave_out {
+        if catalog.entry.iter().all(|entry| entry.id != *id) {
+            let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
+            return Err(Error::Usage(format!(
+                "report.leave_out: no table or figure `{id}`; there are {}",
+                known.join(", ")
+            )));
+        }
+    }
+    let query = QueryContext::open(runs)?;
+    if query.runs().is_empty() {
+        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+    }
+    let mut results = Vec::new();
+    for entry in catalog.entry {
+        let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
+        if applies && !options.config.leave_out.contains(&entry.id) {
+            results.push(Statistic::of(entry, &assets, &query, options)?);
+        }
+    }
+    Ok(Statistics {
+        assets,
+        labels: catalog.labels,
+        query,
+        options,
+        results,
+    })
+}
+
+impl Statistic {
+    fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
+        let name = format!("sql/{}", entry.sql);
+        let sql = assets.text(&name)?;
+        let config = &options.config;
+        let parameters = [
+            ("archetypes", Value::Int(config.contact_archetypes as i64)),
+            ("images", Value::Int(config.contact_images as i64)),
+        ];
+        let table = query.query_with(&sql, &parameters).map_err(|error| match error {
+            Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
+            Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
+            other => other,
+        })?;
+        if table.column("run").is_none() {
+            return Err(Error::Usage(format!(
+                "{name} of `{}`: the result has no column `run`",
+                entry.id
+            )));
+        }
+        Ok(Self {
+            entry,
+            name,
+            sql,
+            table,
+        })
+    }
+}
+
+impl Statistics<'_> {
+    /// How many statistics were computed.
+    pub fn count(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Lays them out in the folder `out`.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn report(self, out: &Path) -> Result<ReportPaths> {
+        let Self {
+            assets,
+            labels,
+            query,
+            options,
+            results,
+        } = self;
+        let builder = Builder {
+            assets,
+            labels,
+            query,
+            out,
+            options,
+            paths: ReportPaths {
+                html: out.join("report.html"),
+                markdown: out.join("report.md"),
+                latex: out.join("report.tex"),
+                tables: Vec::new(),
+                figures: Vec::new(),
+                warnings: Vec::new(),
+            },
+        };
+        builder.lay_out(results)
+    }
+}
+struct Builder<'a> {
+    assets: Assets,
+    labels: std::collections::BTreeMap<String, String>,
+    query: QueryContext,
+    out: &'a Path,
+    options: &'a ReportOptions,
+    paths: ReportPaths,
+}
+
+/// One table or figure as the templates see it.
+#[derive(Debug, Serialize)]
+struct Block {
+    id: String,
+    section: String,
+    title: String,
+    caption: String,
+    kind: &'static str,
+    /// Its number among the tables, or among the figures.
+    number: usize,
+    /// Whether any run in it is a stand-in.
+    stand_in: bool,
+    table: Option<Shown>,
+    figures: Vec<FigureFile>,
+    sql_name: String,
+    sql: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FigureFile {
+    /// The run, where there are several.
+    run: String,
+    alt: String,
+    /// File name without ending.
+    file: String,
+    /// Share of the text's width, for LaTeX.
+    wide: bool,
+    /// The drawing, for the page.
+    svg: String,
+    /// The contact sheet, which the page shows as a grid of images.
+    sheet: Vec<SheetRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct SheetRow {
+    archetype: i64,
+    class: String,
+    uses: String,
+    tiles: Vec<SheetTile>,
+}
+
+#[derive(Debug, Serialize)]
+struct SheetTile {
+    sample: String,
+    label: String,
+    contradicts: bool,
+    similarity: String,
+    missing: String,
+    source: String,
+}
+
+impl Builder<'_> {
+    /// Lays out every statistic and writes the pages.
+    fn lay_out(mut self, results: Vec<Statistic>) -> Result<ReportPaths> {
+        self.paths.warnings.extend(self.query.warnings().iter().cloned());
+        let mut blocks = Vec::new();
+        let mut absent = Vec::new();
+        for statistic in results {
+            let title = statistic.entry.title.clone();
+            match self.block(statistic)? {
+                Some(block) => blocks.push(block),
+                None => absent.push(title),
+            }
+        }
+        let mut numbers = BTreeMap::new();
+        for block in &mut blocks {
+            let number = numbers.entry(block.kind).or_insert(0);
+            *number += 1;
+            block.number = *number;
+        }
+        self.page(&blocks, &absent)?;
+        Ok(self.paths)
+    }
+
+    /// Writes the files of one statistic; nothing if the runs have nothing to show for it.
+    fn block(&mut self, statistic: Statistic) -> Result<Option<Block>> {
+        let Statistic {
+            entry,
+            name,
+            sql,
+            table,
+        } = statistic;
+        if table.rows.is_empty() {
+            return Ok(None);
+        }
+        let mut block = Block {
+            id: entry.id.clone(),
+            section: entry.section.clone(),
+            title: entry.title.clone(),
+            caption: entry.caption.clone(),
+            kind: match entry.kind {
+                EntryKind::Table => "table",
+                EntryKind::Figure => "figure",
+            },
+            stand_in: table.rows.iter().any(|row| self.stand_in(&table, row)),
+            number: 0,
+            table: None,
+            figures: Vec::new(),
+            sql_name: name,
+            sql,
+        };
+        match entry.chart {
+            Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(&entry, chart, &table)?,
+            _ => {
+                self.write_csv(&entry, &table)?;
+                block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
+            }
+        }
+        Ok((block.table.is_some() || !block.figures.is_empty()).then_some(block))
+    }
+
+    fn stand_in(&self, table: &Table, row: &[Value]) -> bool {
+        let name = table.get(row, "run").as_str();
+        self.query
+            .runs()
+            .iter()
+            .any(|run| Some(run.run.as_str()) == name && run.manifest.stand_in)
+    }
+
+    /// All columns and rows of the result, with a last column that says which rows are of stand-ins.
+    fn write_csv(&mut self, entry: &Entry, table: &Table) -> Result<()> {
+        let mut text = String::new();
+        let names = table.columns.iter().map(|column| column.name.clone());
+        csv_line(&mut text, names.chain(["stand_in".to_owned()]));
+        for row in &table.rows {
+            let stand_in = self.stand_in(table, row).to_string();
+            csv_line(&mut text, row.iter().map(|value| plain(value, "")).chain([stand_in]));
+        }
+        let path = self.out.join("tables").join(format!("{}.csv", entry.id));
+        atomic::write(&path, text.as_bytes())?;
+        self.paths.tables.push(path);
+        Ok(())
+    }
+
+    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table) -> Result<Vec<FigureFile>> {
+        let mut out = Vec::new();
+        let several = self.query.runs().len() > 1;
+        let mut used = std::collections::BTreeSet::new();
+        let runs: Vec<RunFolder> = self.query.runs().to_vec();
+        for run in &runs {
+            let rows: Vec<&Vec<Value>> = table
+                .rows
+                .iter()
+                .filter(|row| table.get(row, "run").as_str() == Some(run.run.as_str()))
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let stand_in = run.manifest.stand_in;
+            let mut sheet = Vec::new();
+            let rendered = match chart {
+                Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
+                Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
+                Chart::Bars => draw(figure::bars(table, &rows), stand_in)?,
+                Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
+                Chart::Contact => {
+                    let root = self.data_root(run);
+                    let found = figure::contact_rows(table, &rows, root.as_deref());
+                    sheet = found.iter().map(sheet_row).collect();
+                    draw(figure::contact(&found), stand_in)?
+                }
+            };
+            let Some(rendered) = rendered else {
+                self.paths.warnings.push(format!(
+                    "{}: the figure `{}` cannot be drawn from its data",
+                    run.run, entry.id
+                ));
+                continue;
+            };
+            let mut file = if several {
+                format!("{}-{}", entry.id, escape::slug(&run.run))
+            } else {
+                entry.id.clone()
+            };
+            while !used.insert(file.clone()) {
+                file.push('x');
+            }
+            for (ending, bytes) in [("svg", rendered.svg.as_bytes()), ("png", &rendered.png)] {
+                let path = self.out.join("figures").join(format!("{file}.{ending}"));
+                atomic::write(&path, bytes)?;
+                self.paths.figures.push(path);
+            }
+            out.push(FigureFile {
+                run: if several { run.run.clone() } else { String::new() },
+                alt: rendered.alt,
+                file,
+                wide: chart == Chart::Contact,
+                svg: if sheet.is_empty() {
+                    inline(&rendered.svg)
+                } else {
+                    String::new()
+                },
+                sheet,
+            });
+        }
+        Ok(out)
+    }
+
+    fn data_root(&self, run: &RunFolder) -> Option<PathBuf> {
+        if !self.options.config.images {
+            return None;
+        }
+        let root = match (&self.options.data_root, &run.manifest.data_root) {
+            (Some(root), _) => root.clone(),
+            (None, Some(root)) => PathBuf::from(root),
+            (None, None) => run.path.join("data"),
+        };
+        Some(root)
+    }
+
+    fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
+        let env = self.environment()?;
+        let runs = self.query.runs();
+        let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
+        let mut protocols: Vec<&str> = runs.iter().map(|run| run.manifest.protocol_digest.as_str()).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        let names: Vec<&str> = runs.iter().map(|run| run.run.as_str()).collect();
+        let title = if self.options.config.title.is_empty() {
+            match names[..] {
+                [only] => format!("Report of {only}"),
+                _ => format!("Report of {} runs", names.len()),
+            }
+        } else {
+            self.options.config.title.clone()
+        };
+        let mut sections: Vec<&str> = Vec::new();
+        for block in blocks {
+            if !sections.contains(&block.section.as_str()) {
+                sections.push(&block.section);
+            }
+        }
+        let page = context! {
+            title, runs => serial(&names),
+            sections => serial(&sections),
+            blocks => serial(blocks),
+            absent => serial(absent),
+            stand_in => match stand_in { 0 => "none", n if n == runs.len() => "all", _ => "some" },
+            stand_in_runs => serial(
+                runs.iter().filter(|run| run.manifest.stand_in).map(|run| run.run.as_str()).collect::<Vec<_>>(),
+            ),
+            protocols => protocols.len(),
+            provenance => serial(provenance::block(runs)),
+            stages => serial(provenance::stages(runs)),
+            warnings => serial(&self.paths.warnings),
+            css => Json::from_safe_string(self.assets.text("css/report.css")?),
+            js => Json::from_safe_string(self.assets.text("templates/sort.js")?),
+            font_regular => font("fonts/OpenSans-Regular.ttf"),
+            font_bold => font("fonts/OpenSans-Semibold.ttf"),
+            version => env!("CARGO_PKG_VERSION"),
+        };
+        for (template, path) in [
+            ("report.html", &self.paths.html),
+            ("report.md", &self.paths.markdown),
+            ("report.tex", &self.paths.latex),
+        ] {
+            atomic::write(path, fill(&env, template, &page)?.as_bytes())?;
+        }
+        for block in blocks.iter().filter(|block| block.table.is_some()) {
+            let path = self.out.join("tables").join(format!("{}.tex", block.id));
+            atomic::write(
+                &path,
+                fill(&env, "table.tex", &context! { block => serial(block) })?.as_bytes(),
+            )?;
+            self.paths.tables.push(path);
+        }
+        self.paths.tables.sort();
+        Ok(())
+    }
+
+    fn environment(&self) -> Result<Environment<'static>> {
+        let mut env = Environment::new();
+        env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        env.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+            Some((_, "html")) => AutoEscape::Html,
+            Some((_, "tex")) => AutoEscape::Custom("latex".into()),
+            Some((_, "md")) => AutoEscape::Custom("markdown".into()),
+            _ => AutoEscape::None,
+        });
+        env.set_formatter(|out, state, value| {
+            let escape = match state.auto_escape() {
+                AutoEscape::Custom(language) if language == "latex" => escape::latex,
+                AutoEscape::Custom(language) if language == "markdown" => escape::markdown,
+                _ => return minijinja::escape_formatter(out, state, value),
+            };
+            let text = value.to_string();
+            let text = if value.is_safe() { text } else { escape(&text) };
+            out.write_str(&text).map_err(minijinja::Error::from)
+        });
+        for name in ["report.html", "report.md", "report.tex", "table.tex"] {
+            let mut syntax = SyntaxConfig::builder();
+            syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+            if name.ends_with(".tex") {
+                // LaTeX is full of braces, and of per cent signs.
+                syntax
+                    .variable_delimiters("<<", ">>")
+                    .block_delimiters("<%", "%>")
+                    .comment_delimiters("<#", "#>");
+            }
+            let syntax = syntax
+                .build()
+                .map_err(|error| Error::Data(format!("the template syntax is refused: {error}")))?;
+            env.set_syntax(syntax);
+            let text = self.assets.text(&format!("templates/{name}"))?;
+            env.add_template_owned(name, text)
+                .map_err(|error| Error::Usage(format!("templates/{name}: {error}")))?;
+        }
+        Ok(env)
+    }
+}
+
+fn fill(env: &Environment<'_>, name: &str, page: &Json) -> Result<String> {
+    env.get_template(name)
+        .and_then(|template| template.render(page))
+        .map_err(|error| Error::Usage(format!("templates/{name}: {error:#}")))
+}
+
+fn draw<P: Picture>(picture: Option<P>, stand_in: bool) -> Result<Option<Rendered>> {
+    picture.map(|picture| figure::render(&picture, stand_in)).transpose()
+}
+
+/// The drawing as part of the page: its ink follows the page's light or dark theme.
+fn inline(svg: &str) -> String {
+    svg.replace("\"#1B1F24\"", "\"var(--ink)\"")
+        .replace("\"#5A6470\"", "\"var(--muted)\"")
+        .replace("\"#DDE1E6\"", "\"var(--rule)\"")
+        .replace("\"#FEFEFE\"", "\"var(--paper)\"")
+}
+
+fn serial(value: impl Serialize) -> Json {
+    Json::from(Serde(value))
+}
+
+fn font(name: &str) -> Json {
+    Json::from_safe_string(base64::engine::general_purpose::STANDARD.encode(catalog::embedded_bytes(name)))
+}
+
+fn sheet_row(row: &ContactRow) -> SheetRow {
+    SheetRow {
+        archetype: row.archetype,
+        class: row.class.clone().unwrap_or_else(|| "archetype".to_owned()),
+        uses: cells::thousands(row.uses as f64),
+        tiles: row
+            .tiles
+            .iter()
+            .map(|tile| SheetTile {
+                sample: tile.sample_id.clone(),
+                label: tile.label.clone().unwrap_or_default(),
+                contradicts: tile.contradicts,
+                similarity: tile.similarity.map(|value| cells::fixed(value, 2)).unwrap_or_default(),
+                missing: tile.missing.unwrap_or_default().to_owned(),
+                source: if tile.missing.is_some() {
+                    String::new()
+                } else {
+                    format!(
+                        "data:image/jpeg;base64,{}",
+                        base64::engine::general_purpose::STANDARD.encode(&tile.jpeg)
+                    )
+                },
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,453 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::query::fixture::Fixture;
+
+fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
+    let folder = tempfile::tempdir().unwrap();
+    for fixture in fixtures {
+        fixture.write(&folder.path().join("runs"));
+    }
+    let paths = build(&[folder.path().join("runs")], &folder.path().join("out"), options).unwrap();
+    (folder, paths)
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// All files below a folder, by their path in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut out = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                out.insert(
+                    path.strip_prefix(folder).unwrap().display().to_string(),
+                    std::fs::read(&path).unwrap(),
+                );
+            }
+        }
+    }
+    out
+}
+
+/// Class names that try to break out of every format.
+const HOSTILE: [&str; 3] = [
+    "<script>alert(1)</script></td>\"'`",
+    "\\input{/etc/passwd} 100% a_b #1 $x$ & ~^ {} |cell| --dash",
+    "*bold* [link](http://x) <!-- ]]> \n| new | row |\n=1+1,\"q\" 中文 \u{202e}",
+];
+
+#[test]
+fn a_small_run_gives_the_tables_worked_out_by_hand() {
+    let (folder, paths) = report(&[Fixture::default()], &ReportOptions::default());
+    let markdown = read(&paths.markdown);
+    let tables = &markdown[..markdown.find("## Provenance").unwrap()];
+    insta::assert_snapshot!(tables, @r#"
+    # Report of tiny-0a1b2c3d
+
+    > **STAND-IN.** Every image behind these numbers was drawn by a program. They say nothing about a database of photographs.
+
+    ## Results
+
+    **[STAND-IN] Table 1. Expression recognition on the test split.** Mean ± standard deviation over seeds, in per cent. The 95 % interval is that of each seed's accuracy given the finite test set, averaged over seeds; it says nothing about the spread over seeds, and the other way round. The last column is AURA's accuracy minus the row's, seed by seed, in points. A dash marks a number that not every seed has.
+
+    | Method | Seeds | Samples | Accuracy | 95 % interval | Balanced accuracy | Macro F1 | AURA leads by |
+    | :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+    | AURA, primal archetype | 2 | 16 | 96.9 ± 4.4 | 75.0–99.0 | 97.5 ± 3.5 | 97.0 ± 4.2 | — |
+    | k nearest neighbours | 2 | 16 | 75.0 ± 0.0 | 50.0–90.0 | — | — | +21.9 ± 4.4 |
+    | logistic regression | 1 | 16 | — | — | — | — | — |
+
+    Statistic: `reports/sql/results_expression.sql`
+
+    **[STAND-IN] Table 2. Primary metric on every split.** Mean ± standard deviation over seeds, in per cent. The distance between training and test shows how much a method has learned by heart.
+
+    | Method | Metric | Train | Test |
+    | :--- | :--- | ---: | ---: |
+    | AURA, primal archetype | accuracy | 100.0 ± 0.0 | 96.9 ± 4.4 |
+    | k nearest neighbours | accuracy | — | 75.0 ± 0.0 |
+    | logistic regression | accuracy | — | — |
+
+    Statistic: `reports/sql/results_splits.sql`
+
+    ![Confusion matrix of 3 classes. Share of each class predicted correctly: happiness 93.8 %, neutral 100.0 %, sadness 100.0 %. Most frequent confusion: happiness taken for neutral in 6.2 % of its samples.](figures/confusion.svg)
+
+    **[STAND-IN] Figure 1. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
+
+    Statistic: `reports/sql/confusion.sql`
+
+    ## Archetypes
+
+    **[STAND-IN] Table 3. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.
+
+    | Seed | Expression | Archetypes | Usage range | Matched samples | Samples |
+    | ---: | :--- | ---: | ---: | ---: | ---: |
+    | 0 | happiness | 3 | 2–7 | 13 | 12 |
+    | 0 | neutral | 1 | 8–8 | 8 | 8 |
+    | 0 | sadness | 1 | 3–3 | 3 | 4 |
+    | **0** | **all** | **5** | **2–8** | **24** | **24** |
+    | 1 | happiness | 1 | 12–12 | 12 | 12 |
+    | 1 | neutral | 1 | 8–8 | 8 | 8 |
+    | 1 | sadness | 1 | 4–4 | 4 | 4 |
+    | **1** | **all** | **3** | **4–12** | **24** | **24** |
+
+    Statistic: `reports/sql/table1_expression.sql`
+
+    **[STAND-IN] Table 4. Assigned archetypes by expression, over seeds.** As the table above, mean ± standard deviation over seeds; the usage range covers all seeds.
+
+    | Expression | Seeds | Archetypes | Usage range | Matched samples | Samples |
+    | :--- | ---: | ---: | ---: | ---: | ---: |
+    | happiness | 2 | 2.0 ± 1.4 | 2–12 | 12.5 ± 0.7 | 12 |
+    | neutral | 2 | 1.0 ± 0.0 | 8–8 | 8.0 ± 0.0 | 8 |
+    | sadness | 2 | 1.0 ± 0.0 | 3–4 | 3.5 ± 0.7 | 4 |
+
+    Statistic: `reports/sql/table1_expression_seeds.sql`
+
+    ![Bar chart of kept archetypes by class, mean over 2 seeds: happiness 2.0 of 12 samples, neutral 1.0 of 8 samples, sadness 1.0 of 4 samples.](figures/archetypes_per_class.svg)
+
+    **[STAND-IN] Figure 2. Archetypes of each class.** Kept archetypes of each class: the bar is the mean over seeds, each ring is one seed. On the right, training samples with that label.
+
+    Statistic: `reports/sql/archetypes_per_class.sql`
+
+    **[STAND-IN] Table 5. Health of the dictionary.** Archetypes offered and kept after pruning; perplexity of their use (the number of evenly used archetypes with the same entropy); the largest share of training samples that one archetype holds; least and greatest use; archetypes that reach each share of the training samples before pruning; replacements during the warm-up; and the epoch from which the selection metric stays within 0.1 points of its best.
+
+    | Seed | K max | Kept | Perplexity | Largest share (%) | Usage range | ≥ 0.05 % | ≥ 0.1 % | ≥ 0.2 % | ≥ 0.5 % | ≥ 1 % | Resets | Converged at |
+    | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+    | 0 | 6 | 5 | 4.4 | 33.3 | 2–8 | 5 | 5 | 5 | 5 | 5 | 1 | 4 |
+    | 1 | 3 | 3 | 2.7 | 50.0 | 4–12 | 3 | 3 | 3 | 3 | 3 | 1 | 5 |
+
+    Statistic: `reports/sql/codebook.sql`
+
+    ![Uses of the archetypes, most used first. seed 0: 5 archetypes, from 8 down to 2 samples, 2 of them hold half of the samples; seed 1: 3 archetypes, from 12 down to 4 samples, 1 of them hold half of the samples.](figures/usage.svg)
+
+    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed.
+
+    Statistic: `reports/sql/usage.sql`
+
+    ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness), 7 samples; archetype 1 (happiness), 4 samples; archetype 3 (sadness), 3 samples; archetype 5 (happiness), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
+
+    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its class and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
+
+    Statistic: `reports/sql/contact_sheet.sql`
+
+    ## Training
+
+    ![Training curves over 6 epochs, means over seeds: total (loss) goes from 3.025 at epoch 1 to 0.525 at epoch 6; VAS (loss) goes from 1.525 at epoch 1 to 0.275 at epoch 6; Arc (loss) goes from 1.025 at epoch 1 to 0.192 at epoch 6; Contx (loss) goes from 0.525 at epoch 1 to 0.108 at epoch 6; train (accuracy) goes from 0.500 at epoch 1 to 0.917 at epoch 6; test (accuracy) goes from 0.425 at epoch 1 to 0.842 at epoch 6; archetypes in use (archetypes) goes from 6.000 at epoch 1 to 5.000 at epoch 6; perplexity (archetypes) goes from 4.100 at epoch 1 to 4.600 at epoch 6.](figures/curves.svg)
+
+    **[STAND-IN] Figure 5. Training curves.** Loss and its terms, the primary metric on each split, and archetypes in use with the perplexity of their use. Thin lines are single seeds, thick lines their mean over the epochs that all seeds reached.
+
+    Statistic: `reports/sql/curves.sql`
+
+    ## Labels
+
+    **[STAND-IN] Table 6. Labels that contradict their archetype.** Samples matched with an archetype of another class than their label, ranked by how many seeds agree and by the mean margin of the archetype over the second nearest. Candidates for a second look, not errors: compound and mild expressions stand here too.
+
+    | Sample | Split | Label | Archetype's class | Seeds that agree | Similarity | Margin | Flipped on purpose |
+    | :--- | :--- | :--- | :--- | ---: | ---: | ---: | :--- |
+    | train\_00012 | train | happiness | neutral | 1 | 0.900 | 0.300 | yes |
+    | train\_00020 | train | neutral | happiness | 1 | 0.900 | 0.100 | no |
+    | train\_00021 | train | sadness | happiness | 1 | 0.900 | 0.100 | no |
+
+    Statistic: `reports/sql/label_issues.sql`
+
+    **[STAND-IN] Table 7. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype. Mean ± standard deviation over seeds.
+
+    | Quantity | Value | Seeds |
+    | :--- | ---: | ---: |
+    | Precision: of the samples flagged, the share that was flipped | 0.500 ± 0.000 | 2 |
+    | Recall: of the flipped labels, the share that was flagged | 1.000 ± 0.000 | 2 |
+
+    Statistic: `reports/sql/flip_detection.sql`
+
+    **[STAND-IN] Table 8. Agreement of archetypes with planted modes.** Known only for drawn faces: each expression was drawn in several modes, which no method was told. Homogeneity is 1 if every archetype holds samples of one mode only, completeness is 1 if all samples of a mode lie in one archetype, and the normalised mutual information is their harmonic mean. The same with the drawn person shows whether archetypes follow identity instead. Mean ± standard deviation over seeds.
+
+    | Quantity | Value | Seeds |
+    | :--- | ---: | ---: |
+    | Planted modes: normalised mutual information | 0.850 ± 0.071 | 2 |
+    | Planted modes: homogeneity (an archetype holds one mode) | 0.900 ± 0.000 | 2 |
+    | Planted modes: completeness (a mode lies in one archetype) | 0.700 ± 0.000 | 2 |
+    | Identity: normalised mutual information with the drawn person (low is good) | 0.200 ± 0.000 | 2 |
+
+    Statistic: `reports/sql/mode_agreement.sql`
+    "#);
+    insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
+    % Statistic: reports/sql/table1_expression.sql
+    % Needs \usepackage[T1]{fontenc}, \usepackage{textcomp}, \usepackage{booktabs}, \usepackage{graphicx}.
+    \begin{table}[htbp]
+    \centering
+    \small
+    \caption{\textbf{[STAND-IN: drawn faces, not a database]} \textbf{Assigned archetypes by expression.} The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.}
+    \label{tab:table1_expression}
+    \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
+    \begin{tabular}{@{}rlrrrr@{}}
+    \toprule
+    Seed & Expression & Archetypes & Usage range & Matched samples & Samples \\
+    \midrule
+    0 & happiness & 3 & 2--7 & 13 & 12 \\
+    0 & neutral & 1 & 8--8 & 8 & 8 \\
+    0 & sadness & 1 & 3--3 & 3 & 4 \\
+    \midrule
+    0 & all & 5 & 2--8 & 24 & 24 \\
+    \midrule
+    1 & happiness & 1 & 12--12 & 12 & 12 \\
+    1 & neutral & 1 & 8--8 & 8 & 8 \\
+    1 & sadness & 1 & 4--4 & 4 & 4 \\
+    \midrule
+    1 & all & 3 & 4--12 & 24 & 24 \\
+    \bottomrule
+    \end{tabular}}
+    \end{table}
+    "#);
+    let csv = read(&folder.path().join("out/tables/table1_expression.csv")).replace("\r\n", "\n");
+    insta::assert_snapshot!(csv, @r#"
+    run,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind,stand_in
+    tiny-0a1b2c3d,0,happiness,3,2,7,13,12,row,true
+    tiny-0a1b2c3d,0,neutral,1,8,8,8,8,row,true
+    tiny-0a1b2c3d,0,sadness,1,3,3,3,4,row,true
+    tiny-0a1b2c3d,0,all,5,2,8,24,24,total,true
+    tiny-0a1b2c3d,1,happiness,1,12,12,12,12,row,true
+    tiny-0a1b2c3d,1,neutral,1,8,8,8,8,row,true
+    tiny-0a1b2c3d,1,sadness,1,4,4,4,4,row,true
+    tiny-0a1b2c3d,1,all,3,4,12,24,24,total,true
+    "#);
+}
+
+#[test]
+fn the_same_runs_give_the_same_bytes() {
+    let options = ReportOptions::default();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    Fixture {
+        images: true,
+        ..Fixture::default()
+    }
+    .write(&runs);
+    build(&[runs.clone()], &folder.path().join("a"), &options).unwrap();
+    build(&[runs], &folder.path().join("b"), &options).unwrap();
+    let (a, b) = (files(&folder.path().join("a")), files(&folder.path().join("b")));
+    assert!(a.len() > 20);
+    for (name, bytes) in &a {
+        assert!(b[name] == *bytes, "{name} differs");
+    }
+    assert_eq!(a.len(), b.len());
+}
+
+#[test]
+fn labels_cannot_break_out() {
+    let fixture = Fixture {
+        classes: HOSTILE,
+        images: true,
+        ..Fixture::default()
+    };
+    let (folder, paths) = report(&[fixture], &ReportOptions::default());
+    let html = read(&paths.html);
+    assert!(!html.contains("<script>alert"), "a script from a label");
+    assert!(html.contains("&lt;script&gt;alert"));
+    assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+    for line in read(&paths.markdown).lines().filter(|line| line.starts_with('|')) {
+        assert!(line.ends_with('|'), "a broken row: {line}");
+        assert!(!line.contains("<script>") && !line.contains("[link]"), "{line}");
+    }
+    for (name, bytes) in files(&folder.path().join("out")) {
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        if name.ends_with(".tex") {
+            assert!(!text.contains("\\input{/etc"), "{name}");
+            assert!(!text.contains("100% a"), "{name}");
+        }
+        if name.ends_with(".svg") {
+            assert!(!text.contains("<script"), "{name}");
+        }
+    }
+    let csv = read(&folder.path().join("out/tables/table1_expression.csv"));
+    assert!(csv.contains("\"*bold* [link](http://x) <!-- ]]> \n| new | row |\n=1+1,\"\"q\"\" 中文 \u{202e}\""));
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_outside() {
+    let (_folder, paths) = report(
+        &[Fixture {
+            images: true,
+            ..Fixture::default()
+        }],
+        &ReportOptions::default(),
+    );
+    let html = read(&paths.html);
+    for attribute in ["src=\"", "href=\"", "url("] {
+        for rest in html.split(attribute).skip(1) {
+            assert!(
+                rest.starts_with("data:") || rest.starts_with('#'),
+                "{attribute}{}",
+                &rest[..rest.len().min(60)]
+            );
+        }
+    }
+    assert_eq!(
+        html.matches("<svg").count(),
+        html.matches("role=\"img\" aria-label=\"").count()
+    );
+    assert!(html.matches("<img").count() >= 10);
+    assert_eq!(html.matches("<img").count(), html.matches("alt=\"train_").count());
+}
+
+#[test]
+fn stand_ins_are_labelled_everywhere_and_real_runs_nowhere() {
+    let (folder, paths) = report(&[Fixture::default()], &ReportOptions::default());
+    let html = read(&paths.html);
+    assert!(html.contains("class=\"banner\""));
+    let blocks = html.matches("class=\"block").count();
+    assert_eq!(html.matches("class=\"tag\">stand-in").count(), blocks);
+    for (name, bytes) in files(&folder.path().join("out")) {
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        let mark = match name.rsplit_once('.').unwrap().1 {
+            "svg" => "STAND-IN: drawn faces",
+            "tex" => "tand-in",
+            "csv" => "stand_in\r\n",
+            _ => "tand-in",
+        };
+        assert!(text.contains(mark) || text.contains(&mark.to_uppercase()), "{name}");
+    }
+    let real = Fixture {
+        stand_in: false,
+        ..Fixture::default()
+    };
+    let (folder, _) = report(&[real], &ReportOptions::default());
+    for (name, bytes) in files(&folder.path().join("out")) {
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        assert!(!text.contains("STAND-IN") && !text.contains("Stand-in."), "{name}");
+        assert!(
+            !name.contains("mode_agreement") && !name.contains("flip_detection"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn runs_stand_side_by_side() {
+    let fixtures = [
+        Fixture {
+            run: "first-11111111",
+            ..Fixture::default()
+        },
+        Fixture {
+            run: "second-22222222",
+            stand_in: false,
+            ..Fixture::default()
+        },
+    ];
+    let (folder, paths) = report(&fixtures, &ReportOptions::default());
+    let html = read(&paths.html);
+    assert!(html.contains("first-11111111") && html.contains("second-22222222"));
+    assert!(folder.path().join("out/figures/confusion-first-11111111.svg").is_file());
+    let csv = read(&folder.path().join("out/tables/results_expression.csv"));
+    assert!(csv.contains("first-11111111") && csv.lines().any(|line| line.ends_with(",false")));
+    assert!(!html.contains("Unequal protocols"));
+    assert!(html.contains("The images of some of these runs were drawn"));
+}
+
+#[test]
+fn a_reports_folder_adds_and_replaces() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sql")).unwrap();
+    std::fs::write(
+        folder.path().join("sql/mine.sql"),
+        "SELECT run, count(*) AS n FROM samples GROUP BY run",
+    )
+    .unwrap();
+    let catalog = "[[entry]]\nid = \"mine\"\nkind = \"table\"\nsection = \"Mine\"\nsql = \"mine.sql\"\ntitle = \"Samples\"\n\
+                   columns = [{ name = \"n\", header = \"n\", format = \"integer\" }]\n";
+    std::fs::write(folder.path().join("catalog.toml"), catalog).unwrap();
+    let options = ReportOptions {
+        reports: Some(folder.path().to_owned()),
+        ..ReportOptions::default()
+    };
+    let (out, paths) = report(&[Fixture::default()], &options);
+    assert_eq!(
+        read(&out.path().join("out/tables/mine.csv")),
+        "run,n,stand_in\r\ntiny-0a1b2c3d,40,true\r\n"
+    );
+    assert!(read(&paths.html).contains("<h2 id=\"heading-5\">Mine</h2>"));
+    let runs = out.path().join("runs");
+    for (wrong, expected) in [
+        (catalog.replace("mine.sql", "../x.sql"), "must be the name of a file"),
+        (catalog.replace("mine.sql", "none.sql"), "no report file"),
+        (
+            catalog.replace("kind = \"table\"", "kind = \"tabel\""),
+            "unknown variant `tabel`",
+        ),
+        (catalog.replace("title", "titel"), "unknown field `titel`"),
+    ] {
+        std::fs::write(folder.path().join("catalog.toml"), wrong).unwrap();
+        let error = build(&[runs.clone()], &out.path().join("wrong"), &options).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+#[test]
+fn no_run_no_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = build(
+        &[folder.path().to_owned()],
+        &folder.path().join("out"),
+        &ReportOptions::default(),
+    )
+    .unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("no run folder"));
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn numbers_are_printed_as_they_should() {
+    assert_eq!(cells::fixed(-0.04, 1), "0.0");
+    assert_eq!(cells::fixed(-1.25, 1), "−1.2");
+    assert_eq!(cells::thousands(1788.0), "1788");
+    assert_eq!(cells::thousands(12271.0), "12,271");
+    assert_eq!(cells::thousands(-1_234_567.0), "−1,234,567");
+    assert_eq!(escape::slug("A b/../c<d>"), "a-b-c-d");
+    assert_eq!(figure::fit("short", figure::TEXT, 1000), "short");
+    assert!(figure::fit("a much longer text", figure::TEXT, 200).ends_with('…'));
+}
+
+proptest::proptest! {
+    /// Nothing that LaTeX or Markdown act upon survives, whatever the text.
+    #[test]
+    fn escaped_text_is_inert(text in "\\PC{0,40}") {
+        let latex = escape::latex(&text);
+        let mut rest = latex.as_str();
+        // Every backslash begins one of our own words.
+        while let Some(at) = rest.find('\\') {
+            let after = &rest[at + 1..];
+            let known = ["text", "{", "}", "$", "&", "#", "_", "%", "pm$", "geq$", "leq$", "times$", "cdot$", "ldots{}"];
+            proptest::prop_assert!(known.iter().any(|word| after.starts_with(word)), "{latex}");
+            rest = &after[1..];
+        }
+        let markdown = escape::markdown(&text);
+        proptest::prop_assert!(!markdown.contains(['<', '>', '|', '\n']));
+    }
+}
+
+/// For looking at it: `AURA_BENCH_LOOK=DIR cargo test --lib report::tests::look` reports on `DIR/runs` in `DIR/report`.
+#[test]
+fn look() {
+    let Ok(target) = std::env::var("AURA_BENCH_LOOK") else {
+        return;
+    };
+    let target = Path::new(&target);
+    let runs = target.join("runs");
+    if !runs.exists() {
+        Fixture {
+            images: true,
+            classes: HOSTILE,
+            ..Fixture::default()
+        }
+        .write(&runs);
+    }
+    build(&[runs], &target.join("report"), &ReportOptions::default()).unwrap();
+}

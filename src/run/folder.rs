@@ -1,0 +1,101 @@
+//! Names inside a run folder. Nothing else in the crate spells them.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Result};
+
+use super::manifest;
+
+/// A run folder: `<out>/<name>-<digest8>/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The folder at `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Its name, which identifies the run.
+    pub fn name(&self) -> String {
+        self.0
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The resolved recipe.
+    pub fn recipe(&self) -> PathBuf {
+        self.0.join("recipe.toml")
+    }
+
+    /// The samples table.
+    pub fn samples(&self) -> PathBuf {
+        self.0.join("samples.parquet")
+    }
+
+    /// The truth behind generated faces.
+    pub fn truth(&self) -> PathBuf {
+        self.0.join("truth.parquet")
+    }
+
+    /// Page, tables and figures.
+    pub fn report(&self) -> PathBuf {
+        self.0.join("report")
+    }
+
+    /// The folder of one seed.
+    pub fn seed(&self, seed: u64) -> SeedFolder {
+        SeedFolder(self.0.join(format!("seed-{seed}")))
+    }
+}
+
+/// The folder of one seed: `seed-<n>/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedFolder(PathBuf);
+
+impl SeedFolder {
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in it: `metrics.parquet`, ….
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Written last: what the seed was computed from. A seed without it is not whole.
+    pub fn done(&self) -> PathBuf {
+        self.0.join("done.json")
+    }
+}
+
+/// Run folders at or below each path, sorted by name within it. A path that is a run folder itself counts.
+///
+/// # Errors
+/// If a folder cannot be listed.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<RunFolder>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.join(manifest::FILE).is_file() {
+            found.push(RunFolder::new(path));
+            continue;
+        }
+        let mut below = Vec::new();
+        for entry in std::fs::read_dir(path).at("list", path)? {
+            let entry = entry.at("list", path)?.path();
+            if entry.join(manifest::FILE).is_file() {
+                below.push(RunFolder::new(entry));
+            }
+        }
+        below.sort_by_key(RunFolder::name);
+        found.extend(below);
+    }
+    Ok(found)
+}

@@ -1,0 +1,19 @@
+//! Training: batches, the loop, resets, checkpoints, selection, and the pass that freezes the dictionary.
+
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod finish;
+pub mod reset;
+pub mod run;
+pub mod score;
+pub mod trained;
+
+#[cfg(test)]
+mod synth;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Selection, TrainConfig};
+pub use run::{SeedOutcome, Setup, train_seed};
+pub use trained::Trained;

@@ -1,0 +1,477 @@
+//! One seed from start values to frozen dictionary.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Error, Result};
+use crate::feature::{FeatureSet, Matrix, SplitSets};
+use crate::interrupt::Interrupt;
+use crate::model::aura::{Aura, LOSS_NAMES, Prior};
+use crate::model::codebook::{Assigned, cosines, primal_one_hot};
+use crate::model::config::{Init, LossConfig, ModelConfig, Readout};
+use crate::model::kmeans;
+use crate::model::math::{Purpose, host, matrix, permutation, stream};
+use crate::model::predict;
+use crate::model::projector::{Masks, Projector};
+use crate::progress::Progress;
+use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
+use crate::task::{Targets, Task};
+use crate::train::checkpoint::{self, Best, Point, Position, ResetRecord, State};
+use crate::train::config::{Sampling, Selection, TrainConfig};
+use crate::train::data::{self, Standardiser};
+use crate::train::reset::{self, Source};
+use crate::train::score;
+use crate::train::trained::{Trained, project};
+
+/// What is trained and how: the recipe's sections and the protocol's selection rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// The task; must be that of the targets.
+    pub task: Task,
+    /// `[model]`.
+    pub model: ModelConfig,
+    /// `[loss]`.
+    pub loss: LossConfig,
+    /// `[train]`.
+    pub train: TrainConfig,
+    /// Which epoch is reported.
+    pub selection: Selection,
+}
+
+/// Everything that one seed leaves behind.
+#[derive(Debug, Clone)]
+pub struct SeedOutcome {
+    /// Training curves, and final values (epoch null).
+    pub metrics: Vec<MetricRow>,
+    /// Predictions of both read-outs on every split.
+    pub predictions: Vec<PredictionRow>,
+    /// Matched archetypes of every sample.
+    pub assignments: Vec<AssignmentRow>,
+    /// The whole dictionary, kept and pruned.
+    pub archetypes: Vec<ArchetypeRow>,
+    /// Every reset.
+    pub resets: Vec<ResetRow>,
+    /// The frozen model.
+    pub model: Trained,
+}
+
+impl Setup {
+    /// Checks every section.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the recipe key.
+    pub fn validate(&self) -> Result<()> {
+        let usage = |section: &str| {
+            let section = section.to_owned();
+            move |(key, message): (String, String)| Error::Usage(format!("{section}.{key}: {message}"))
+        };
+        self.model.validate().map_err(usage("model"))?;
+        self.loss.validate().map_err(usage("loss"))?;
+        self.train.validate().map_err(usage("train"))?;
+        if self.train.sampling == Sampling::Balanced && self.task != Task::Expression {
+            return Err(Error::Usage(
+                "train.sampling: \"balanced\" needs classes; only protocol.task = \"expression\" has them".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Digest of everything that the trained model depends on.
+    fn digest(&self, data: &SplitSets, seed: u64) -> String {
+        let mut hasher = blake3::Hasher::new();
+        // Debug output of f64 is the shortest text that reads back to the same number: equal text, equal settings.
+        hasher.update(format!("{self:?} {seed} {}", env!("CARGO_PKG_VERSION")).as_bytes());
+        for set in [Some(&data.train), data.val.as_ref(), Some(&data.test)]
+            .into_iter()
+            .flatten()
+        {
+            hash_set(&mut hasher, set, self);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+fn hash_set(hasher: &mut blake3::Hasher, set: &FeatureSet, setup: &Setup) {
+    hasher.update(format!("{} {:?}", set.len(), set.targets.names).as_bytes());
+    for id in &set.sample_ids {
+        hasher.update(id.as_bytes());
+        hasher.update(&[0]);
+    }
+    let mut floats = |values: &[f32]| {
+        for chunk in values.chunks(1 << 14) {
+            let bytes: Vec<u8> = chunk.iter().flat_map(|v| v.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
+    };
+    if let Ok((values, _)) = data::features(set, setup.model.level_for(setup.task)) {
+        floats(&values.data);
+    }
+    floats(&set.targets.values);
+    let known: Vec<u8> = set.targets.known.iter().map(|&k| u8::from(k)).collect();
+    hasher.update(&known);
+}
+
+/// What stays the same over a seed's whole training.
+struct Bench<'a> {
+    data: &'a SplitSets,
+    setup: &'a Setup,
+    seed: u64,
+    device: Device,
+    train: &'a Matrix,
+    patches: usize,
+    standardiser: Standardiser,
+    batches: usize,
+}
+
+/// Trains one seed. `folder` is the seed's part of the run folder: checkpoints go to `folder/checkpoint/` and are found
+/// there by the next call with the same settings and data.
+///
+/// # Errors
+/// [`Error::Usage`] for impossible settings, [`Error::Data`] if the data cannot serve the model, [`Error::Interrupted`]
+/// after the checkpoint was written, [`Error::Io`] if it cannot be written, [`Error::Device`] if the device fails.
+pub fn train_seed(
+    data: &SplitSets,
+    setup: &Setup,
+    seed: u64,
+    device: &Device,
+    folder: &Path,
+    progress: Progress,
+    interrupt: &Interrupt,
+) -> Result<SeedOutcome> {
+    setup.validate()?;
+    if data.train.targets.task != setup.task {
+        return Err(Error::data(format!(
+            "the features carry targets for {:?}, the protocol asks for {:?}",
+            data.train.targets.task, setup.task
+        )));
+    }
+    if setup.selection == Selection::BestOnVal && data.val.as_ref().is_none_or(FeatureSet::is_empty) {
+        return Err(Error::data(
+            "protocol.selection is \"best_on_val\", but there are no validation samples: give the protocol a \
+             validation split, or select \"last\"",
+        ));
+    }
+    let level = setup.model.level_for(setup.task);
+    let sizes = data::sizes(data, level)?;
+    data::check(&setup.model, sizes, data.train.len())?;
+    let (values, patches) = data::features(&data.train, level)?;
+    let device = device.clone().inner();
+    let bench = Bench {
+        data,
+        setup,
+        seed,
+        train: values,
+        patches,
+        standardiser: Standardiser::fit(values, sizes.input, setup.model.standardise),
+        // Batches of nearly equal size: a small last one would make the batch statistics of the losses noisy.
+        batches: data.train.len().div_ceil(setup.train.batch_for(setup.task)).max(1),
+        device,
+    };
+    let digest = setup.digest(data, seed);
+    let file = checkpoint::path(folder);
+    let mut state = bench.start(sizes)?;
+    if !checkpoint::resume(&file, &digest, &mut state)? {
+        bench.initialise(&mut state.model)?;
+        state.usage_before = state.model.buffers.usage.clone();
+    } else if state.position.epoch > 0 || state.position.step > 0 {
+        progress.line(&format!("seed {seed}: goes on after epoch {}", state.position.epoch));
+    }
+    let bar = progress.bar(&format!("seed {seed}"), setup.train.epochs as u64, "epochs");
+    bar.inc(state.position.epoch as u64);
+    while state.position.epoch < setup.train.epochs && !state.position.stopped {
+        if let Err(error) = bench.epoch(&mut state, interrupt) {
+            if matches!(error, Error::Interrupted) {
+                checkpoint::save(&file, &digest, &state)?;
+            }
+            return Err(error);
+        }
+        bar.inc(1);
+        bar.message(bench.summary(&state.position));
+        let every = setup.train.checkpoint_every;
+        if every > 0 && state.position.epoch.is_multiple_of(every) {
+            checkpoint::save(&file, &digest, &state)?;
+        }
+    }
+    drop(bar);
+    let State {
+        model, best, position, ..
+    } = state;
+    let model = match setup.selection {
+        Selection::Last => model,
+        Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
+    };
+    crate::train::finish::finish(data, setup, &model, bench.standardiser, &position)
+}
+
+impl Bench<'_> {
+    /// A state before the first epoch, with drawn parameters.
+    fn start(&self, sizes: crate::model::projector::Sizes) -> Result<State> {
+        let targets = &self.data.train.targets;
+        let mean = data::prior(targets);
+        let weights = data::weights(targets, &mean, self.setup.loss.balance_units);
+        let o = sizes.outputs;
+        let prior = Prior {
+            mean: matrix(mean, 1, o, &self.device),
+            weights: matrix(weights, 1, o, &self.device),
+        };
+        let mut rng = stream(self.seed, Purpose::Parameters, 0, 0);
+        let setup = (self.setup.task, self.setup.model.clone(), self.setup.loss.clone());
+        let model = Aura::create(setup, sizes, prior, &mut rng, &self.device)?;
+        Ok(State {
+            sums: Tensor::zeros([1, LOSS_NAMES.len()], &self.device),
+            usage_before: model.buffers.usage.clone(),
+            best: None,
+            position: Position::default(),
+            model,
+        })
+    }
+
+    /// Places the archetypes among the projected training features and counts the samples around each.
+    fn initialise(&self, model: &mut Aura) -> Result<()> {
+        let mut rng = stream(self.seed, Purpose::Dictionary, 0, 0);
+        let n = self.train.rows;
+        let rows = if n > self.setup.model.init_samples {
+            let mut rows = permutation(&mut rng, n);
+            rows.truncate(self.setup.model.init_samples);
+            rows.sort_unstable();
+            rows
+        } else {
+            (0..n).collect()
+        };
+        let projector = Projector::bind(&model.store.values(), self.patches)?;
+        let z = project(&projector, &self.standardiser, &self.train.select(&rows), &self.device)?;
+        let targets = self.data.train.targets.select(&rows);
+        let (k, d) = (self.setup.model.k_max, self.setup.model.width);
+        let centres = match self.setup.model.init {
+            Init::Random => None,
+            Init::Kmeans => Some(kmeans::spherical(&z, k, &mut rng, &self.device)?),
+            Init::Stratified => Some(kmeans::stratified(&z, &targets, k, &mut rng, &self.device)?),
+        };
+        if let Some(centres) = centres {
+            model.set_dictionary(matrix(centres, k, d, &self.device))?;
+        }
+        // The running counts start at what an average batch would bring.
+        let batch = self.train.rows as f64 / self.batches as f64;
+        let points = matrix(z.data.clone(), z.rows, d, &self.device);
+        let target = data::target(&targets, &(0..rows.len()).collect::<Vec<_>>(), &self.device);
+        let cosine = cosines(points.clone(), model.dictionary()?, &model.buffers.alive);
+        model.buffers.update(
+            Assigned {
+                nearest: primal_one_hot(cosine, &self.device),
+                z: points,
+                targets: target.y,
+                known: target.known,
+            },
+            0.0,
+        );
+        let share = batch / rows.len() as f64;
+        let b = &mut model.buffers;
+        b.size = b.size.clone() * share;
+        b.labels = b.labels.clone() * share;
+        b.known = b.known.clone() * share;
+        b.usage = b.usage.zeros_like();
+        model.learn_values_from_counts();
+        Ok(())
+    }
+
+    /// Rows of every batch of an epoch.
+    fn order(&self, epoch: usize) -> Vec<Vec<usize>> {
+        let n = self.train.rows;
+        let mut rng = stream(self.seed, Purpose::Order, epoch, 0);
+        let order = match self.setup.train.sampling {
+            Sampling::Plain => permutation(&mut rng, n),
+            Sampling::Balanced => balanced(&self.data.train.targets, &mut rng),
+        };
+        (0..self.batches)
+            .map(|b| order[b * n / self.batches..(b + 1) * n / self.batches].to_vec())
+            .collect()
+    }
+
+    /// One epoch, from the step where the state stands.
+    fn epoch(&self, state: &mut State, interrupt: &Interrupt) -> Result<()> {
+        let (model, train) = (&self.setup.model, &self.setup.train);
+        let epoch = state.position.epoch + 1;
+        let order = self.order(epoch);
+        let contextual = epoch >= model.contextualization_start();
+        let total = train.epochs * self.batches;
+        for (step, rows) in order.iter().enumerate().skip(state.position.step) {
+            interrupt.check()?;
+            let batch = data::batch(
+                self.train,
+                &self.data.train.targets,
+                &self.standardiser,
+                rows,
+                &self.device,
+            );
+            let [vectors, input] = batch.x.dims();
+            let mut rng = stream(self.seed, Purpose::Dropout, epoch, step);
+            let masks = Masks::draw(&mut rng, vectors, input, model.hidden, model.dropout, &self.device);
+            let done = (epoch - 1) * self.batches + step;
+            let losses = state.model.step(&batch, &masks, contextual, |name| {
+                train.adam(name == crate::model::aura::DICTIONARY, done, total)
+            })?;
+            state.sums = state.sums.clone() + losses;
+            state.position.step = step + 1;
+        }
+        self.close(state, epoch, order.last().map_or(&[], Vec::as_slice))
+    }
+
+    /// The end of an epoch: curves, selection, reset or pruning.
+    fn close(&self, state: &mut State, epoch: usize, last: &[usize]) -> Result<()> {
+        let sums = host(state.sums.clone())?;
+        let mut point = |split: &str, metric: &str, value: f64| {
+            state.position.history.push(Point::new(epoch, split, metric, value));
+        };
+        for (name, sum) in LOSS_NAMES.iter().zip(&sums) {
+            point("train", name, f64::from(*sum) / self.batches as f64);
+        }
+        if !sums.iter().all(|v| v.is_finite()) {
+            return Err(Error::data(format!(
+                "training diverged in epoch {epoch} (a loss is not a finite number): lower train.lr"
+            )));
+        }
+        let usage = host(state.model.buffers.usage.clone() - state.usage_before.clone())?;
+        let alive = host(state.model.buffers.alive.clone())?;
+        let health = reset::health(&usage, &alive, self.setup.model.prune.share);
+        for (name, value) in [
+            ("codebook_active", health.active as f64),
+            ("codebook_perplexity", health.perplexity),
+            ("codebook_dead", health.dead as f64),
+            ("codebook_largest_share", health.largest_share),
+        ] {
+            point("all", name, value);
+        }
+        self.evaluate(state, epoch)?;
+        self.revive(state, epoch, last)?;
+        state.usage_before = state.model.buffers.usage.clone();
+        state.sums = state.sums.zeros_like();
+        state.position.epoch = epoch;
+        state.position.step = 0;
+        Ok(())
+    }
+
+    /// Primary metric on each split, and the selection of the epoch.
+    fn evaluate(&self, state: &mut State, epoch: usize) -> Result<()> {
+        let name = self.setup.task.primary_metric();
+        let every = self.setup.train.train_metric_every;
+        let last = epoch == self.setup.train.epochs;
+        let train = every > 0 && (epoch.is_multiple_of(every) || last);
+        let splits = [
+            ("train", train.then_some(&self.data.train)),
+            ("val", self.data.val.as_ref()),
+            ("test", Some(&self.data.test)),
+        ];
+        let watched = match self.setup.selection {
+            Selection::Last => None,
+            Selection::BestOnVal => Some("val"),
+            Selection::BestOnTest => Some("test"),
+        };
+        for (split, set) in splits {
+            let Some(set) = set.filter(|set| !set.is_empty()) else {
+                continue;
+            };
+            let metric = score::primary(&self.outputs(&state.model, set)?, &set.targets);
+            state.position.history.push(Point::new(epoch, split, name, metric));
+            if watched != Some(split) {
+                continue;
+            }
+            let best = state.position.best.as_ref();
+            if best.is_none_or(|best| metric > f64::from_bits(best.bits)) {
+                state.position.best = Some(Best {
+                    epoch,
+                    bits: metric.to_bits(),
+                });
+                state.best = Some(state.model.clone());
+            } else if let Some(best) = best {
+                let patience = self.setup.train.patience;
+                state.position.stopped = patience > 0 && epoch - best.epoch >= patience;
+            }
+        }
+        Ok(())
+    }
+
+    /// Outputs of the configured read-out with the dictionary as it stands.
+    fn outputs(&self, model: &Aura, set: &FeatureSet) -> Result<Vec<f32>> {
+        let (values, _) = data::features(set, self.setup.model.level_for(self.setup.task))?;
+        let projector = Projector::bind(&model.store.values(), self.patches)?;
+        let z = project(&projector, &self.standardiser, values, &self.device)?;
+        let z = matrix(z.data, set.len(), self.setup.model.width, &self.device);
+        let cosine = cosines(z, model.dictionary()?, &model.buffers.alive);
+        let value = model.value()?;
+        host(match self.setup.model.readout {
+            Readout::Primal => predict::primal(cosine, value, &self.device),
+            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.readout_temperature),
+        })
+    }
+
+    /// Reset during the warm-up, pruning after it.
+    fn revive(&self, state: &mut State, epoch: usize, last: &[usize]) -> Result<()> {
+        let config = &self.setup.model;
+        let mut count = 0;
+        if epoch <= config.reset.warmup && epoch.is_multiple_of(config.reset.interval) {
+            let projector = Projector::bind(&state.model.store.values(), self.patches)?;
+            let z = project(&projector, &self.standardiser, &self.train.select(last), &self.device)?;
+            let target = data::target(&self.data.train.targets, last, &self.device);
+            let (targets, known) = (host(target.y)?, host(target.known)?);
+            let source = Source {
+                z: &z,
+                targets: &targets,
+                known: &known,
+            };
+            let mut rng = stream(self.seed, Purpose::Reset, epoch, 0);
+            let replaced = reset::reset(&mut state.model, &source, &mut rng)?;
+            count = replaced.len();
+            state.position.resets.extend(replaced.into_iter().map(|r| ResetRecord {
+                epoch,
+                archetype: r.archetype,
+                alpha_bits: r.alpha.to_bits(),
+                row: last[r.row],
+            }));
+        } else if config.prune.every > 0 && epoch > config.reset.warmup && epoch.is_multiple_of(config.prune.every) {
+            // Contextualization takes its top-k among the living.
+            reset::prune(&mut state.model, config.prune.share, config.contextualization.top_k)?;
+        }
+        let point = Point::new(epoch, "all", "resets", count as f64);
+        state.position.history.push(point);
+        Ok(())
+    }
+
+    /// The text behind the progress bar.
+    fn summary(&self, position: &Position) -> String {
+        let last = |split: &str, metric: &str| {
+            position
+                .history
+                .iter()
+                .rev()
+                .find(|p| p.split == split && p.metric == metric)
+                .map_or(f64::NAN, Point::value)
+        };
+        let metric = self.setup.task.primary_metric();
+        format!(
+            "loss {:.3} · test {metric} {:.3} · {} archetypes",
+            last("train", "loss"),
+            last("test", metric),
+            last("all", "codebook_active")
+        )
+    }
+}
+
+/// n draws with replacement, every class equally often.
+fn balanced(targets: &Targets, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut classes = vec![Vec::new(); targets.outputs()];
+    for row in 0..targets.len() {
+        if let Some(class) = targets.class(row) {
+            classes[class].push(row);
+        }
+    }
+    classes.retain(|rows| !rows.is_empty());
+    (0..targets.len())
+        .map(|_| {
+            let class = &classes[rng.random_range(0..classes.len())];
+            class[rng.random_range(0..class.len())]
+        })
+        .collect()
+}

@@ -1,0 +1,407 @@
+//! Whole runs on drawn features: what is learned, what is reported, and that a stopped run ends as an unbroken one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use burn::tensor::Device;
+
+use crate::error::{Context, Error, Result};
+use crate::feature::{FeatureSet, SplitSets};
+use crate::interrupt::Interrupt;
+use crate::model::kmeans;
+use crate::model::math::{Purpose, stream};
+use crate::model::{LossConfig, ModelConfig};
+use crate::progress::Progress;
+use crate::run::tables::MetricRow;
+use crate::task::Task;
+use crate::train::config::Schedule;
+use crate::train::data::Standardiser;
+use crate::train::synth::{Planted, nmi, planted};
+use crate::train::{SeedOutcome, Selection, Setup, TrainConfig, Trained, score, train_seed};
+
+fn small(task: Task) -> Setup {
+    let mut model = ModelConfig {
+        k_max: 40,
+        width: 32,
+        hidden: 64,
+        ..ModelConfig::default()
+    };
+    model.reset.warmup = 12;
+    model.reset.interval = 3;
+    Setup {
+        task,
+        model,
+        loss: LossConfig::default(),
+        train: TrainConfig {
+            epochs: 20,
+            batch: Some(100),
+            lr: 2e-3,
+            schedule: Schedule::Cosine,
+            checkpoint_every: 7,
+            ..TrainConfig::default()
+        },
+        selection: Selection::Last,
+    }
+}
+
+fn train(sets: &SplitSets, setup: &Setup, folder: &Path) -> Result<SeedOutcome> {
+    let device = Device::flex();
+    train_seed(
+        sets,
+        setup,
+        0,
+        &device,
+        folder,
+        Progress::hidden(),
+        &Interrupt::default(),
+    )
+}
+
+fn last(outcome: &SeedOutcome, split: &str, metric: &str) -> f64 {
+    let is = |m: &&MetricRow| m.method == "aura" && m.split == split && m.metric == metric && m.epoch.is_none();
+    outcome.metrics.iter().find(is).map_or(f64::NAN, |m| m.value)
+}
+
+fn folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().at("create a folder in", &std::env::temp_dir())
+}
+
+fn assigned(outcome: &SeedOutcome) -> Vec<usize> {
+    let train = outcome.assignments.iter().filter(|a| a.split == "train");
+    train.map(|a| a.archetype as usize).collect()
+}
+
+/// Standardised unit vectors of the features: what the rivals see.
+fn units(planted: &Planted) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let train = &planted.sets.train.global;
+    let standardiser = Standardiser::fit(train, train.cols, crate::model::config::Standardise::Global);
+    let all = |set: &FeatureSet| {
+        let rows: Vec<usize> = (0..set.len()).collect();
+        let mut values = standardiser.gather(&set.global, &rows);
+        for row in values.chunks_mut(train.cols) {
+            kmeans::normalise(row);
+        }
+        values.chunks(train.cols).map(<[f32]>::to_vec).collect()
+    };
+    (all(&planted.sets.train), all(&planted.sets.test))
+}
+
+/// Accuracy of giving each test sample the label distribution of the centre nearest to it.
+fn by_centres(planted: &Planted, centres: &[Vec<f32>], owners: Option<&[usize]>) -> f64 {
+    let (train, test) = units(planted);
+    let o = planted.sets.train.targets.outputs();
+    let nearest = |x: &Vec<f32>| {
+        let cosines: Vec<f32> = centres
+            .iter()
+            .map(|c| c.iter().zip(x).map(|(a, b)| a * b).sum())
+            .collect();
+        score::argmax(&cosines)
+    };
+    let mut votes = vec![vec![0.0_f32; o]; centres.len()];
+    for (row, x) in train.iter().enumerate() {
+        let centre = owners.map_or_else(|| nearest(x), |owners| owners[row]);
+        for (vote, y) in votes[centre].iter_mut().zip(planted.sets.train.targets.row(row)) {
+            *vote += y;
+        }
+    }
+    let outputs: Vec<f32> = test.iter().flat_map(|x| votes[nearest(x)].clone()).collect();
+    score::primary(&outputs, &planted.sets.test.targets)
+}
+
+#[test]
+fn expressions_beat_prototypes_and_archetypes_follow_planted_modes() -> Result<()> {
+    let planted = planted(Task::Expression, 1200, 400, 48, 1);
+    let folder = folder()?;
+    let outcome = train(&planted.sets, &small(Task::Expression), folder.path())?;
+    let acc = last(&outcome, "test", "acc");
+
+    let (train, _) = units(&planted);
+    let classes = planted.sets.train.targets.outputs();
+    let labels: Vec<usize> = (0..train.len())
+        .filter_map(|i| planted.sets.train.targets.class(i))
+        .collect();
+    let mut means = vec![vec![0.0_f32; 48]; classes];
+    for (x, &label) in train.iter().zip(&labels) {
+        for (mean, value) in means[label].iter_mut().zip(x) {
+            *mean += value;
+        }
+    }
+    for mean in &mut means {
+        kmeans::normalise(mean);
+    }
+    let class_means = by_centres(&planted, &means, Some(&labels));
+    let z = crate::feature::Matrix {
+        rows: train.len(),
+        cols: 48,
+        data: train.concat(),
+    };
+    let centres = kmeans::spherical(&z, 40, &mut stream(1, Purpose::Dictionary, 0, 0), &Device::flex())?;
+    let codebook = by_centres(
+        &planted,
+        &centres.chunks(48).map(<[f32]>::to_vec).collect::<Vec<_>>(),
+        None,
+    );
+    let knn = by_centres(&planted, &train, Some(&(0..train.len()).collect::<Vec<_>>()));
+    assert!(
+        acc > class_means + 0.05 && acc > codebook + 0.2 && acc > knn + 0.02,
+        "aura {acc:.3}, class means {class_means:.3}, k-means {codebook:.3}, nearest neighbour {knn:.3}"
+    );
+
+    let archetypes = assigned(&outcome);
+    let (mode, person) = (nmi(&archetypes, &planted.modes), nmi(&archetypes, &planted.people));
+    assert!(
+        mode > 0.6 && person < 0.3,
+        "NMI with modes {mode:.3}, with people {person:.3}"
+    );
+    let kept = last(&outcome, "all", "k_stable");
+    assert!((12.0..=40.0).contains(&kept), "{kept} archetypes are kept");
+    assert!(last(&outcome, "all", "matched_share") > 0.99);
+    tables_agree(&outcome, &planted);
+    Ok(())
+}
+
+/// The tables of a seed say the same thing in different words.
+fn tables_agree(outcome: &SeedOutcome, planted: &Planted) {
+    let kept: Vec<_> = outcome.archetypes.iter().filter(|a| a.active).collect();
+    assert!((kept.len() as f64 - last(outcome, "all", "k_stable")).abs() < 0.5);
+    assert_eq!(
+        kept.iter().map(|a| a.uses).sum::<i64>(),
+        planted.sets.train.len() as i64
+    );
+    assert!(
+        outcome
+            .archetypes
+            .iter()
+            .filter(|a| !a.active)
+            .all(|a| a.uses == 0 && a.nearest.is_empty())
+    );
+    for row in &outcome.assignments {
+        assert!(outcome.archetypes[row.archetype as usize].active);
+        assert_eq!(row.top_archetypes[0], row.archetype);
+        assert!(row.top_similarities.is_sorted_by(|a, b| a >= b));
+        assert!(row.similarity <= 1.0 + 1e-5);
+    }
+    let test = outcome
+        .predictions
+        .iter()
+        .filter(|p| p.method == "aura" && p.split == "test");
+    let right: Vec<bool> = test.filter_map(|p| p.correct).collect();
+    let share = right.iter().filter(|&&r| r).count() as f64 / right.len() as f64;
+    assert!((share - last(outcome, "test", "acc")).abs() < 1e-9);
+    // The primal read-out is the value of the archetype that the assignment names.
+    let first = outcome.assignments.iter().find(|a| a.split == "test");
+    let output = outcome
+        .predictions
+        .iter()
+        .find(|p| p.method == "aura" && p.split == "test");
+    assert_eq!(
+        first.map(|a| outcome.archetypes[a.archetype as usize].value.clone()),
+        output.map(|p| p.output.clone())
+    );
+}
+
+fn bytes(outcome: &SeedOutcome, folder: &Path) -> Result<Vec<u8>> {
+    let file = folder.join("model.safetensors");
+    outcome.model.save(&file)?;
+    std::fs::read(&file).at("read", &file)
+}
+
+#[test]
+fn a_stopped_run_ends_with_the_same_bytes() -> Result<()> {
+    let planted = planted(Task::Expression, 300, 60, 24, 2);
+    let mut setup = small(Task::Expression);
+    setup.selection = Selection::BestOnTest;
+    let (whole, killed, stopped) = (folder()?, folder()?, folder()?);
+    let unbroken = train(&planted.sets, &setup, whole.path())?;
+    let expected = bytes(&unbroken, whole.path())?;
+
+    // Killed after epoch 14 of 20: what is left is the checkpoint of that epoch.
+    let state = "checkpoint/state.safetensors";
+    std::fs::create_dir_all(killed.path().join("checkpoint")).at("create", killed.path())?;
+    std::fs::copy(whole.path().join(state), killed.path().join(state)).at("copy", killed.path())?;
+    let resumed = train(&planted.sets, &setup, killed.path())?;
+    assert!(bytes(&resumed, killed.path())? == expected);
+    assert_eq!(resumed.metrics, unbroken.metrics);
+    assert_eq!(resumed.resets, unbroken.resets);
+
+    // Stopped by Ctrl-C again and again, wherever it happens to be.
+    let device = Device::flex();
+    let mut stops = 0;
+    let outcome = loop {
+        let interrupt = Interrupt::default();
+        let flag = interrupt.clone();
+        let timer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(150));
+            flag.raise();
+        });
+        let result = train_seed(
+            &planted.sets,
+            &setup,
+            0,
+            &device,
+            stopped.path(),
+            Progress::hidden(),
+            &interrupt,
+        );
+        timer.join().map_err(|_| Error::data("the timer failed"))?;
+        match result {
+            Err(Error::Interrupted) => stops += 1,
+            other => break other?,
+        }
+        assert!(stops < 1000, "no progress between stops");
+    };
+    assert!(bytes(&outcome, stopped.path())? == expected, "after {stops} stops");
+    assert_eq!(outcome.predictions, unbroken.predictions);
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_not_used() -> Result<()> {
+    let planted = planted(Task::Expression, 120, 40, 12, 3);
+    let mut setup = small(Task::Expression);
+    setup.train.epochs = 8;
+    let (one, two) = (folder()?, folder()?);
+    train(&planted.sets, &setup, one.path())?;
+    setup.train.lr = 1e-3;
+    let after = train(&planted.sets, &setup, one.path())?;
+    let clean = train(&planted.sets, &setup, two.path())?;
+    assert_eq!(after.metrics, clean.metrics);
+    Ok(())
+}
+
+#[test]
+fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
+    let planted = planted(Task::Expression, 200, 60, 16, 4);
+    let mut setup = small(Task::Expression);
+    setup.train.epochs = 3;
+    let folder = folder()?;
+    let outcome = train(&planted.sets, &setup, folder.path())?;
+    let content = bytes(&outcome, folder.path())?;
+    let file = folder.path().join("model.safetensors");
+    let model = Trained::load(&file, &Device::flex())?;
+    let cosines = model.cosines(&model.project(&planted.sets.test)?);
+    let outputs = model.primal(&cosines)?;
+    let rows = outcome
+        .predictions
+        .iter()
+        .filter(|p| p.method == "aura" && p.split == "test");
+    assert_eq!(outputs, rows.flat_map(|p| p.output.clone()).collect::<Vec<_>>());
+
+    for length in [0, 7, 8, 100, content.len() / 2, content.len() - 1] {
+        std::fs::write(&file, &content[..length]).at("write", &file)?;
+        assert!(
+            Trained::load(&file, &Device::flex()).is_err(),
+            "{length} bytes were accepted"
+        );
+    }
+    let mut other = planted.sets.test.clone();
+    other.global = crate::feature::Matrix {
+        rows: 60,
+        cols: 15,
+        data: vec![0.0; 900],
+    };
+    assert!(model.project(&other).is_err());
+    Ok(())
+}
+
+#[test]
+fn impossible_data_are_refused_with_a_reason() -> Result<()> {
+    let folder = folder()?;
+    let planted = planted(Task::Expression, 50, 20, 12, 5);
+    let mut setup = small(Task::Expression);
+    setup.selection = Selection::BestOnVal;
+    let message = |sets: &SplitSets, setup: &Setup| match train(sets, setup, folder.path()) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    assert!(message(&planted.sets, &setup).contains("best_on_val"));
+    setup.selection = Selection::Last;
+    let mut broken = planted.sets.clone();
+    broken.train.global.data[13] = f32::NAN;
+    assert!(message(&broken, &setup).contains("train_00001"));
+    let mut narrow = planted.sets.clone();
+    narrow.test = narrow.test.select(&[]);
+    narrow.train = narrow.train.select(&[0]);
+    assert!(message(&narrow, &setup).contains("at least 2"));
+    setup.model.level = Some(crate::model::config::Level::Patch);
+    let mut without = planted.sets.clone();
+    without.train.tokens = None;
+    assert!(message(&without, &setup).contains("features.tokens"));
+    Ok(())
+}
+
+#[test]
+fn every_alternative_trains() -> Result<()> {
+    use crate::model::config::{
+        Init, Level, Pooling, Readout, Routing, Semantic, Separate, Standardise, Value, VasForm,
+    };
+    let variants: Vec<(Task, fn(&mut Setup))> = vec![
+        (Task::Expression, |s| s.model.routing = Routing::Strict),
+        (Task::Expression, |s| s.model.routing = Routing::Open),
+        (Task::Expression, |s| s.model.value = Value::Learned),
+        (Task::ActionUnits, |s| s.model.value = Value::Learned),
+        (Task::ValenceArousal, |s| s.model.value = Value::Head),
+        (Task::ValenceArousal, |s| {
+            s.model.value = Value::Learned;
+            s.model.init = Init::Stratified;
+            s.loss.separate = Separate::Unlike;
+        }),
+        (Task::Expression, |s| {
+            s.model.init = Init::Random;
+            s.loss.separate = Separate::Unlike;
+            s.train.sampling = crate::train::config::Sampling::Balanced;
+        }),
+        (Task::Expression, |s| {
+            s.model.init = Init::Stratified;
+            s.model.readout = Readout::Mixture;
+            s.model.standardise = Standardise::Dimension;
+            s.loss.vas = VasForm::Mixture;
+        }),
+        (Task::ActionUnits, |s| {
+            s.model.pooling = Pooling::OutputAttention;
+            s.model.contextualization.semantic = Semantic::Patches;
+            s.loss.separate = Separate::Unlike;
+            s.model.init = Init::Stratified;
+        }),
+        (Task::ActionUnits, |s| {
+            s.model.pooling = Pooling::Mean;
+            s.model.contextualization.semantic = Semantic::Outputs;
+            s.model.routing = Routing::Open;
+        }),
+        (Task::Expression, |s| {
+            s.model.level = Some(Level::Patch);
+            s.model.standardise = Standardise::None;
+            s.model.prune.every = 2;
+            s.model.reset.warmup = 2;
+            s.model.reset.interval = 1;
+            s.model.reset.threshold = crate::model::config::Threshold::Share;
+            s.loss.vas = VasForm::StraightThrough;
+        }),
+        (Task::Expression, |s| {
+            s.model.contextualization.enabled = false;
+            s.model.assignment_gamma = 0.0;
+            s.model.dropout = 0.0;
+        }),
+    ];
+    for (index, (task, change)) in variants.into_iter().enumerate() {
+        let planted = planted(task, 160, 60, 12, 6);
+        let mut setup = small(task);
+        setup.model.k_max = 20;
+        setup.model.width = 16;
+        setup.model.hidden = 24;
+        setup.train.epochs = 6;
+        setup.train.batch = Some(20);
+        setup.model.contextualization.start_epoch = Some(3);
+        change(&mut setup);
+        let folder = folder()?;
+        let outcome = train(&planted.sets, &setup, folder.path())?;
+        let curve: Vec<f64> = outcome
+            .metrics
+            .iter()
+            .filter(|m| m.metric == "loss_vas")
+            .map(|m| m.value)
+            .collect();
+        assert!(curve[curve.len() - 1] < curve[0], "variant {index}: {curve:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The frozen model: what inference needs, and its file.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Result};
+use crate::feature::{FeatureSet, Matrix};
+use crate::model::codebook::cosines;
+use crate::model::config::ModelConfig;
+use crate::model::math::{host, matrix};
+use crate::model::params::Leaves;
+use crate::model::predict;
+use crate::model::projector::{Masks, Projector};
+use crate::run::atomic;
+use crate::task::Task;
+use crate::train::checkpoint::{Loaded, Tensors, encode};
+use crate::train::data::{Standardiser, features};
+
+/// Vectors projected at a time: bounds the memory of a pass over a whole split.
+const CHUNK: usize = 4096;
+
+/// Projector, kept archetypes and their values, ready for cosine matching.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The task.
+    pub task: Task,
+    /// Names of the O outputs.
+    pub names: Vec<String>,
+    /// `[model]` as it was trained.
+    pub config: ModelConfig,
+    /// Standardisation of the features.
+    pub standardiser: Standardiser,
+    /// Tokens an image; 1 at the global level.
+    pub patches: usize,
+    /// Projector parameters.
+    pub leaves: Leaves,
+    /// Archetypes, K × d unit rows.
+    pub dictionary: Tensor<2>,
+    /// 1 where the archetype is kept, 1 × K.
+    pub alive: Tensor<2>,
+    /// Values V, K × O.
+    pub value: Tensor<2>,
+    /// Where the tensors live.
+    pub device: Device,
+}
+
+/// The JSON part of the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Description {
+    schema: u32,
+    task: Task,
+    outputs: Vec<String>,
+    patches: usize,
+    model: ModelConfig,
+}
+
+impl Trained {
+    /// Unit vectors of all samples, n × d.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the features do not fit the model, [`Error::Device`] if the device fails.
+    pub fn project(&self, set: &FeatureSet) -> Result<Matrix> {
+        let (values, patches) = features(set, self.config.level_for(self.task))?;
+        let projector = Projector::bind(&self.leaves, self.patches)?;
+        if !set.is_empty() && (patches != self.patches || values.cols != patches * projector.input()) {
+            return Err(Error::data(format!(
+                "the model was trained on {} vectors of {} values an image, the features have {} of {}",
+                self.patches,
+                projector.input(),
+                patches,
+                values.cols / patches.max(1)
+            )));
+        }
+        project(&projector, &self.standardiser, values, &self.device)
+    }
+
+    /// Cosines of unit vectors (n × d) with all archetypes; pruned ones are far below -1.
+    pub fn cosines(&self, z: &Matrix) -> Tensor<2> {
+        cosines(
+            matrix(z.data.clone(), z.rows, z.cols, &self.device),
+            self.dictionary.clone(),
+            &self.alive,
+        )
+    }
+
+    /// Outputs of the primal read-out, n × O.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn primal(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
+        host(predict::primal(cosines.clone(), self.value.clone(), &self.device))
+    }
+
+    /// Outputs of the mixture read-out, n × O.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn mixture(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
+        host(predict::mixture(
+            cosines.clone(),
+            self.value.clone(),
+            self.config.readout_temperature,
+        ))
+    }
+
+    /// Writes the model as safetensors, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let mut tensors: Tensors = self
+            .leaves
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect();
+        let row = |values: &[f32]| matrix(values.to_vec(), 1, values.len(), &self.device);
+        tensors.push(("dictionary".into(), self.dictionary.clone()));
+        tensors.push(("alive".into(), self.alive.clone()));
+        tensors.push(("value".into(), self.value.clone()));
+        tensors.push(("standardise.mean".into(), row(&self.standardiser.mean)));
+        tensors.push(("standardise.factor".into(), row(&self.standardiser.factor)));
+        let description = Description {
+            schema: 1,
+            task: self.task,
+            outputs: self.names.clone(),
+            patches: self.patches,
+            model: self.config.clone(),
+        };
+        let json = serde_json::to_string(&description).at("write", file)?;
+        atomic::write(file, &encode(&tensors, json, file)?)
+    }
+
+    /// Reads a model that [`Self::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Data`] if it is not a model or does not fit together.
+    pub fn load(file: &Path, device: &Device) -> Result<Self> {
+        let loaded = Loaded::read(file)?;
+        let wrong = |what: &str| Error::data(format!("{} is not a usable model: {what}", file.display()));
+        let description: Description = serde_json::from_str(&loaded.json).map_err(|e| wrong(&e.to_string()))?;
+        if description.schema != 1 {
+            return Err(wrong(&format!("schema {} is not known", description.schema)));
+        }
+        description
+            .model
+            .validate()
+            .map_err(|(key, message)| wrong(&format!("{key}: {message}")))?;
+        let mut leaves = Leaves::default();
+        let networks = ["projector.", "head."];
+        let mut input = 0;
+        for (name, dims) in loaded.shapes() {
+            if networks.iter().any(|prefix| name.starts_with(prefix)) {
+                leaves.insert(name, loaded.tensor(name, dims, device)?);
+                if name == "projector.w1" {
+                    input = dims[0];
+                }
+            }
+        }
+        if description.patches == 0 {
+            return Err(wrong("it has no tokens"));
+        }
+        Projector::bind(&leaves, description.patches)?;
+        let (k, d, o) = (
+            description.model.k_max,
+            description.model.width,
+            description.outputs.len(),
+        );
+        Ok(Self {
+            task: description.task,
+            names: description.outputs,
+            standardiser: Standardiser {
+                mean: host(loaded.tensor("standardise.mean", [1, input], device)?)?,
+                factor: host(loaded.tensor("standardise.factor", [1, input], device)?)?,
+            },
+            patches: description.patches,
+            leaves,
+            dictionary: loaded.tensor("dictionary", [k, d], device)?,
+            alive: loaded.tensor("alive", [1, k], device)?,
+            value: loaded.tensor("value", [k, o], device)?,
+            config: description.model,
+            device: device.clone(),
+        })
+    }
+}
+
+/// Unit vectors of all rows of `values`, in chunks.
+///
+/// # Errors
+/// [`Error::Device`] if the device fails.
+pub fn project(projector: &Projector, standardiser: &Standardiser, values: &Matrix, device: &Device) -> Result<Matrix> {
+    let width = standardiser.mean.len();
+    let mut data = Vec::new();
+    let mut cols = 0;
+    let rows: Vec<usize> = (0..values.rows).collect();
+    let images = (CHUNK * width / values.cols.max(1)).max(1);
+    for chunk in rows.chunks(images) {
+        let x = standardiser.gather(values, chunk);
+        let count = x.len() / width;
+        let z = projector.forward(matrix(x, count, width, device), &Masks::default()).z;
+        cols = z.dims()[1];
+        data.extend(host(z)?);
+    }
+    Ok(Matrix {
+        rows: values.rows,
+        cols,
+        data,
+    })
+}

@@ -1,0 +1,138 @@
+//! The database as it lies on disk: missing, in variants, and broken.
+
+use std::path::Path;
+
+use crate::{Bench, small};
+
+#[test]
+fn without_data_it_says_where_it_looked_and_what_to_do() {
+    let text = Bench::new().fails(3, &["run", "recipes/rafdb.toml"]);
+    for part in ["RAFDB_ROOT", "--data", "--stand-in", "looked at", "to obtain it"] {
+        assert!(text.contains(part), "`{part}` is missing from: {text}");
+    }
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused() {
+    let bench = Bench::new();
+    bench.write("photos/holiday.txt", "sea");
+    let text = bench.fails(3, &["run", "recipes/rafdb.toml", "--data", "photos"]);
+    assert!(text.contains("photos"), "{text}");
+}
+
+/// Draws a small tree and returns its folder.
+fn tree(bench: &Bench) -> std::path::PathBuf {
+    bench.ok(&["standin", "rafdb", "--out", "raf", "--samples", "260", "--quiet"]);
+    bench.path("raf")
+}
+
+fn run_on(bench: &Bench, folder: &str, more: &[&'static str]) -> serde_json::Value {
+    let mut arguments: Vec<&str> = small(&["--json"])
+        .into_iter()
+        .filter(|argument| *argument != "--stand-in")
+        .collect();
+    arguments.extend(["--data", folder]);
+    arguments.extend(more);
+    bench.json(&arguments)
+}
+
+#[test]
+fn broken_images_are_listed_and_the_rest_is_used() {
+    let bench = Bench::new();
+    let root = tree(&bench);
+    let aligned = root.join("basic/Image/aligned");
+    let mut images: Vec<_> = std::fs::read_dir(&aligned)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    images.sort();
+    std::fs::write(&images[0], b"").unwrap();
+    std::fs::write(&images[1], b"this is no image").unwrap();
+    std::fs::remove_file(&images[2]).unwrap();
+    std::fs::write(&images[3], bomb()).unwrap();
+    let list = root.join("basic/EmoLabel/list_patition_label.txt");
+    let mut labels = std::fs::read_to_string(&list).unwrap();
+    labels.push_str("train_99999.jpg 12\n../../etc/passwd 3\nno label here\n");
+    let first = labels.lines().nth(10).unwrap().to_owned();
+    labels.push_str(&first);
+    labels.push('\n');
+    std::fs::write(&list, labels).unwrap();
+
+    let conversion = bench.json(&[
+        "convert",
+        "rafdb",
+        "--data",
+        "raf",
+        "--out",
+        "converted",
+        "--json",
+        "--quiet",
+    ]);
+    let rejects = std::fs::read_to_string(bench.path("converted/rejects.csv")).unwrap();
+    assert_eq!(
+        conversion["rejected"].as_u64().unwrap() as usize,
+        rejects.lines().count() - 1
+    );
+    assert!(conversion["rejected"].as_u64().unwrap() >= 7, "{rejects}");
+    let summary = run_on(&bench, "raf", &["--set", "dataset.max_rejected=0.2"]);
+    assert!(summary["metrics"]["acc"]["mean"].is_f64());
+}
+
+#[test]
+fn too_many_broken_images_end_the_run() {
+    let bench = Bench::new();
+    let root = tree(&bench);
+    for entry in std::fs::read_dir(root.join("basic/Image/aligned")).unwrap().take(200) {
+        std::fs::write(entry.unwrap().path(), b"gone").unwrap();
+    }
+    let text = bench.fails(3, &["run", "recipes/rafdb.toml", "--data", "raf", "--quiet"]);
+    assert!(text.contains("reject"), "{text}");
+}
+
+#[test]
+fn the_kaggle_variant_gives_the_same_samples() {
+    let bench = Bench::new();
+    let root = tree(&bench);
+    kaggle(&root, &bench.path("kaggle/DATASET"));
+    let original = bench.json(&["convert", "rafdb", "--data", "raf", "--out", "a", "--json", "--quiet"]);
+    let variant = bench.json(&[
+        "convert", "rafdb", "--data", "kaggle", "--out", "b", "--json", "--quiet",
+    ]);
+    assert_ne!(original["layout"], variant["layout"]);
+    for key in ["samples", "by_split", "by_class"] {
+        assert_eq!(original[key], variant[key], "{key}");
+    }
+}
+
+/// Rearranges a tree as the Kaggle copy of RAF-DB lies on disk.
+fn kaggle(root: &Path, out: &Path) {
+    let labels = std::fs::read_to_string(root.join("basic/EmoLabel/list_patition_label.txt")).unwrap();
+    let mut tables = std::collections::BTreeMap::from([("train", String::new()), ("test", String::new())]);
+    for line in labels.lines() {
+        let (name, label) = line.split_once(' ').unwrap();
+        let split = if name.starts_with("train") { "train" } else { "test" };
+        let image = name.replace(".jpg", "_aligned.jpg");
+        let folder = out.join(split).join(label.trim());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(root.join("basic/Image/aligned").join(&image), folder.join(&image)).unwrap();
+        let table = tables.get_mut(split).unwrap();
+        table.push_str(&format!("{image},{}\n", label.trim()));
+    }
+    for (split, rows) in tables {
+        std::fs::write(
+            out.parent().unwrap().join(format!("DATASET/{split}_labels.csv")),
+            format!("image,label\n{rows}"),
+        )
+        .unwrap();
+    }
+}
+
+/// A PNG of a few bytes whose header claims 60,000 × 60,000 pixels.
+fn bomb() -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR".to_vec();
+    png.extend(60_000_u32.to_be_bytes());
+    png.extend(60_000_u32.to_be_bytes());
+    png.extend([8, 2, 0, 0, 0]);
+    png.extend([0; 64]);
+    png
+}
