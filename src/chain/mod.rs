@@ -146,7 +146,11 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         device: device.name.clone(),
         classes: trained.outputs.clone(),
         data_root: Some(data.root.display().to_string()),
-        seeds: trained.seeds_in_folder.iter().filter_map(|&seed| i64::try_from(seed).ok()).collect(),
+        seeds: trained
+            .seeds_in_folder
+            .iter()
+            .filter_map(|&seed| i64::try_from(seed).ok())
+            .collect(),
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
@@ -187,7 +191,9 @@ impl Chain<'_> {
 fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
     now.iter()
         .map(|stage| {
-            let worked = before.iter().find(|old| old.name == stage.name && old.digest == stage.digest);
+            let worked = before
+                .iter()
+                .find(|old| old.name == stage.name && old.digest == stage.digest);
             worked.filter(|_| stage.cached).unwrap_or(stage).clone()
         })
         .collect()

@@ -18,11 +18,16 @@ impl Chain<'_> {
         let started = Instant::now();
         let options = ReportOptions {
             config: self.recipe.report.clone(),
-            data_root: None,
+            progress: self.progress,
             ..ReportOptions::default()
         };
         // The page shows everything of the manifest; only times may differ without making it another page.
-        let timeless = Manifest { stages: Vec::new(), created: String::new(), git: serde_json::Value::Null, ..manifest.clone() };
+        let timeless = Manifest {
+            stages: Vec::new(),
+            created: String::new(),
+            git: serde_json::Value::Null,
+            ..manifest.clone()
+        };
         let digest = Digest::new("report")
             .part("run", run_digest)
             .part("manifest", json(&timeless)?.to_string())

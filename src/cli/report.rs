@@ -19,7 +19,11 @@ pub struct ReportArguments {
     out: PathBuf,
 }
 
-pub fn run(arguments: &ReportArguments, _shell: &Shell) -> Result<()> {
-    let paths = report::build(&arguments.runs, &arguments.out, &ReportOptions::default())?;
+pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
+    let options = ReportOptions {
+        progress: shell.progress,
+        ..ReportOptions::default()
+    };
+    let paths = report::build(&arguments.runs, &arguments.out, &options)?;
     output::print(&paths.html.display().to_string())
 }

@@ -92,7 +92,10 @@ impl Manifest {
             )));
         }
         if manifest.run.is_empty() {
-            return Err(Error::Data(format!("{}: key `run` is missing or empty", path.display())));
+            return Err(Error::Data(format!(
+                "{}: key `run` is missing or empty",
+                path.display()
+            )));
         }
         Ok(manifest)
     }
@@ -112,8 +115,16 @@ impl Manifest {
 /// The git state of a folder, `{commit, dirty}`; null where git or a repository is missing.
 pub fn git_state(folder: &Path) -> Json {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(arguments)
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let state = || {
         let commit = git(&["rev-parse", "HEAD"])?;

@@ -265,11 +265,22 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
         ("aura_mixture", outcome.model.mixture(&cosines)?),
     ];
     for (method, outputs) in read_outs {
-        let outputs = Matrix { rows: set.len(), cols: set.targets.outputs(), data: outputs };
-        let options = metric::Options { subjects: Some(&set.subjects), ..metric::Options::default() };
+        let outputs = Matrix {
+            rows: set.len(),
+            cols: set.targets.outputs(),
+            data: outputs,
+        };
+        let options = metric::Options {
+            subjects: Some(&set.subjects),
+            ..metric::Options::default()
+        };
         let values = metric::evaluate_with(&set.targets, &outputs, &options)?;
-        outcome.metrics.extend(metric::rows(method, split.as_str(), None, &values));
-        outcome.predictions.extend(metric::prediction_rows(method, split, set, &outputs)?);
+        outcome
+            .metrics
+            .extend(metric::rows(method, split.as_str(), None, &values));
+        outcome
+            .predictions
+            .extend(metric::prediction_rows(method, split, set, &outputs)?);
     }
     Ok(())
 }

@@ -374,7 +374,11 @@ impl Bench<'_> {
                 continue;
             };
             let outputs = self.outputs(&state.model, set)?;
-            let outputs = Matrix { rows: set.len(), cols: set.targets.outputs(), data: outputs };
+            let outputs = Matrix {
+                rows: set.len(),
+                cols: set.targets.outputs(),
+                data: outputs,
+            };
             let metric = metric::primary(&set.targets, &outputs)?;
             state.position.history.push(Point::new(epoch, split, name, metric));
             if watched != Some(split) {

@@ -107,7 +107,11 @@ fn by_centres(planted: &Planted, centres: &[Vec<f32>], owners: Option<&[usize]>)
     }
     let outputs: Vec<f32> = test.iter().flat_map(|x| votes[nearest(x)].clone()).collect();
     let targets = &planted.sets.test.targets;
-    let outputs = Matrix { rows: targets.len(), cols: o, data: outputs };
+    let outputs = Matrix {
+        rows: targets.len(),
+        cols: o,
+        data: outputs,
+    };
     metric::primary(targets, &outputs).unwrap_or_default()
 }
 
