@@ -139,9 +139,12 @@ impl QueryContext {
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
                 .with_allow_statements(false);
-            allowed
-                .verify_plan(&plan)
-                .map_err(|error| Error::Usage(format!("queries only read: {}", message(&error))))?;
+            allowed.verify_plan(&plan).map_err(|error| {
+                Error::Usage(format!(
+                    "a query only reads (SELECT, WITH, VALUES): {}",
+                    message(&error)
+                ))
+            })?;
             let plan = bind(plan, values)?;
             let frame = self
                 .session
