@@ -1,11 +1,29 @@
--- The most used archetypes of each run's first seed with their nearest training samples.
+-- The most used archetypes of each run's first seed with their nearest training samples. An archetype is named by its
+-- class, by its valence and arousal, or by the action units that it holds active.
 WITH first_seed AS (
   SELECT run, min(seed) AS seed FROM archetypes GROUP BY run
 ),
+active_units AS (
+  SELECT a.run, a.seed, a.archetype, string_agg(k.class_name, ' ' ORDER BY k.class) AS units
+  FROM archetypes a
+  JOIN runs r ON a.run = r.run AND r.task = 'action_units'
+  JOIN classes k ON a.run = k.run
+  WHERE array_element(a.value, CAST(k.class + 1 AS BIGINT)) >= 0.5
+  GROUP BY a.run, a.seed, a.archetype
+),
 ranked AS (
-  SELECT a.run, a.seed, a.archetype, a.label, a.label_name, a.uses, a.nearest, a.nearest_similarity,
+  SELECT a.run, a.seed, a.archetype, a.label,
+         CASE r.task
+           WHEN 'valence_arousal' THEN 'V ' || CAST(round(CAST(array_element(a.value, 1) AS DOUBLE), 2) AS VARCHAR)
+                                       || ', A ' || CAST(round(CAST(array_element(a.value, 2) AS DOUBLE), 2) AS VARCHAR)
+           WHEN 'action_units' THEN coalesce(u.units, 'no action unit')
+           ELSE a.label_name
+         END AS label_name, a.uses, a.nearest, a.nearest_similarity,
          row_number() OVER (PARTITION BY a.run ORDER BY a.uses DESC, a.archetype) AS rank
-  FROM archetypes a JOIN first_seed f ON a.run = f.run AND a.seed = f.seed
+  FROM archetypes a
+  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed
+  JOIN runs r ON a.run = r.run
+  LEFT JOIN active_units u ON a.run = u.run AND a.seed = u.seed AND a.archetype = u.archetype
   WHERE a.active AND a.uses > 0
 ),
 flat AS (

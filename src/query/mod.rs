@@ -165,6 +165,7 @@ impl QueryContext {
         let from_manifests = match view {
             "runs" => Some(views::runs_batch(&self.runs)),
             "classes" => Some(views::classes_batch(&self.runs)),
+            "settings" => Some(views::settings_batch(&self.runs)),
             "stages" => Some(views::stages_batch(&self.runs)),
             _ => None,
         };

@@ -30,7 +30,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 10] = [
+pub const VIEWS: [&str; 11] = [
     "archetypes",
     "assignments",
     "classes",
@@ -39,6 +39,7 @@ pub const VIEWS: [&str; 10] = [
     "resets",
     "runs",
     "samples",
+    "settings",
     "stages",
     "truth",
 ];
@@ -440,4 +441,43 @@ pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatc
         ),
         ("digest", texts(rows().map(|(.., stage)| stage.digest.as_deref())), true),
     ])
+}
+
+/// One row a key of a run's resolved recipe, by its dotted name. A run without a recipe, or with one that is no TOML, has
+/// no rows.
+pub(super) fn settings_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+    let rows: Vec<(&str, String, String)> = runs
+        .par_iter()
+        .flat_map_iter(|run| {
+            let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+            let mut found = Vec::new();
+            if let Ok(recipe) = text.parse::<toml::Table>() {
+                for (key, value) in &recipe {
+                    flatten(key.clone(), value, &mut found);
+                }
+            }
+            found.into_iter().map(|(key, value)| (run.run.as_str(), key, value))
+        })
+        .collect();
+    RecordBatch::try_from_iter_with_nullable([
+        ("run", texts(rows.iter().map(|(run, ..)| Some(*run))), true),
+        ("key", texts(rows.iter().map(|(_, key, _)| Some(key.as_str()))), true),
+        (
+            "value",
+            texts(rows.iter().map(|(.., value)| Some(value.as_str()))),
+            true,
+        ),
+    ])
+}
+
+fn flatten(key: String, value: &toml::Value, out: &mut Vec<(String, String)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                flatten(format!("{key}.{name}"), value, out);
+            }
+        }
+        toml::Value::String(text) => out.push((key, text.clone())),
+        other => out.push((key, other.to_string())),
+    }
 }

@@ -108,7 +108,11 @@ fn parse(text: &str, path: &Path) -> Result<Catalog> {
             _ => {}
         }
         for column in &entry.columns {
-            if matches!(column.format, CellFormat::Range | CellFormat::Interval) && column.to.is_none() {
+            if matches!(
+                column.format,
+                CellFormat::Range | CellFormat::Bounds | CellFormat::Interval
+            ) && column.to.is_none()
+            {
                 return wrong(format!("column `{}`: this format needs `to`", column.name));
             }
         }
@@ -156,6 +160,8 @@ pub(super) struct Entry {
     pub(super) caption: String,
     #[serde(default)]
     pub(super) tasks: Vec<String>,
+    #[serde(default)]
+    pub(super) several_runs: bool,
     #[serde(default = "all_rows")]
     pub(super) rows: usize,
     #[serde(default)]
@@ -181,6 +187,8 @@ pub(super) struct ColumnSpec {
     #[serde(default)]
     pub(super) sd: Option<String>,
     #[serde(default)]
+    pub(super) gain: Option<String>,
+    #[serde(default)]
     pub(super) to: Option<String>,
     #[serde(default)]
     pub(super) show: Show,
@@ -195,8 +203,10 @@ pub(super) enum CellFormat {
     Integer,
     Decimal,
     Percent,
+    SignedDecimal,
     SignedPercent,
     Range,
+    Bounds,
     Interval,
 }
 

@@ -111,6 +111,7 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
         (_, None) => None,
         (CellFormat::Integer, Some(number)) => Some(thousands(number)),
         (CellFormat::Decimal, Some(number)) => Some(spread(number, other(&spec.sd), spec.digits, false)),
+        (CellFormat::SignedDecimal, Some(number)) => Some(spread(number, other(&spec.sd), spec.digits, true)),
         (CellFormat::Percent, Some(number)) => Some(spread(
             number * 100.0,
             other(&spec.sd).map(|sd| sd * 100.0),
@@ -123,6 +124,9 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
             spec.digits,
             true,
         )),
+        (CellFormat::Bounds, Some(number)) => {
+            other(&spec.to).map(|to| format!("{} – {}", fixed(number, spec.digits), fixed(to, spec.digits)))
+        }
         (CellFormat::Range, Some(number)) => {
             other(&spec.to).map(|to| format!("{}–{}", thousands(number), thousands(to)))
         }
@@ -134,6 +138,15 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
             )
         }),
     };
+    let factor = if matches!(spec.format, CellFormat::Percent | CellFormat::SignedPercent) {
+        100.0
+    } else {
+        1.0
+    };
+    let text = text.map(|text| match other(&spec.gain) {
+        Some(gain) => format!("{text} ({})", spread(gain * factor, None, spec.digits, true)),
+        None => text,
+    });
     Cell {
         missing: text.is_none(),
         text: text.unwrap_or_else(|| MISSING.to_owned()),

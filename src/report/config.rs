@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
+use crate::query::Value;
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,12 @@ pub struct ReportConfig {
     pub contact_archetypes: usize,
     /// Images in each row of the contact sheet.
     pub contact_images: usize,
+    /// Edges of the bins of valence and arousal in Table 1, ascending.
+    pub va_bins: Vec<f64>,
+    /// Edges of the bins of activation in Table 1, ascending.
+    pub au_bins: Vec<f64>,
+    /// The action units of Table 1 (`au12`); those that a run does not have are left out.
+    pub action_units: Vec<String>,
     /// Whether images of the database may stand in the report. Licences of most databases forbid passing them on.
     pub images: bool,
 }
@@ -30,6 +37,9 @@ impl Default for ReportConfig {
             leave_out: Vec::new(),
             contact_archetypes: 12,
             contact_images: 8,
+            va_bins: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
+            au_bins: vec![0.0, 0.3, 0.5, 0.7, 1.0],
+            action_units: vec!["au12".to_owned(), "au25".to_owned()],
             images: true,
         }
     }
@@ -53,7 +63,35 @@ impl ReportConfig {
                 ));
             }
         }
+        for (key, edges) in [("va_bins", &self.va_bins), ("au_bins", &self.au_bins)] {
+            let ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
+            if edges.len() < 2 || !ascending || edges.iter().any(|edge| !edge.is_finite()) {
+                return Err((key.to_owned(), "expected at least two numbers, ascending".to_owned()));
+            }
+        }
+        if let Some(name) = self
+            .action_units
+            .iter()
+            .find(|name| name.is_empty() || name.contains(','))
+        {
+            return Err((
+                "action_units".to_owned(),
+                format!("expected names such as `au12`, found `{name}`"),
+            ));
+        }
         Ok(())
+    }
+
+    /// The values that the statistics may name as `$name`.
+    pub(super) fn parameters(&self) -> [(&'static str, Value); 5] {
+        let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+        [
+            ("archetypes", Value::Int(self.contact_archetypes as i64)),
+            ("images", Value::Int(self.contact_images as i64)),
+            ("va_bins", edges(&self.va_bins)),
+            ("au_bins", edges(&self.au_bins)),
+            ("aus", Value::Text(self.action_units.join(","))),
+        ]
     }
 }
 

@@ -102,8 +102,12 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     }
     let mut results = Vec::new();
     let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
+    let alone = query.runs().len() < 2;
     for entry in catalog.entry {
         bar.inc(1);
+        if alone && entry.several_runs {
+            continue;
+        }
         let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
         if applies && !options.config.leave_out.contains(&entry.id) {
             results.push(Statistic::of(entry, &assets, &query, options)?);
@@ -122,11 +126,7 @@ impl Statistic {
     fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
-        let config = &options.config;
-        let parameters = [
-            ("archetypes", Value::Int(config.contact_archetypes as i64)),
-            ("images", Value::Int(config.contact_images as i64)),
-        ];
+        let parameters = options.config.parameters();
         let table = query.query_with(&sql, &parameters).map_err(|error| match error {
             Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
             Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
