@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::progress::Progress;
+
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -64,4 +66,6 @@ pub struct ReportOptions {
     pub reports: Option<PathBuf>,
     /// Where the images lie, if not where the manifest says.
     pub data_root: Option<PathBuf>,
+    /// Where it is shown how far the work has come.
+    pub progress: Progress,
 }
