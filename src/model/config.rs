@@ -279,7 +279,7 @@ impl Default for ModelConfig {
             prior_samples: 1.0,
             decay: 0.99,
             assignment_gamma: 1.0,
-            assignment_balance: 0.0,
+            assignment_balance: 0.3,
             assignment_sigma: 0.2,
             routing: Routing::Routed,
             readout: Readout::Primal,

@@ -417,6 +417,7 @@ fn two_steps_of_everything() -> Result<()> {
         hidden: 6,
         dropout: 0.0,
         decay: 0.95,
+        assignment_balance: 0.3,
         // One pseudo-sample weighs 1 − ρ in the running counts: this gives the prior the weight 1.
         prior_samples: 20.0,
         contextualization: ContextualizationConfig {

@@ -387,6 +387,7 @@ fn every_alternative_trains() -> Result<()> {
         (Task::Expression, |s| {
             s.model.contextualization.enabled = false;
             s.model.assignment_gamma = 0.0;
+            s.model.assignment_balance = 0.0;
             s.model.dropout = 0.0;
         }),
     ];

@@ -362,7 +362,9 @@ for step in (1, 2):
     Z = unit(project(xb, theta))
     like = np.log(np.maximum(V, 1e-6))[:, labels].T
     cosine = np.asarray(Z @ theta["e"].T)
-    star, top = (cosine / T + like).argmax(1), np.argsort(-cosine, axis=1)[:, :k]
+    size = state["n"] + (1 - rho)
+    crowded = 0.3 * np.log(size / size.mean())
+    star, top = (cosine / T + like - crowded).argmax(1), np.argsort(-cosine, axis=1)[:, :k]
 
     def objective(th):
         Z = unit(project(xb, th))
