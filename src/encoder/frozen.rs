@@ -14,9 +14,6 @@ use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, TokenShape};
 use crate::error::{Error, Result};
 use crate::image::{Preprocess, Resize};
 
-/// Images a batch: few enough that the widest model's activations stay below a gigabyte.
-const BATCH: usize = 16;
-
 /// A vision transformer with frozen weights.
 #[derive(Debug)]
 pub struct Frozen {
@@ -89,7 +86,7 @@ impl Encoder for Frozen {
     }
 
     fn batch_size(&self) -> usize {
-        BATCH
+        self.vit.batch_size()
     }
 
     fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {

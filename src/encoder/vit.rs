@@ -92,6 +92,15 @@ const LIMITS: [(&str, usize); 8] = [
     ("projection size", 16_384),
 ];
 
+/// Most patches a side: attention over more would not fit any memory.
+const MAX_GRID: usize = 64;
+
+/// Memory that the attention weights of one batch may take, in bytes.
+const ATTENTION_BYTES: usize = 1 << 30;
+
+/// Largest batch.
+const MAX_BATCH: usize = 16;
+
 impl Architecture {
     /// Patches a side of an image of `size` pixels.
     pub fn grid(&self, size: usize) -> usize {
@@ -362,6 +371,12 @@ impl Vit {
                 architecture.patch_size
             )));
         }
+        if architecture.grid(size) > MAX_GRID {
+            return Err(Error::Usage(format!(
+                "the encoder's input of {size} pixels gives {} patches a side; the limit is {MAX_GRID}",
+                architecture.grid(size)
+            )));
+        }
         let a = &architecture;
         let d = a.hidden;
         let mut from = Loader { take, device };
@@ -397,6 +412,12 @@ impl Vit {
             (Global::Projected, Some(width)) => width,
             _ => self.architecture.hidden,
         }
+    }
+
+    /// Images a batch: as many as keep the attention weights below 1 GiB, 16 at most.
+    pub fn batch_size(&self) -> usize {
+        let length = self.grid * self.grid + 1 + self.architecture.registers;
+        (ATTENTION_BYTES / (4 * self.architecture.heads * length * length)).clamp(1, MAX_BATCH)
     }
 
     /// The patch tokens' grid.

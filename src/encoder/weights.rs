@@ -616,7 +616,7 @@ pub fn read_architecture(folder: &Path, kind: EncoderKind) -> Result<Architectur
     architecture_of(&config, kind).map_err(|message| Error::data(format!("{}: {message}", path.display())))
 }
 
-fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
+pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
     let found = config.get("model_type").and_then(Value::as_str).unwrap_or("");
     let expected: &[&str] = match kind {
         EncoderKind::Clip => &["clip", "clip_vision_model"],
@@ -633,6 +633,13 @@ fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, St
     }
     // A whole CLIP model describes its two towers side by side.
     let tower = config.get("vision_config").filter(|v| v.is_object()).unwrap_or(config);
+    let whole = |key: &str, value: &Value| -> Result<usize, String> {
+        value
+            .as_u64()
+            .filter(|&n| n <= 1 << 20)
+            .map(|n| n as usize)
+            .ok_or(format!("{key} is {value}; expected a whole number up to 1048576"))
+    };
     let size = |key: &str, default: usize| -> Result<usize, String> {
         match tower.get(key) {
             None | Some(Value::Null) => Ok(default),
@@ -641,10 +648,7 @@ fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, St
                 .as_u64()
                 .map(|n| n as usize)
                 .ok_or(format!("{key} is {}", sides[0])),
-            Some(value) => value
-                .as_u64()
-                .map(|n| n as usize)
-                .ok_or(format!("{key} is {value}; expected a whole number")),
+            Some(value) => whole(key, value),
         }
     };
     let float = |key: &str, default: f64| -> Result<f64, String> {
@@ -675,19 +679,22 @@ fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, St
     }
     let hidden = size("hidden_size", 768)?;
     let mlp = if v2 {
-        let whole = (hidden as f64 * float("mlp_ratio", 4.0)?) as usize;
+        let wide = (hidden as f64 * float("mlp_ratio", 4.0)?.min(64.0)) as usize;
         // Two thirds, to the next multiple of 8: as many parameters as an ordinary layer of that width.
         if activation == Activation::SwiGlu {
-            (whole * 2 / 3).div_ceil(8) * 8
+            (wide * 2 / 3).div_ceil(8) * 8
         } else {
-            whole
+            wide
         }
     } else {
         size("intermediate_size", 3072)?
     };
     let projection = if clip {
-        let own = config.get("projection_dim").and_then(Value::as_u64);
-        Some(own.map_or_else(|| size("projection_dim", 512), |n| Ok(n as usize))?)
+        // The whole model's wins over its tower's.
+        match config.get("projection_dim") {
+            Some(value) if !value.is_null() => Some(whole("projection_dim", value)?),
+            _ => Some(size("projection_dim", 512)?),
+        }
     } else {
         None
     };
@@ -803,7 +810,7 @@ pub fn default_preprocess(kind: EncoderKind, architecture: &Architecture) -> Pre
     }
 }
 
-fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
+pub(super) fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
     let side = |value: &Value| -> Result<u32, String> {
         value
             .as_u64()

@@ -61,6 +61,10 @@ pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
     if metadata.part_rows == 0 || metadata.parts != metadata.samples_rows.div_ceil(metadata.part_rows) {
         return Err(foreign("contradicts itself about its number of parts".to_owned()));
     }
+    let empty = |t: crate::encoder::TokenShape| t.rows == 0 || t.cols == 0 || t.width == 0;
+    if metadata.global_dim == 0 || metadata.tokens.is_some_and(empty) {
+        return Err(foreign("says that its features have no values".to_owned()));
+    }
     if file.num_rows() != i64::try_from(part.rows).unwrap_or(-1) {
         return Err(foreign(format!(
             "holds {} rows where its metadata say {}",

@@ -72,8 +72,8 @@ impl FeatureMetadata {
 
     /// Row numbers of the samples table that part `index` covers.
     pub fn range(&self, index: usize) -> std::ops::Range<usize> {
-        let start = index * self.part_rows;
-        start.min(self.samples_rows)..(start + self.part_rows).min(self.samples_rows)
+        let start = index.saturating_mul(self.part_rows);
+        start.min(self.samples_rows)..start.saturating_add(self.part_rows).min(self.samples_rows)
     }
 }
 
@@ -96,8 +96,9 @@ pub fn part_path(folder: &Path, index: usize) -> PathBuf {
 /// The index in the name of a part file, if it is one.
 pub fn part_index(name: &str) -> Option<usize> {
     let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
-    let plain = digits.len() >= 5 && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits.parse().ok()).flatten()
+    let index = digits.parse().ok()?;
+    // No second spelling of the same number.
+    (format!("{index:05}") == digits).then_some(index)
 }
 
 /// The type of a feature column.
