@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::digest::{Digest, room};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature;
 
 use super::convert::Samples;
@@ -51,6 +51,16 @@ impl Chain<'_> {
                 "            {} images, {} rejected, {:.0} images/s",
                 report.rows, report.rejected, report.images_per_second
             ));
+            let lost = report.rejected as f64 / report.samples.max(1) as f64;
+            if report.rows == 0 || lost > recipe.dataset.max_rejected {
+                return Err(Error::Data(format!(
+                    "{} of {} images gave no features, more than dataset.max_rejected = {} allows; they are listed in {}",
+                    report.rejected,
+                    report.samples,
+                    recipe.dataset.max_rejected,
+                    partial.join("rejects.csv").display()
+                )));
+            }
             Ok(())
         })?;
         self.done("extract", started, cached, &digest);
