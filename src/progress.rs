@@ -12,6 +12,12 @@ pub struct Progress {
     bars: bool,
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self::hidden()
+    }
+}
+
 impl Progress {
     /// Bars if stderr is a terminal, lines if it is not, nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {

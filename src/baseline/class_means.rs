@@ -43,6 +43,9 @@ impl ClassMeansConfig {
     }
 }
 
+/// A class of one sample has no spread; below this, distances would overflow.
+const LEAST_VARIANCE: f64 = 1e-9;
+
 #[derive(Debug)]
 struct Means {
     task: Task,
@@ -107,9 +110,13 @@ impl Baseline for ClassMeansConfig {
         };
         let mut points = weighted_sums(x, k, |i, c| f32::from(members[i].contains(&c)))?;
         let mut counts = vec![0.0_f32; k];
-        members.iter().flatten().for_each(|&c| counts[c] += 1.0);
+        for &c in members.iter().flatten() {
+            counts[c] += 1.0;
+        }
         for (point, &count) in points.chunks_exact_mut(x.cols).zip(&counts) {
-            point.iter_mut().for_each(|v| *v /= count.max(1.0));
+            for v in point {
+                *v /= count.max(1.0);
+            }
         }
         let prototypes = Prototypes { points, width: x.cols };
         let norms = x.squared_norms()?;
@@ -128,7 +135,7 @@ impl Baseline for ClassMeansConfig {
             prototypes,
             present: counts.iter().map(|&count| count > 0.0).collect(),
             scores,
-            variance: (spread / (pairs * x.cols as f64).max(1.0)).max(f64::MIN_POSITIVE),
+            variance: (spread / (pairs * x.cols as f64).max(1.0)).max(LEAST_VARIANCE),
             outputs: o,
         }))
     }
@@ -136,7 +143,7 @@ impl Baseline for ClassMeansConfig {
 
 impl Fitted for Means {
     fn predict(&self, x: &Features) -> Result<Matrix> {
-        let (k, o) = (self.prototypes.len(), self.outputs);
+        let (k, o) = (self.prototypes.count(), self.outputs);
         let norms = x.squared_norms()?;
         let mut data = Vec::with_capacity(x.rows * o);
         for range in x.chunks() {

@@ -34,8 +34,8 @@ pub fn split(targets: &Targets, groups: Option<&[usize]>, share: f64, seed: u64)
         for &subject in &subjects[..count] {
             out[subject] = true;
         }
-        for i in 0..n {
-            held[i] = out[groups[i]];
+        for (held, &group) in held.iter_mut().zip(groups) {
+            *held = out[group];
         }
     } else {
         for members in strata.values_mut() {

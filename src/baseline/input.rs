@@ -130,7 +130,9 @@ impl Standardiser {
                 *sum += f64::from(value);
             }
         }
-        mean.iter_mut().for_each(|m| *m /= n);
+        for m in &mut mean {
+            *m /= n;
+        }
         let mut variance = vec![0.0; d];
         for i in 0..matrix.rows {
             for ((sum, &value), m) in variance.iter_mut().zip(matrix.row(i)).zip(&mean) {
@@ -138,7 +140,9 @@ impl Standardiser {
                 *sum += u * u;
             }
         }
-        variance.iter_mut().for_each(|v| *v /= n);
+        for v in &mut variance {
+            *v /= n;
+        }
         if variance.iter().any(|v| !v.is_finite()) {
             return Err(Error::data(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
@@ -268,6 +272,7 @@ impl Features {
     }
 
     /// The same rows at unit length; rows of zeros stay as they are.
+    #[must_use]
     pub fn unit(&self) -> Self {
         let norms = self.x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
         Self {

@@ -118,14 +118,16 @@ fn weighted_draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
 }
 
 /// Lloyd's steps from given codes until nothing changes, `steps` at most.
-pub(super) fn lloyd(x: &Features, start: Prototypes, steps: usize, interrupt: &Interrupt) -> Result<Clustering> {
+pub(super) fn lloyd(x: &Features, start: &Prototypes, steps: usize, interrupt: &Interrupt) -> Result<Clustering> {
     let norms = x.squared_norms()?;
-    let (mut codes, k) = (start.clone(), start.len());
+    let (mut codes, k) = (start.clone(), start.count());
     let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
     for _ in 0..steps {
         interrupt.check()?;
         let mut counts = vec![0_usize; k];
-        assignment.iter().for_each(|&c| counts[c] += 1);
+        for &c in &assignment {
+            counts[c] += 1;
+        }
         // Codes without samples take the farthest ones; equal distances in the order of samples.
         let empty: Vec<usize> = (0..k).filter(|&c| counts[c] == 0).collect();
         if !empty.is_empty() {
@@ -149,7 +151,9 @@ pub(super) fn lloyd(x: &Features, start: Prototypes, steps: usize, interrupt: &I
             if count == 0 {
                 point.copy_from_slice(old);
             } else {
-                point.iter_mut().for_each(|v| *v /= count as f32);
+                for v in point {
+                    *v /= count as f32;
+                }
             }
         }
         codes.points = points;
@@ -178,7 +182,7 @@ pub fn cluster(x: &Features, k: usize, steps: usize, seed: u64, interrupt: &Inte
         &mut ChaCha8Rng::seed_from_u64(seed),
         interrupt,
     )?;
-    lloyd(x, start, steps, interrupt)
+    lloyd(x, &start, steps, interrupt)
 }
 
 #[derive(Debug)]
@@ -194,7 +198,7 @@ impl Baseline for KmeansConfig {
         let (x, targets) = (training.x, training.targets);
         let o = targets.outputs();
         let found = cluster(x, self.codes, self.steps, context.seed, context.interrupt)?;
-        let mut members: Vec<Vec<usize>> = vec![Vec::new(); found.codes.len()];
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); found.codes.count()];
         for (i, &code) in found.assignment.iter().enumerate() {
             members[code].push(i);
         }
@@ -234,6 +238,6 @@ impl Fitted for Codebook {
     }
 
     fn note(&self) -> String {
-        format!("{} codes", self.codes.len())
+        format!("{} codes", self.codes.count())
     }
 }

@@ -122,7 +122,9 @@ fn two_loops(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> V
     }
     if let Some((_, change, rho)) = pairs.back() {
         let scale = 1.0 / (rho * dot(change, change));
-        q.iter_mut().for_each(|v| *v *= scale);
+        for v in &mut q {
+            *v *= scale;
+        }
     }
     for ((step, change, rho), alpha) in pairs.iter().zip(alphas.into_iter().rev()) {
         let beta = rho * dot(change, &q);

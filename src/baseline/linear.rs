@@ -131,13 +131,13 @@ struct Problem<'a> {
 
 impl Problem<'_> {
     /// Minimises over `rows` from `start`.
-    fn fit(&self, c: f64, rows: &[usize], start: Vec<f64>, stop: Stop) -> Result<Probe> {
+    fn fit(&self, c: f64, rows: &[usize], start: &[f64], stop: Stop) -> Result<Probe> {
         let (x, targets, o) = (self.x, self.targets, self.targets.outputs());
         let counts = known_counts(targets, rows.iter().copied());
         let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
         let transposed = x.x.clone().transpose();
         let weights = x.cols * o;
-        let mut parameters = start;
+        let mut parameters = start.to_vec();
         let end = minimise(&mut parameters, stop, |p, gradient| {
             self.context.interrupt.check()?;
             let all = raw(x, p, o)?;
@@ -212,7 +212,7 @@ impl LinearConfig {
             steps: self.steps,
         };
         if self.c > 0.0 {
-            return Ok(Box::new(problem.fit(self.c, &everything, start, stop)?));
+            return Ok(Box::new(problem.fit(self.c, &everything, &start, stop)?));
         }
         let (kept, held) = match training.validation {
             Some(_) => (everything.clone(), Vec::new()),
@@ -227,12 +227,12 @@ impl LinearConfig {
         let mut best: Option<(f64, Probe)> = None;
         let (mut from, mut worse) = (start, 0);
         for c in PATH {
-            let probe = problem.fit(c, &kept, from, rough)?;
+            let probe = problem.fit(c, &kept, &from, rough)?;
             let score = match training.validation {
                 Some((val_x, val_targets)) => metric::primary(val_targets, &probe.predict(val_x)?)?,
                 None => metric::primary(&held_targets, &probe.respond(&probe.raw(x)?).select(&held))?,
             };
-            from = probe.parameters.clone();
+            from.clone_from(&probe.parameters);
             if best.as_ref().is_none_or(|(top, _)| score > *top) {
                 best = Some((score, probe));
                 worse = 0;
@@ -247,6 +247,6 @@ impl LinearConfig {
         let (c, from) = best.map_or((1.0, vec![0.0; (x.cols + 1) * targets.outputs()]), |(_, p)| {
             (p.c, p.parameters)
         });
-        Ok(Box::new(problem.fit(c, &everything, from, stop)?))
+        Ok(Box::new(problem.fit(c, &everything, &from, stop)?))
     }
 }

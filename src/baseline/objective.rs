@@ -43,10 +43,20 @@ impl Loss {
                     *v = (*v - top).exp();
                     sum += *v;
                 }
-                raw.iter_mut().for_each(|v| *v /= sum);
+                for v in raw {
+                    *v /= sum;
+                }
             }
-            Self::Logistic => raw.iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v).exp())),
-            Self::Squared | Self::Concordance => raw.iter_mut().for_each(|v| *v = v.clamp(-1.0, 1.0)),
+            Self::Logistic => {
+                for v in raw {
+                    *v = 1.0 / (1.0 + (-*v).exp());
+                }
+            }
+            Self::Squared | Self::Concordance => {
+                for v in raw {
+                    *v = v.clamp(-1.0, 1.0);
+                }
+            }
         }
     }
 }

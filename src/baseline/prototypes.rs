@@ -14,13 +14,16 @@ pub struct Prototypes {
 
 impl Prototypes {
     /// Number of points K.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.points.len() / self.width.max(1)
     }
 
     /// Squared Euclidean distances of the rows in `range` to all points, row-major; `norms` are the rows' squared norms.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn distances(&self, x: &Features, range: std::ops::Range<usize>, norms: &[f32]) -> Result<Vec<f32>> {
-        let k = self.len();
+        let k = self.count();
         let points = tensor(self.points.clone(), k, self.width, &x.device());
         let own: Vec<f32> = self
             .points
@@ -37,10 +40,13 @@ impl Prototypes {
     }
 
     /// Nearest point of every row (the first of equals), and its squared distance.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn nearest(&self, x: &Features, norms: &[f32]) -> Result<(Vec<usize>, Vec<f32>)> {
         let (mut index, mut distance) = (Vec::with_capacity(x.rows), Vec::with_capacity(x.rows));
         for range in x.chunks() {
-            for row in self.distances(x, range, norms)?.chunks_exact(self.len()) {
+            for row in self.distances(x, range, norms)?.chunks_exact(self.count()) {
                 let mut best = 0;
                 for (i, d) in row.iter().enumerate() {
                     if *d < row[best] {

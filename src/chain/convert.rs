@@ -39,7 +39,7 @@ impl Chain<'_> {
             .join("samples")
             .join(format!("{}-{}", recipe.card.id, &digest[..16]));
         let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
-            let conversion = dataset::convert(
+            dataset::convert(
                 &recipe.card,
                 &data.root,
                 &options,
@@ -47,9 +47,6 @@ impl Chain<'_> {
                 &self.progress,
                 self.interrupt,
             )?;
-            for line in conversion.to_text().lines() {
-                self.progress.line(&format!("            {line}"));
-            }
             Ok(())
         })?;
         let table = folder.join("samples.parquet");

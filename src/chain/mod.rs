@@ -68,7 +68,7 @@ impl Chain<'_> {
             name: name.to_owned(),
             seconds,
             cached,
-            digest: digest.to_owned(),
+            digest: Some(digest.to_owned()),
         });
     }
 }
@@ -145,15 +145,28 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         recipe_digest: recipe.digest()?,
         device: device.name.clone(),
         classes: trained.outputs.clone(),
-        data_root: data.root.display().to_string(),
-        seeds: trained.seeds_in_folder.clone(),
+        data_root: Some(data.root.display().to_string()),
+        seeds: trained
+            .seeds_in_folder
+            .iter()
+            .filter_map(|&seed| i64::try_from(seed).ok())
+            .collect(),
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
-    let report = chain.report(&folder, &digest)?;
+    let report = chain.report(&folder, &manifest, &digest)?;
+    if chain.stages.iter().any(|stage| !stage.cached) {
+        // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
+        let stages = with_times_of_work(&chain.stages, &manifest.stages);
+        Manifest {
+            stages,
+            ..manifest.clone()
+        }
+        .write(folder.path())?;
+    }
     drop(lock);
     summary::summarise(recipe, &folder, &manifest, &report, chain.stages)
 }
@@ -175,14 +188,25 @@ impl Chain<'_> {
     }
 }
 
-fn versions() -> std::collections::BTreeMap<String, String> {
+fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
+    now.iter()
+        .map(|stage| {
+            let worked = before
+                .iter()
+                .find(|old| old.name == stage.name && old.digest == stage.digest);
+            worked.filter(|_| stage.cached).unwrap_or(stage).clone()
+        })
+        .collect()
+}
+
+fn versions() -> std::collections::BTreeMap<String, serde_json::Value> {
     let versions = [
         ("aura-bench", env!("CARGO_PKG_VERSION")),
         ("tables", crate::run::tables::SCHEMA_VERSION),
     ];
     versions
         .into_iter()
-        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .map(|(name, version)| (name.to_owned(), version.into()))
         .collect()
 }
 

@@ -3,27 +3,34 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::digest::{Digest, of_file, room};
+use crate::digest::{Digest, room};
 use crate::error::{Context, Result};
 use crate::report::{self, ReportOptions};
 use crate::run::atomic;
 use crate::run::folder::RunFolder;
-use crate::run::manifest;
+use crate::run::manifest::Manifest;
 
 use super::{Chain, json};
 
 impl Chain<'_> {
     /// Computes the statistics and writes the report, unless both are there for exactly this run.
-    pub fn report(&mut self, folder: &RunFolder, run_digest: &str) -> Result<PathBuf> {
+    pub fn report(&mut self, folder: &RunFolder, manifest: &Manifest, run_digest: &str) -> Result<PathBuf> {
         let started = Instant::now();
         let options = ReportOptions {
             config: self.recipe.report.clone(),
-            data_root: None,
+            progress: self.progress,
             ..ReportOptions::default()
+        };
+        // The page shows everything of the manifest; only times may differ without making it another page.
+        let timeless = Manifest {
+            stages: Vec::new(),
+            created: String::new(),
+            git: serde_json::Value::Null,
+            ..manifest.clone()
         };
         let digest = Digest::new("report")
             .part("run", run_digest)
-            .part("manifest", of_file(&folder.path().join(manifest::FILE))?)
+            .part("manifest", json(&timeless)?.to_string())
             .part("options", json(&self.recipe.report)?.to_string())
             .part("query", room::QUERY)
             .part("code", room::REPORT)

@@ -151,23 +151,19 @@ pub fn decide(rule: Rule, evidence: &Evidence<'_>) -> Decision {
         Rule::Range { .. } => 0.0,
     };
     let difference = value - reference;
-    let (verdict, interval, reason) = match rule {
-        Rule::Significant { .. } => significant(difference, tolerance, evidence),
-        _ => {
-            let (gain, _) = signed(difference, None, evidence.higher_is_better);
-            let verdict = if gain < -slack(tolerance) {
-                Verdict::Regressed
-            } else if gain > slack(tolerance) {
-                Verdict::Improved
-            } else {
-                Verdict::Pass
-            };
-            (
-                verdict,
-                None,
-                format!("moved by {difference:+.6}; the tolerance is {tolerance}"),
-            )
-        }
+    let (verdict, interval, reason) = if matches!(rule, Rule::Significant { .. }) {
+        significant(difference, tolerance, evidence)
+    } else {
+        let (gain, _) = signed(difference, None, evidence.higher_is_better);
+        let verdict = if gain < -slack(tolerance) {
+            Verdict::Regressed
+        } else if gain > slack(tolerance) {
+            Verdict::Improved
+        } else {
+            Verdict::Pass
+        };
+        let reason = format!("moved by {difference:+.6}; the tolerance is {tolerance}");
+        (verdict, None, reason)
     };
     Decision {
         verdict,

@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::report::{self, ReportOptions};
-use crate::run::folder;
 
 use super::{Shell, output};
 
@@ -20,11 +19,11 @@ pub struct ReportArguments {
     out: PathBuf,
 }
 
-pub fn run(arguments: &ReportArguments, _shell: &Shell) -> Result<()> {
-    let runs: Vec<PathBuf> = folder::find(&arguments.runs)?
-        .iter()
-        .map(|run| run.path().to_owned())
-        .collect();
-    let paths = report::build(&runs, &arguments.out, &ReportOptions::default())?;
+pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
+    let options = ReportOptions {
+        progress: shell.progress,
+        ..ReportOptions::default()
+    };
+    let paths = report::build(&arguments.runs, &arguments.out, &options)?;
     output::print(&paths.html.display().to_string())
 }

@@ -45,9 +45,18 @@ pub struct Card {
     /// Action units with a column in the samples table, ascending.
     #[serde(default)]
     pub aus: Vec<u8>,
+    /// Action units in lists that name no columns, in the order of the columns.
+    #[serde(default)]
+    pub listed_aus: Vec<u8>,
     /// Official splits and what must be found in them.
     #[serde(default, rename = "split")]
     pub splits: Vec<ExpectedSplit>,
+    /// Subject-exclusive parts for cross-validation.
+    #[serde(default, rename = "fold")]
+    pub folds: Vec<Fold>,
+    /// First and last frame (from 1) of every stretch that the database's error log names, by subject.
+    #[serde(default)]
+    pub bad_frames: BTreeMap<String, Vec<[u32; 2]>>,
     /// The forms in which the database is found on disk, in the order in which they are tried.
     #[serde(rename = "layout")]
     pub layouts: Vec<Layout>,
@@ -122,6 +131,16 @@ pub struct ExpectedVariant {
     /// The classes whose count differs.
     #[serde(default)]
     pub classes: BTreeMap<String, u64>,
+}
+
+/// One part for cross-validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// Its number, from 1.
+    pub fold: u8,
+    /// Who belongs to it.
+    pub subjects: Vec<String>,
 }
 
 /// One form in which a database is found on disk.
@@ -270,6 +289,23 @@ impl Card {
                 return fail(
                     &format!("split[{i}].samples"),
                     format!("expected {sum}, the sum of the classes, found {samples}"),
+                );
+            }
+        }
+        let mut people = std::collections::BTreeSet::new();
+        for (i, fold) in self.folds.iter().enumerate() {
+            if let Some(twice) = fold.subjects.iter().find(|subject| !people.insert(subject.as_str())) {
+                return fail(
+                    &format!("fold[{i}].subjects"),
+                    format!("`{twice}` belongs to two folds"),
+                );
+            }
+        }
+        for (subject, ranges) in &self.bad_frames {
+            if ranges.iter().any(|[a, b]| *a == 0 || a > b) {
+                return fail(
+                    &format!("bad_frames.{subject}"),
+                    "expected [first, last] pairs, from frame 1".into(),
                 );
             }
         }

@@ -1,14 +1,14 @@
 //! Licensed folder → `samples.parquet`, `rejects.csv`, `conversion.json`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::card::Card;
-use super::config::{DatasetConfig, Images};
+use super::config::{Camera, DatasetConfig, FrameBase, Frames, Images};
 use super::header;
 use super::layout::{self, Found, Source};
 use super::paths::Fence;
@@ -32,6 +32,20 @@ pub struct ConvertOptions {
     pub layout: Option<String>,
     /// Aligned or original images.
     pub images: Images,
+    /// Frames of a video database.
+    pub frames: Frames,
+    /// Camera of a video database.
+    pub camera: Camera,
+    /// Number of the first extracted frame.
+    pub frame_base: FrameBase,
+    /// File with folds in place of the card's.
+    pub folds: Option<PathBuf>,
+    /// File that says which image belongs to which split.
+    pub split_list: Option<PathBuf>,
+    /// Seed of the splitting hash.
+    pub split_seed: u64,
+    /// Share of the test set under the splitting hash.
+    pub test_share: f64,
     /// Largest share of rows that may be rejected.
     pub max_rejected: f64,
     /// Largest number of pixels of an image.
@@ -49,6 +63,13 @@ impl From<&DatasetConfig> for ConvertOptions {
         Self {
             layout: (config.layout != "auto").then(|| config.layout.clone()),
             images: config.images,
+            frames: config.frames,
+            camera: config.camera,
+            frame_base: config.frame_base,
+            folds: (!config.folds.is_empty()).then(|| config.folds.clone().into()),
+            split_list: (!config.split_list.is_empty()).then(|| config.split_list.clone().into()),
+            split_seed: config.split_seed,
+            test_share: config.test_share,
             max_rejected: config.max_rejected,
             max_pixels: config.max_pixels,
         }
@@ -142,7 +163,7 @@ pub struct Examined {
 ///
 /// # Errors
 /// [`Error::Data`] with where it was looked for, how the database is obtained, and what `--stand-in` does.
-pub fn data_folder(card: &Card, root: &Path) -> Result<std::path::PathBuf> {
+pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
     let missing = |what: &str| {
         Error::data(format!(
             "{}: {what}\n{} is needed there.\nhow to obtain it: {}\nlicence: {}\nwithout it: --stand-in draws faces in the \
@@ -210,12 +231,13 @@ pub fn examine(
         base: &detected.base,
         options,
         stand_in,
+        progress,
+        interrupt,
     };
     let Some(reader) = layout::reader(&detected.layout.reader) else {
         // `Card::validate` has checked this.
         return Err(Error::Usage(format!("there is no reader `{}`", detected.layout.reader)));
     };
-    let source_digest = super::digest::of(&root, &detected.base, card, options, &detected.layout.name)?;
     let Found {
         frame,
         mut rejects,
@@ -223,6 +245,8 @@ pub fn examine(
         mut warnings,
     } = reader(&source)?;
     interrupt.check()?;
+    // After reading, as a reader may have decoded videos.
+    let source_digest = super::digest::of(&root, &detected.base, card, options, &detected.layout.name)?;
     let frame = check_images(&frame, &root, options, &mut rejects, progress, interrupt)?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let table = samples::normalise(&frame, card)?;
@@ -246,7 +270,7 @@ pub fn examine(
     if stand_in {
         warnings.push("this is a generated stand-in: its counts are not compared with the database's".into());
     } else {
-        compare(card, &mut conversion, &mut warnings);
+        compare(card, options, &mut conversion, &mut warnings);
     }
     conversion.warnings = warnings;
     Ok(Examined {
@@ -554,10 +578,15 @@ fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<
 }
 
 /// Compares the counts with the card's, split by split and class by class.
-fn compare(card: &Card, conversion: &mut Conversion, warnings: &mut Vec<String>) {
+fn compare(card: &Card, options: &ConvertOptions, conversion: &mut Conversion, warnings: &mut Vec<String>) {
+    // Cards count frames without the error log under the name `clean`.
+    let layout = match options.frames {
+        Frames::Clean if !card.bad_frames.is_empty() => "clean".to_owned(),
+        _ => conversion.layout.clone(),
+    };
     let mut result = Expected::default();
     for split in Split::ALL {
-        let Some((samples, classes)) = card.expected(split, &conversion.layout) else {
+        let Some((samples, classes)) = card.expected(split, &layout) else {
             continue;
         };
         let name = split.to_string();

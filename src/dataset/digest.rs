@@ -39,6 +39,9 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
             .as_bytes(),
     );
     part(layout.as_bytes());
+    for list in [&options.folds, &options.split_list].into_iter().flatten() {
+        part(&std::fs::read(list).at("read", list)?);
+    }
     // Images that the options leave aside need not be looked at.
     let skipped = match options.images {
         Images::Aligned => "original",

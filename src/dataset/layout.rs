@@ -12,6 +12,8 @@ use super::convert::ConvertOptions;
 use super::paths;
 use super::reject::Reject;
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// What a reader is given.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub struct Source<'a> {
     pub options: &'a ConvertOptions,
     /// Whether the tree was generated: its counts say nothing of the database's.
     pub stand_in: bool,
+    /// Where slow readers say what they do.
+    pub progress: &'a Progress,
+    /// Asked between files.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Source<'_> {
@@ -81,6 +87,12 @@ pub const READERS: &[(&str, Reader)] = &[
     ("affectnet_text_lists", super::affectnet::read_text_lists),
     ("class_folders", super::folders::read),
     ("csv_tables", super::tabular::read_all),
+    ("disfa_labels", super::disfa::read),
+    ("disfa_plus", super::disfa::read_plus),
+    ("emotionet_csv", super::emotionet::read_csv),
+    ("emotionet_list", super::emotionet::read_list),
+    ("emotionet_tab", super::emotionet::read_tab),
+    ("emotionet_xlsx", super::emotionet::read_xlsx),
     ("rafdb_kaggle", super::rafdb::read_kaggle),
     ("rafdb_list", super::rafdb::read_list),
 ];

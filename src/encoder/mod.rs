@@ -1,14 +1,20 @@
 //! Frozen encoders: from a face to one global vector and, where wanted, a grid of tokens.
 
+pub mod frozen;
 pub mod hog;
+pub mod vit;
+pub mod weights;
 
 use ::image::RgbImage;
+use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub use frozen::Frozen;
 pub use hog::{Hog, HogColour, HogConfig};
+pub use vit::Global;
 
 /// The grid of tokens of one image: `rows` × `cols` tokens of `width` values, row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,9 +141,19 @@ impl EncoderKind {
 pub struct EncoderConfig {
     /// The family: `hog`, `clip`, `dino` or `dinov2`.
     pub kind: EncoderKind,
-    /// Where the weights are: a folder or a file. `hog` has none.
+    /// Where the weights are: a folder as model hubs lay it out, one file of tensors (with `architecture`), or
+    /// `"random:SEED"` for weights that mean nothing. `hog` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// A published architecture (`"vit-b-16"`, …), for weights that do not come with a `config.json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The global vector: `projected` (the class token, projected where the model has a projection), `class` (never
+    /// projected), or `mean` (of the patch tokens). `hog` does not read it.
+    pub global: Global,
+    /// Pixels a side that images are brought to, instead of the model's own; the position embedding is interpolated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_size: Option<u32>,
     /// Keys of `hog`; other kinds do not read them.
     pub hog: HogConfig,
 }
@@ -151,29 +167,44 @@ impl EncoderConfig {
         self.hog
             .validate()
             .map_err(|(key, message)| (format!("hog.{key}"), message))?;
-        if self.kind == EncoderKind::Hog && self.weights.is_some() {
+        if self.kind == EncoderKind::Hog {
+            let set = [
+                ("weights", self.weights.is_some()),
+                ("architecture", self.architecture.is_some()),
+                ("input_size", self.input_size.is_some()),
+            ];
+            if let Some((key, _)) = set.into_iter().find(|(_, set)| *set) {
+                return Err((key.to_owned(), "kind \"hog\" has no such key; remove it".to_owned()));
+            }
+        }
+        if let Some(size) = self.input_size.filter(|n| !(8..=2048).contains(n)) {
             return Err((
-                "weights".to_owned(),
-                "kind \"hog\" has no weights; remove this key".to_owned(),
+                "input_size".to_owned(),
+                format!("expected 8 to 2048 pixels, not {size}"),
             ));
         }
         Ok(())
     }
 
-    /// Builds the encoder.
+    /// Builds the encoder on the processor.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a kind that this version does not have or options that cannot be.
+    /// As [`EncoderConfig::build_on`].
     pub fn build(&self) -> Result<Box<dyn Encoder>> {
+        self.build_on(&Device::flex())
+    }
+
+    /// Builds the encoder on `device` (`hog` always runs on the processor).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options that cannot be; [`Error::Data`] if weights are missing or do not fit; [`Error::Io`] if
+    /// they cannot be read.
+    pub fn build_on(&self, device: &Device) -> Result<Box<dyn Encoder>> {
         self.validate()
             .map_err(|(key, message)| Error::Usage(format!("encoder.{key}: {message}")))?;
         match self.kind {
             EncoderKind::Hog => Ok(Box::new(Hog::new(self.hog.clone())?)),
-            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => Err(Error::Usage(format!(
-                "encoder.kind = \"{}\" is not in this version, which has only \"hog\"; to use features of another \
-                 program, give them as a table with dataset.card = \"table\"",
-                self.kind.as_str()
-            ))),
+            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => Ok(Box::new(Frozen::load(self, device)?)),
         }
     }
 }

@@ -118,13 +118,329 @@ fn the_digest_follows_the_options() {
     assert_ne!(digest(HogConfig::default()), digest(other));
 }
 
+/// A model folder under `tests/peers/vit`.
+fn model(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/peers/vit")
+        .join(name)
+}
+
+fn config(kind: EncoderKind, weights: &std::path::Path) -> EncoderConfig {
+    EncoderConfig {
+        kind,
+        weights: Some(weights.to_str().unwrap().to_owned()),
+        ..EncoderConfig::default()
+    }
+}
+
+fn photo() -> RgbImage {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/preprocess/photo.png");
+    crate::image::decode(path.as_ref(), &crate::image::DecodeLimits::default()).unwrap()
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    global: Vec<f32>,
+    tokens: Vec<f32>,
+}
+
+/// Largest difference over the largest value.
+fn relative_error(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    let scale = theirs.iter().map(|v| v.abs()).fold(0.0, f32::max);
+    ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+}
+
+fn assert_golden(encoder: &dyn Encoder, folder: &str) {
+    let golden: Golden =
+        serde_json::from_str(&std::fs::read_to_string(model(folder).join("golden.json")).unwrap()).unwrap();
+    let encoded = encoder.encode(&[photo(), photo()]).unwrap();
+    assert_eq!(encoded.len(), 2);
+    for encoded in encoded {
+        let global = relative_error(&encoded.global, &golden.global);
+        let tokens = relative_error(&encoded.tokens.unwrap(), &golden.tokens);
+        assert!(global < 1e-4 && tokens < 1e-4, "{folder}: {global} {tokens}");
+    }
+}
+
 #[test]
-fn kinds_that_are_not_built_in_say_so() {
-    let config = EncoderConfig {
+fn transformers_computes_the_same_from_the_same_folder() {
+    for (folder, kind) in [
+        ("clip", EncoderKind::Clip),
+        ("dino", EncoderKind::Dino),
+        ("dinov2", EncoderKind::Dinov2),
+        ("dinov2_swiglu", EncoderKind::Dinov2),
+        ("dinov2_registers", EncoderKind::Dinov2),
+    ] {
+        let encoder = config(kind, &model(folder))
+            .build()
+            .unwrap_or_else(|e| panic!("{folder}: {e}"));
+        assert_eq!(encoder.name(), kind.as_str());
+        assert_golden(encoder.as_ref(), folder);
+    }
+}
+
+#[test]
+fn original_names_give_the_same_weights() {
+    for (folder, kind) in [
+        ("clip", EncoderKind::Clip),
+        ("dino", EncoderKind::Dino),
+        ("dinov2", EncoderKind::Dinov2),
+    ] {
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["config.json", "preprocessor_config.json"] {
+            std::fs::copy(model(folder).join(name), copy.path().join(name)).unwrap();
+        }
+        std::fs::copy(
+            model(&format!("{folder}_original.safetensors")),
+            copy.path().join("model.safetensors"),
+        )
+        .unwrap();
+        let encoder = config(kind, copy.path())
+            .build()
+            .unwrap_or_else(|e| panic!("{folder}: {e}"));
+        assert_golden(encoder.as_ref(), folder);
+    }
+}
+
+#[test]
+fn a_training_checkpoint_gives_its_teacher() {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "preprocessor_config.json"] {
+        std::fs::copy(model("dino").join(name), copy.path().join(name)).unwrap();
+    }
+    let pickle = copy.path().join("pytorch_model.bin");
+    std::fs::copy(model("dino_original.pth"), &pickle).unwrap();
+    assert_golden(config(EncoderKind::Dino, copy.path()).build().unwrap().as_ref(), "dino");
+    // A single file says nothing of its heads and norms: the architecture has to be named, and it has to fit.
+    let mut single = config(EncoderKind::Dino, &model("dino_original.pth"));
+    assert!(
+        single
+            .build()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("set encoder.architecture")
+    );
+    single.architecture = Some("vit-s-16".into());
+    let error = single.build().err().unwrap().to_string();
+    assert!(error.contains("missing: module.backbone.blocks.2."), "{error}");
+    assert!(
+        error.contains("misshapen: module.backbone.cls_token is [1, 1, 16], expected [384]"),
+        "{error}"
+    );
+
+    let bytes = std::fs::read(&pickle).unwrap();
+    for damage in [0, 100, bytes.len() / 2] {
+        std::fs::write(&pickle, &bytes[..damage]).unwrap();
+        let error = config(EncoderKind::Dino, copy.path())
+            .build()
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("failed to read the weights"), "{error}");
+    }
+}
+
+/// Copies a model folder, its tensors changed by `change`, split into `shards` files.
+fn rewritten(
+    folder: &str,
+    shards: usize,
+    change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>),
+) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "preprocessor_config.json"] {
+        std::fs::copy(model(folder).join(name), copy.path().join(name)).unwrap();
+    }
+    let bytes = std::fs::read(model(folder).join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut all: Vec<_> = tensors
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    all.sort();
+    change(&mut all);
+    let mut map = serde_json::Map::new();
+    for (index, part) in all.chunks(all.len().div_ceil(shards)).enumerate() {
+        let file = if shards == 1 {
+            "model.safetensors".to_owned()
+        } else {
+            format!("part-{index}.safetensors")
+        };
+        let views: Vec<_> = part
+            .iter()
+            .map(|(name, shape, data)| {
+                map.insert(name.clone(), file.clone().into());
+                let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), data).unwrap();
+                (name.clone(), view)
+            })
+            .collect();
+        safetensors::serialize_to_file(views, None, &copy.path().join(&file)).unwrap();
+    }
+    if shards > 1 {
+        let index = serde_json::json!({"weight_map": map}).to_string();
+        std::fs::write(copy.path().join("model.safetensors.index.json"), index).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn shards_are_put_together() {
+    let folder = rewritten("dino", 3, |_| {});
+    assert_golden(
+        config(EncoderKind::Dino, folder.path()).build().unwrap().as_ref(),
+        "dino",
+    );
+    std::fs::remove_file(folder.path().join("part-1.safetensors")).unwrap();
+    let error = config(EncoderKind::Dino, folder.path())
+        .build()
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("part-1.safetensors"), "{error}");
+    let index = serde_json::json!({"weight_map": {"a": "../../etc/passwd"}}).to_string();
+    std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
+    let error = config(EncoderKind::Dino, folder.path())
+        .build()
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("contains `..`"), "{error}");
+}
+
+#[test]
+fn weights_that_do_not_fit_name_their_tensors() {
+    let folder = rewritten("dino", 1, |tensors| {
+        for (name, shape, data) in tensors.iter_mut() {
+            if name == "encoder.layer.1.output.dense.bias" {
+                *name = "encoder.layer.7.output.dense.bias".to_owned();
+            }
+            if name == "layernorm.weight" {
+                shape[0] = 8;
+                data.truncate(32);
+            }
+        }
+    });
+    let error = config(EncoderKind::Dino, folder.path()).build().err().unwrap();
+    assert_eq!(error.exit_code(), crate::error::exit::DATA);
+    let text = error.to_string();
+    for part in [
+        "1 missing: encoder.layer.1.output.dense.bias",
+        "1 misshapen: layernorm.weight is [8], expected [16]",
+        "1 left over: encoder.layer.7.output.dense.bias",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    // The weights of another family.
+    let error = config(EncoderKind::Clip, &model("dino"))
+        .build()
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("model_type is \"vit\"; kind = \"clip\" expects clip"),
+        "{error}"
+    );
+}
+
+#[test]
+fn damaged_weight_files_are_errors() {
+    for damage in [0, 7, 100, 4000] {
+        let folder = rewritten("clip", 1, |_| {});
+        let path = folder.path().join("model.safetensors");
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..damage]).unwrap();
+        let error = config(EncoderKind::Clip, folder.path())
+            .build()
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("failed to read the weights"), "{error}");
+    }
+    let folder = rewritten("clip", 1, |_| {});
+    std::fs::write(folder.path().join("model.safetensors"), [0xFF; 64]).unwrap();
+    assert!(config(EncoderKind::Clip, folder.path()).build().is_err());
+    let folder = rewritten("clip", 1, |_| {});
+    for bad in [
+        "{",
+        "{}",
+        r#"{"model_type": "clip_vision_model", "hidden_size": 7, "num_attention_heads": 2}"#,
+        r#"{"model_type": "clip_vision_model", "num_hidden_layers": 100000000}"#,
+        r#"{"model_type": "clip_vision_model", "hidden_size": -1}"#,
+        r#"{"model_type": "clip_vision_model", "patch_size": 0}"#,
+    ] {
+        std::fs::write(folder.path().join("config.json"), bad).unwrap();
+        let error = config(EncoderKind::Clip, folder.path())
+            .build()
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("config.json"), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn encoders_without_weights_say_what_to_fetch() {
+    let mut config = EncoderConfig {
         kind: EncoderKind::Clip,
         ..EncoderConfig::default()
     };
     let error = config.build().err().unwrap();
-    assert_eq!(error.exit_code(), crate::error::exit::USAGE);
-    assert!(error.to_string().contains("only \"hog\""), "{error}");
+    assert_eq!(error.exit_code(), crate::error::exit::DATA);
+    assert!(error.to_string().contains("openai/clip-vit-base-patch16"), "{error}");
+    config.weights = Some("/nonexistent".into());
+    assert!(
+        config
+            .build()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("no such file or folder")
+    );
+    config.weights = Some("hf://a/b".into());
+    assert!(config.build().err().unwrap().to_string().contains("fetches nothing"));
+    config.weights = Some("random:1".into());
+    config.architecture = Some("vit-z-1".into());
+    let error = config.build().err().unwrap().to_string();
+    assert!(
+        error.contains("expected vit-b-32, vit-b-16, vit-l-14, vit-l-14-336"),
+        "{error}"
+    );
+    let config = EncoderConfig {
+        weights: Some("x".into()),
+        ..EncoderConfig::default()
+    };
+    assert_eq!(config.validate().unwrap_err().0, "weights");
+}
+
+#[test]
+fn the_global_vector_and_the_input_size_are_choices() {
+    let mut config = config(EncoderKind::Clip, &model("clip"));
+    let projected = config.build().unwrap();
+    assert_eq!(projected.global_dim(), 12);
+    config.global = Global::Mean;
+    let mean = config.build().unwrap();
+    assert_eq!(mean.global_dim(), 16);
+    assert_ne!(mean.digest(), projected.digest());
+    let encoded = &mean.encode(&[photo()]).unwrap()[0];
+    let tokens = encoded.tokens.as_ref().unwrap();
+    let first: f32 = tokens.chunks(16).map(|t| t[0]).sum::<f32>() / 16.0;
+    assert!((first - encoded.global[0]).abs() < 1e-5);
+    config.input_size = Some(48);
+    let larger = config.build().unwrap();
+    assert_eq!(larger.tokens().unwrap().count(), 36);
+    assert_eq!(
+        larger.encode(&[photo()]).unwrap()[0].tokens.as_ref().unwrap().len(),
+        36 * 16
+    );
+    config.input_size = Some(47);
+    assert!(
+        config
+            .build()
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("multiple of its patch size 8")
+    );
 }

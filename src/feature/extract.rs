@@ -52,18 +52,67 @@ pub struct Reject {
     pub reason: String,
 }
 
+/// The share of a table that one machine computes: the parts whose index is `index` modulo `count`. Shards written into one
+/// folder, or copied into one, are a whole table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// All parts.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    fn has(self, part: usize) -> bool {
+        part % self.count == self.index
+    }
+
+    /// The file that lists the shard's rejects.
+    fn rejects_file(self) -> String {
+        if self == Self::WHOLE {
+            "rejects.csv".to_owned()
+        } else {
+            format!("rejects-{}-of-{}.csv", self.index + 1, self.count)
+        }
+    }
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    /// `"1/4"` is the first of four.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |digits: &str| -> Option<usize> {
+            digits
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| digits.parse().ok())
+                .flatten()
+        };
+        text.split_once('/')
+            .and_then(|(index, count)| Some((number(index)?, number(count)?)))
+            .filter(|(index, count)| (1..=*count).contains(index))
+            .map(|(index, count)| Self {
+                index: index - 1,
+                count,
+            })
+            .ok_or_else(|| format!("expected a shard like \"1/4\", the first of four, not \"{text}\""))
+    }
+}
+
 /// What an extraction did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExtractReport {
     /// Digest of the table.
     pub digest: String,
-    /// Rows of the samples table.
+    /// Rows of the samples table that this shard covers: all of them, unless the table is made by several machines.
     pub samples: usize,
-    /// Rows of the feature table.
+    /// Rows of the feature table, of this shard.
     pub rows: usize,
     /// Images that gave no features; listed in `rejects.csv`.
     pub rejected: usize,
-    /// Parts of the table.
+    /// Parts of the table, of this shard.
     pub parts: usize,
     /// Parts that were there already.
     pub cached_parts: usize,
@@ -94,8 +143,7 @@ pub fn features_digest(samples: &Path, encoder: &dyn Encoder, options: &Features
 /// Beside the parts stands `rejects.csv` (`file,line,reason`). Images rejected by an earlier call are tried again.
 ///
 /// # Errors
-/// [`Error::Data`] if the samples table is unusable or no image at all gives features, [`Error::Io`] if something cannot
-/// be read or written, [`Error::Usage`] for options that do not fit the encoder, [`Error::Interrupted`].
+/// As [`Extraction::run`].
 pub fn extract(
     samples: &Path,
     data_root: &Path,
@@ -105,64 +153,103 @@ pub fn extract(
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<ExtractReport> {
-    let start = Instant::now();
-    options
-        .validate()
-        .map_err(|(key, message)| Error::Usage(format!("features.{key}: {message}")))?;
-    let source = Source::open(samples)?;
-    let job = Job {
-        metadata: source.describe(encoder, options)?,
-        limits: options.limits(),
-        root: DataRoot::open(data_root)?,
-        source: &source,
+    Extraction {
+        samples,
+        data_root,
         encoder,
         options,
-        interrupt,
-    };
-    std::fs::create_dir_all(out).at("create the folder", out)?;
-    remove_surplus_parts(out, job.metadata.parts)?;
-    let mut done: Vec<Option<PartMetadata>> = Vec::with_capacity(job.metadata.parts);
-    for index in 0..job.metadata.parts {
-        done.push(job.whole_part(out, index));
+        out,
+        shard: Shard::WHOLE,
     }
-    let todo: Vec<usize> = (0..done.len()).filter(|&index| done[index].is_none()).collect();
-    let images: usize = todo.iter().map(|&index| job.metadata.range(index).len()).sum();
-    let bar = progress.bar("extract", job.metadata.samples_rows as u64, "images");
-    bar.inc((job.metadata.samples_rows - images) as u64);
-    let fresh = job.run(&todo, out, &|n| bar.inc(n))?;
-    drop(bar);
-    for part in fresh {
-        let index = part.index;
-        done[index] = Some(part);
-    }
-    let parts: Vec<PartMetadata> = done.into_iter().flatten().collect();
-    write_rejects(&out.join("rejects.csv"), parts.iter().flat_map(|part| &part.rejects))?;
-    let rows = parts.iter().map(|part| part.rows).sum();
-    let rejected = parts.iter().map(|part| part.rejects.len()).sum();
-    if rows == 0 {
-        let first = parts.iter().flat_map(|part| &part.rejects).next();
-        return Err(Error::data(match first {
-            Some(first) => format!(
+    .run(progress, interrupt)
+}
+
+/// An extraction, or one machine's share of it.
+#[derive(Clone, Copy)]
+pub struct Extraction<'a> {
+    /// The samples table.
+    pub samples: &'a Path,
+    /// The folder that its image paths are relative to.
+    pub data_root: &'a Path,
+    /// The encoder.
+    pub encoder: &'a dyn Encoder,
+    /// The recipe section `[features]`.
+    pub options: &'a FeaturesConfig,
+    /// The folder of the feature table.
+    pub out: &'a Path,
+    /// The share.
+    pub shard: Shard,
+}
+
+impl Extraction<'_> {
+    /// Computes what is missing.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the samples table is unusable or no image at all gives features, [`Error::Io`] if something cannot
+    /// be read or written, [`Error::Usage`] for options that do not fit the encoder, [`Error::Interrupted`].
+    pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
+        let start = Instant::now();
+        self.options
+            .validate()
+            .map_err(|(key, message)| Error::Usage(format!("features.{key}: {message}")))?;
+        let source = Source::open(self.samples)?;
+        let job = Job {
+            metadata: source.describe(self.encoder, self.options)?,
+            limits: self.options.limits(),
+            root: DataRoot::open(self.data_root)?,
+            source: &source,
+            encoder: self.encoder,
+            options: self.options,
+            interrupt,
+        };
+        std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
+        remove_surplus_parts(self.out, job.metadata.parts)?;
+        let ours: Vec<usize> = (0..job.metadata.parts).filter(|&index| self.shard.has(index)).collect();
+        let mut done = Vec::new();
+        let mut todo = Vec::new();
+        for &index in &ours {
+            match job.whole_part(self.out, index) {
+                Some(part) => done.push(part),
+                None => todo.push(index),
+            }
+        }
+        let images = |parts: &[usize]| -> usize { parts.iter().map(|&index| job.metadata.range(index).len()).sum() };
+        let (samples, fresh) = (images(&ours), images(&todo));
+        let bar = progress.bar("extract", samples as u64, "images");
+        bar.inc((samples - fresh) as u64);
+        let cached_parts = done.len();
+        done.extend(job.run(&todo, self.out, &|n| bar.inc(n))?);
+        drop(bar);
+        done.sort_unstable_by_key(|part| part.index);
+        let rejects = || done.iter().flat_map(|part| &part.rejects);
+        let listed = self.out.join(self.shard.rejects_file());
+        write_rejects(&listed, rejects())?;
+        let rows = done.iter().map(|part| part.rows).sum();
+        let rejected = rejects().count();
+        if job.metadata.samples_rows == 0 {
+            return Err(Error::data(format!("{} lists no samples", self.samples.display())));
+        }
+        if let Some(first) = rejects().next().filter(|_| rows == 0) {
+            return Err(Error::data(format!(
                 "none of the {rejected} images below {} can be used; the first, {}, {}; all are listed in {}",
-                data_root.display(),
+                self.data_root.display(),
                 first.file,
                 first.reason,
-                out.join("rejects.csv").display()
-            ),
-            None => format!("{} lists no samples", samples.display()),
-        }));
+                listed.display()
+            )));
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(ExtractReport {
+            digest: job.metadata.digest.clone(),
+            samples,
+            rows,
+            rejected,
+            parts: ours.len(),
+            cached_parts,
+            seconds,
+            images_per_second: fresh as f64 / seconds.max(1e-9),
+        })
     }
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(ExtractReport {
-        digest: job.metadata.digest.clone(),
-        samples: job.metadata.samples_rows,
-        rows,
-        rejected,
-        parts: job.metadata.parts,
-        cached_parts: job.metadata.parts - todo.len(),
-        seconds,
-        images_per_second: images as f64 / seconds.max(1e-9),
-    })
 }
 
 /// A samples table that was opened and digested.
@@ -358,7 +445,7 @@ impl Job<'_> {
     fn images(&self, samples: &RecordBatch) -> Result<Vec<Result<RgbImage, String>>> {
         let paths = strings(samples, "image_path", self.source.path)?;
         let corners = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
-            .map(|name| samples.column_by_name(name).map(|c| c.as_primitive::<Float32Type>()));
+            .map(|name| samples.column_by_name(name).map(AsArray::as_primitive::<Float32Type>));
         let face = |row: usize| -> Option<FaceBox> {
             let [x, y, width, height] = corners.map(|column| column.filter(|c| c.is_valid(row)).map(|c| c.value(row)));
             Some(FaceBox {
@@ -543,14 +630,9 @@ fn write_rejects<'a>(path: &Path, rejects: impl Iterator<Item = &'a Reject>) -> 
             text.to_owned()
         }
     };
-    let mut text = String::from("file,line,reason\n");
-    for reject in rejects {
-        text.push_str(&format!(
-            "{},{},{}\n",
-            quoted(&reject.file),
-            reject.line,
-            quoted(&reject.reason)
-        ));
-    }
+    let line = |reject: &Reject| format!("{},{},{}\n", quoted(&reject.file), reject.line, quoted(&reject.reason));
+    let text: String = std::iter::once("file,line,reason\n".to_owned())
+        .chain(rejects.map(line))
+        .collect();
     atomic::write(path, text.as_bytes())
 }

@@ -329,8 +329,8 @@ impl<'a> Plan<'a> {
         };
         let mut sorted = names.clone();
         sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return wrong(format!("cannot be read with `{}` asked for twice", pair[0]));
+        if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+            return wrong(format!("cannot be read with `{twice}` asked for twice"));
         }
         if options.fold.is_some() && !has("fold") {
             return wrong("has no column `fold`; this database has no folds".to_owned());

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod extract;
+pub mod folder;
 pub mod load;
 pub mod pool;
 pub mod reader;
@@ -10,7 +11,8 @@ pub mod table;
 pub mod writer;
 
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
-pub use extract::{ExtractReport, Reject, extract, features_digest};
+pub use extract::{ExtractReport, Extraction, Reject, Shard, extract, features_digest};
+pub use folder::samples_of_folder;
 pub use load::{AuThreshold, LoadCounts, LoadOptions, Loaded, RowInfo, ThresholdRule, Validation};
 pub use reader::FeatureTable;
 pub use set::{FeatureSet, Matrix, SplitSets, Tokens};

@@ -190,10 +190,10 @@ impl Encoder for Probe {
 
     fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
         let before = self.encoded.fetch_add(prepared.len(), Ordering::SeqCst);
-        if let Some((after, interrupt)) = &self.interrupt_after {
-            if before >= *after {
-                interrupt.raise();
-            }
+        if let Some((after, interrupt)) = &self.interrupt_after
+            && before >= *after
+        {
+            interrupt.raise();
         }
         Ok(prepared
             .iter()
@@ -331,6 +331,80 @@ fn an_interrupted_extraction_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn shards_written_into_one_folder_are_the_table() {
+    let world = World::new(30);
+    world.extract();
+    let whole = world.bytes();
+    std::fs::remove_dir_all(world.out()).unwrap();
+    let (encoder, options) = (Probe::default(), small());
+    let mut rows = 0;
+    for shard in ["2/3", "1/3", "3/3"] {
+        let report = Extraction {
+            samples: &world.samples(),
+            data_root: &world.root(),
+            encoder: &encoder,
+            options: &options,
+            out: &world.out(),
+            shard: shard.parse().unwrap(),
+        }
+        .run(Progress::hidden(), &Interrupt::default())
+        .unwrap();
+        assert_eq!((report.samples, report.cached_parts), (report.rows, 0));
+        rows += report.rows;
+    }
+    assert_eq!(rows, 30);
+    let parts = |files: Vec<(String, Vec<u8>)>| -> Vec<_> {
+        files
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("part-"))
+            .collect()
+    };
+    assert_eq!(parts(world.bytes()), parts(whole));
+    assert_eq!(world.open().rows(), 30);
+    for bad in ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "/"] {
+        assert!(bad.parse::<Shard>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_folder_of_images_becomes_a_samples_table() {
+    let world = World::new(4);
+    let root = world.root();
+    std::fs::create_dir_all(root.join("b/c")).unwrap();
+    std::fs::copy(world.image(1), root.join("b/c/Face One.PNG")).unwrap();
+    std::fs::write(root.join("b/notes.txt"), "no image").unwrap();
+    std::fs::write(root.join("b/.hidden.png"), "no image").unwrap();
+    std::fs::write(root.join("broken.jpg"), "no image").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&root, root.join("b/loop")).unwrap();
+    assert_eq!(samples_of_folder(&root, &world.samples()).unwrap(), 6);
+    let report = world.extract();
+    assert_eq!((report.rows, report.rejected), (5, 1));
+    let table = world.open();
+    let mut ids = Vec::new();
+    for batch in table.batches(Some(&["sample_id"]), 100).unwrap() {
+        use arrow::array::AsArray;
+        let batch = batch.unwrap();
+        ids.extend(batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+    }
+    assert_eq!(
+        ids,
+        [
+            "b/c/Face One.PNG",
+            "images/0.png",
+            "images/1.png",
+            "images/2.png",
+            "images/3.png"
+        ]
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let error = samples_of_folder(empty.path(), &world.samples())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("holds no images"), "{error}");
+}
+
+#[test]
 fn other_options_do_not_reuse_parts() {
     let world = World::new(20);
     let first = world.extract();
@@ -346,45 +420,47 @@ fn other_options_do_not_reuse_parts() {
     assert_eq!(world.open().rows(), 20);
 }
 
+/// Says two numbers that half precision rounds and one that overflows it in the image of brightness 7.
+struct Fine;
+impl Encoder for Fine {
+    fn name(&self) -> &'static str {
+        "fine"
+    }
+    fn describe(&self) -> Value {
+        json!({})
+    }
+    fn global_dim(&self) -> usize {
+        3
+    }
+    fn tokens(&self) -> Option<TokenShape> {
+        None
+    }
+    fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
+        Ok(image.clone())
+    }
+    fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
+        // The last overflows half precision in one image.
+        Ok(prepared
+            .iter()
+            .map(|image| Encoded {
+                global: vec![
+                    0.1,
+                    1.0 + 1.0 / 3.0,
+                    if image.get_pixel(0, 0).0[0] == 7 {
+                        70_000.0
+                    } else {
+                        65_000.0
+                    },
+                ],
+                tokens: None,
+            })
+            .collect())
+    }
+}
+
 #[test]
 fn half_precision_rounds_to_nearest() {
     let world = World::new(12);
-    struct Fine;
-    impl Encoder for Fine {
-        fn name(&self) -> &'static str {
-            "fine"
-        }
-        fn describe(&self) -> Value {
-            json!({})
-        }
-        fn global_dim(&self) -> usize {
-            3
-        }
-        fn tokens(&self) -> Option<TokenShape> {
-            None
-        }
-        fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
-            Ok(image.clone())
-        }
-        fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
-            // The last overflows half precision in one image.
-            Ok(prepared
-                .iter()
-                .map(|image| Encoded {
-                    global: vec![
-                        0.1,
-                        1.0 + 1.0 / 3.0,
-                        if image.get_pixel(0, 0).0[0] == 7 {
-                            70_000.0
-                        } else {
-                            65_000.0
-                        },
-                    ],
-                    tokens: None,
-                })
-                .collect())
-        }
-    }
     let options = FeaturesConfig {
         dtype: Dtype::F16,
         ..FeaturesConfig::default()
@@ -639,7 +715,7 @@ fn a_subset_of_classes_is_reindexed_in_the_order_asked_for() {
     assert_eq!(counts.other_class, 9);
     assert_eq!(sets.train.targets.names, ["angry", "happy"]);
     for (row, i) in ids(&sets.train).into_iter().enumerate() {
-        assert_eq!(sets.train.targets.class(row), Some(if i % 3 == 2 { 0 } else { 1 }));
+        assert_eq!(sets.train.targets.class(row), Some(usize::from(i % 3 != 2)));
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// CLIP: short side 224 bicubic, centre crop 224, CLIP's mean and deviation.
+    /// CLIP: short side `size` bicubic, centre crop `size`, CLIP's mean and deviation.
     pub fn clip(size: u32) -> Self {
         Self {
             resize: Resize::ShortSide(size),
@@ -47,16 +47,16 @@ impl Preprocess {
             centre_crop: Some((size, size)),
             grayscale: false,
             mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-            std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+            std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
         }
     }
 
-    /// DINO and `DINOv2`: short side 256 bicubic, centre crop 224, ImageNet's mean and deviation.
-    pub fn dino() -> Self {
+    /// DINO and `DINOv2`: short side 8/7 of `size` bicubic (256 for 224), centre crop `size`, `ImageNet`'s mean and deviation.
+    pub fn dino(size: u32) -> Self {
         Self {
-            resize: Resize::ShortSide(256),
+            resize: Resize::ShortSide(size + size.div_ceil(7)),
             filter: Filter::Bicubic,
-            centre_crop: Some((224, 224)),
+            centre_crop: Some((size, size)),
             grayscale: false,
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],

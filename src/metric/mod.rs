@@ -90,16 +90,14 @@ pub fn info(name: &str) -> Option<MetricInfo> {
         "acc" | "balanced_acc" | "f1_macro" => (Some(true), Some(Expression), Percent),
         "f1_avg" | "acc_avg" => (Some(true), Some(ActionUnits), Percent),
         "matched_share" => (Some(true), None, Percent),
-        "nmi_mode" | "homogeneity_mode" | "completeness_mode" | "v_measure_mode" | "purity_mode" => {
+        "nmi_mode" | "homogeneity_mode" | "completeness_mode" | "flip_precision" | "flip_recall" | "flip_ap" => {
             (Some(true), None, Decimal)
         }
-        "nmi_subject" => (Some(false), None, Decimal),
-        "flip_precision" | "flip_recall" | "flip_ap" => (Some(true), None, Decimal),
+        "nmi_subject" | "loss" => (Some(false), None, Decimal),
         "codebook_active" | "codebook_dead" | "resets" | "k_stable" => (None, None, Count),
         "codebook_perplexity" => (None, None, Decimal),
         "codebook_largest_share" => (None, None, Percent),
         "convergence_epoch" => (Some(false), None, Count),
-        "loss" => (Some(false), None, Decimal),
         _ => {
             let (prefix, rest) = name.split_once('_')?;
             let is_unit = rest
@@ -220,7 +218,7 @@ pub fn evaluate_with(targets: &Targets, outputs: &Matrix, options: &Options<'_>)
         } else {
             let rows = rows.get_or_insert_with(|| {
                 Contributions::new(tally.len(), shape.width(), groups.as_deref(), |i, sink| {
-                    tally.emit(i, sink)
+                    tally.emit(i, sink);
                 })
             });
             options

@@ -9,7 +9,7 @@ pub struct Retrieval {
     pub precision: Option<f64>,
     /// Share of the wanted samples that are flagged; `None` if nothing is wanted.
     pub recall: Option<f64>,
-    /// Σ (R_k − R_{k−1}) P_k over the distinct scores, highest first; `None` if nothing is wanted.
+    /// Sum over the distinct scores, highest first, of precision times the gain in recall; `None` if nothing is wanted.
     pub average_precision: Option<f64>,
     /// Samples wanted.
     pub wanted: usize,

@@ -25,7 +25,7 @@ pub(crate) struct Shape {
 
 /// A measure with its value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Value {
+pub(crate) struct Estimate {
     pub value: f64,
     /// Samples it rests on.
     pub n: f64,
@@ -60,6 +60,9 @@ pub enum Measure {
     UnitAccuracy(Option<usize>),
 }
 
+/// A measure of one output, or of their mean.
+type ByOutput = fn(Option<usize>) -> Measure;
+
 /// A class or unit name as part of a metric's name: lower case, everything but letters and digits as `_`.
 pub(crate) fn slug(name: &str) -> String {
     name.chars()
@@ -90,7 +93,7 @@ impl Measure {
                 }
             }
             Task::ValenceArousal => {
-                let kinds: [(&str, fn(Option<usize>) -> Self); 4] = [
+                let kinds: [(&str, ByOutput); 4] = [
                     ("ccc", Self::Ccc),
                     ("pcc", Self::Pcc),
                     ("rmse", Self::Rmse),
@@ -109,7 +112,7 @@ impl Measure {
                 }
             }
             Task::ActionUnits => {
-                let kinds: [(&str, fn(Option<usize>) -> Self); 2] = [("f1", Self::UnitF1), ("acc", Self::UnitAccuracy)];
+                let kinds: [(&str, ByOutput); 2] = [("f1", Self::UnitF1), ("acc", Self::UnitAccuracy)];
                 for (prefix, kind) in kinds {
                     all.push((format!("{prefix}_avg"), kind(None)));
                     for (i, name) in names.iter().enumerate() {
@@ -130,7 +133,7 @@ impl Measure {
     }
 
     /// Its value from sums.
-    pub(crate) fn value(self, shape: &Shape, sums: &[f64]) -> Value {
+    pub(crate) fn value(self, shape: &Shape, sums: &[f64]) -> Estimate {
         match self {
             Self::Accuracy | Self::BalancedAccuracy | Self::F1Macro | Self::ClassF1(_) | Self::ClassRecall(_) => {
                 let confusion = Confusion::from_counts(shape.names.len(), sums);
@@ -142,7 +145,7 @@ impl Measure {
                     Self::ClassRecall(c) => (confusion.recall(c), confusion.support(c)),
                     _ => (Some(confusion.accuracy()), n),
                 };
-                Value {
+                Estimate {
                     value: value.unwrap_or(0.0),
                     n,
                     degenerate: value.is_none(),
@@ -174,12 +177,12 @@ impl Shape {
         Measure::all(self.task, &self.names)
     }
 
-    fn dimensions(&self, which: Option<usize>, sums: &[f64], read: impl Fn(&Agreement) -> (f64, bool)) -> Value {
+    fn dimensions(&self, which: Option<usize>, sums: &[f64], read: impl Fn(&Agreement) -> (f64, bool)) -> Estimate {
         combine(which, self.names.len(), |i| {
             let part = &sums[i * valence_arousal::SUMS..(i + 1) * valence_arousal::SUMS];
             let agreement = valence_arousal::from_sums(part, self.centres[i]);
             let (value, degenerate) = read(&agreement);
-            Value {
+            Estimate {
                 value,
                 n: agreement.n,
                 degenerate,
@@ -187,11 +190,11 @@ impl Shape {
         })
     }
 
-    fn units(&self, which: Option<usize>, sums: &[f64], read: impl Fn(&Counts) -> (f64, bool)) -> Value {
+    fn units(&self, which: Option<usize>, sums: &[f64], read: impl Fn(&Counts) -> (f64, bool)) -> Estimate {
         combine(which, self.names.len(), |i| {
             let counts = Counts::from_sums(&sums[i * action_units::SUMS..(i + 1) * action_units::SUMS]);
             let (value, degenerate) = read(&counts);
-            Value {
+            Estimate {
                 value,
                 n: counts.n(),
                 degenerate,
@@ -201,17 +204,15 @@ impl Shape {
 }
 
 /// One output's value, or the mean over all.
-fn combine(which: Option<usize>, outputs: usize, value: impl Fn(usize) -> Value) -> Value {
-    match which {
-        Some(i) => value(i),
-        None => {
-            let all: Vec<Value> = (0..outputs).map(value).collect();
-            Value {
-                value: mean(all.iter().map(|v| v.value)),
-                n: all.iter().map(|v| v.n).fold(0.0, f64::max),
-                degenerate: all.iter().any(|v| v.degenerate),
-            }
-        }
+fn combine(which: Option<usize>, outputs: usize, value: impl Fn(usize) -> Estimate) -> Estimate {
+    if let Some(i) = which {
+        return value(i);
+    }
+    let all: Vec<Estimate> = (0..outputs).map(value).collect();
+    Estimate {
+        value: mean(all.iter().map(|v| v.value)),
+        n: all.iter().map(|v| v.n).fold(0.0, f64::max),
+        degenerate: all.iter().any(|v| v.degenerate),
     }
 }
 

@@ -29,7 +29,7 @@ pub struct TruthSample<'a> {
 
 /// Per split: `nmi_mode`, `homogeneity_mode`, `completeness_mode`, `nmi_subject`, `flip_precision`, `flip_recall`, `flip_ap`.
 ///
-/// `values` holds each archetype's class distribution V_k (empty for tasks without classes). A number that is undefined
+/// `values` holds each archetype's class distribution (empty for tasks without classes). A number that is undefined
 /// (nothing was flipped, nothing flagged, no subjects) has no row.
 ///
 /// # Errors
@@ -65,10 +65,13 @@ pub fn agreement(
             let with_subjects = clustering::agreement(&subjects, &archetypes)?;
             named.push(NamedValue::new("nmi_subject".to_owned(), with_subjects.nmi, n));
         }
-        if let Some(labels) = part.iter().map(|s| s.label).collect::<Option<Vec<usize>>>() {
-            let outputs: Vec<&[f32]> = part
+        // Labels outside the protocol's classes are unknown, and cannot be contradicted.
+        let labelled: Vec<(&TruthSample<'_>, usize)> = part.iter().filter_map(|s| s.label.map(|l| (*s, l))).collect();
+        if !labelled.is_empty() {
+            let labels: Vec<usize> = labelled.iter().map(|&(_, label)| label).collect();
+            let outputs: Vec<&[f32]> = labelled
                 .iter()
-                .map(|s| {
+                .map(|(s, _)| {
                     values.get(&s.archetype).map(Vec::as_slice).ok_or_else(|| {
                         Error::data(format!(
                             "a sample is matched with archetype {}, which has no value",
@@ -77,9 +80,10 @@ pub fn agreement(
                     })
                 })
                 .collect::<Result<_>>()?;
-            let margins: Vec<f32> = part.iter().map(|s| s.margin.unwrap_or(0.0)).collect();
-            let flipped: Vec<bool> = part.iter().map(|s| s.flipped).collect();
-            named.extend(flip_values(&label_issues(&labels, &outputs, &margins, &flipped)?, n));
+            let margins: Vec<f32> = labelled.iter().map(|(s, _)| s.margin.unwrap_or(0.0)).collect();
+            let flipped: Vec<bool> = labelled.iter().map(|(s, _)| s.flipped).collect();
+            let found = label_issues(&labels, &outputs, &margins, &flipped)?;
+            named.extend(flip_values(&found, labels.len() as u64));
         }
         all.extend(rows(method, split.as_str(), None, &named));
     }

@@ -139,7 +139,7 @@ impl Aura {
         if self.config.value != Value::Learned {
             return;
         }
-        let v = self.buffers.value(&self.prior, self.config.prior_samples);
+        let v = self.counted_value();
         let logits = match self.task {
             Task::Expression => v.clamp_min(1e-4).log(),
             Task::ActionUnits => {
@@ -192,9 +192,15 @@ impl Aura {
         self.value_of(&leaves, &head, &self.dictionary()?)
     }
 
+    /// V from the running counts. In them one sample weighs 1 − ρ, and so does one pseudo-sample of the prior.
+    fn counted_value(&self) -> Tensor<2> {
+        let weight = self.config.prior_samples * (1.0 - self.config.decay);
+        self.buffers.value(&self.prior, weight)
+    }
+
     fn value_of(&self, leaves: &Leaves, head: &Head, e: &Tensor<2>) -> Result<Tensor<2>> {
         Ok(match self.config.value {
-            Value::Counts => self.buffers.value(&self.prior, self.config.prior_samples),
+            Value::Counts => self.counted_value(),
             Value::Learned => self.task_loss.activate(leaves.get(LOGITS)?),
             Value::Head => self.task_loss.activate(head.logits(e.clone())),
         })
@@ -304,20 +310,20 @@ impl Aura {
         })
     }
 
-    /// L^Assign with the target k* = argmax_k [cos/T + γ log p(y|V_k)]; strict routing has no commitment half.
+    /// L^Assign with the target k* = argmax_k [cos/T + γ log p(y|V_k) − ω log(n_k / n̄)]; strict routing has no
+    /// commitment half.
     fn assign(&self, f: &Forward, target: &Target) -> Tensor<1> {
-        let cosines = f.cosines.clone().inner();
-        let scores = if self.config.assignment_gamma > 0.0 {
-            let likelihood = assign::log_likelihood(self.task, f.value.clone(), target, self.config.assignment_sigma);
-            assign::target_scores(
-                cosines,
-                self.config.temperature,
-                self.config.assignment_gamma,
-                likelihood,
-            )
-        } else {
-            cosines
-        };
+        let config = &self.config;
+        let mut scores = f.cosines.clone().inner();
+        if config.assignment_gamma > 0.0 {
+            let likelihood = assign::log_likelihood(self.task, f.value.clone(), target, config.assignment_sigma);
+            scores = assign::target_scores(scores, config.temperature, config.assignment_gamma, likelihood);
+        } else if config.assignment_balance > 0.0 {
+            scores = scores / config.temperature;
+        }
+        if config.assignment_balance > 0.0 {
+            scores = scores - assign::crowding(&self.buffers.size, 1.0 - config.decay) * config.assignment_balance;
+        }
         let chosen = one_hot(scores.argmax(1), self.config.k_max, &self.device).matmul(f.e.clone());
         let codebook = assign::codebook_half(f.projection.z.clone(), chosen.clone());
         if self.config.routing == Routing::Strict {

@@ -241,6 +241,8 @@ pub struct ModelConfig {
     pub decay: f64,
     /// Weight γ of the label likelihood in the training assignment; 0: plain nearest archetype.
     pub assignment_gamma: f64,
+    /// Weight ω with which archetypes that already have many samples are held back in the training assignment; 0: not.
+    pub assignment_balance: f64,
     /// Standard deviation of the label likelihood for valence and arousal.
     pub assignment_sigma: f64,
     /// Which parameters each loss may move.
@@ -277,6 +279,7 @@ impl Default for ModelConfig {
             prior_samples: 1.0,
             decay: 0.99,
             assignment_gamma: 1.0,
+            assignment_balance: 0.0,
             assignment_sigma: 0.2,
             routing: Routing::Routed,
             readout: Readout::Primal,
@@ -332,6 +335,11 @@ impl ModelConfig {
         require(
             not_negative(self.assignment_gamma),
             "assignment_gamma",
+            "expected 0 or more",
+        )?;
+        require(
+            not_negative(self.assignment_balance),
+            "assignment_balance",
             "expected 0 or more",
         )?;
         require(

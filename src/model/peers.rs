@@ -417,6 +417,8 @@ fn two_steps_of_everything() -> Result<()> {
         hidden: 6,
         dropout: 0.0,
         decay: 0.95,
+        // One pseudo-sample weighs 1 − ρ in the running counts: this gives the prior the weight 1.
+        prior_samples: 20.0,
         contextualization: ContextualizationConfig {
             top_k: 3,
             semantic_tokens: 2,

@@ -3,10 +3,10 @@
 //! The views and their columns are documented in `docs/tables.md`. Queries see the run folders that were opened and
 //! nothing else: no other file, no setting, no writing.
 
+mod discover;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod format;
-mod manifest;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -24,9 +24,9 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
 
+pub use discover::{RunFolder, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain, reorders};
-pub use manifest::{MANIFEST, Manifest, RunFolder, Stage, discover, read_manifest};
 pub use value::{Column, Kind, Table, Value};
 pub use views::VIEWS;
 
@@ -139,9 +139,12 @@ impl QueryContext {
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
                 .with_allow_statements(false);
-            allowed
-                .verify_plan(&plan)
-                .map_err(|error| Error::Usage(format!("queries only read: {}", message(&error))))?;
+            allowed.verify_plan(&plan).map_err(|error| {
+                Error::Usage(format!(
+                    "a query only reads (SELECT, WITH, VALUES): {}",
+                    message(&error)
+                ))
+            })?;
             let plan = bind(plan, values)?;
             let frame = self
                 .session

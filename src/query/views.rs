@@ -25,7 +25,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::manifest::RunFolder;
+use super::discover::RunFolder;
 use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 

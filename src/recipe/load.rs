@@ -39,12 +39,20 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<RecipeError>
     Ok(tree)
 }
 
-fn load_file(path: &Path, chain: &mut Vec<PathBuf>, named_by: Option<&Node>) -> Result<Node, Box<RecipeError>> {
+/// A recipe on the way from the first one to the one that extends nothing.
+struct Link {
+    /// The file itself, however it is named.
+    identity: PathBuf,
+    /// The name by which it was asked for.
+    shown: String,
+}
+
+fn load_file(path: &Path, chain: &mut Vec<Link>, named_by: Option<&Node>) -> Result<Node, Box<RecipeError>> {
     let shown = path.display().to_string();
     let identity = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if chain.contains(&identity) {
-        let mut files: Vec<String> = chain.iter().map(|file| file.display().to_string()).collect();
-        files.push(identity.display().to_string());
+    if chain.iter().any(|link| link.identity == identity) {
+        let mut files: Vec<&str> = chain.iter().map(|link| link.shown.as_str()).collect();
+        files.push(&shown);
         let message = format!("`extends` goes round in a circle: {}", files.join(" -> "));
         return Err(match named_by {
             Some(node) => node
@@ -76,7 +84,7 @@ fn load_file(path: &Path, chain: &mut Vec<PathBuf>, named_by: Option<&Node>) -> 
             .place
             .error("`extends` is the path of one recipe", "expected a string", None));
     };
-    chain.push(identity);
+    chain.push(Link { identity, shown });
     let folder = path.parent().unwrap_or(Path::new(""));
     let below = load_file(&folder.join(base), chain, Some(&extends))?;
     Ok(below.overlaid(tree))

@@ -286,7 +286,8 @@ impl Node {
                 Some(format!("{close}it is one of: {}", known.join(", "))),
             );
         }
-        let message = message.lines().next().unwrap_or(message);
+        let message = in_words(message.lines().next().unwrap_or(message));
+        let message = message.as_str();
         if let Some(missing) = quoted_after(message, "missing field ") {
             return self.place_of(path, true).error(
                 format!("`{}` is missing", join(path, missing)),
@@ -297,6 +298,22 @@ impl Node {
         self.place_of(path, false)
             .error(format!("wrong value for `{path}`: {message}"), "here", None)
     }
+}
+
+/// Types as a recipe's author knows them.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, for example [0, 1, 2]",
+        other => other,
+    };
+    format!("{found}expected {expected}")
 }
 
 fn join(path: &str, name: &str) -> String {

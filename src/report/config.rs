@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::progress::Progress;
 use crate::query::Value;
 
 /// What the report of a run shows.
@@ -103,4 +104,6 @@ pub struct ReportOptions {
     pub reports: Option<PathBuf>,
     /// Where the images lie, if not where the manifest says.
     pub data_root: Option<PathBuf>,
+    /// Where it is shown how far the work has come.
+    pub progress: Progress,
 }

@@ -102,7 +102,9 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     }
     let mut results = Vec::new();
     let alone = query.runs().len() < 2;
+    let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
     for entry in catalog.entry {
+        bar.inc(1);
         if alone && entry.several_runs {
             continue;
         }
@@ -247,7 +249,12 @@ impl Builder<'_> {
         self.paths.warnings.extend(self.query.warnings().iter().cloned());
         let mut blocks = Vec::new();
         let mut absent = Vec::new();
+        let bar = self
+            .options
+            .progress
+            .bar("report", results.len() as u64, "tables and figures");
         for statistic in results {
+            bar.inc(1);
             let title = statistic.entry.title.clone();
             match self.block(statistic)? {
                 Some(block) => blocks.push(block),

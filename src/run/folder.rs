@@ -2,10 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Result};
-
-use super::manifest;
-
 /// A run folder: `<out>/<name>-<digest8>/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder(PathBuf);
@@ -74,28 +70,4 @@ impl SeedFolder {
     pub fn done(&self) -> PathBuf {
         self.0.join("done.json")
     }
-}
-
-/// Run folders at or below each path, sorted by name within it. A path that is a run folder itself counts.
-///
-/// # Errors
-/// If a folder cannot be listed.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<RunFolder>> {
-    let mut found = Vec::new();
-    for path in paths {
-        if path.join(manifest::FILE).is_file() {
-            found.push(RunFolder::new(path));
-            continue;
-        }
-        let mut below = Vec::new();
-        for entry in std::fs::read_dir(path).at("list", path)? {
-            let entry = entry.at("list", path)?.path();
-            if entry.join(manifest::FILE).is_file() {
-                below.push(RunFolder::new(entry));
-            }
-        }
-        below.sort_by_key(RunFolder::name);
-        found.extend(below);
-    }
-    Ok(found)
 }

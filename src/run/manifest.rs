@@ -1,9 +1,11 @@
 //! What a run was made of: `manifest.json`, schema 1.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::error::{Context, Error, Result};
 use crate::run::atomic;
@@ -14,8 +16,9 @@ pub const FILE: &str = "manifest.json";
 /// Version of the manifest.
 pub const SCHEMA: u32 = 1;
 
-/// Everything about a run that is not a number of its results.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Everything about a run that is not a number of its results. Unknown keys are ignored, so that newer runs stay readable.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -31,10 +34,10 @@ pub struct Manifest {
     pub task: String,
     /// Whether the faces were generated and the results say nothing about the database.
     pub stand_in: bool,
-    /// What the encoder says of itself.
-    pub encoder: serde_json::Value,
+    /// What the encoder says of itself; `kind` is always there.
+    pub encoder: Json,
     /// The protocol, resolved.
-    pub protocol: serde_json::Value,
+    pub protocol: Json,
     /// Key under which results may be compared.
     pub protocol_digest: String,
     /// Digest of the resolved recipe.
@@ -44,30 +47,22 @@ pub struct Manifest {
     /// Names of the model's outputs: classes, dimensions or action units.
     pub classes: Vec<String>,
     /// Folder in which the images lie.
-    pub data_root: String,
+    pub data_root: Option<String>,
     /// Seeds that are whole.
-    pub seeds: Vec<u64>,
-    /// Versions of what computed.
-    pub versions: std::collections::BTreeMap<String, String>,
-    /// State of the repository from which the command was called, if it is one.
-    pub git: Option<GitState>,
-    /// The stages with their time; of a cached stage, the time that it took when it ran.
+    pub seeds: Vec<i64>,
+    /// Versions of the program and of its formats.
+    pub versions: BTreeMap<String, Json>,
+    /// State of the repository from which the command was called (`commit`, `dirty`), null outside one.
+    pub git: Json,
+    /// The stages with their time; of a cached stage, the time of the call that found it.
     pub stages: Vec<StageRecord>,
-    /// When the run was last written, UTC.
+    /// When the run was last written, RFC 3339, UTC.
     pub created: String,
 }
 
-/// State of a git repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GitState {
-    /// Commit that is checked out.
-    pub commit: String,
-    /// Whether tracked files were changed.
-    pub dirty: bool,
-}
-
 /// One stage of the chain.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StageRecord {
     /// `stand-in`, `convert`, `extract`, `train`, `evaluate`, `statistics`, `report`.
     pub name: String,
@@ -76,7 +71,7 @@ pub struct StageRecord {
     /// Whether everything was there already.
     pub cached: bool,
     /// Digest of all that went in.
-    pub digest: String,
+    pub digest: Option<String>,
 }
 
 impl Manifest {
@@ -88,12 +83,18 @@ impl Manifest {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path).at("read", &path)?;
         let manifest: Self = serde_json::from_str(&text)
-            .map_err(|error| Error::Data(format!("{} is not a manifest of a run: {error}", path.display())))?;
+            .map_err(|error| Error::Data(format!("{}: not a run manifest: {error}", path.display())))?;
         if manifest.schema != SCHEMA {
             return Err(Error::Data(format!(
-                "{} has schema {}, this program reads schema {SCHEMA}",
+                "{}: manifest schema {} found, {SCHEMA} expected; use the version of aura-bench that made the run",
                 path.display(),
                 manifest.schema
+            )));
+        }
+        if manifest.run.is_empty() {
+            return Err(Error::Data(format!(
+                "{}: key `run` is missing or empty",
+                path.display()
             )));
         }
         Ok(manifest)
@@ -111,8 +112,8 @@ impl Manifest {
     }
 }
 
-/// The git state of a folder; `None` where git or a repository is missing.
-pub fn git_state(folder: &Path) -> Option<GitState> {
+/// The git state of a folder, `{commit, dirty}`; null where git or a repository is missing.
+pub fn git_state(folder: &Path) -> Json {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .arg("-C")
@@ -125,7 +126,10 @@ pub fn git_state(folder: &Path) -> Option<GitState> {
             .success()
             .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let dirty = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    Some(GitState { commit, dirty })
+    let state = || {
+        let commit = git(&["rev-parse", "HEAD"])?;
+        let dirty = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+        Some(serde_json::json!({ "commit": commit, "dirty": dirty }))
+    };
+    state().unwrap_or(Json::Null)
 }

@@ -2,18 +2,18 @@
 
 use crate::error::Result;
 use crate::feature::{FeatureSet, Matrix, SplitSets};
+use crate::metric;
 use crate::model::aura::Aura;
 use crate::model::config::Value;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict::largest;
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
-use crate::task::{Targets, Task};
+use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
+use crate::task::{Split, Targets, Task};
 use crate::train::checkpoint::{Point, Position};
 use crate::train::config::Selection;
 use crate::train::data::{self, Standardiser};
 use crate::train::run::{SeedOutcome, Setup};
-use crate::train::score;
 use crate::train::trained::Trained;
 
 /// Shares at which the number of archetypes is always reported (appendix B and E name 0.01).
@@ -77,13 +77,13 @@ pub fn finish(
         model: trained,
     };
     let splits = [
-        ("train", Some(&data.train)),
-        ("val", data.val.as_ref()),
-        ("test", Some(&data.test)),
+        (Split::Train, Some(&data.train)),
+        (Split::Val, data.val.as_ref()),
+        (Split::Test, Some(&data.test)),
     ];
     for (split, set) in splits {
         if let Some(set) = set.filter(|set| !set.is_empty()) {
-            let z = if split == "train" {
+            let z = if split == Split::Train {
                 z.clone()
             } else {
                 outcome.model.project(set)?
@@ -220,7 +220,7 @@ fn archetypes(
     Ok((0..alpha.len())
         .map(|k| {
             let value = &values[k * o..(k + 1) * o];
-            let label = (targets.task == Task::Expression).then(|| score::argmax(value));
+            let label = (targets.task == Task::Expression).then(|| metric::expression::argmax(value));
             let row = &similarities[k * n..(k + 1) * n];
             let nearest = if kept[k] { largest(row, NEAREST) } else { Vec::new() };
             ArchetypeRow {
@@ -240,7 +240,7 @@ fn archetypes(
 }
 
 /// Assignments, predictions and final metrics of one split.
-fn judge(outcome: &mut SeedOutcome, split: &str, set: &FeatureSet, z: &Matrix) -> Result<()> {
+fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) -> Result<()> {
     let cosines = outcome.model.cosines(z);
     let k = outcome.model.config.k_max;
     for (row, similarities) in host(cosines.clone())?.chunks_exact(k).enumerate() {
@@ -251,7 +251,7 @@ fn judge(outcome: &mut SeedOutcome, split: &str, set: &FeatureSet, z: &Matrix) -
             .collect();
         outcome.assignments.push(AssignmentRow {
             sample_id: set.sample_ids[row].clone(),
-            split: split.to_owned(),
+            split: split.to_string(),
             archetype: top[0] as i32,
             similarity: similarities[top[0]],
             second: top.get(1).map(|&i| i as i32),
@@ -265,50 +265,24 @@ fn judge(outcome: &mut SeedOutcome, split: &str, set: &FeatureSet, z: &Matrix) -
         ("aura_mixture", outcome.model.mixture(&cosines)?),
     ];
     for (method, outputs) in read_outs {
-        for s in score::scores(&outputs, &set.targets) {
-            outcome.metrics.push(MetricRow {
-                method: method.into(),
-                split: split.to_owned(),
-                epoch: None,
-                metric: s.metric,
-                value: s.value,
-                low: None,
-                high: None,
-                n: Some(s.n as i64),
-                higher_is_better: Some(s.higher_is_better),
-            });
-        }
-        outcome.predictions.extend(predictions(method, split, set, &outputs));
+        let outputs = Matrix {
+            rows: set.len(),
+            cols: set.targets.outputs(),
+            data: outputs,
+        };
+        let options = metric::Options {
+            subjects: Some(&set.subjects),
+            ..metric::Options::default()
+        };
+        let values = metric::evaluate_with(&set.targets, &outputs, &options)?;
+        outcome
+            .metrics
+            .extend(metric::rows(method, split.as_str(), None, &values));
+        outcome
+            .predictions
+            .extend(metric::prediction_rows(method, split, set, &outputs)?);
     }
     Ok(())
-}
-
-fn predictions(method: &str, split: &str, set: &FeatureSet, outputs: &[f32]) -> Vec<PredictionRow> {
-    let o = set.targets.outputs();
-    (0..set.len())
-        .map(|row| {
-            let output = &outputs[row * o..(row + 1) * o];
-            let label = set.targets.class(row);
-            let prediction = (set.targets.task == Task::Expression).then(|| score::argmax(output));
-            let known = &set.targets.known[row * o..(row + 1) * o];
-            PredictionRow {
-                method: method.to_owned(),
-                sample_id: set.sample_ids[row].clone(),
-                split: split.to_owned(),
-                label: label.map(|l| l as i32),
-                prediction: prediction.map(|p| p as i32),
-                correct: label.zip(prediction).map(|(l, p)| l == p),
-                target: set
-                    .targets
-                    .row(row)
-                    .iter()
-                    .zip(known)
-                    .map(|(&y, &k)| k.then_some(y))
-                    .collect(),
-                output: output.to_vec(),
-            }
-        })
-        .collect()
 }
 
 /// K_stable at the pruning share and at the reported ones, the share of training samples whose archetype was kept, and the

@@ -6,7 +6,6 @@ pub mod data;
 pub mod finish;
 pub mod reset;
 pub mod run;
-pub mod score;
 pub mod trained;
 
 #[cfg(test)]

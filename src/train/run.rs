@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
+use crate::metric;
 use crate::model::aura::{Aura, LOSS_NAMES, Prior};
 use crate::model::codebook::{Assigned, cosines, primal_one_hot};
 use crate::model::config::{Init, LossConfig, ModelConfig, Readout};
@@ -23,7 +24,6 @@ use crate::train::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use crate::train::config::{Sampling, Selection, TrainConfig};
 use crate::train::data::{self, Standardiser};
 use crate::train::reset::{self, Source};
-use crate::train::score;
 use crate::train::trained::{Trained, project};
 
 /// What is trained and how: the recipe's sections and the protocol's selection rule.
@@ -373,7 +373,13 @@ impl Bench<'_> {
             let Some(set) = set.filter(|set| !set.is_empty()) else {
                 continue;
             };
-            let metric = score::primary(&self.outputs(&state.model, set)?, &set.targets);
+            let outputs = self.outputs(&state.model, set)?;
+            let outputs = Matrix {
+                rows: set.len(),
+                cols: set.targets.outputs(),
+                data: outputs,
+            };
+            let metric = metric::primary(&set.targets, &outputs)?;
             state.position.history.push(Point::new(epoch, split, name, metric));
             if watched != Some(split) {
                 continue;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use burn::tensor::Device;
 
 use crate::error::{Context, Error, Result};
-use crate::feature::{FeatureSet, SplitSets};
+use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
+use crate::metric;
 use crate::model::kmeans;
 use crate::model::math::{Purpose, stream};
 use crate::model::{LossConfig, ModelConfig};
@@ -17,7 +18,7 @@ use crate::task::Task;
 use crate::train::config::Schedule;
 use crate::train::data::Standardiser;
 use crate::train::synth::{Planted, nmi, planted};
-use crate::train::{SeedOutcome, Selection, Setup, TrainConfig, Trained, score, train_seed};
+use crate::train::{SeedOutcome, Selection, Setup, TrainConfig, Trained, train_seed};
 
 fn small(task: Task) -> Setup {
     let mut model = ModelConfig {
@@ -95,7 +96,7 @@ fn by_centres(planted: &Planted, centres: &[Vec<f32>], owners: Option<&[usize]>)
             .iter()
             .map(|c| c.iter().zip(x).map(|(a, b)| a * b).sum())
             .collect();
-        score::argmax(&cosines)
+        metric::expression::argmax(&cosines)
     };
     let mut votes = vec![vec![0.0_f32; o]; centres.len()];
     for (row, x) in train.iter().enumerate() {
@@ -105,7 +106,13 @@ fn by_centres(planted: &Planted, centres: &[Vec<f32>], owners: Option<&[usize]>)
         }
     }
     let outputs: Vec<f32> = test.iter().flat_map(|x| votes[nearest(x)].clone()).collect();
-    score::primary(&outputs, &planted.sets.test.targets)
+    let targets = &planted.sets.test.targets;
+    let outputs = Matrix {
+        rows: targets.len(),
+        cols: o,
+        data: outputs,
+    };
+    metric::primary(targets, &outputs).unwrap_or_default()
 }
 
 #[test]

@@ -6,11 +6,11 @@ use tiny_skia::Mask;
 
 use super::action_units::Expression;
 use super::canvas::{Canvas, Rgb, View, Xy, curve, mix, scale};
-use super::identity::{Beard, Glasses, Hair, Identity, Shot};
-use super::rig::{Eye, Mouth, Rig, SIDES};
+use super::identity::{Glasses, Hair, Identity, Shot};
+use super::rig::{Eye, Mouth, Rig, SIDES, between};
 
-const WHITE: Rgb = [1.0, 1.0, 1.0];
-const BLACK: Rgb = [0.0, 0.0, 0.0];
+pub(super) const WHITE: Rgb = [1.0, 1.0, 1.0];
+pub(super) const BLACK: Rgb = [0.0, 0.0, 0.0];
 
 /// Draws `who` with `expression` as photographed by `shot` on a square canvas of `side` pixels; RGBA, row by row.
 ///
@@ -72,15 +72,16 @@ fn head(who: &Identity, jaw: f32) -> Vec<Xy> {
     curve(&points, true, 5)
 }
 
-struct Face<'a> {
-    canvas: Canvas,
-    who: &'a Identity,
-    expression: &'a Expression,
-    shot: &'a Shot,
-    rig: Rig,
-    head: Vec<Xy>,
-    shadow: Rgb,
-    light: Rgb,
+/// A face being drawn.
+pub(super) struct Face<'a> {
+    pub(super) canvas: Canvas,
+    pub(super) who: &'a Identity,
+    pub(super) expression: &'a Expression,
+    pub(super) shot: &'a Shot,
+    pub(super) rig: Rig,
+    pub(super) head: Vec<Xy>,
+    pub(super) shadow: Rgb,
+    pub(super) light: Rgb,
 }
 
 impl Face<'_> {
@@ -92,7 +93,7 @@ impl Face<'_> {
         self.expression.on(unit, side)
     }
 
-    fn random(&self, i: usize) -> f32 {
+    pub(super) fn random(&self, i: usize) -> f32 {
         self.who.texture[i % self.who.texture.len()]
     }
 
@@ -100,12 +101,18 @@ impl Face<'_> {
         self.canvas.crease(points, width, self.who.skin, strength, None);
     }
 
-    fn shade(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
+    pub(super) fn shade(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
         self.canvas.blob(centre, radii, angle, self.shadow, alpha, None);
     }
 
+    /// The colour of blood below the skin.
+    fn blush(&self) -> Rgb {
+        let red = scale([0.86, 0.25, 0.22], 0.30 + 0.70 * self.who.skin[0]);
+        mix(self.who.skin, red, 0.6)
+    }
+
     /// A highlight; dark skin reflects less of the light that models it.
-    fn glow(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
+    pub(super) fn glow(&mut self, centre: Xy, radii: Xy, angle: f32, alpha: f32) {
         let alpha = alpha * (0.35 + 0.75 * self.who.skin[1]).min(1.0);
         self.canvas.blob(centre, radii, angle, self.light, alpha, None);
     }
@@ -118,81 +125,6 @@ impl Face<'_> {
             .fill_linear(&all, ((-0.6, -1.0), (0.6, 1.0)), (top, 1.0), (bottom, 1.0), None);
         for (x, y, r) in self.shot.spots {
             self.canvas.blob((x, y), (r, r), 0.0, spot, 0.5, None);
-        }
-    }
-
-    fn hair_behind(&mut self) {
-        let w = self.who.width;
-        let colour = self.who.hair_colour;
-        let dark = scale(colour, 0.62);
-        match self.who.hair {
-            Hair::Long => {
-                let shape = [
-                    (0.0, -1.14),
-                    (w + 0.10, -0.85),
-                    (w + 0.22, -0.2),
-                    (w + 0.26, 0.6),
-                    (w + 0.22, 1.5),
-                    (-w - 0.22, 1.5),
-                    (-w - 0.26, 0.6),
-                    (-w - 0.22, -0.2),
-                    (-w - 0.10, -0.85),
-                ];
-                self.canvas.fill(&curve(&shape, true, 5), dark, 1.0, None);
-            }
-            Hair::Bob | Hair::Fringe => {
-                let shape = [
-                    (0.0, -1.14),
-                    (w + 0.12, -0.85),
-                    (w + 0.24, -0.1),
-                    (w + 0.22, 0.55),
-                    (w - 0.10, 0.72),
-                    (-w + 0.10, 0.72),
-                    (-w - 0.22, 0.55),
-                    (-w - 0.24, -0.1),
-                    (-w - 0.12, -0.85),
-                ];
-                self.canvas.fill(&curve(&shape, true, 5), dark, 1.0, None);
-            }
-            Hair::Afro => {
-                self.canvas
-                    .ellipse((0.0, -0.42), (w + 0.30, 0.86), 0.0, dark, 1.0, None);
-                for i in 0..18 {
-                    let angle = PI * (i as f32 / 17.0 * 1.24 - 1.12);
-                    let centre = ((w + 0.26) * angle.cos(), -0.42 + 0.80 * angle.sin());
-                    let r = 0.11 + 0.05 * self.random(i);
-                    self.canvas.ellipse(centre, (r, r), 0.0, colour, 1.0, None);
-                }
-            }
-            Hair::Bun => {
-                self.canvas
-                    .ellipse((0.12 * self.who.parting, -1.0), (0.26, 0.20), 0.0, dark, 1.0, None);
-                self.canvas
-                    .ellipse((0.0, -0.42), (w + 0.04, 0.66), 0.0, dark, 1.0, None);
-            }
-            Hair::Scarf => {
-                let shape = [
-                    (0.0, -1.16),
-                    (w + 0.10, -0.85),
-                    (w + 0.20, -0.1),
-                    (w + 0.16, 0.6),
-                    (w + 0.40, 1.3),
-                    (-w - 0.40, 1.3),
-                    (-w - 0.16, 0.6),
-                    (-w - 0.20, -0.1),
-                    (-w - 0.10, -0.85),
-                ];
-                let cloth = self.who.cloth;
-                let points = curve(&shape, true, 5);
-                self.canvas.fill(&points, cloth, 1.0, None);
-                self.canvas
-                    .fill_linear(&points, ((-0.9, 0.0), (0.9, 0.3)), (BLACK, 0.05), (BLACK, 0.4), None);
-            }
-            Hair::Crop | Hair::SidePart | Hair::Receding | Hair::Cap => {
-                self.canvas
-                    .ellipse((0.0, -0.46), (w + 0.045, 0.62), 0.0, dark, 1.0, None);
-            }
-            Hair::Bald => {}
         }
     }
 
@@ -262,7 +194,7 @@ impl Face<'_> {
             self.shade((x - side * 0.02, self.who.eye_y - 0.04), (0.24, 0.17), 0.0, 0.26);
             self.shade((x + side * 0.17, 0.34), (0.17, 0.32), side * 0.5, 0.15);
             self.glow((x + side * 0.07, 0.07), (0.19, 0.13), -side * 0.4, 0.26);
-            let red = mix(self.who.skin, [0.85, 0.25, 0.22], 0.6);
+            let red = self.blush();
             self.canvas.blob(
                 (x + side * 0.08, 0.14),
                 (0.23, 0.20),
@@ -274,10 +206,10 @@ impl Face<'_> {
         }
         self.glow((0.0, -0.55), (0.42, 0.22), 0.0, 0.22);
         self.glow((0.0, 0.72 + self.rig.jaw), (0.17, 0.10), 0.0, 0.22);
-        for i in 0..self.who.freckles.len() {
-            let (x, y, r) = self.who.freckles[i];
+        let who = self.who;
+        for &(x, y, r) in &who.freckles {
             self.canvas
-                .ellipse((x, y), (r, r), 0.0, scale(self.who.skin, 0.66), 0.55, None);
+                .ellipse((x, y), (r, r), 0.0, scale(who.skin, 0.66), 0.55, None);
         }
     }
 
@@ -292,7 +224,7 @@ impl Face<'_> {
             let bulge = (0.75 * raise + 0.55 * smile).min(1.2);
             let up = 0.05 * raise;
             self.glow((ex + side * 0.06, 0.085 - up), (0.21, 0.14), -side * 0.25, 0.42 * bulge);
-            let red = mix(self.who.skin, [0.86, 0.25, 0.22], 0.6);
+            let red = self.blush();
             self.canvas.blob(
                 (ex + side * 0.07, 0.12 - up),
                 (0.21, 0.16),
@@ -520,95 +452,6 @@ impl Face<'_> {
         }
     }
 
-    fn beard(&mut self) {
-        let mouth = self.rig.mouth;
-        let jaw = self.rig.jaw;
-        let colour = scale(self.who.hair_colour, 0.85);
-        let w = self.who.width;
-        let (_, lip_top) = mouth.outer_upper(0.0);
-        let lip_top = lip_top.min(0.40);
-        let (_, lip_bottom) = mouth.outer_lower(0.0);
-        let reach = (mouth.right.0 - mouth.left.0) / 2.0 + 0.06;
-        let corner = f32::midpoint(mouth.left.1, mouth.right.1);
-        let moustache = [
-            (-reach, corner + 0.02),
-            (-reach * 0.62, lip_top - 0.055),
-            (-0.05, lip_top - 0.085),
-            (0.0, lip_top - 0.070),
-            (0.05, lip_top - 0.085),
-            (reach * 0.62, lip_top - 0.055),
-            (reach, corner + 0.02),
-            (reach * 0.55, corner - 0.015),
-            (0.0, lip_top + 0.015),
-            (-reach * 0.55, corner - 0.015),
-        ];
-        let full = [
-            (-w * 0.985, -0.05),
-            (-w * 0.97, 0.16),
-            (-f32::midpoint(self.who.jaw, w * 0.90), 0.39 + 0.3 * jaw),
-            (-self.who.jaw * 0.86, 0.60 + 0.7 * jaw),
-            (-self.who.chin - 0.04, 0.82 + jaw),
-            (0.0, 0.90 + jaw),
-            (self.who.chin + 0.04, 0.82 + jaw),
-            (self.who.jaw * 0.86, 0.60 + 0.7 * jaw),
-            (f32::midpoint(self.who.jaw, w * 0.90), 0.39 + 0.3 * jaw),
-            (w * 0.97, 0.16),
-            (w * 0.985, -0.05),
-            (w * 0.84, 0.18),
-            (reach + 0.13, corner - 0.04),
-            (reach * 0.62, lip_top - 0.055),
-            (0.0, lip_top - 0.075),
-            (-reach * 0.62, lip_top - 0.055),
-            (-reach - 0.13, corner - 0.04),
-            (-w * 0.84, 0.18),
-        ];
-        let goatee = [
-            (-reach - 0.015, corner),
-            (-reach * 0.8, lip_bottom + 0.05),
-            (-self.who.chin * 0.85, 0.76 + jaw),
-            (0.0, 0.875 + jaw),
-            (self.who.chin * 0.85, 0.76 + jaw),
-            (reach * 0.8, lip_bottom + 0.05),
-            (reach + 0.015, corner),
-            (reach * 0.55, lip_bottom + 0.035),
-            (0.0, lip_bottom + 0.05),
-            (-reach * 0.55, lip_bottom + 0.035),
-        ];
-        match self.who.beard {
-            Beard::None => {}
-            Beard::Stubble => self
-                .canvas
-                .fill(&curve(&full, true, 4), mix(colour, self.who.skin, 0.25), 0.26, None),
-            Beard::Moustache => self.canvas.fill(&curve(&moustache, true, 4), colour, 0.88, None),
-            Beard::Goatee => {
-                self.canvas.fill(&curve(&moustache, true, 4), colour, 0.85, None);
-                self.canvas.fill(&curve(&goatee, true, 4), colour, 0.85, None);
-            }
-            Beard::Full => {
-                self.canvas.fill(&curve(&full, true, 4), colour, 0.80, None);
-                let (_, y) = mouth.outer_lower(0.0);
-                self.canvas
-                    .blob((0.0, y + 0.035), (0.10, 0.035), 0.0, self.who.skin, 0.45, None);
-                for k in 0..24 {
-                    let x = (k as f32 / 23.0 - 0.5) * 2.0 * self.who.jaw * 0.9;
-                    let y = 0.70 + jaw - 0.45 * (x / self.who.jaw).powi(2) + 0.10 * (self.random(k) - 0.5);
-                    let tint = if k % 2 == 0 {
-                        scale(colour, 1.35)
-                    } else {
-                        scale(colour, 0.7)
-                    };
-                    self.canvas.stroke(
-                        &[(x, y), (x * 1.02, y + 0.05), (x * 1.0, y + 0.10)],
-                        0.014,
-                        tint,
-                        0.5,
-                        None,
-                    );
-                }
-            }
-        }
-    }
-
     fn nose(&mut self) {
         let w = self.who.nose_width;
         let tip = 0.125 + self.who.nose_length - 0.012 * self.a(9);
@@ -655,7 +498,7 @@ impl Face<'_> {
         let m = self.rig.mouth;
         let upper_colour = scale(self.who.lip, 0.86);
         let lower_colour = self.who.lip;
-        let whole = m.between(|t| m.outer_upper(t), |t| m.outer_lower(t));
+        let whole = between(|t| m.outer_upper(t), |t| m.outer_lower(t));
         // A seat of shadow keeps the lips from floating on the skin.
         let (cx, cy) = m.centre();
         self.shade(
@@ -665,7 +508,7 @@ impl Face<'_> {
             0.16,
         );
         self.canvas.fill(&whole, lower_colour, 0.95, None);
-        let upper = m.between(|t| m.outer_upper(t), |t| m.inner_upper(t));
+        let upper = between(|t| m.outer_upper(t), |t| m.inner_upper(t));
         self.canvas.fill(&upper, upper_colour, 1.0, None);
         if let Some(lips) = self.canvas.clip(&whole) {
             let (_, y) = m.inner_lower(0.0);
@@ -723,7 +566,7 @@ impl Face<'_> {
     }
 
     fn inside_mouth(&mut self, m: &Mouth) {
-        let hole = m.between(|t| m.inner_upper(t), |t| m.inner_lower(t));
+        let hole = between(|t| m.inner_upper(t), |t| m.inner_lower(t));
         let Some(clip) = self.canvas.clip(&hole) else { return };
         let clip = Some(&clip);
         self.canvas.fill(&hole, [0.20, 0.055, 0.06], 1.0, None);
@@ -756,7 +599,7 @@ impl Face<'_> {
                 let (x, y) = m.inner_upper(t);
                 (x, y + height * (1.0 - 0.35 * t * t))
             };
-            let row = m.between(|t| m.inner_upper(t), edge);
+            let row = between(|t| m.inner_upper(t), edge);
             self.canvas.fill(&row, ivory, 1.0, clip);
             for k in -4_i16..=4 {
                 let t = (f32::from(k) + 0.5) / 5.0;
@@ -770,7 +613,7 @@ impl Face<'_> {
                 let (x, y) = m.inner_lower(t);
                 (x, y - low * (1.0 - 0.3 * t * t))
             };
-            let row = m.between(edge, |t| m.inner_lower(t));
+            let row = between(edge, |t| m.inner_lower(t));
             self.canvas.fill(&row, scale(ivory, 0.93), 1.0, clip);
             for k in -3_i16..=3 {
                 let t = (f32::from(k) + 0.5) / 5.5;
@@ -779,7 +622,7 @@ impl Face<'_> {
             }
         }
         // The upper lip's shadow on the teeth, and the dark corners.
-        let shade = m.between(
+        let shade = between(
             |t| m.inner_upper(t),
             |t| {
                 let (x, y) = m.inner_upper(t);
@@ -925,239 +768,6 @@ impl Face<'_> {
                 0.55,
                 None,
             );
-        }
-    }
-
-    fn strands(&mut self, from: (Xy, Xy), to: (Xy, Xy), bend: f32, count: usize, clip: Option<&Mask>) {
-        let colour = self.who.hair_colour;
-        for k in 0..count {
-            let t = (k as f32 + self.random(k)) / count as f32;
-            let a = (
-                from.0.0 + (from.1.0 - from.0.0) * t,
-                from.0.1 + (from.1.1 - from.0.1) * t,
-            );
-            let b = (to.0.0 + (to.1.0 - to.0.0) * t, to.0.1 + (to.1.1 - to.0.1) * t);
-            let middle = (f32::midpoint(a.0, b.0) + bend * (t - 0.5), f32::midpoint(a.1, b.1));
-            let tint = if k % 2 == 0 {
-                mix(colour, WHITE, 0.22)
-            } else {
-                scale(colour, 0.6)
-            };
-            self.canvas.stroke(&[a, middle, b], 0.030, tint, 0.38, clip);
-        }
-    }
-
-    fn hair_front(&mut self) {
-        let w = self.who.width;
-        let p = self.who.parting;
-        let colour = self.who.hair_colour;
-        let top = |lift: f32| {
-            vec![
-                (-w * 1.03, -0.30),
-                (-w * 1.06, -0.62),
-                (-w * 0.80, -0.96 - lift),
-                (-0.28, -1.08 - lift),
-                (0.28, -1.08 - lift),
-                (w * 0.80, -0.96 - lift),
-                (w * 1.06, -0.62),
-                (w * 1.03, -0.30),
-            ]
-        };
-        let mut line: Vec<Xy> = match self.who.hair {
-            Hair::Bald => return self.glow((p * 0.15, -0.82), (0.30, 0.13), 0.0, 0.45),
-            Hair::Crop => vec![
-                (w * 0.93, -0.34),
-                (w * 0.84, -0.58),
-                (0.30, -0.72),
-                (0.0, -0.74),
-                (-0.30, -0.72),
-                (-w * 0.84, -0.58),
-                (-w * 0.93, -0.34),
-            ],
-            Hair::SidePart => vec![
-                (w * 0.93, -0.34),
-                (w * 0.84, if p > 0.0 { -0.66 } else { -0.54 }),
-                (0.30, if p > 0.0 { -0.82 } else { -0.62 }),
-                (0.0, -0.70),
-                (-0.30, if p > 0.0 { -0.62 } else { -0.82 }),
-                (-w * 0.84, if p > 0.0 { -0.54 } else { -0.66 }),
-                (-w * 0.93, -0.34),
-            ],
-            Hair::Receding => vec![
-                (w * 0.96, -0.30),
-                (w * 0.88, -0.62),
-                (0.38, -0.90),
-                (0.14, -0.80),
-                (0.0, -0.78),
-                (-0.14, -0.80),
-                (-0.38, -0.90),
-                (-w * 0.88, -0.62),
-                (-w * 0.96, -0.30),
-            ],
-            Hair::Afro => vec![
-                (w * 0.95, -0.28),
-                (w * 0.86, -0.58),
-                (0.32, -0.72),
-                (0.0, -0.75),
-                (-0.32, -0.72),
-                (-w * 0.86, -0.58),
-                (-w * 0.95, -0.28),
-            ],
-            Hair::Long => vec![
-                (w * 0.97, 0.10),
-                (w * 0.92, -0.25),
-                (w * 0.72, -0.62),
-                (p * 0.10 + 0.06, -0.92),
-                (p * 0.10 - 0.06, -0.92),
-                (-w * 0.72, -0.62),
-                (-w * 0.92, -0.25),
-                (-w * 0.97, 0.10),
-            ],
-            Hair::Bob => vec![
-                (w * 0.97, 0.20),
-                (w * 0.90, -0.25),
-                (w * 0.70, -0.56),
-                (0.15 + p * 0.15, -0.84),
-                (-0.15 + p * 0.15, -0.84),
-                (-w * 0.70, -0.56),
-                (-w * 0.90, -0.25),
-                (-w * 0.97, 0.20),
-            ],
-            Hair::Fringe => vec![
-                (w * 0.97, 0.20),
-                (w * 0.88, -0.28),
-                (w * 0.70, -0.50),
-                (0.30, -0.545),
-                (0.0, -0.555),
-                (-0.30, -0.545),
-                (-w * 0.70, -0.50),
-                (-w * 0.88, -0.28),
-                (-w * 0.97, 0.20),
-            ],
-            Hair::Bun => vec![
-                (w * 0.97, -0.20),
-                (w * 0.88, -0.52),
-                (0.36, -0.78),
-                (0.0, -0.84),
-                (-0.36, -0.78),
-                (-w * 0.88, -0.52),
-                (-w * 0.97, -0.20),
-            ],
-            Hair::Scarf => vec![
-                (w * 0.93, 0.50),
-                (w * 0.93, -0.10),
-                (w * 0.80, -0.50),
-                (0.34, -0.66),
-                (0.0, -0.69),
-                (-0.34, -0.66),
-                (-w * 0.80, -0.50),
-                (-w * 0.93, -0.10),
-                (-w * 0.93, 0.50),
-            ],
-            Hair::Cap => vec![
-                (w * 1.02, -0.40),
-                (w * 0.8, -0.52),
-                (0.30, -0.58),
-                (0.0, -0.60),
-                (-0.30, -0.58),
-                (-w * 0.8, -0.52),
-                (-w * 1.02, -0.40),
-            ],
-        };
-        let lift = match self.who.hair {
-            Hair::Long | Hair::Bob | Hair::Fringe | Hair::Scarf => 0.05,
-            Hair::SidePart => 0.07,
-            Hair::Afro => 0.10,
-            _ => 0.0,
-        };
-        let mut shape = top(lift);
-        if matches!(self.who.hair, Hair::Long | Hair::Bob | Hair::Fringe | Hair::Scarf) {
-            let y = if self.who.hair == Hair::Long { 1.6 } else { 0.64 };
-            shape.insert(0, (-w * 1.14, -0.05));
-            shape.insert(0, (-w * 1.10, y));
-            shape.push((w * 1.14, -0.05));
-            shape.push((w * 1.10, y));
-        }
-        shape.append(&mut line);
-        let outline = curve(&shape, true, 5);
-        let fabric = matches!(self.who.hair, Hair::Scarf | Hair::Cap);
-        let fill = if fabric { self.who.cloth } else { colour };
-        // A shadow on the forehead below the hair.
-        let below: Vec<Xy> = outline.iter().map(|&(x, y)| (x * 0.985, y + 0.035)).collect();
-        let head = self.head.clone();
-        if let Some(clip) = self.canvas.clip(&head) {
-            self.canvas.fill(&below, self.shadow, 0.32, Some(&clip));
-        }
-        self.canvas.fill(&outline, fill, 1.0, None);
-        self.canvas.fill_linear(
-            &outline,
-            ((-0.5 * p, -1.0), (0.5 * p, -0.2)),
-            (WHITE, 0.14),
-            (BLACK, 0.24),
-            None,
-        );
-        if let Some(clip) = self.canvas.clip(&outline) {
-            let clip = Some(&clip);
-            match self.who.hair {
-                Hair::Cap => {
-                    self.canvas.stroke(
-                        &[(-w * 1.05, -0.50), (-0.3, -0.70), (0.3, -0.70), (w * 1.05, -0.50)],
-                        0.05,
-                        BLACK,
-                        0.35,
-                        clip,
-                    );
-                }
-                Hair::Scarf => {
-                    self.canvas
-                        .stroke(&[(-w, -0.3), (-0.4, -0.78), (0.2, -0.9)], 0.04, BLACK, 0.25, clip);
-                    self.canvas
-                        .stroke(&[(w, -0.3), (0.4, -0.74), (0.0, -0.98)], 0.04, BLACK, 0.20, clip);
-                }
-                Hair::Long | Hair::Bob | Hair::Bun | Hair::Receding => {
-                    self.strands(
-                        ((-0.05, -1.1), (0.05, -1.1)),
-                        ((-w * 1.1, -0.1), (w * 1.1, -0.1)),
-                        1.5,
-                        26,
-                        clip,
-                    );
-                }
-                Hair::Fringe => {
-                    self.strands(
-                        ((-0.25, -1.1), (0.25, -1.1)),
-                        ((-w * 1.05, -0.42), (w * 1.05, -0.42)),
-                        0.5,
-                        24,
-                        clip,
-                    );
-                }
-                Hair::Afro => {
-                    for k in 0..30 {
-                        let at = ((self.random(k) - 0.5) * 2.0 * w, -0.62 - 0.5 * self.random(k + 31));
-                        self.canvas
-                            .ellipse(at, (0.045, 0.045), 0.0, mix(colour, WHITE, 0.14), 0.35, clip);
-                    }
-                }
-                Hair::SidePart => {
-                    self.strands(
-                        ((p * 0.45, -1.1), (p * 0.35, -0.8)),
-                        ((-p * w * 1.1, -0.9), (-p * w * 0.9, -0.45)),
-                        0.3,
-                        22,
-                        clip,
-                    );
-                }
-                Hair::Crop | Hair::Bald => {
-                    self.strands(
-                        ((-w, -0.9), (w, -0.9)),
-                        ((-w * 0.9, -0.6), (w * 0.9, -0.6)),
-                        0.2,
-                        26,
-                        clip,
-                    );
-                }
-            }
         }
     }
 

@@ -148,10 +148,64 @@ fn pick<T: Copy>(rng: &mut ChaCha8Rng, table: &[(T, f32)], otherwise: T) -> T {
     otherwise
 }
 
+fn spot(rng: &mut ChaCha8Rng) -> (f32, f32, f32) {
+    (
+        rng.random_range(-1.0..1.0),
+        rng.random_range(-1.0..1.0),
+        rng.random_range(0.2..0.8),
+    )
+}
+
 fn vivid(rng: &mut ChaCha8Rng) -> Rgb {
     let base: Rgb = [rng.random(), rng.random(), rng.random()];
     let grey = rng.random_range(0.1..0.9);
     mix([grey; 3], base, 0.42)
+}
+
+fn hair(rng: &mut ChaCha8Rng, feminine: bool, age: f32) -> Hair {
+    let women = [
+        (Hair::Long, 0.30),
+        (Hair::Bob, 0.20),
+        (Hair::Fringe, 0.16),
+        (Hair::Bun, 0.14),
+        (Hair::Scarf, 0.07),
+        (Hair::Afro, 0.06),
+        (Hair::Crop, 0.05),
+        (Hair::Cap, 0.02),
+    ];
+    let men = [
+        (Hair::Crop, 0.34),
+        (Hair::SidePart, 0.24),
+        (Hair::Receding, 0.06 + 0.20 * age),
+        (Hair::Bald, 0.05 + 0.10 * age),
+        (Hair::Afro, 0.05),
+        (Hair::Cap, 0.06),
+        (Hair::Long, 0.04),
+    ];
+    pick(rng, if feminine { &women } else { &men }, Hair::Crop)
+}
+
+fn beard(rng: &mut ChaCha8Rng, feminine: bool, age: f32) -> Beard {
+    if feminine || age < 0.08 {
+        return Beard::None;
+    }
+    let table = [
+        (Beard::None, 0.55),
+        (Beard::Stubble, 0.20),
+        (Beard::Moustache, 0.07),
+        (Beard::Goatee, 0.07),
+        (Beard::Full, 0.11),
+    ];
+    pick(rng, &table, Beard::None)
+}
+
+fn glasses(rng: &mut ChaCha8Rng, age: f32) -> Glasses {
+    let table = [
+        (Glasses::None, 0.84 - 0.12 * age),
+        (Glasses::Round, 0.06 + 0.05 * age),
+        (Glasses::Square, 0.08 + 0.07 * age),
+    ];
+    pick(rng, &table, Glasses::None)
 }
 
 impl Identity {
@@ -161,73 +215,19 @@ impl Identity {
         let age: f32 = rng.random::<f32>().powf(1.4);
         let tone = rng.random_range(0..SKINS.len() - 1);
         let skin = mix(SKINS[tone], SKINS[tone + 1], rng.random());
-        let skin = scale(
-            [
-                skin[0],
-                skin[1] * (1.0 + 0.025 * bell(rng)),
-                skin[2] * (1.0 + 0.05 * bell(rng)),
-            ],
-            1.0,
-        );
+        let skin = [
+            skin[0],
+            skin[1] * (1.0 + 0.025 * bell(rng)),
+            skin[2] * (1.0 + 0.05 * bell(rng)),
+        ];
         let darkness = tone as f32 / (SKINS.len() - 1) as f32;
         let shades = if darkness > 0.45 { 3 } else { HAIRS.len() };
         let natural = HAIRS[rng.random_range(0..shades)];
         let grey = ((age - 0.6) * 2.5).clamp(0.0, 1.0) * rng.random::<f32>().sqrt();
         let hair_colour = mix(natural, [0.75, 0.74, 0.72], grey);
-        let hair = if feminine {
-            pick(
-                rng,
-                &[
-                    (Hair::Long, 0.30),
-                    (Hair::Bob, 0.20),
-                    (Hair::Fringe, 0.16),
-                    (Hair::Bun, 0.14),
-                    (Hair::Scarf, 0.07),
-                    (Hair::Afro, 0.06),
-                    (Hair::Crop, 0.05),
-                    (Hair::Cap, 0.02),
-                ],
-                Hair::Long,
-            )
-        } else {
-            pick(
-                rng,
-                &[
-                    (Hair::Crop, 0.34),
-                    (Hair::SidePart, 0.24),
-                    (Hair::Receding, 0.06 + 0.20 * age),
-                    (Hair::Bald, 0.05 + 0.10 * age),
-                    (Hair::Afro, 0.05),
-                    (Hair::Cap, 0.06),
-                    (Hair::Long, 0.04),
-                ],
-                Hair::Crop,
-            )
-        };
-        let beard = if feminine || age < 0.08 {
-            Beard::None
-        } else {
-            pick(
-                rng,
-                &[
-                    (Beard::None, 0.55),
-                    (Beard::Stubble, 0.20),
-                    (Beard::Moustache, 0.07),
-                    (Beard::Goatee, 0.07),
-                    (Beard::Full, 0.11),
-                ],
-                Beard::None,
-            )
-        };
-        let glasses = pick(
-            rng,
-            &[
-                (Glasses::None, 0.84 - 0.12 * age),
-                (Glasses::Round, 0.06 + 0.05 * age),
-                (Glasses::Square, 0.08 + 0.07 * age),
-            ],
-            Glasses::None,
-        );
+        let hair = hair(rng, feminine, age);
+        let beard = beard(rng, feminine, age);
+        let glasses = glasses(rng, age);
         let natural_lip = [(skin[0] * 0.86).min(0.85), skin[1] * 0.60, skin[2] * 0.62];
         let painted = feminine && rng.random_bool(0.4);
         let lip = if painted {
@@ -340,7 +340,7 @@ impl Shot {
             yaw: if yaw_wide { 0.62 } else { 0.28 } * bell(rng),
             pitch: 0.28 * bell(rng),
             roll: 0.20 * bell(rng),
-            zoom: 1.0 + 0.12 * bell(rng),
+            zoom: 1.05 + 0.12 * bell(rng),
             shift: (0.10 * bell(rng), 0.10 * bell(rng)),
             gaze: (0.030 * bell(rng), 0.014 * bell(rng)),
             light_angle: rng.random_range(-std::f32::consts::PI..0.4),
@@ -356,23 +356,7 @@ impl Shot {
             },
             noise: 0.004 + 0.022 * rng.random::<f32>().powi(2),
             background: [vivid(rng), vivid(rng), vivid(rng)],
-            spots: [
-                (
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(0.2..0.8),
-                ),
-                (
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(0.2..0.8),
-                ),
-                (
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(-1.0..1.0),
-                    rng.random_range(0.2..0.8),
-                ),
-            ],
+            spots: std::array::from_fn(|_| spot(rng)),
             asymmetry: 0.10 * bell(rng),
         }
     }

@@ -11,6 +11,7 @@
 mod action_units;
 mod canvas;
 mod face;
+mod hair;
 mod identity;
 mod modes;
 mod photo;
@@ -338,9 +339,9 @@ fn draw_all(
 /// The JPEG file of one sample.
 fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
     let who = Identity::sample(&mut stream(seed, "subject", u64::from(sample.subject)));
-    let mut rng = stream(seed, "shot", sample.number);
-    let shot = Shot::sample(&mut rng);
-    photo::photograph(&who, &sample.expression, &shot, size, &mut rng)
+    let shot = Shot::sample(&mut stream(seed, "shot", sample.shot));
+    let mut grain = stream(seed, "grain", sample.number);
+    photo::photograph(&who, &sample.expression, &shot, size, &mut grain)
         .and_then(|rgb| photo::jpeg(&rgb, size))
         .ok_or_else(|| Error::Data(format!("there is not enough memory to draw an image of {size} pixels")))
 }
@@ -403,8 +404,8 @@ fn write_truth(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Result<(
         ("sample_id".to_owned(), text(&|s| s.id.clone())),
         ("image_path".to_owned(), text(&|s| s.path.clone())),
         ("split".to_owned(), text(&|s| s.split.as_str().to_owned())),
-        ("subject".to_owned(), text(&|s| s.subject_name())),
-        ("mode".to_owned(), text(&|s| s.mode_name())),
+        ("subject".to_owned(), text(&Sample::subject_name)),
+        ("mode".to_owned(), text(&Sample::mode_name)),
         ("expression".to_owned(), class(&|s| s.emotion)),
         ("expression_name".to_owned(), text(&|s| s.emotion.name().to_owned())),
         ("label".to_owned(), class(&|s| s.label)),

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::action_units::Expression;
 use super::identity::bell;
 
-/// The eight expressions of AffectNet; RAF-DB has all but contempt.
+/// The eight expressions of `AffectNet`; RAF-DB has all but contempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say all")]
 pub enum Emotion {
@@ -99,11 +99,11 @@ const fn mode(name: &'static str, share: f32, units: &'static [(u8, f32)]) -> Mo
 
 static NEUTRAL: [Mode; 6] = [
     mode("relaxed", 0.38, &[]),
-    mode("lips_parted", 0.20, &[(25, 2.4)]),
-    mode("heavy_lids", 0.13, &[(43, 1.9)]),
-    mode("focused", 0.12, &[(4, 1.4), (7, 2.2)]),
-    mode("attentive", 0.10, &[(1, 1.5), (2, 1.9)]),
-    mode("lips_pressed", 0.07, &[(24, 3.2)]),
+    mode("lips_parted", 0.20, &[(25, 3.0)]),
+    mode("heavy_lids", 0.13, &[(43, 2.2)]),
+    mode("focused", 0.12, &[(4, 1.8), (7, 3.2)]),
+    mode("attentive", 0.10, &[(1, 1.8), (2, 2.4)]),
+    mode("lips_pressed", 0.07, &[(24, 4.0)]),
 ];
 static HAPPINESS: [Mode; 8] = [
     mode("open_smile", 0.24, &[(6, 3.0), (12, 4.0), (25, 3.6)]),
@@ -166,7 +166,7 @@ static DISGUST: [Mode; 3] = [
         0.44,
         &[(4, 2.2), (7, 2.4), (9, 4.2), (10, 2.2), (17, 2.6)],
     ),
-    mode("lip_raise", 0.32, &[(7, 1.6), (9, 1.8), (10, 4.4), (25, 3.4)]),
+    mode("lip_raise", 0.32, &[(7, 1.8), (9, 2.6), (10, 4.4), (25, 3.4)]),
     mode(
         "recoil",
         0.24,

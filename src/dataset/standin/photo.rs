@@ -55,7 +55,9 @@ fn blur(rgb: &mut [f32], side: usize, sigma: f32) {
         .map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp())
         .collect();
     let sum: f32 = kernel[0] + 2.0 * kernel[1..].iter().sum::<f32>();
-    kernel.iter_mut().for_each(|k| *k /= sum);
+    for k in &mut kernel {
+        *k /= sum;
+    }
     let mut line = vec![0.0_f32; side * 3];
     for horizontal in [true, false] {
         let (step, stride) = if horizontal { (3, side * 3) } else { (side * 3, 3) };

@@ -26,8 +26,10 @@ pub(super) struct Sample {
     /// The expression written into the label file.
     pub label: Emotion,
     pub expression: Expression,
-    /// Number of the sample in the plan: the key of its random stream.
+    /// Number of the sample in the plan: the key of its random streams.
     pub number: u64,
+    /// Key of the stream of pose, light and camera: frames of one video share it.
+    pub shot: u64,
 }
 
 impl Sample {
@@ -116,6 +118,7 @@ pub(super) fn stills(classes: &[Emotion], splits: &[StillSplit], seed: u64, labe
                 label: emotion,
                 expression: mode.sample(&mut rng),
                 number,
+                shot: number,
             });
         }
         first_subject += subjects;

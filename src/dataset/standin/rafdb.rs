@@ -74,7 +74,7 @@ impl Layout for RafDb {
         let mut list = String::new();
         for sample in samples {
             let label = 1 + super::index_of(self, sample.label);
-            list.push_str(&format!("{}.jpg {label}\n", sample.id));
+            list.extend([sample.id.as_str(), ".jpg ", &label.to_string(), "\n"]);
         }
         vec![("basic/EmoLabel/list_patition_label.txt", list.into_bytes())]
     }

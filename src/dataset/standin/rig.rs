@@ -93,7 +93,7 @@ pub(super) struct Mouth {
 
 impl Mouth {
     fn base(&self, t: f32) -> Xy {
-        let k = (t + 1.0) / 2.0;
+        let k = f32::midpoint(t, 1.0);
         let x = self.left.0 + (self.right.0 - self.left.0) * k;
         let y = self.left.1 + (self.right.1 - self.left.1) * k;
         (x, y + self.bend * (1.0 - t.abs().powf(2.1)))
@@ -130,21 +130,21 @@ impl Mouth {
         (x, y + self.thick_lower * (1.0 - t.abs().powf(2.3)).max(0.0))
     }
 
-    /// The polygon between two of the curves.
-    pub fn between(&self, above: impl Fn(f32) -> Xy, below: impl Fn(f32) -> Xy) -> Vec<Xy> {
-        let steps = 24;
-        let t = |i: usize| -1.0 + 2.0 * i as f32 / steps as f32;
-        let mut points: Vec<Xy> = (0..=steps).map(|i| above(t(i))).collect();
-        points.extend((1..steps).rev().map(|i| below(t(i))));
-        points
-    }
-
     /// The middle of the opening.
     pub fn centre(&self) -> Xy {
         let (x, top) = self.inner_upper(0.0);
         let (_, bottom) = self.inner_lower(0.0);
-        (x, (top + bottom) / 2.0)
+        (x, f32::midpoint(top, bottom))
     }
+}
+
+/// The polygon between two of the mouth's curves.
+pub(super) fn between(above: impl Fn(f32) -> Xy, below: impl Fn(f32) -> Xy) -> Vec<Xy> {
+    let steps = 24;
+    let t = |i: usize| -1.0 + 2.0 * i as f32 / steps as f32;
+    let mut points: Vec<Xy> = (0..=steps).map(|i| above(t(i))).collect();
+    points.extend((1..steps).rev().map(|i| below(t(i))));
+    points
 }
 
 /// All moving parts of a face at one moment.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use image::{Rgb, RgbImage};
+use rand::RngExt;
 
 use super::action_units::{ACTION_UNITS, Expression};
 use super::identity::{Beard, Glasses, Hair, Identity, Shot};
@@ -106,7 +107,6 @@ fn quiz() {
             "quiz",
             u64::from(i),
         );
-        use rand::RngExt;
         let emotion = Emotion::ALL[rng.random_range(0..7)];
         let mode = &emotion.modes()[rng.random_range(0..emotion.modes().len())];
         let who = Identity::sample(&mut rng);

@@ -387,6 +387,8 @@ fn each_unit_moves_its_own_part_of_the_face() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn valence_and_arousal_stay_in_range(values in proptest::collection::vec(-3.0_f32..9.0, ACTION_UNITS.len())) {
         let pairs: Vec<(u8, f32)> = ACTION_UNITS.into_iter().zip(values).collect();

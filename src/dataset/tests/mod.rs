@@ -1,4 +1,6 @@
 //! Whole conversions of small trees, one file a database.
 
 mod affectnet;
+mod disfa;
+mod emotionet;
 mod rafdb;

@@ -36,6 +36,14 @@ pub fn target_scores(cosines: Tensor<2>, temperature: f64, gamma: f64, likelihoo
     cosines / temperature + likelihood * gamma
 }
 
+/// log(n_k / n̄), 1 × K: what is taken from the score of an archetype for having more samples than the average
+/// (a conscience, after DeSieno 1988). `one` is the weight of one sample in the running sizes.
+pub fn crowding(size: &Tensor<2>, one: f64) -> Tensor<2> {
+    let size = size.clone() + one;
+    let mean = size.clone().mean_dim(1);
+    (size / mean).log()
+}
+
 /// mean_i ‖sg(z_i) − e_{k*}‖²: moves the archetypes (appendix A.2's archetype update).
 pub fn codebook_half(z: Tensor<2>, chosen: Tensor<2>) -> Tensor<1> {
     (z.detach() - chosen).square().sum_dim(1).mean()

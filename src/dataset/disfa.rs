@@ -1,0 +1,685 @@
+//! DISFA: a file of intensities for each subject and action unit, frames or videos beside them; and DISFA+.
+//!
+//! Labels are matched by what files are called and by frame numbers, never by the order of a directory or by counting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use polars::prelude::*;
+use rayon::prelude::*;
+
+use super::config::{Camera, FrameBase, Frames};
+use super::layout::{Found, Source};
+use super::paths;
+use super::reject::{Reason, Reject};
+use super::rows::wrap;
+use super::text;
+use crate::error::{Context, Error, Result};
+use crate::task::Split;
+
+/// Frame number → intensity, with the line it stands in.
+type Intensities = BTreeMap<u32, (f32, u32)>;
+
+/// `SN` and three digits somewhere in a name, upper case.
+fn subject_in(name: &str) -> Option<String> {
+    let upper = name.to_ascii_uppercase();
+    upper.match_indices("SN").find_map(|(at, _)| {
+        let digits = upper.get(at + 2..at + 5)?;
+        let longer = upper.as_bytes().get(at + 5).is_some_and(u8::is_ascii_digit);
+        (digits.bytes().all(|byte| byte.is_ascii_digit()) && !longer).then(|| format!("SN{digits}"))
+    })
+}
+
+/// The last number in a file name's stem: `SN001_0012.png` → 12; with the count of its digits.
+fn frame_in(name: &str) -> Option<(u32, usize)> {
+    let stem = paths::stem(name);
+    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let start = stem[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + stem[at..].chars().next().map_or(1, char::len_utf8));
+    Some((stem[start..end].parse().ok()?, end - start))
+}
+
+/// The action unit in a file name: `SN001_au12.txt`, `AU12.txt`.
+fn au_in(name: &str) -> Option<u8> {
+    let lower = paths::stem(name).to_ascii_lowercase();
+    let at = lower.rfind("au")?;
+    lower[at + 2..].trim_start_matches(['_', '-']).parse().ok()
+}
+
+/// Reads `frame,intensity` lines (comma or white space; `#` starts a comment); `frame` may be a number or an image name.
+fn read_intensities(source: &Source<'_>, file: &str, rejects: &mut Vec<Reject>) -> Result<Intensities> {
+    let lines = text::read_lines(&source.inside(file)?, file, rejects)?;
+    let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
+    let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
+    let mut found = Intensities::new();
+    for (text, line) in texts.iter().zip(numbers.iter()) {
+        let (text, line) = (text.unwrap_or_default(), line.unwrap_or_default());
+        let text = text.split('#').next().unwrap_or_default();
+        let fields: Vec<&str> = text
+            .split(|c: char| c == ',' || c == ';' || c.is_whitespace())
+            .filter(|field| !field.is_empty())
+            .collect();
+        if fields.is_empty() {
+            continue;
+        }
+        let mut refuse = |reason| {
+            rejects.push(Reject {
+                file: file.to_owned(),
+                line: Some(line),
+                reason,
+            });
+        };
+        let [frame, intensity] = fields[..] else {
+            refuse(Reason::MalformedLine("a frame and an intensity, such as `12,3`".into()));
+            continue;
+        };
+        let frame = if paths::is_image(frame) {
+            frame_in(frame).map(|(number, _)| number)
+        } else {
+            frame.parse().ok()
+        };
+        let Some(frame) = frame else {
+            refuse(Reason::MalformedLine("a frame number, then an intensity".into()));
+            continue;
+        };
+        let value = intensity
+            .parse::<f32>()
+            .ok()
+            .filter(|value| (0.0..=5.0).contains(value));
+        let Some(value) = value else {
+            refuse(Reason::BadValue {
+                column: "intensity".into(),
+                found: intensity.to_owned(),
+                expected: "a number from 0 to 5".into(),
+            });
+            continue;
+        };
+        if let Some((_, first)) = found.get(&frame) {
+            refuse(Reason::DuplicateId {
+                id: frame.to_string(),
+                first: format!("{file}:{first}"),
+            });
+        } else {
+            found.insert(frame, (value, line));
+        }
+    }
+    Ok(found)
+}
+
+/// All labels of one recording.
+struct Labelled {
+    subject: String,
+    /// Empty but for DISFA+.
+    trial: String,
+    /// File and intensities by action unit.
+    units: BTreeMap<u8, (String, Intensities)>,
+    rejects: Vec<Reject>,
+}
+
+/// Reads the action unit files of a folder.
+fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> Result<Labelled> {
+    let mut labelled = Labelled {
+        subject: subject.to_owned(),
+        trial: trial.to_owned(),
+        units: BTreeMap::new(),
+        rejects: Vec::new(),
+    };
+    for entry in paths::list(&source.inside(folder)?)? {
+        if entry.is_dir || !entry.name.to_ascii_lowercase().ends_with(".txt") {
+            continue;
+        }
+        if let Some(au) = au_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
+            let file = paths::join(folder, &entry.name);
+            let intensities = read_intensities(source, &file, &mut labelled.rejects)?;
+            labelled.units.insert(au, (file, intensities));
+        }
+    }
+    Ok(labelled)
+}
+
+/// Frames of one recording on disk.
+struct FrameFolder {
+    /// Relative to the root.
+    folder: String,
+    /// File name by number as written.
+    files: BTreeMap<u32, String>,
+    /// Whether all numbers have the same count of digits, with leading zeros.
+    padded: bool,
+}
+
+/// Folders below the base that hold images and have a subject in their path.
+fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFolder)>> {
+    const DEEPEST: usize = 6;
+    let mut found = Vec::new();
+    let mut open = vec![(source.base.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let mut files = BTreeMap::new();
+        let mut widths = BTreeSet::new();
+        for entry in paths::list(&source.inside(&folder)?)? {
+            if entry.name.starts_with('.') {
+                continue;
+            }
+            let path = paths::join(&folder, &entry.name);
+            if entry.is_dir {
+                if depth < DEEPEST && source.inside(&path).is_ok() {
+                    open.push((path, depth + 1));
+                }
+            } else if paths::is_image(&entry.name)
+                && let Some((number, digits)) = frame_in(&entry.name)
+            {
+                widths.insert(digits);
+                files.entry(number).or_insert(entry.name);
+            }
+        }
+        if let (false, Some(subject)) = (files.is_empty(), subject_in(&folder)) {
+            found.push((
+                subject,
+                FrameFolder {
+                    folder,
+                    files,
+                    padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
+                },
+            ));
+        }
+    }
+    found.sort_by(|a, b| a.1.folder.cmp(&b.1.folder));
+    Ok(found)
+}
+
+/// Which camera a path speaks of, if it does.
+fn camera_of(path: &str) -> Option<Camera> {
+    let lower = path.to_ascii_lowercase();
+    if lower.contains("left") {
+        Some(Camera::Left)
+    } else if lower.contains("right") {
+        Some(Camera::Right)
+    } else {
+        None
+    }
+}
+
+/// The number that the first frame has on disk: told by the recipe, or seen in the numbers.
+fn first_number(source: &Source<'_>, frames: &FrameFolder, last_label: u32) -> (u32, &'static str) {
+    let lowest = frames.files.keys().next().copied().unwrap_or(1);
+    let highest = frames.files.keys().next_back().copied().unwrap_or(0);
+    match source.options.frame_base {
+        FrameBase::Zero => (0, "as the recipe says"),
+        FrameBase::One => (1, "as the recipe says"),
+        FrameBase::Auto if lowest == 0 => (0, "a frame 0 exists"),
+        FrameBase::Auto if lowest == 1 || frames.padded || highest >= last_label => (1, "there is no frame 0"),
+        FrameBase::Auto if highest + 1 == last_label => (0, "the last frame is one below the last label"),
+        FrameBase::Auto => (1, "as labels are numbered"),
+    }
+}
+
+/// `ActionUnit_Labels/SN001/SN001_au1.txt` with frames or videos.
+pub(super) fn read(source: &Source<'_>) -> Result<Found> {
+    let folder = paths::list(&source.inside(source.base)?)?
+        .into_iter()
+        .find(|entry| entry.is_dir && entry.name.to_ascii_lowercase().starts_with("actionunit"))
+        .map(|entry| paths::join(source.base, &entry.name));
+    let Some(folder) = folder else {
+        return Err(Error::data(format!(
+            "{}: ActionUnit_Labels is missing",
+            source.root.join(source.base).display()
+        )));
+    };
+    let subjects: Vec<(String, String)> = paths::list(&source.inside(&folder)?)?
+        .into_iter()
+        .filter(|entry| entry.is_dir)
+        .filter_map(|entry| Some((subject_in(&entry.name)?, paths::join(&folder, &entry.name))))
+        .collect();
+    let labelled: Vec<Labelled> = subjects
+        .par_iter()
+        .map(|(subject, folder)| read_units(source, folder, subject, ""))
+        .collect::<Result<_>>()?;
+    source.interrupt.check()?;
+    let mut folders = frame_folders(source)?;
+    if folders.is_empty() {
+        extract_videos(source, &labelled)?;
+        folders = frame_folders(source)?;
+    }
+    assemble(source, labelled, &folders, Vec::new())
+}
+
+/// DISFA+: `Labels/SN001/TRIAL/AU1.txt` with `Images/SN001/TRIAL/`.
+pub(super) fn read_plus(source: &Source<'_>) -> Result<Found> {
+    let labels = paths::join(source.base, "Labels");
+    let mut trials = Vec::new();
+    for subject in paths::list(&source.inside(&labels)?)? {
+        let Some(name) = subject_in(&subject.name).filter(|_| subject.is_dir) else {
+            continue;
+        };
+        let folder = paths::join(&labels, &subject.name);
+        for trial in paths::list(&source.inside(&folder)?)? {
+            if trial.is_dir {
+                trials.push((name.clone(), trial.name.clone(), paths::join(&folder, &trial.name)));
+            }
+        }
+    }
+    let labelled: Vec<Labelled> = trials
+        .par_iter()
+        .map(|(subject, trial, folder)| read_units(source, folder, subject, trial))
+        .collect::<Result<_>>()?;
+    let warning = "this is DISFA+: all its people are in DISFA too; to train on one and test on the other is leakage";
+    assemble(source, labelled, &frame_folders(source)?, vec![warning.to_owned()])
+}
+
+/// The fold of every subject: the card's, or those of the file that the recipe names.
+fn folds(source: &Source<'_>) -> Result<BTreeMap<String, i32>> {
+    let mut folds = BTreeMap::new();
+    let Some(file) = &source.options.folds else {
+        for fold in &source.card.folds {
+            folds.extend(
+                fold.subjects
+                    .iter()
+                    .map(|subject| (subject.clone(), i32::from(fold.fold))),
+            );
+        }
+        return Ok(folds);
+    };
+    let text = std::fs::read_to_string(file).at("read the folds", file)?;
+    for (i, line) in text.lines().enumerate() {
+        let fields: Vec<&str> = line
+            .split([',', '\t', ' '])
+            .map(str::trim)
+            .filter(|field| !field.is_empty())
+            .collect();
+        let parsed = match fields[..] {
+            [] => continue,
+            [subject, fold] => subject_in(subject).zip(fold.parse::<i32>().ok().filter(|fold| *fold > 0)),
+            _ => None,
+        };
+        match parsed {
+            Some((subject, fold)) => {
+                if folds.insert(subject.clone(), fold).is_some() {
+                    return Err(Error::data(format!(
+                        "{}:{}: {subject} occurs twice",
+                        file.display(),
+                        i + 1
+                    )));
+                }
+            }
+            // A header is no subject.
+            None if i == 0 => {}
+            None => {
+                return Err(Error::data(format!(
+                    "{}:{}: expected a subject and a fold from 1, such as `SN001,1`, found `{line}`",
+                    file.display(),
+                    i + 1
+                )));
+            }
+        }
+    }
+    Ok(folds)
+}
+
+/// Joins labels and frames by number.
+fn assemble(
+    source: &Source<'_>,
+    labelled: Vec<Labelled>,
+    folders: &[(String, FrameFolder)],
+    mut warnings: Vec<String>,
+) -> Result<Found> {
+    let folds = folds(source)?;
+    let aus = &source.card.aus;
+    let mut rejects = Vec::new();
+    let mut masked = 0_u64;
+    let mut without_fold: BTreeSet<String> = BTreeSet::new();
+    let mut bases: BTreeMap<(u32, &'static str), Vec<String>> = BTreeMap::new();
+    let (mut file, mut line, mut split) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut id, mut subject, mut frame, mut fold, mut image) = (
+        Vec::new(),
+        Vec::new(),
+        Vec::<i32>::new(),
+        Vec::<Option<i32>>::new(),
+        Vec::new(),
+    );
+    let mut values: Vec<Vec<Option<f32>>> = vec![Vec::new(); aus.len()];
+    for mut recording in labelled {
+        rejects.append(&mut recording.rejects);
+        let title = if recording.trial.is_empty() {
+            recording.subject.clone()
+        } else {
+            format!("{}/{}", recording.subject, recording.trial)
+        };
+        let absent: Vec<String> = aus
+            .iter()
+            .filter(|au| !recording.units.contains_key(au))
+            .map(u8::to_string)
+            .collect();
+        if !absent.is_empty() {
+            warnings.push(format!("{title}: no labels of action unit {}", absent.join(", ")));
+        }
+        let lengths: BTreeSet<usize> = recording.units.values().map(|(_, found)| found.len()).collect();
+        if let (Some(shortest), Some(longest)) = (lengths.first(), lengths.last())
+            && shortest != longest
+        {
+            warnings.push(format!(
+                "{title}: the label files have {shortest} to {longest} usable lines; frames that a file lacks are unknown there"
+            ));
+        }
+        let mut numbers: BTreeSet<u32> = recording
+            .units
+            .values()
+            .flat_map(|(_, found)| found.keys().copied())
+            .collect();
+        let Some(&last) = numbers.last() else {
+            warnings.push(format!("{title}: no usable label"));
+            continue;
+        };
+        // Labels count from 1; a copy that counts from 0 is shifted as a whole.
+        let shift = u32::from(recording.trial.is_empty() && numbers.first() == Some(&0));
+        if shift == 1 {
+            warnings.push(format!(
+                "{title}: labels count frames from 0 here, not from 1; read as one more"
+            ));
+        }
+        let Some(frames) = pick_folder(source, &recording, folders, &mut warnings)? else {
+            rejects.push(Reject {
+                file: recording
+                    .units
+                    .values()
+                    .next()
+                    .map_or_else(String::new, |(file, _)| file.clone()),
+                line: None,
+                reason: Reason::MissingImage(format!("all {} frames of {title}", numbers.len())),
+            });
+            continue;
+        };
+        // DISFA+ names its images in the labels, so that numbers are the images' own.
+        let offset = if recording.trial.is_empty() {
+            let (first, why) = first_number(source, frames, last + shift);
+            bases.entry((first, why)).or_default().push(title.clone());
+            i64::from(first) - 1
+        } else {
+            0
+        };
+        let extra = frames
+            .files
+            .keys()
+            .filter(|number| {
+                let label = i64::from(**number) - offset - i64::from(shift);
+                !u32::try_from(label).is_ok_and(|label| numbers.contains(&label))
+            })
+            .count();
+        if extra > 0 {
+            warnings.push(format!("{title}: {extra} frames have no label and are left out"));
+        }
+        if source.options.frames == Frames::Clean
+            && recording.trial.is_empty()
+            && let Some(ranges) = source.card.bad_frames.get(&recording.subject)
+        {
+            let before = numbers.len();
+            numbers.retain(|number| !ranges.iter().any(|[a, b]| (*a..=*b).contains(&(number + shift))));
+            masked += (before - numbers.len()) as u64;
+        }
+        let own_fold = folds.get(&recording.subject).copied();
+        if own_fold.is_none() {
+            without_fold.insert(recording.subject.clone());
+        }
+        for number in numbers {
+            let (first_file, first_line) = recording
+                .units
+                .values()
+                .find_map(|(file, found)| Some((file, found.get(&number)?.1)))
+                .map_or((String::new(), None), |(file, line)| (file.clone(), Some(line)));
+            file.push(first_file);
+            line.push(first_line);
+            split.push(if own_fold == Some(1) {
+                Split::Test.as_str()
+            } else {
+                Split::Train.as_str()
+            });
+            let label = number + shift;
+            id.push(if recording.trial.is_empty() {
+                format!("{}_{label:05}", recording.subject)
+            } else {
+                format!("{}_{}_{label:05}", recording.subject, recording.trial)
+            });
+            subject.push(recording.subject.clone());
+            frame.push(label as i32);
+            fold.push(own_fold);
+            let on_disk = i64::from(label) + offset;
+            let name = u32::try_from(on_disk)
+                .ok()
+                .and_then(|number| frames.files.get(&number))
+                .cloned();
+            // A frame that is not there is rejected by its number when images are checked.
+            image.push(paths::join(
+                &frames.folder,
+                &name.unwrap_or_else(|| on_disk.to_string()),
+            ));
+            for (column, au) in values.iter_mut().zip(aus) {
+                let value = recording
+                    .units
+                    .get(au)
+                    .and_then(|(_, found)| Some(found.get(&number)?.0));
+                masked += u64::from(value.is_none());
+                column.push(value);
+            }
+        }
+    }
+    for ((first, why), who) in bases {
+        source.progress.line(&format!(
+            "convert: frames are numbered from {first} ({why}): {}",
+            who.join(", ")
+        ));
+        if who.len() < 27 && first == 0 {
+            tracing::debug!("frames from 0: {who:?}");
+        }
+    }
+    if !without_fold.is_empty() {
+        let who: Vec<String> = without_fold.into_iter().collect();
+        warnings.push(format!(
+            "no fold is known for {}: read as training data without fold",
+            who.join(", ")
+        ));
+    }
+    let mut frame = df!(
+        "file" => file, "line" => line, "split" => split, "sample_id" => id, "subject" => subject, "frame" => frame,
+        "fold" => fold, "image_path" => image,
+    )
+    .map_err(wrap)?;
+    for (column, values) in source.card.au_columns().into_iter().zip(values) {
+        frame.with_column(Column::new(column.into(), values)).map_err(wrap)?;
+    }
+    Ok(Found {
+        frame,
+        rejects,
+        masked,
+        warnings,
+    })
+}
+
+/// The folder with the frames of a recording, of the camera asked for.
+fn pick_folder<'a>(
+    source: &Source<'_>,
+    recording: &Labelled,
+    folders: &'a [(String, FrameFolder)],
+    warnings: &mut Vec<String>,
+) -> Result<Option<&'a FrameFolder>> {
+    let own: Vec<&FrameFolder> = folders
+        .iter()
+        .filter(|(subject, folder)| {
+            *subject == recording.subject
+                && (recording.trial.is_empty() || folder.folder.split('/').any(|part| part == recording.trial))
+        })
+        .map(|(_, folder)| folder)
+        .collect();
+    let wanted = source.options.camera;
+    let chosen: Vec<&FrameFolder> = own
+        .iter()
+        .copied()
+        .filter(|folder| camera_of(&folder.folder).is_none_or(|camera| camera == wanted))
+        .collect();
+    if chosen.is_empty() && !own.is_empty() {
+        return Err(Error::data(format!(
+            "{}: only frames of the other camera are there ({}); set dataset.camera = \"{}\" to read them",
+            recording.subject,
+            own[0].folder,
+            wanted.other().as_str()
+        )));
+    }
+    if chosen.len() > 1 {
+        warnings.push(format!(
+            "{}: several folders hold frames ({}, {}, …): the first is read",
+            recording.subject, chosen[0].folder, chosen[1].folder
+        ));
+    }
+    Ok(chosen.first().copied())
+}
+
+/// Where extracted frames are put, below the layout's base.
+fn extraction_folder(camera: Camera) -> &'static str {
+    match camera {
+        Camera::Left => "Frames_LeftCamera",
+        Camera::Right => "Frames_RightCamera",
+    }
+}
+
+/// Decodes the videos of a database without frames with `ffmpeg`, into `Frames_LeftCamera/SN001/00001.jpg` beside the labels.
+fn extract_videos(source: &Source<'_>, labelled: &[Labelled]) -> Result<()> {
+    let camera = source.options.camera;
+    let mut videos: BTreeMap<String, String> = BTreeMap::new();
+    for folder in paths::list(&source.inside(source.base)?)?
+        .into_iter()
+        .filter(|entry| entry.is_dir)
+    {
+        let path = paths::join(source.base, &folder.name);
+        for entry in paths::list(&source.inside(&path)?)? {
+            let video = paths::join(&path, &entry.name);
+            let lower = entry.name.to_ascii_lowercase();
+            if !entry.is_dir
+                && (lower.ends_with(".avi") || lower.ends_with(".mp4"))
+                && camera_of(&video).is_none_or(|found| found == camera)
+                && let Some(subject) = subject_in(&entry.name)
+                && labelled.iter().any(|recording| recording.subject == subject)
+            {
+                videos.entry(subject).or_insert(video);
+            }
+        }
+    }
+    let base = source.root.join(source.base);
+    let Some((subject, video)) = videos.first_key_value() else {
+        return Err(Error::data(format!(
+            "{}: neither frames nor videos of the {} camera were found: expected folders of images named after the subjects \
+             (…/SN001/00001.jpg), or Videos_LeftCamera/LeftVideoSN001_comp.avi; found {}",
+            base.display(),
+            camera.as_str(),
+            super::layout::contents(&base)
+        )));
+    };
+    let example = format!(
+        "mkdir -p {0}/SN001 && ffmpeg -i {1} -start_number 1 -fps_mode passthrough -q:v 2 {0}/{subject}/%05d.jpg",
+        base.join(extraction_folder(camera)).display(),
+        source.root.join(video).display()
+    )
+    .replace("SN001 &&", &format!("{subject} &&"));
+    let Some(ffmpeg) = find_program("ffmpeg") else {
+        return Err(Error::data(format!(
+            "{}: there are videos, but no frames, and `ffmpeg` is not installed. Install it and run the same command again, or \
+             extract the frames of each of the {} videos elsewhere:\n  {example}",
+            base.display(),
+            videos.len()
+        )));
+    };
+    source.progress.line(&format!(
+        "convert: decoding {} videos with {} into {} (about 0.5 GB each)",
+        videos.len(),
+        ffmpeg.display(),
+        base.join(extraction_folder(camera)).display()
+    ));
+    let bar = source.progress.bar("videos", videos.len() as u64, "videos");
+    for (subject, video) in &videos {
+        source.interrupt.check()?;
+        extract(
+            &ffmpeg,
+            &source.inside(video)?,
+            &base.join(extraction_folder(camera)),
+            subject,
+        )?;
+        bar.inc(1);
+    }
+    Ok(())
+}
+
+/// Decodes one video into `folder/subject/%05d.jpg`; the folder appears only when it is complete.
+fn extract(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<()> {
+    std::fs::create_dir_all(folder).at("create the folder", folder)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".partial-")
+        .tempdir_in(folder)
+        .at("write frames in", folder)?;
+    let output = Command::new(ffmpeg)
+        .args(["-nostdin", "-loglevel", "error", "-i"])
+        .arg(video)
+        .args(["-start_number", "1", "-fps_mode", "passthrough", "-q:v", "2"])
+        .arg(temporary.path().join("%05d.jpg"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .at("start", ffmpeg)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last: Vec<&str> = said.lines().rev().take(3).collect();
+        return Err(Error::data(format!(
+            "{}: ffmpeg could not decode it ({}): {}",
+            video.display(),
+            output.status,
+            last.into_iter().rev().collect::<Vec<_>>().join("; ")
+        )));
+    }
+    let target = folder.join(subject);
+    std::fs::rename(temporary.keep(), &target).at("write", &target)
+}
+
+/// A program on the search path.
+fn find_program(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(subject_in("LeftVideoSN001_comp.avi").as_deref(), Some("SN001"));
+        assert_eq!(subject_in("sn032").as_deref(), Some("SN032"));
+        assert_eq!(subject_in("SN0011"), None);
+        assert_eq!(frame_in("SN001_0012.png"), Some((12, 4)));
+        assert_eq!(frame_in("0.png"), Some((0, 1)));
+        assert_eq!(frame_in("naïve7é.png"), Some((7, 1)));
+        assert_eq!(frame_in("none.png"), None);
+        assert_eq!(au_in("SN001_au12.txt"), Some(12));
+        assert_eq!(au_in("AU4.txt"), Some(4));
+        assert_eq!(au_in("readme.txt"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn videos_are_decoded_whole_or_not_at_all() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = |text: &str| {
+            let path = folder.path().join("ffmpeg");
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let (video, frames) = (folder.path().join("v.avi"), folder.path().join("frames"));
+        let failing = program("#!/bin/sh\necho moov atom not found >&2\nexit 1\n");
+        let error = extract(&failing, &video, &frames, "SN001").unwrap_err().to_string();
+        assert!(error.contains("moov atom not found"), "{error}");
+        assert_eq!(std::fs::read_dir(&frames).unwrap().count(), 0);
+        // The last argument is the pattern of the frames.
+        let working = program("#!/bin/sh\nfor last; do :; done\ntouch \"$(dirname \"$last\")/00001.jpg\"\n");
+        extract(&working, &video, &frames, "SN001").unwrap();
+        assert!(frames.join("SN001/00001.jpg").is_file());
+    }
+}

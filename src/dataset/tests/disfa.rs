@@ -1,0 +1,297 @@
+//! DISFA: label files, frames in three namings, folds, the error log, and DISFA+.
+
+use crate::dataset::config::{Camera, FrameBase, Frames};
+use crate::dataset::convert::ConvertOptions;
+use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
+use crate::dataset::{Card, convert};
+use crate::task::Split;
+
+const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
+
+/// Twelve label files with `frames` lines; the intensity of frame f in AU a is (f + a) mod 6.
+fn labels(tree: &Tree, folder: &str, subject: &str, frames: std::ops::RangeInclusive<u32>, separator: &str) {
+    for au in AUS {
+        let text: String = frames
+            .clone()
+            .map(|frame| format!("{frame}{separator}{}\r\n", (frame + u32::from(au)) % 6))
+            .collect();
+        tree.write(&format!("{folder}/{subject}/{subject}_au{au}.txt"), text);
+    }
+}
+
+#[test]
+fn frames_in_all_namings() {
+    type Name = fn(u32) -> String;
+    let namings: [(Name, &str); 4] = [
+        (|frame| format!("{}.png", frame - 1), "Video_LeftCamera"),
+        (|frame| format!("{frame:04}.png"), "Frames/left"),
+        (|frame| format!("{frame:05}.png"), "Images"),
+        (|frame| format!("frame_{frame}.png"), "aligned"),
+    ];
+    for (i, (name, folder)) in namings.into_iter().enumerate() {
+        let tree = Tree::new();
+        let (spelling, separator) = if i % 2 == 0 {
+            ("ActionUnit_Labels", ",")
+        } else {
+            ("ActionUnits_Labels", "  ")
+        };
+        for subject in ["SN001", "SN006", "SN003"] {
+            labels(&tree, spelling, subject, 1..=12, separator);
+            // Decoded videos have a few frames more than labels.
+            for frame in 1..=14 {
+                tree.image(&format!("{folder}/{subject}/{}", name(frame)));
+            }
+        }
+        let examined = tree.examine("disfa").unwrap();
+        assert_eq!(examined.conversion.layout, "original");
+        assert_eq!(
+            (examined.conversion.samples, examined.conversion.rejected),
+            (36, 0),
+            "{folder}"
+        );
+        let ids = texts(&examined.table, "sample_id");
+        assert_eq!(ids[0], "SN003_00001");
+        assert_eq!(
+            texts(&examined.table, "image_path")[11],
+            format!("{folder}/SN003/{}", name(12))
+        );
+        assert_eq!(numbers(&examined.table, "frame")[11], Some(12.0));
+        let au12 = numbers(&examined.table, "au12");
+        assert_eq!((au12[0], au12[4]), (Some(1.0), Some(5.0)));
+        assert_eq!(texts(&examined.table, "split")[24], "test");
+        assert_eq!(texts(&examined.table, "subject")[24], "SN001");
+        assert_eq!(numbers(&examined.table, "fold")[0], Some(3.0));
+        assert_eq!(examined.conversion.by_au["au12"].known, 36);
+        assert!(
+            examined
+                .conversion
+                .warnings
+                .iter()
+                .any(|w| w == "SN001: 2 frames have no label and are left out")
+        );
+    }
+}
+
+#[test]
+fn wrong_lines_cost_one_label_and_missing_frames_one_row() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=6, ",");
+    tree.write("ActionUnit_Labels/SN001/SN001_AU12_extra.md", "not a label file");
+    tree.write("ActionUnit_Labels/SN001/SN001_au12.txt", "1,0\n2,6\n3,x\n4\n1,1\n5,2\n");
+    for frame in [1, 2, 3, 5, 6] {
+        tree.image(&format!("Frames/SN001/{frame:04}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.conversion.samples, 5);
+    assert_eq!(
+        places(&examined.rejects),
+        [
+            "ActionUnit_Labels/SN001/SN001_au1.txt:4 missing_image",
+            "ActionUnit_Labels/SN001/SN001_au12.txt:2 bad_value",
+            "ActionUnit_Labels/SN001/SN001_au12.txt:3 bad_value",
+            "ActionUnit_Labels/SN001/SN001_au12.txt:4 malformed_line",
+            "ActionUnit_Labels/SN001/SN001_au12.txt:5 duplicate_id"
+        ]
+    );
+    assert_eq!(
+        numbers(&examined.table, "au12"),
+        [Some(0.0), None, None, Some(2.0), None]
+    );
+    assert_eq!(
+        numbers(&examined.table, "au26")[1],
+        Some(4.0),
+        "other labels of the frame stand"
+    );
+    assert!(
+        examined
+            .conversion
+            .warnings
+            .iter()
+            .any(|w| w.contains("2 to 6 usable lines")),
+        "{:?}",
+        examined.conversion.warnings
+    );
+    assert_eq!(examined.conversion.masked, 4);
+}
+
+#[test]
+fn directory_order_and_missing_files_do_not_move_columns() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=3, ",");
+    std::fs::remove_file(tree.root().join("ActionUnit_Labels/SN001/SN001_au2.txt")).unwrap();
+    for frame in 1..=3 {
+        tree.image(&format!("Frames/SN001/{frame:04}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(numbers(&examined.table, "au02"), [None; 3]);
+    assert_eq!(numbers(&examined.table, "au04")[0], Some(5.0));
+    assert!(
+        examined
+            .conversion
+            .warnings
+            .contains(&"SN001: no labels of action unit 2".to_owned())
+    );
+}
+
+#[test]
+fn cameras_bases_and_folds_are_options() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=3, ",");
+    for frame in 1..=3 {
+        tree.image(&format!("Right_Frames/SN001/{frame}.png"));
+    }
+    let error = tree.examine("disfa").unwrap_err().to_string();
+    assert!(error.contains("dataset.camera = \"right\""), "{error}");
+    let right = ConvertOptions {
+        camera: Camera::Right,
+        ..lenient()
+    };
+    assert_eq!(tree.examine_with("disfa", &right).unwrap().conversion.samples, 3);
+    let zero = ConvertOptions {
+        frame_base: FrameBase::Zero,
+        ..right.clone()
+    };
+    let examined = tree.examine_with("disfa", &zero).unwrap();
+    assert_eq!(
+        texts(&examined.table, "image_path"),
+        ["Right_Frames/SN001/1.png", "Right_Frames/SN001/2.png"]
+    );
+    let folds = tree.outside("folds.csv");
+    let own = ConvertOptions {
+        folds: Some(folds.clone()),
+        ..right
+    };
+    std::fs::write(&folds, "subject,fold\nSN001,2\n").unwrap();
+    assert_eq!(
+        numbers(&tree.examine_with("disfa", &own).unwrap().table, "fold")[0],
+        Some(2.0)
+    );
+    std::fs::write(&folds, "SN001,2\nSN002\n").unwrap();
+    let error = tree.examine_with("disfa", &own).unwrap_err().to_string();
+    assert!(error.contains("folds.csv:2: expected a subject and a fold"), "{error}");
+}
+
+#[test]
+fn labels_from_zero_are_shifted_as_a_whole() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 0..=2, ",");
+    for frame in 1..=3 {
+        tree.image(&format!("Frames/SN001/{frame:04}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.conversion.samples, 3);
+    assert_eq!(numbers(&examined.table, "au01")[0], Some(1.0));
+    assert!(
+        examined
+            .conversion
+            .warnings
+            .iter()
+            .any(|w| w.contains("from 0 here, not from 1"))
+    );
+}
+
+#[test]
+fn the_error_log_is_an_option() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN002", 798..=830, ",");
+    for frame in 798..=830 {
+        tree.image(&format!("Frames/SN002/{frame:05}.png"));
+    }
+    assert_eq!(tree.examine("disfa").unwrap().conversion.samples, 33);
+    let clean = ConvertOptions {
+        frames: Frames::Clean,
+        ..lenient()
+    };
+    let conversion = tree.examine_with("disfa", &clean).unwrap().conversion;
+    assert_eq!((conversion.samples, conversion.masked), (6, 27));
+    assert_eq!(conversion.expected.unwrap().by_split["train"], 82_971);
+}
+
+#[test]
+fn the_card_adds_up() {
+    let card = Card::load("disfa").unwrap();
+    let subjects: Vec<&String> = card.folds.iter().flat_map(|fold| &fold.subjects).collect();
+    assert_eq!(subjects.len(), 27);
+    let bad: u64 = card
+        .bad_frames
+        .values()
+        .flatten()
+        .map(|[a, b]| u64::from(b - a) + 1)
+        .sum();
+    assert_eq!(bad, 4670);
+    assert!(card.bad_frames.keys().all(|subject| subjects.contains(&subject)));
+    for (fold, frames) in [(1, 43_604), (2, 43_605), (3, 43_605)] {
+        let count: u64 = card.folds[fold - 1]
+            .subjects
+            .iter()
+            .map(|s| if s == "SN010" { 4844 } else { 4845 })
+            .sum();
+        assert_eq!(count, frames);
+    }
+    let total = |layout: &str| -> u64 {
+        [Split::Train, Split::Test]
+            .iter()
+            .map(|split| card.expected(*split, layout).unwrap().0.unwrap())
+            .sum()
+    };
+    assert_eq!((total("original"), total("clean")), (130_814, 126_144));
+}
+
+#[test]
+fn without_frames_the_message_says_how_to_get_them() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=3, ",");
+    let error = tree.examine("disfa").unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(
+        error
+            .to_string()
+            .contains("neither frames nor videos of the left camera"),
+        "{error}"
+    );
+    tree.write("Videos_LeftCamera/LeftVideoSN001_Comp.avi", "RIFF");
+    let error = tree.examine("disfa").unwrap_err().to_string();
+    // With ffmpeg on the machine it tries, and fails on this file; without, it names the command.
+    assert!(error.contains("ffmpeg"), "{error}");
+    assert!(!tree.root().join("Frames_LeftCamera/SN001").exists());
+}
+
+#[test]
+fn disfa_plus() {
+    let tree = Tree::new();
+    for trial in ["A1_AU1_TrailNo_1", "B"] {
+        for au in [1, 12] {
+            tree.write(
+                &format!("Labels/SN001/{trial}/AU{au}.txt"),
+                "# frame intensity\n000.jpg 0\n001.jpg 3\n\n002.jpg 9\n",
+            );
+        }
+        for frame in 0..3 {
+            tree.image(&format!("Images/SN001/{trial}/{frame:03}.jpg"));
+        }
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.conversion.layout, "disfa_plus");
+    assert_eq!(examined.conversion.samples, 4);
+    assert_eq!(texts(&examined.table, "image_path")[3], "Images/SN001/B/001.jpg");
+    assert_eq!(
+        numbers(&examined.table, "au12"),
+        [Some(0.0), Some(3.0), Some(0.0), Some(3.0)]
+    );
+    assert!(examined.conversion.warnings[0].contains("leakage"));
+    assert_eq!(examined.conversion.reject_reasons["bad_value"], 4);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn arbitrary_label_files_never_panic(bytes: Vec<u8>, text in "[0-9au_., \t\r\n#-]{0,80}") {
+        for content in [bytes.as_slice(), text.as_bytes()] {
+            let tree = Tree::new();
+            tree.write("ActionUnit_Labels/SN001/SN001_au1.txt", content).image("Frames/SN001/0001.png");
+            let _ = tree.examine("disfa");
+            let card = Card::load("disfa").unwrap();
+            let _ = convert::data_folder(&card, &tree.root());
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! CLIP, DINO and `DINOv2` as frozen encoders: weights, pre-processing and the transformer put together.
+
+use std::path::Path;
+
+use ::image::RgbImage;
+use burn::tensor::Device;
+use serde_json::{Value, json};
+
+use crate::encoder::vit::{Architecture, Global, Vit};
+use crate::encoder::weights::{
+    Weights, default_preprocess, files_of, is_pickle, named_architecture, read_architecture, read_preprocess,
+};
+use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, TokenShape};
+use crate::error::{Error, Result};
+use crate::image::{Preprocess, Resize};
+
+/// Images a batch: few enough that the widest model's activations stay below a gigabyte.
+const BATCH: usize = 16;
+
+/// A vision transformer with frozen weights.
+#[derive(Debug)]
+pub struct Frozen {
+    kind: EncoderKind,
+    vit: Vit,
+    preprocess: Preprocess,
+    global: Global,
+    weights: String,
+}
+
+impl Frozen {
+    /// Loads the encoder that `config` names onto `device`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are no weights, or they are not of the architecture; [`Error::Io`] if a file cannot be read;
+    /// [`Error::Usage`] for an unknown architecture or an input size that does not fit.
+    pub fn load(config: &EncoderConfig, device: &Device) -> Result<Self> {
+        let Parts {
+            mut architecture,
+            mut preprocess,
+            source,
+        } = Parts::find(config)?;
+        if config.global != Global::Projected {
+            architecture.projection = None;
+        }
+        if let Some(size) = config.input_size {
+            resize_input(&mut preprocess, size);
+        }
+        let size = input_side(&preprocess)?;
+        let mut weights = match source {
+            WeightSource::Random(seed) => Weights::random(&architecture, seed),
+            WeightSource::Files(files) => Weights::read(&files, &architecture)?,
+        };
+        let digest = std::mem::take(&mut weights.digest);
+        let vit = Vit::new(architecture, size as usize, config.global, device, |name| {
+            weights.take(name)
+        })?;
+        Ok(Self {
+            kind: config.kind,
+            vit,
+            preprocess,
+            global: config.global,
+            weights: digest,
+        })
+    }
+}
+
+impl Encoder for Frozen {
+    fn name(&self) -> &str {
+        self.kind.as_str()
+    }
+
+    fn describe(&self) -> Value {
+        json!({
+            "kind": self.kind.as_str(),
+            "version": 1,
+            "architecture": self.vit.architecture(),
+            "preprocess": self.preprocess,
+            "global": self.global,
+            "weights": self.weights,
+        })
+    }
+
+    fn global_dim(&self) -> usize {
+        self.vit.global_dim()
+    }
+
+    fn tokens(&self) -> Option<TokenShape> {
+        Some(self.vit.tokens())
+    }
+
+    fn batch_size(&self) -> usize {
+        BATCH
+    }
+
+    fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
+        self.preprocess.pixels(image)
+    }
+
+    fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
+        self.vit.encode(prepared, &self.preprocess)
+    }
+}
+
+enum WeightSource {
+    Random(u64),
+    Files(Vec<std::path::PathBuf>),
+}
+
+/// What an encoder is made of, before its weights are read.
+struct Parts {
+    architecture: Architecture,
+    preprocess: Preprocess,
+    source: WeightSource,
+}
+
+impl Parts {
+    fn find(config: &EncoderConfig) -> Result<Self> {
+        let kind = config.kind;
+        let Some(weights) = config.weights.as_deref() else {
+            return Err(Error::data(format!(
+                "encoder.kind = \"{}\" needs weights, and encoder.weights is not set: fetch {}, and set \
+                 encoder.weights to the folder that holds its config.json, preprocessor_config.json and \
+                 model.safetensors (or \"random:0\" to try the program out with weights that mean nothing)",
+                kind.as_str(),
+                example(kind)
+            )));
+        };
+        if let Some(seed) = weights.strip_prefix("random:") {
+            let seed = seed.parse().map_err(|_| {
+                Error::Usage(format!(
+                    "encoder.weights = \"{weights}\"; expected \"random:SEED\" with a whole number"
+                ))
+            })?;
+            let name = config.architecture.as_deref().unwrap_or(default_architecture(kind));
+            let architecture = named_architecture(kind, name)?;
+            return Ok(Self {
+                preprocess: default_preprocess(kind, &architecture),
+                architecture,
+                source: WeightSource::Random(seed),
+            });
+        }
+        if weights.starts_with("hf://") {
+            return Err(Error::Usage(format!(
+                "encoder.weights = \"{weights}\": this version fetches nothing; fetch the model with a client of the hub \
+                 and set encoder.weights to the folder"
+            )));
+        }
+        let path = Path::new(weights);
+        if path.is_dir() {
+            let architecture = match &config.architecture {
+                Some(name) => named_architecture(kind, name)?,
+                None => read_architecture(path, kind)?,
+            };
+            return Ok(Self {
+                preprocess: read_preprocess(path, kind, &architecture)?,
+                architecture,
+                source: WeightSource::Files(files_of(path)?),
+            });
+        }
+        if !path.is_file() {
+            return Err(Error::data(format!(
+                "encoder.weights = \"{weights}\": there is no such file or folder; expected a model folder or a \
+                 safetensors file, for example of {}",
+                example(kind)
+            )));
+        }
+        if path.extension().is_none_or(|extension| extension != "safetensors") && !is_pickle(path) {
+            return Err(Error::data(format!(
+                "encoder.weights = \"{weights}\": expected a folder, or a file ending in .safetensors, .pth, .pt or .bin"
+            )));
+        }
+        let Some(name) = &config.architecture else {
+            return Err(Error::Usage(format!(
+                "encoder.weights = \"{weights}\" is a single file, which does not say how its model is built; set \
+                 encoder.architecture, for example \"{}\"",
+                default_architecture(kind)
+            )));
+        };
+        let architecture = named_architecture(kind, name)?;
+        Ok(Self {
+            preprocess: default_preprocess(kind, &architecture),
+            architecture,
+            source: WeightSource::Files(vec![path.to_owned()]),
+        })
+    }
+}
+
+fn default_architecture(kind: EncoderKind) -> &'static str {
+    if kind == EncoderKind::Dinov2 {
+        "vit-b-14"
+    } else {
+        "vit-b-16"
+    }
+}
+
+fn example(kind: EncoderKind) -> &'static str {
+    match kind {
+        EncoderKind::Dino => "facebook/dino-vitb16",
+        EncoderKind::Dinov2 => "facebook/dinov2-base",
+        EncoderKind::Hog | EncoderKind::Clip => "openai/clip-vit-base-patch16",
+    }
+}
+
+/// Another input size: the resize before the crop grows or shrinks with it.
+fn resize_input(preprocess: &mut Preprocess, size: u32) {
+    let crop = preprocess.centre_crop.map(|(width, _)| width);
+    preprocess.resize = match preprocess.resize {
+        Resize::ShortSide(short) => {
+            let scaled = u64::from(short) * u64::from(size) / u64::from(crop.unwrap_or(short).max(1));
+            Resize::ShortSide(u32::try_from(scaled).unwrap_or(size).max(size))
+        }
+        Resize::Exact(..) | Resize::None => Resize::Exact(size, size),
+    };
+    if crop.is_some() || matches!(preprocess.resize, Resize::ShortSide(_)) {
+        preprocess.centre_crop = Some((size, size));
+    }
+}
+
+/// The side of the square that pre-processing always gives.
+fn input_side(preprocess: &Preprocess) -> Result<u32> {
+    match (preprocess.centre_crop, preprocess.resize) {
+        (Some((width, height)), _) | (None, Resize::Exact(width, height)) if width == height => Ok(width),
+        _ => Err(Error::data(
+            "the encoder's pre-processing does not give square images of one size; set encoder.input_size",
+        )),
+    }
+}

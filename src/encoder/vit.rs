@@ -1,0 +1,575 @@
+//! One vision transformer for CLIP's image tower, DINO and `DINOv2`: they differ in a few switches.
+//!
+//! Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021; Radford et al., "Learning Transferable Visual Models From
+//! Natural Language Supervision", ICML 2021; Caron et al., "Emerging Properties in Self-Supervised Vision Transformers",
+//! ICCV 2021; Oquab et al., "`DINOv2`", TMLR 2024. Inference only, no dropout.
+
+use burn::tensor::activation::{gelu, sigmoid, silu};
+use burn::tensor::module::{attention, layer_norm, linear};
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use ::image::RgbImage;
+
+use crate::encoder::Encoded;
+use crate::encoder::TokenShape;
+use crate::error::{Error, Result};
+use crate::image::Preprocess;
+
+/// The nonlinearity of the feed-forward layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// x Φ(x).
+    Gelu,
+    /// x σ(1.702 x), which `OpenAI`'s CLIP was trained with.
+    QuickGelu,
+    /// silu(a) b, where (a, b) is the first layer's output in two halves (the largest `DINOv2`).
+    SwiGlu,
+}
+
+/// What the global vector is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Global {
+    /// The class token, projected where the model has a projection (CLIP).
+    #[default]
+    Projected,
+    /// The class token after the last normalisation, not projected.
+    Class,
+    /// The mean of the patch tokens.
+    Mean,
+}
+
+/// Sizes and switches of a vision transformer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch in which published models differ"
+)]
+pub struct Architecture {
+    /// Pixels a side of the images that the position embedding was trained on.
+    pub image_size: usize,
+    /// Pixels a side of a patch.
+    pub patch_size: usize,
+    /// Width of the tokens (D').
+    pub hidden: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads; divide `hidden`.
+    pub heads: usize,
+    /// Width of the feed-forward layers' inside.
+    pub mlp: usize,
+    /// ε of the layer normalisations.
+    pub norm_eps: f64,
+    /// Nonlinearity.
+    pub activation: Activation,
+    /// Normalise the embeddings before the first block (CLIP).
+    pub pre_norm: bool,
+    /// Scale each residual branch per channel (`DINOv2`).
+    pub layer_scale: bool,
+    /// Whether the patch projection has a bias (not in CLIP).
+    pub patch_bias: bool,
+    /// Whether queries, keys and values have a bias.
+    pub qkv_bias: bool,
+    /// Tokens without a place beside the class token (`DINOv2` with registers).
+    pub registers: usize,
+    /// Width of the projected class token (CLIP).
+    pub projection: Option<usize>,
+}
+
+/// Largest architecture that is believed: `DINOv2`'s largest has 1536 × 40.
+const LIMITS: [(&str, usize); 8] = [
+    ("image size", 4096),
+    ("patch size", 256),
+    ("hidden size", 8192),
+    ("layers", 128),
+    ("heads", 128),
+    ("intermediate size", 65_536),
+    ("registers", 64),
+    ("projection size", 16_384),
+];
+
+impl Architecture {
+    /// Patches a side of an image of `size` pixels.
+    pub fn grid(&self, size: usize) -> usize {
+        size / self.patch_size
+    }
+
+    /// Patches of the images that the position embedding was trained on.
+    pub fn positions(&self) -> usize {
+        self.grid(self.image_size).pow(2)
+    }
+
+    /// Outputs of a feed-forward layer's first half.
+    fn inside(&self) -> usize {
+        if self.activation == Activation::SwiGlu {
+            2 * self.mlp
+        } else {
+            self.mlp
+        }
+    }
+
+    /// Checks that the sizes can be.
+    ///
+    /// # Errors
+    /// What is wrong, as a fragment.
+    pub fn validate(&self) -> Result<(), String> {
+        let sizes = [
+            self.image_size,
+            self.patch_size,
+            self.hidden,
+            self.layers,
+            self.heads,
+            self.mlp,
+            self.registers.max(1),
+            self.projection.unwrap_or(1),
+        ];
+        for ((name, limit), size) in LIMITS.iter().zip(sizes) {
+            if size == 0 || size > *limit {
+                return Err(format!("{name} is {size}; expected 1 to {limit}"));
+            }
+        }
+        if !self.hidden.is_multiple_of(self.heads) {
+            return Err(format!(
+                "{} heads do not divide hidden size {}",
+                self.heads, self.hidden
+            ));
+        }
+        if self.image_size < self.patch_size {
+            return Err(format!(
+                "image size {} is below patch size {}",
+                self.image_size, self.patch_size
+            ));
+        }
+        if !(self.norm_eps > 0.0 && self.norm_eps < 0.1) {
+            return Err(format!("layer norm epsilon is {}; expected 0 to 0.1", self.norm_eps));
+        }
+        Ok(())
+    }
+
+    /// All parameters with their shapes, matrices as (outputs, inputs), in a fixed order.
+    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        let d = self.hidden;
+        let mut all: Vec<(String, Vec<usize>)> = vec![
+            ("class".into(), vec![d]),
+            ("position".into(), vec![1 + self.positions(), d]),
+            ("patch.weight".into(), vec![d, 3, self.patch_size, self.patch_size]),
+        ];
+        let mut add = |name: String, shape: &[usize]| all.push((name, shape.to_vec()));
+        if self.patch_bias {
+            add("patch.bias".into(), &[d]);
+        }
+        if self.registers > 0 {
+            add("registers".into(), &[self.registers, d]);
+        }
+        if self.pre_norm {
+            add("pre_norm.weight".into(), &[d]);
+            add("pre_norm.bias".into(), &[d]);
+        }
+        let inside = self.inside();
+        for layer in 0..self.layers {
+            let mut add = |name: &str, shape: &[usize]| add(format!("layers.{layer}.{name}"), shape);
+            for norm in ["norm1", "norm2"] {
+                add(&format!("{norm}.weight"), &[d]);
+                add(&format!("{norm}.bias"), &[d]);
+            }
+            for part in ["q", "k", "v"] {
+                add(&format!("{part}.weight"), &[d, d]);
+                if self.qkv_bias {
+                    add(&format!("{part}.bias"), &[d]);
+                }
+            }
+            add("out.weight", &[d, d]);
+            add("out.bias", &[d]);
+            add("fc1.weight", &[inside, d]);
+            add("fc1.bias", &[inside]);
+            add("fc2.weight", &[d, self.mlp]);
+            add("fc2.bias", &[d]);
+            if self.layer_scale {
+                add("scale1", &[d]);
+                add("scale2", &[d]);
+            }
+        }
+        add("post_norm.weight".into(), &[d]);
+        add("post_norm.bias".into(), &[d]);
+        if let Some(projection) = self.projection {
+            add("projection".into(), &[projection, d]);
+        }
+        all
+    }
+}
+
+#[derive(Debug)]
+struct Norm {
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+}
+
+#[derive(Debug)]
+struct Dense {
+    /// inputs × outputs.
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+}
+
+impl Dense {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        linear(x, self.weight.clone(), self.bias.clone())
+    }
+}
+
+#[derive(Debug)]
+struct Block {
+    norm1: Norm,
+    /// Queries, keys and values in one matrix product.
+    qkv: Dense,
+    out: Dense,
+    scale1: Option<Tensor<1>>,
+    norm2: Norm,
+    fc1: Dense,
+    fc2: Dense,
+    scale2: Option<Tensor<1>>,
+}
+
+/// Puts parameters on a device.
+struct Loader<'a, F> {
+    take: F,
+    device: &'a Device,
+}
+
+impl<F: FnMut(&str) -> Result<Vec<f32>>> Loader<'_, F> {
+    fn values(&mut self, name: &str) -> Result<Vec<f32>> {
+        (self.take)(name)
+    }
+
+    fn vector(&mut self, name: &str) -> Result<Tensor<1>> {
+        let values = self.values(name)?;
+        let length = values.len();
+        Ok(Tensor::from_data(TensorData::new(values, [length]), self.device))
+    }
+
+    fn matrix(&mut self, name: &str, outputs: usize) -> Result<Tensor<2>> {
+        let values = self.values(name)?;
+        Ok(self.transposed(values, outputs))
+    }
+
+    /// Stored as (outputs, inputs), multiplied as (inputs, outputs).
+    fn transposed(&self, values: Vec<f32>, outputs: usize) -> Tensor<2> {
+        let inputs = values.len() / outputs;
+        Tensor::from_data(TensorData::new(values, [outputs, inputs]), self.device).transpose()
+    }
+
+    fn tokens(&self, values: Vec<f32>, width: usize) -> Tensor<3> {
+        let rows = values.len() / width;
+        Tensor::from_data(TensorData::new(values, [1, rows, width]), self.device)
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm> {
+        Ok(Norm {
+            weight: self.vector(&format!("{name}.weight"))?,
+            bias: self.vector(&format!("{name}.bias"))?,
+        })
+    }
+
+    fn dense(&mut self, name: &str, outputs: usize, bias: bool) -> Result<Dense> {
+        Ok(Dense {
+            weight: self.matrix(&format!("{name}.weight"), outputs)?,
+            bias: if bias {
+                Some(self.vector(&format!("{name}.bias"))?)
+            } else {
+                None
+            },
+        })
+    }
+
+    fn block(&mut self, a: &Architecture, layer: usize) -> Result<Block> {
+        let d = a.hidden;
+        let name = |part: &str| format!("layers.{layer}.{part}");
+        let (mut weight, mut bias) = (Vec::with_capacity(3 * d * d), Vec::new());
+        for part in ["q", "k", "v"] {
+            weight.extend(self.values(&name(&format!("{part}.weight")))?);
+            if a.qkv_bias {
+                bias.extend(self.values(&name(&format!("{part}.bias")))?);
+            }
+        }
+        let mut scale = |part: &str| -> Result<Option<Tensor<1>>> {
+            if a.layer_scale {
+                self.vector(&name(part)).map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (scale1, scale2) = (scale("scale1")?, scale("scale2")?);
+        Ok(Block {
+            norm1: self.norm(&name("norm1"))?,
+            qkv: Dense {
+                weight: self.transposed(weight, 3 * d),
+                bias: a
+                    .qkv_bias
+                    .then(|| Tensor::from_data(TensorData::new(bias, [3 * d]), self.device)),
+            },
+            out: self.dense(&name("out"), d, true)?,
+            scale1,
+            norm2: self.norm(&name("norm2"))?,
+            fc1: self.dense(&name("fc1"), a.inside(), true)?,
+            fc2: self.dense(&name("fc2"), d, true)?,
+            scale2,
+        })
+    }
+}
+
+/// A vision transformer on a device.
+#[derive(Debug)]
+pub struct Vit {
+    architecture: Architecture,
+    /// Patches a side of the images that it is fed with.
+    grid: usize,
+    global: Global,
+    device: Device,
+    patch: Dense,
+    /// Class token and registers, positions added: 1 × (1 + registers) × D.
+    prefix: Tensor<3>,
+    /// Positions of the patches: 1 × P × D.
+    position: Tensor<3>,
+    pre_norm: Option<Norm>,
+    blocks: Vec<Block>,
+    post_norm: Norm,
+    projection: Option<Tensor<2>>,
+}
+
+impl Vit {
+    /// Builds the model for images of `size` pixels a side from its parameters: `take` gives the values of a parameter of
+    /// [`Architecture::parameters`] by name, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `size` is not a multiple of the patch size; whatever `take` returns.
+    pub fn new(
+        architecture: Architecture,
+        size: usize,
+        global: Global,
+        device: &Device,
+        take: impl FnMut(&str) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
+        architecture
+            .validate()
+            .map_err(|message| Error::data(format!("the encoder's architecture cannot be: {message}")))?;
+        if size == 0 || !size.is_multiple_of(architecture.patch_size) {
+            return Err(Error::Usage(format!(
+                "the encoder's input of {size} pixels is not a multiple of its patch size {}",
+                architecture.patch_size
+            )));
+        }
+        let a = &architecture;
+        let d = a.hidden;
+        let mut from = Loader { take, device };
+        let grid = a.grid(size);
+        let position = resample_positions(&from.values("position")?, a.grid(a.image_size), grid, d);
+        let (class_position, patch_positions) = position.split_at(d);
+        let class = from.values("class")?;
+        let mut prefix: Vec<f32> = class.iter().zip(class_position).map(|(c, p)| c + p).collect();
+        if a.registers > 0 {
+            prefix.extend(from.values("registers")?);
+        }
+        Ok(Self {
+            grid,
+            global,
+            device: device.clone(),
+            patch: from.dense("patch", d, a.patch_bias)?,
+            prefix: from.tokens(prefix, d),
+            position: from.tokens(patch_positions.to_vec(), d),
+            pre_norm: if a.pre_norm { Some(from.norm("pre_norm")?) } else { None },
+            blocks: (0..a.layers).map(|layer| from.block(a, layer)).collect::<Result<_>>()?,
+            post_norm: from.norm("post_norm")?,
+            projection: match a.projection {
+                Some(width) => Some(from.matrix("projection", width)?),
+                None => None,
+            },
+            architecture,
+        })
+    }
+
+    /// Values of the global vector.
+    pub fn global_dim(&self) -> usize {
+        match (self.global, self.architecture.projection) {
+            (Global::Projected, Some(width)) => width,
+            _ => self.architecture.hidden,
+        }
+    }
+
+    /// The patch tokens' grid.
+    pub fn tokens(&self) -> TokenShape {
+        TokenShape {
+            rows: self.grid,
+            cols: self.grid,
+            width: self.architecture.hidden,
+        }
+    }
+
+    /// Sizes and switches.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Encodes prepared images, each of grid × patch size pixels a side.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if an image has another size, [`Error::Device`] if the results cannot be read back.
+    pub fn encode(&self, images: &[RgbImage], preprocess: &Preprocess) -> Result<Vec<Encoded>> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let size = (self.grid * self.architecture.patch_size) as u32;
+        if let Some(wrong) = images.iter().find(|image| image.dimensions() != (size, size)) {
+            return Err(Error::data(format!(
+                "the encoder expected images of {size} x {size} pixels, not {} x {}",
+                wrong.width(),
+                wrong.height()
+            )));
+        }
+        let (global, tokens) = self.forward(self.patches(images, preprocess));
+        let read = |tensor: Tensor<2>| {
+            tensor
+                .try_into_vec_as::<f32>()
+                .map_err(|error| Error::Device(format!("failed to read features from the device: {error}")))
+        };
+        let [batch, count, width] = tokens.dims();
+        let global = read(global)?;
+        let tokens = read(tokens.reshape([batch, count * width]))?;
+        Ok(global
+            .chunks_exact(self.global_dim())
+            .zip(tokens.chunks_exact(count * width))
+            .map(|(global, tokens)| Encoded {
+                global: global.to_vec(),
+                tokens: Some(tokens.to_vec()),
+            })
+            .collect())
+    }
+
+    /// Normalised patches, B × P × 3·p·p, each channel by channel and row by row as a convolution's kernel has them.
+    fn patches(&self, images: &[RgbImage], preprocess: &Preprocess) -> Tensor<3> {
+        let (grid, p) = (self.grid, self.architecture.patch_size);
+        let size = grid * p;
+        let width = 3 * p * p;
+        let mut values = vec![0.0; images.len() * grid * grid * width];
+        values
+            .par_chunks_mut(grid * grid * width)
+            .zip(images)
+            .for_each(|(target, image)| {
+                let planes = preprocess.normalise(image);
+                for (index, patch) in target.chunks_exact_mut(width).enumerate() {
+                    let (top, left) = (index / grid * p, index % grid * p);
+                    for (row, line) in patch.chunks_exact_mut(p).enumerate() {
+                        let (channel, y) = (row / p, top + row % p);
+                        let start = (channel * size + y) * size + left;
+                        line.copy_from_slice(&planes[start..start + p]);
+                    }
+                }
+            });
+        Tensor::from_data(
+            TensorData::new(values, [images.len(), grid * grid, width]),
+            &self.device,
+        )
+    }
+
+    /// The global vectors (B × D) and the patch tokens after the last normalisation (B × P × D').
+    fn forward(&self, patches: Tensor<3>) -> (Tensor<2>, Tensor<3>) {
+        let [batch, count, _] = patches.dims();
+        let d = self.architecture.hidden;
+        let eps = self.architecture.norm_eps;
+        let normed = |x: Tensor<3>, norm: &Norm| layer_norm(x, norm.weight.clone(), Some(norm.bias.clone()), eps);
+        let x = self.patch.forward(patches) + self.position.clone();
+        let mut x = Tensor::cat(vec![self.prefix.clone().repeat_dim(0, batch), x], 1);
+        if let Some(norm) = &self.pre_norm {
+            x = normed(x, norm);
+        }
+        let scaled = |x: Tensor<3>, scale: &Option<Tensor<1>>| match scale {
+            Some(scale) => x * scale.clone().reshape([1, 1, d]),
+            None => x,
+        };
+        for block in &self.blocks {
+            let attended = self.attend(normed(x.clone(), &block.norm1), block);
+            x = x + scaled(attended, &block.scale1);
+            let inside = self.activate(block.fc1.forward(normed(x.clone(), &block.norm2)));
+            x = x + scaled(block.fc2.forward(inside), &block.scale2);
+        }
+        let x = normed(x, &self.post_norm);
+        let class = x.clone().narrow(1, 0, 1).reshape([batch, d]);
+        let tokens = x.narrow(1, 1 + self.architecture.registers, count);
+        let global = match (self.global, &self.projection) {
+            (Global::Projected, Some(projection)) => class.matmul(projection.clone()),
+            (Global::Projected, None) | (Global::Class, _) => class,
+            (Global::Mean, _) => tokens.clone().mean_dim(1).reshape([batch, d]),
+        };
+        (global, tokens)
+    }
+
+    fn attend(&self, x: Tensor<3>, block: &Block) -> Tensor<3> {
+        let [batch, length, d] = x.dims();
+        let heads = self.architecture.heads;
+        let qkv = block.qkv.forward(x);
+        let part = |index: usize| {
+            qkv.clone()
+                .narrow(2, index * d, d)
+                .reshape([batch, length, heads, d / heads])
+                .swap_dims(1, 2)
+        };
+        let mixed = attention(part(0), part(1), part(2), None, None, AttentionModuleOptions::default());
+        block.out.forward(mixed.swap_dims(1, 2).reshape([batch, length, d]))
+    }
+
+    fn activate(&self, x: Tensor<3>) -> Tensor<3> {
+        match self.architecture.activation {
+            Activation::Gelu => gelu(x),
+            Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
+            Activation::SwiGlu => {
+                let half = self.architecture.mlp;
+                silu(x.clone().narrow(2, 0, half)) * x.narrow(2, half, half)
+            }
+        }
+    }
+}
+
+/// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated
+/// bicubically (a = -0.75, no antialiasing, pixel centres aligned), as `torch.nn.functional.interpolate` does.
+fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
+    if from == to {
+        return position.to_vec();
+    }
+    let (class, patches) = position.split_at(d);
+    let taps: Vec<[(usize, f64); 4]> = (0..to).map(|i| cubic_taps(i, from, to)).collect();
+    let mut result = class.to_vec();
+    let mut sum = vec![0.0_f64; d];
+    for rows in &taps {
+        for cols in &taps {
+            sum.fill(0.0);
+            for &(row, wy) in rows {
+                for &(col, wx) in cols {
+                    let start = (row * from + col) * d;
+                    for (sum, &value) in sum.iter_mut().zip(&patches[start..start + d]) {
+                        *sum += wy * wx * f64::from(value);
+                    }
+                }
+            }
+            result.extend(sum.iter().map(|&s| s as f32));
+        }
+    }
+    result
+}
+
+/// The four source positions of target `i` and their weights; positions beyond the border repeat it.
+fn cubic_taps(i: usize, from: usize, to: usize) -> [(usize, f64); 4] {
+    const A: f64 = -0.75;
+    let centre = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
+    let base = centre.floor();
+    let t = centre - base;
+    let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let far = |x: f64| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let weights = [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
+    std::array::from_fn(|k| {
+        let position = base + k as f64 - 1.0;
+        (position.clamp(0.0, (from - 1) as f64) as usize, weights[k])
+    })
+}

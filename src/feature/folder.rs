@@ -1,0 +1,91 @@
+//! Any folder of images as a samples table without labels.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::json;
+
+use crate::error::{Context, Error, Result};
+use crate::feature::table::{REQUIRED, SAMPLES_KEY};
+use crate::run::tables::write_batch;
+
+/// File names that are taken for images; what they hold is told from their content.
+const EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
+
+/// Deepest folder that is looked into.
+const MAX_DEPTH: usize = 32;
+
+/// Writes a samples table of all images below `root` to `out`, sorted by path: `sample_id` and `image_path` are the path
+/// below `root`, `split` is `test`. Hidden files are left out and links to folders are not followed. Returns the number of
+/// images.
+///
+/// # Errors
+/// [`Error::Io`] if a folder cannot be read or the table not written; [`Error::Data`] if there is no image, or a name is
+/// not Unicode.
+pub fn samples_of_folder(root: &Path, out: &Path) -> Result<usize> {
+    let mut paths = Vec::new();
+    collect(root, "", 0, &mut paths)?;
+    if paths.is_empty() {
+        return Err(Error::data(format!(
+            "{} holds no images; expected files ending in {}",
+            root.display(),
+            EXTENSIONS.join(", ")
+        )));
+    }
+    paths.sort_unstable();
+    let constant = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; paths.len()])) };
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values(&paths));
+    let columns = vec![Arc::clone(&names), constant("folder"), constant("test"), names];
+    let fields: Vec<Field> = REQUIRED
+        .iter()
+        .map(|name| Field::new(*name, DataType::Utf8, false))
+        .collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("write", out)?;
+    let description = json!({"dataset": "folder", "classes": [], "aus": []}).to_string();
+    write_batch(out, &batch, &[(SAMPLES_KEY, description)])?;
+    Ok(paths.len())
+}
+
+/// Adds the images below `folder`, whose path below the root is `prefix`.
+fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Error::data(format!(
+            "{} is nested more than {MAX_DEPTH} folders deep",
+            folder.display()
+        )));
+    }
+    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
+        let entry = entry.at("read the folder", folder)?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(Error::data(format!(
+                "{} has a name that is not Unicode; rename it",
+                entry.path().display()
+            )));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
+        // Of the entry itself: a link to a folder is no folder here.
+        let kind = entry.file_type().at("read the folder", folder)?;
+        if kind.is_dir() {
+            collect(&entry.path(), &path, depth + 1, paths)?;
+        } else if is_image(name) {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_image(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
