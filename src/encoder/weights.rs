@@ -616,7 +616,8 @@ pub fn read_architecture(folder: &Path, kind: EncoderKind) -> Result<Architectur
     architecture_of(&config, kind).map_err(|message| Error::data(format!("{}: {message}", path.display())))
 }
 
-pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
+/// The model type that a configuration names, if it is one of `kind`.
+fn model_type(config: &Value, kind: EncoderKind) -> Result<&str, String> {
     let found = config.get("model_type").and_then(Value::as_str).unwrap_or("");
     let expected: &[&str] = match kind {
         EncoderKind::Clip => &["clip", "clip_vision_model"],
@@ -631,6 +632,11 @@ pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Archi
             expected.join(" or ")
         ));
     }
+    Ok(found)
+}
+
+pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
+    let found = model_type(config, kind)?;
     // A whole CLIP model describes its two towers side by side.
     let tower = config.get("vision_config").filter(|v| v.is_object()).unwrap_or(config);
     let whole = |key: &str, value: &Value| -> Result<usize, String> {
