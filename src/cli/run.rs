@@ -35,7 +35,7 @@ pub struct RunArguments {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Print one JSON object with run_dir, metrics and stages
+    /// Print one JSON object with `run_dir`, metrics and stages
     #[arg(long)]
     json: bool,
 }

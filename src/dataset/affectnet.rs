@@ -1,4 +1,4 @@
-//! AffectNet: the first release (CSVs), the release of March 2021 (one `.npy` a label), and the derived lists in circulation.
+//! `AffectNet`: the first release (CSVs), the release of March 2021 (one `.npy` a label), and the derived lists in circulation.
 //!
 //! Which images a card keeps follows from its classes: labels that are not among them (none, uncertain, no face; contempt
 //! where there are seven classes) are masked. The official validation set is the test set.

@@ -100,9 +100,9 @@ pub struct DatasetConfig {
     pub frame_base: FrameBase,
     /// File with lines `subject,fold` in place of the card's folds (DISFA); empty for the card's.
     pub folds: String,
-    /// File with lines `name,split` that says which images are train, val and test (EmotioNet); empty for a seeded hash.
+    /// File with lines `name,split` that says which images are train, val and test (`EmotioNet`); empty for a seeded hash.
     pub split_list: String,
-    /// Seed of the hash that splits a database without official split (EmotioNet).
+    /// Seed of the hash that splits a database without official split (`EmotioNet`).
     pub split_seed: u64,
     /// Share of images that this hash makes the test set.
     pub test_share: f64,

@@ -1,4 +1,4 @@
-//! EmotioNet: automatic labels (tab-separated), manual labels (`.xlsx`, `.csv`) and lists derived from them.
+//! `EmotioNet`: automatic labels (tab-separated), manual labels (`.xlsx`, `.csv`) and lists derived from them.
 //!
 //! Images are found by their names in any folder; 999 and nothing mean unknown.
 
@@ -378,7 +378,7 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
         let mut rejects = Vec::new();
         text::read_delimited(&path, file, &form, &mut rejects, |frame, _| {
             source.interrupt.check()?;
-            let names: Vec<String> = frame.get_column_names().iter().map(|name| name.to_string()).collect();
+            let names: Vec<String> = frame.get_column_names().iter().map(std::string::ToString::to_string).collect();
             let find = |wanted: &dyn Fn(&str) -> bool| -> Result<Option<StringChunked>> {
                 match names.iter().find(|name| wanted(name)) {
                     Some(name) => Ok(Some(frame.column(name).and_then(Column::str).map_err(wrap)?.clone())),
@@ -450,7 +450,7 @@ pub(super) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
         let mut read = 0_u64;
         xlsx::rows(&path, |sheet, line, cells| {
             read += 1;
-            if read % 4096 == 0 {
+            if read.is_multiple_of(4096) {
                 source.interrupt.check()?;
             }
             let url = cells.iter().position(|cell| {

@@ -117,7 +117,7 @@ pub struct Detected<'a> {
     pub layout: &'a Layout,
     /// Where it begins, relative to the root; empty for the root itself.
     pub base: String,
-    /// What spoke for it: "found basic/EmoLabel/list_patition_label.txt".
+    /// What spoke for it: "found `basic/EmoLabel/list_patition_label.txt`".
     pub why: String,
 }
 

@@ -1,11 +1,11 @@
-//! NumPy's `.npy`: one number, or a matrix, read without trusting what the header promises.
+//! `NumPy`'s `.npy`: one number, or a matrix, read without trusting what the header promises.
 //!
 //! Format: magic, version, header length, a Python dictionary with `descr`, `fortran_order`, `shape`, then the values
 //! (NEP 1). Objects (`O`) are never unpickled.
 
 use std::io::Read;
 
-/// Longest header that is read; NumPy pads to 64 bytes and never comes near.
+/// Longest header that is read; `NumPy` pads to 64 bytes and never comes near.
 const LONGEST_HEADER: usize = 1 << 16;
 
 /// What the values are.
@@ -303,7 +303,7 @@ pub fn numbers(input: &mut impl Read, limit: usize) -> Result<Numbers, String> {
 pub(super) mod tests {
     use super::*;
 
-    /// An array as NumPy 1.0 format.
+    /// An array as `NumPy` 1.0 format.
     pub(in super::super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
         let order = if fortran { "True" } else { "False" };
         let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");

@@ -184,7 +184,7 @@ pub(super) fn number(text: Option<&str>) -> Number {
 
 /// Turns the text columns `valence` and `arousal` into numbers in [-1, 1].
 ///
-/// -2 is how AffectNet writes "unknown". Where valence and arousal are the card's first task, rows without them are masked and
+/// -2 is how `AffectNet` writes "unknown". Where valence and arousal are the card's first task, rows without them are masked and
 /// impossible values are rejected; elsewhere both become null.
 pub(super) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
     let Found {

@@ -87,7 +87,7 @@ pub(super) fn read(
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);
     let mut all: Option<DataFrame> = None;
     let (found, _) = text::read_delimited(&path, file, &form, rejects, |frame, _| {
-        let names: Vec<String> = frame.get_column_names().iter().map(|name| name.to_string()).collect();
+        let names: Vec<String> = frame.get_column_names().iter().map(std::string::ToString::to_string).collect();
         let find = |meaning: &str| {
             names_of(meaning)
                 .iter()

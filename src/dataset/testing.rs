@@ -91,7 +91,7 @@ pub(super) fn lenient() -> ConvertOptions {
     }
 }
 
-/// "file:line kind" of every reject.
+/// "<file:line> kind" of every reject.
 pub(super) fn places(rejects: &[Reject]) -> Vec<String> {
     rejects
         .iter()

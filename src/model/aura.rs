@@ -286,7 +286,7 @@ impl Aura {
         Ok((total, row))
     }
 
-    /// L^VAS = L_task(g(q), y) + L_task(Σ_k p_k V_k, y).
+    /// L^VAS = `L_task(g(q)`, y) + `L_task(Σ_k` `p_k` `V_k`, y).
     fn vas(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
         let open = self.config.routing == Routing::Open;
         let p = soft_assignment(f.cosines.clone(), self.config.temperature);
@@ -310,7 +310,7 @@ impl Aura {
         })
     }
 
-    /// L^Assign with the target k* = argmax_k [cos/T + γ log p(y|V_k) − ω log(n_k / n̄)]; strict routing has no
+    /// L^Assign with the target k* = `argmax_k` [cos/T + γ log `p(y|V_k)` − ω `log(n_k` / n̄)]; strict routing has no
     /// commitment half.
     fn assign(&self, f: &Forward, target: &Target) -> Tensor<1> {
         let config = &self.config;

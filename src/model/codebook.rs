@@ -55,7 +55,7 @@ impl Buffers {
         }
     }
 
-    /// V_k = (S_k + κ ȳ) / (n_k + κ), K × O; the count of each output is that of its known labels.
+    /// `V_k` = (`S_k` + κ ȳ) / (`n_k` + κ), K × O; the count of each output is that of its known labels.
     pub fn value(&self, prior: &Tensor<2>, prior_samples: f64) -> Tensor<2> {
         (self.labels.clone() + prior.clone() * prior_samples) / (self.known.clone() + prior_samples)
     }
@@ -96,7 +96,7 @@ pub fn cosines(z: Tensor<2>, e: Tensor<2>, alive: &Tensor<2>) -> Tensor<2> {
     z.matmul(e.transpose()) + (alive.clone() - 1.0) * DEAD
 }
 
-/// p_ik = softmax over k of cos_ik / T.
+/// `p_ik` = softmax over k of `cos_ik` / T.
 pub fn soft_assignment(cosines: Tensor<2>, temperature: f64) -> Tensor<2> {
     softmax(cosines / temperature, 1)
 }

@@ -210,7 +210,7 @@ impl Default for PruneConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Size of the dictionary before pruning, K_max (appendix E: 150–400).
+    /// Size of the dictionary before pruning, `K_max` (appendix E: 150–400).
     pub k_max: usize,
     /// Features used; default by task: `patch` for action units, else `global`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -431,11 +431,11 @@ pub enum Separate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// λ_Proj, weight of the projection loss (appendix A.2: 1).
+    /// `λ_Proj`, weight of the projection loss (appendix A.2: 1).
     pub lambda_proj: f64,
-    /// λ_Arc, weight of the archetype loss (appendix A.2: 1).
+    /// `λ_Arc`, weight of the archetype loss (appendix A.2: 1).
     pub lambda_arc: f64,
-    /// λ_Contx, weight of the contextual loss (appendix A.2: 1).
+    /// `λ_Contx`, weight of the contextual loss (appendix A.2: 1).
     pub lambda_contx: f64,
     /// β, weight of the commitment half (appendix A.2: 1).
     pub beta: f64,

@@ -10,7 +10,7 @@ pub fn primal(cosines: Tensor<2>, value: Tensor<2>, device: &Device) -> Tensor<2
     primal_one_hot(cosines, device).matmul(value)
 }
 
-/// ŷ = Σ_k softmax(cos/T)_k V_k, B × O.
+/// ŷ = `Σ_k` softmax(cos/T)_k `V_k`, B × O.
 pub fn mixture(cosines: Tensor<2>, value: Tensor<2>, temperature: f64) -> Tensor<2> {
     softmax(cosines / temperature, 1).matmul(value)
 }

@@ -1,4 +1,4 @@
-//! SQL over run folders: a DataFusion session with one view for each kind of table, read-only.
+//! SQL over run folders: a `DataFusion` session with one view for each kind of table, read-only.
 //!
 //! The views and their columns are documented in `docs/tables.md`. Queries see the run folders that were opened and
 //! nothing else: no other file, no setting, no writing.
@@ -173,21 +173,18 @@ impl QueryContext {
             MemTable::try_new(schema, vec![batches])
                 .and_then(|table| self.session.register_table(view, Arc::new(table)))
         };
-        let registered = match from_manifests {
-            Some(batch) => batch
-                .map_err(DataFusionError::from)
-                .and_then(|batch| in_memory(batch.schema(), vec![batch])),
-            None => {
-                let files = views::RunFiles::open(view, &self.runs)?;
-                let loaded = if matches!(view, "metrics" | "resets") {
-                    files.load()?
-                } else {
-                    None
-                };
-                match loaded {
-                    Some(batches) => in_memory(files.schema(), batches),
-                    None => self.session.register_table(view, Arc::new(files)),
-                }
+        let registered = if let Some(batch) = from_manifests { batch
+        .map_err(DataFusionError::from)
+        .and_then(|batch| in_memory(batch.schema(), vec![batch])) } else {
+            let files = views::RunFiles::open(view, &self.runs)?;
+            let loaded = if matches!(view, "metrics" | "resets") {
+                files.load()?
+            } else {
+                None
+            };
+            match loaded {
+                Some(batches) => in_memory(files.schema(), batches),
+                None => self.session.register_table(view, Arc::new(files)),
             }
         };
         registered

@@ -123,7 +123,7 @@ impl Table {
             let values: Vec<Vec<Value>> = batch
                 .columns()
                 .iter()
-                .map(|array| convert(array))
+                .map(convert)
                 .collect::<Result<_>>()?;
             let mut cells: Vec<_> = values.into_iter().map(Vec::into_iter).collect();
             for _ in 0..batch.num_rows() {

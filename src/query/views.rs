@@ -46,7 +46,7 @@ pub const VIEWS: [&str; 11] = [
 
 /// A view over many Parquet files of one kind, each with its run (and seed) as constant leading columns.
 ///
-/// The constants are DataFusion's partition columns: nothing is copied, a filter on `run` or `seed` skips whole files,
+/// The constants are `DataFusion`'s partition columns: nothing is copied, a filter on `run` or `seed` skips whole files,
 /// and only the columns that a query names are decoded.
 #[derive(Debug)]
 pub(super) struct RunFiles {

@@ -195,7 +195,7 @@ pub fn prior(targets: &Targets) -> Vec<f32> {
         .collect()
 }
 
-/// Weights of the outputs in the task loss: A (1/f_a) / Σ (1/f) for action units, ones elsewhere.
+/// Weights of the outputs in the task loss: A (`1/f_a`) / Σ (1/f) for action units, ones elsewhere.
 pub fn weights(targets: &Targets, prior: &[f32], balance: bool) -> Vec<f32> {
     let o = targets.outputs();
     if targets.task != Task::ActionUnits || !balance {

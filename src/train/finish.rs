@@ -141,7 +141,7 @@ fn keep(alpha: &[f64], share: f64) -> Vec<bool> {
     kept
 }
 
-/// V_k = (Σ y + κ ȳ) / (n + κ) over the samples assigned to k, known labels only; K × O.
+/// `V_k` = (Σ y + κ ȳ) / (n + κ) over the samples assigned to k, known labels only; K × O.
 fn exact_value(targets: &Targets, nearest: &[usize], k: usize, kappa: f64) -> Vec<f32> {
     let o = targets.outputs();
     let prior = data::prior(targets);
@@ -285,7 +285,7 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
     Ok(())
 }
 
-/// K_stable at the pruning share and at the reported ones, the share of training samples whose archetype was kept, and the
+/// `K_stable` at the pruning share and at the reported ones, the share of training samples whose archetype was kept, and the
 /// convergence epoch.
 fn dictionary_metrics(
     metrics: &mut Vec<MetricRow>,

@@ -82,7 +82,7 @@ pub fn under_used(alpha: &[f64], alive: &[f32], config: &ResetConfig) -> Vec<usi
 /// Replaces every under-used archetype by a feature of the current batch plus noise, clears its counts and the moments of
 /// its row, and sets all usage counts to zero (appendix B). Features are drawn without replacement while there are any.
 ///
-/// c_i ← e_i and n_i ← 1 − ρ, the weight of one fresh sample: c is a mean, which n_i = 0 would leave undefined.
+/// `c_i` ← `e_i` and `n_i` ← 1 − ρ, the weight of one fresh sample: c is a mean, which `n_i` = 0 would leave undefined.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.

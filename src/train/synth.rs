@@ -56,7 +56,7 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
             }
             match task {
                 Task::Expression => {
-                    values.extend((0..per_class.len()).map(|c| f32::from(u8::from(c == class_of[mode]))))
+                    values.extend((0..per_class.len()).map(|c| f32::from(u8::from(c == class_of[mode]))));
                 }
                 Task::ValenceArousal => values.extend((0..2).map(|o| read(&affect, o).tanh())),
                 Task::ActionUnits => values.extend((0..6).map(|o| f32::from(u8::from(read(&affect, o) > 0.8)))),

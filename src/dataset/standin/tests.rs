@@ -371,9 +371,9 @@ fn each_unit_moves_its_own_part_of_the_face() {
                 let y = ((pixel / size) as f32 + 0.5) / size as f32 * 2.0 - 1.0;
                 let d = f64::from(a.abs_diff(*b));
                 if x > left && x < right && y > top && y < bottom {
-                    inside += d
+                    inside += d;
                 } else {
-                    outside += d
+                    outside += d;
                 }
             }
             (inside, outside)

@@ -1,4 +1,4 @@
-//! AffectNet: both releases, the derived lists, and the traps of each.
+//! `AffectNet`: both releases, the derived lists, and the traps of each.
 
 use crate::dataset::npy::tests::encode;
 use crate::dataset::testing::{Tree, numbers, places, texts};

@@ -1,4 +1,4 @@
-//! EmotioNet: automatic labels, manual labels, derived lists, and how they are split.
+//! `EmotioNet`: automatic labels, manual labels, derived lists, and how they are split.
 
 use crate::dataset::convert::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};

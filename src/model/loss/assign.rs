@@ -8,7 +8,7 @@ use crate::task::Task;
 /// Values are kept this far from 0 and 1 before a logarithm.
 const LEAST: f64 = 1e-6;
 
-/// log p(y_i | V_k), B × K: log V at the label (expression), mean log-likelihood of the known labels (action units),
+/// log `p(y_i` | `V_k`), B × K: log V at the label (expression), mean log-likelihood of the known labels (action units),
 /// −‖y − V‖² / 2σ² (valence, arousal).
 pub fn log_likelihood(task: Task, value: Tensor<2>, target: &Target, sigma: f64) -> Tensor<2> {
     match task {
@@ -36,20 +36,20 @@ pub fn target_scores(cosines: Tensor<2>, temperature: f64, gamma: f64, likelihoo
     cosines / temperature + likelihood * gamma
 }
 
-/// log(n_k / n̄), 1 × K: what is taken from the score of an archetype for having more samples than the average
-/// (a conscience, after DeSieno 1988). `one` is the weight of one sample in the running sizes.
+/// `log(n_k` / n̄), 1 × K: what is taken from the score of an archetype for having more samples than the average
+/// (a conscience, after `DeSieno` 1988). `one` is the weight of one sample in the running sizes.
 pub fn crowding(size: &Tensor<2>, one: f64) -> Tensor<2> {
     let size = size.clone() + one;
     let mean = size.clone().mean_dim(1);
     (size / mean).log()
 }
 
-/// mean_i ‖sg(z_i) − e_{k*}‖²: moves the archetypes (appendix A.2's archetype update).
+/// `mean_i` ‖`sg(z_i)` − e_{k*}‖²: moves the archetypes (appendix A.2's archetype update).
 pub fn codebook_half(z: Tensor<2>, chosen: Tensor<2>) -> Tensor<1> {
     (z.detach() - chosen).square().sum_dim(1).mean()
 }
 
-/// mean_i ‖z_i − sg(e_{k*})‖²: moves the projector (appendix A.2's commitment penalty, weighted β).
+/// `mean_i` ‖`z_i` − sg(e_{k*})‖²: moves the projector (appendix A.2's commitment penalty, weighted β).
 pub fn commitment_half(z: Tensor<2>, chosen: Tensor<2>) -> Tensor<1> {
     (z - chosen.detach()).square().sum_dim(1).mean()
 }

@@ -18,8 +18,8 @@ pub struct Parts {
     pub distillation: Tensor<1>,
 }
 
-/// With p~ = softmax_j(z~·e~_j / T) over the k nearest archetypes and ŷ~ = Σ_j p~_j V_j:
-/// `L_task(ŷ~, y)`; mean over j≠l of max(0, e~_j·e~_l − m_dis); KL(sg(p~) ‖ p), where p is the plain assignment
+/// With p~ = `softmax_j(z`~·e~_j / T) over the k nearest archetypes and ŷ~ = `Σ_j` p~_j `V_j`:
+/// `L_task(ŷ~, y)`; mean over j≠l of max(0, e~_j·e~_l − `m_dis`); KL(sg(p~) ‖ p), where p is the plain assignment
 /// softmax(cos/T) restricted to the same archetypes (`near`, B × k cosines, with the projector's gradient).
 pub fn contextual(
     context: &Context,

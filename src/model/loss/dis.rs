@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::model::loss::{SMALL, above};
 
-/// (1/K_alive) Σ_i Σ_{j≠i} w_ij max(0, e_i·e_j − m_dis).
+/// (`1/K_alive`) `Σ_i` Σ_{j≠i} `w_ij` max(0, `e_i·e_j` − `m_dis`).
 ///
 /// `gram` is E Eᵀ (K × K), `pairs` holds 1 for the pairs that count (0 on the diagonal and for dead archetypes), `alive`
 /// is 1 × K.

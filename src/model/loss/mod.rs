@@ -1,4 +1,4 @@
-//! The losses, a file a term: L = λ_Proj L^VAS + λ_Arc (L^Assign + L^Dis + L^Reg) + λ_Contx L^Contx (appendix G.1).
+//! The losses, a file a term: L = `λ_Proj` L^VAS + `λ_Arc` (L^Assign + L^Dis + L^Reg) + `λ_Contx` L^Contx (appendix G.1).
 //!
 //! Every function is pure; what is held back from a gradient is detached by the caller or stated at the function.
 

@@ -20,11 +20,11 @@ pub struct Margins {
 /// The parts of L^Reg.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Separation of what differs: L_inter, or the repulsion.
+    /// Separation of what differs: `L_inter`, or the repulsion.
     pub between: Tensor<1>,
-    /// Compactness of what is alike: L_intra, or the attraction.
+    /// Compactness of what is alike: `L_intra`, or the attraction.
     pub within: Tensor<1>,
-    /// L_div.
+    /// `L_div`.
     pub diversity: Tensor<1>,
 }
 
@@ -86,7 +86,7 @@ pub fn same_pattern(value: &Tensor<2>) -> Tensor<2> {
     agree.greater_elem(value.dims()[1] as f64 - 0.5).float()
 }
 
-/// K × K: Δ_ij = (|v_i − v_j| + |a_i − a_j|) / 2, the mean absolute difference of the scores.
+/// K × K: `Δ_ij` = (|`v_i` − `v_j`| + |`a_i` − `a_j`|) / 2, the mean absolute difference of the scores.
 pub fn score_difference(value: &Tensor<2>) -> Tensor<2> {
     let [k, o] = value.dims();
     let rows = value.clone().reshape([k, 1, o]).expand([k, k, o]);
@@ -94,10 +94,10 @@ pub fn score_difference(value: &Tensor<2>) -> Tensor<2> {
     (rows - cols).abs().mean_dim(2).reshape([k, k])
 }
 
-/// Expressions: μ_c = L2norm(Σ_k S_kc/Σ_j S_jc e_k);
-/// L_inter = mean over class pairs of max(0, μ_c·μ_c' − m) (appendix G.2);
-/// L_intra = mean over archetypes of max(0, m − e_k·sg μ_class(k));
-/// L_div = mean over pairs of one class of max(0, e_i·e_j − m_div).
+/// Expressions: `μ_c` = `L2norm(Σ_k` `S_kc/Σ_j` `S_jc` `e_k`);
+/// `L_inter` = mean over class pairs of max(0, `μ_c·μ_c`' − m) (appendix G.2);
+/// `L_intra` = mean over archetypes of max(0, m − `e_k·sg` `μ_class(k)`);
+/// `L_div` = mean over pairs of one class of max(0, `e_i·e_j` − `m_div`).
 pub fn expression(d: &Dictionary, margins: Margins, device: &Device) -> Parts {
     let classes = d.value.dims()[1];
     let (shares, present) = d.shares(d.labels.clone());
@@ -124,9 +124,9 @@ pub fn expression(d: &Dictionary, margins: Margins, device: &Device) -> Parts {
     }
 }
 
-/// Action units: μ_a⁺ and μ_a⁻ are the centres of active and inactive mass of unit a;
-/// L_inter = mean over units of max(0, μ_a⁺·μ_a⁻ − m); L_intra = mean over (k, a) with V_ka > 0.5 of
-/// max(0, m − e_k·sg μ_a⁺); L_div on pairs of equal binary pattern.
+/// Action units: `μ_a`⁺ and `μ_a`⁻ are the centres of active and inactive mass of unit a;
+/// `L_inter` = mean over units of max(0, `μ_a⁺·μ_a`⁻ − m); `L_intra` = mean over (k, a) with `V_ka` > 0.5 of
+/// max(0, m − `e_k·sg` `μ_a`⁺); `L_div` on pairs of equal binary pattern.
 pub fn action_units(d: &Dictionary, margins: Margins) -> Parts {
     let (active, has_active) = d.shares(d.labels.clone());
     let (inactive, has_inactive) = d.shares((d.known.clone() - d.labels.clone()).clamp_min(0.0));
@@ -149,9 +149,9 @@ pub fn action_units(d: &Dictionary, margins: Margins) -> Parts {
     }
 }
 
-/// Valence and arousal, with D_ij = 1 − e_i·e_j and Δ_ij the score difference (appendix G.2):
+/// Valence and arousal, with `D_ij` = 1 − `e_i·e_j` and `Δ_ij` the score difference (appendix G.2):
 /// attraction of pairs with Δ < m, weight 1 − Δ/m, hinge max(0, D − m); repulsion of pairs with Δ ≥ m, weight Δ/2, hinge
-/// max(0, m − D); each divided by its weight sum. L_div on pairs with Δ < m.
+/// max(0, m − D); each divided by its weight sum. `L_div` on pairs with Δ < m.
 pub fn valence_arousal(d: &Dictionary, margins: Margins) -> Parts {
     let m = margins.m;
     let difference = score_difference(&d.value);

@@ -23,7 +23,7 @@ pub struct Target {
 pub struct TaskLoss {
     /// The task.
     pub task: Task,
-    /// Weights w_a of the action units, 1 × O; ones elsewhere.
+    /// Weights `w_a` of the action units, 1 × O; ones elsewhere.
     pub weights: Tensor<2>,
     /// Weight of the Dice part.
     pub dice: f64,
@@ -64,7 +64,7 @@ impl TaskLoss {
         }
     }
 
-    /// −mean over known labels of w_a [y log ŷ + (1−y) log(1−ŷ)].
+    /// −mean over known labels of `w_a` [y log ŷ + (1−y) log(1−ŷ)].
     fn binary(&self, on: Tensor<2>, off: Tensor<2>, target: &Target) -> Tensor<1> {
         let y = target.y.clone();
         let likelihood = y.clone() * on + (y.neg() + 1.0) * off;

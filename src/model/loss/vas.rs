@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// The mixture Σ_k p_ik e_k of archetypes, B × d.
+/// The mixture `Σ_k` `p_ik` `e_k` of archetypes, B × d.
 pub fn mixture(p: Tensor<2>, e: Tensor<2>) -> Tensor<2> {
     p.matmul(e)
 }
@@ -19,7 +19,7 @@ pub fn straight_through(z: Tensor<2>, mixture: Tensor<2>, open: bool) -> Tensor<
     }
 }
 
-/// Σ_k p_ik V_k: the label that the mixture reads out, B × O.
+/// `Σ_k` `p_ik` `V_k`: the label that the mixture reads out, B × O.
 pub fn read_out(p: Tensor<2>, value: Tensor<2>) -> Tensor<2> {
     p.matmul(value)
 }

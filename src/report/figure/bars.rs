@@ -123,7 +123,7 @@ impl Picture for Bars {
         canvas.line(vec![(self.left, TOP - 6), (self.left, bottom)], INK.into(), 2)?;
         canvas.text(
             "archetypes",
-            ((self.left + self.right) / 2, bottom + 78),
+            (i32::midpoint(self.left, self.right), bottom + 78),
             TEXT,
             MUTED,
             Align::Center,

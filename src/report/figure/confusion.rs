@@ -184,11 +184,11 @@ impl Picture for Confusion {
         }
         canvas.text(
             "prediction",
-            ((left + right) / 2, bottom + longest + 54),
+            (i32::midpoint(left, right), bottom + longest + 54),
             TEXT,
             MUTED,
             Align::Center,
         )?;
-        canvas.upright("label", (22, (top + bottom) / 2), TEXT, MUTED, Align::Center)
+        canvas.upright("label", (22, i32::midpoint(top, bottom)), TEXT, MUTED, Align::Center)
     }
 }

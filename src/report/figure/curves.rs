@@ -254,7 +254,7 @@ impl Picture for Curves {
             }
             canvas.upright(
                 &fit(panel.title, TEXT, PLOT),
-                (22, (top + bottom) / 2),
+                (22, i32::midpoint(top, bottom)),
                 TEXT,
                 MUTED,
                 Align::Center,
@@ -264,6 +264,6 @@ impl Picture for Curves {
         for mark in &marks {
             canvas.text(&mark.to_string(), (x(*mark), bottom + 30), SMALL, MUTED, Align::Center)?;
         }
-        canvas.text("epoch", ((LEFT + RIGHT) / 2, bottom + 76), TEXT, MUTED, Align::Center)
+        canvas.text("epoch", (i32::midpoint(LEFT, RIGHT), bottom + 76), TEXT, MUTED, Align::Center)
     }
 }

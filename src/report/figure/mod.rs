@@ -59,7 +59,7 @@ pub(super) const SERIES: [RGBColor; 6] = [
 ];
 
 const FONT: &str = "Open Sans";
-/// ab_glyph scales by ascent minus descent, which are 2189 and −600 of 2048 units of the em in Open Sans.
+/// `ab_glyph` scales by ascent minus descent, which are 2189 and −600 of 2048 units of the em in Open Sans.
 const LINE_PER_EM: f64 = 2789.0 / 2048.0;
 
 /// A finished figure.
@@ -215,9 +215,9 @@ pub(super) fn fit(text: &str, em: i32, most: i32) -> String {
         let middle = (low + high).div_ceil(2);
         let short: String = chars[..middle].iter().collect::<String>() + "…";
         if width(&short, em) <= most {
-            low = middle
+            low = middle;
         } else {
-            high = middle - 1
+            high = middle - 1;
         }
     }
     chars[..low].iter().collect::<String>() + "…"

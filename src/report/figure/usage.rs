@@ -135,11 +135,11 @@ impl Picture for Usage {
         }
         canvas.text(
             "archetypes by rank",
-            ((LEFT + RIGHT) / 2, bottom + 80),
+            (i32::midpoint(LEFT, RIGHT), bottom + 80),
             TEXT,
             MUTED,
             Align::Center,
         )?;
-        canvas.upright("training samples", (22, (top + bottom) / 2), TEXT, MUTED, Align::Center)
+        canvas.upright("training samples", (22, i32::midpoint(top, bottom)), TEXT, MUTED, Align::Center)
     }
 }
