@@ -79,6 +79,9 @@ impl Error {
 /// Adds the action and the path to an error of a library that knows neither.
 pub trait Context<T> {
     /// `file.read().at("read", path)` fails as "failed to read PATH: …".
+    ///
+    /// # Errors
+    /// [`Error::Io`] around whatever went wrong.
     fn at(self, action: &'static str, path: &Path) -> Result<T>;
 }
 

@@ -381,6 +381,7 @@ pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOpti
     )))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 fn wrap(error: PolarsError) -> Error {
     Error::data(format!("failed to check the label table: {error}"))
 }

@@ -64,7 +64,7 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
         for (name, kind, entry) in below {
             let path = paths::join(&folder, &name);
             if kind.is_dir() {
-                if !(name == skipped && card.id == "rafdb") && !name.starts_with('.') {
+                if (name != skipped || card.id != "rafdb") && !name.starts_with('.') {
                     inner.push(path);
                 }
                 continue;

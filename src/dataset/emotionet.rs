@@ -160,14 +160,13 @@ fn label(text: Option<&str>) -> Option<Option<f32>> {
         .unwrap_or_default()
         .trim_matches(|c: char| c.is_whitespace() || c == '\'' || c == '"');
     match text {
-        "" => return Some(None),
+        "" | "999" => return Some(None),
         "0" => return Some(Some(0.0)),
         "1" => return Some(Some(1.0)),
-        "999" => return Some(None),
         _ => {}
     }
     match rows::number(Some(text)) {
-        rows::Number::Is(value) if value == 0.0 || value == 1.0 => Some(Some(value)),
+        rows::Number::Is(value @ (0.0 | 1.0)) => Some(Some(value)),
         rows::Number::Is(999.0) | rows::Number::Unknown => Some(None),
         _ => None,
     }
@@ -378,7 +377,11 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
         let mut rejects = Vec::new();
         text::read_delimited(&path, file, &form, &mut rejects, |frame, _| {
             source.interrupt.check()?;
-            let names: Vec<String> = frame.get_column_names().iter().map(std::string::ToString::to_string).collect();
+            let names: Vec<String> = frame
+                .get_column_names()
+                .iter()
+                .map(std::string::ToString::to_string)
+                .collect();
             let find = |wanted: &dyn Fn(&str) -> bool| -> Result<Option<StringChunked>> {
                 match names.iter().find(|name| wanted(name)) {
                     Some(name) => Ok(Some(frame.column(name).and_then(Column::str).map_err(wrap)?.clone())),

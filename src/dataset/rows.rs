@@ -10,6 +10,7 @@ use super::reject::{Reason, Reject};
 use crate::error::{Error, Result};
 use crate::task::{Split, Task};
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 pub(super) fn wrap(error: PolarsError) -> Error {
     Error::data(format!("failed to check the label table: {error}"))
 }

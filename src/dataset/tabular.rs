@@ -87,7 +87,11 @@ pub(super) fn read(
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);
     let mut all: Option<DataFrame> = None;
     let (found, _) = text::read_delimited(&path, file, &form, rejects, |frame, _| {
-        let names: Vec<String> = frame.get_column_names().iter().map(std::string::ToString::to_string).collect();
+        let names: Vec<String> = frame
+            .get_column_names()
+            .iter()
+            .map(std::string::ToString::to_string)
+            .collect();
         let find = |meaning: &str| {
             names_of(meaning)
                 .iter()
@@ -328,7 +332,7 @@ fn fields_of_first_line(source: &Source<'_>, file: &str) -> Result<usize> {
         .and_then(|input| input.take(1 << 16).read_to_end(&mut start))
         .at("read", &path)?;
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(line.iter().filter(|&&byte| byte == b',').count() + 1)
+    Ok(line.split(|&byte| byte == b',').count())
 }
 
 /// Puts working tables of the same columns together.

@@ -201,10 +201,9 @@ pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> R
                         .and_then(|r| r.parse().ok())
                         .unwrap_or_else(|| number.saturating_add(1));
                 }
-                Event::End(tag) if tag.local_name().as_ref() == b"row"
-                    && row.iter().any(Option::is_some) => {
-                        each(&title, number, &row)?;
-                    }
+                Event::End(tag) if tag.local_name().as_ref() == b"row" && row.iter().any(Option::is_some) => {
+                    each(&title, number, &row)?;
+                }
                 Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == b"c" => {
                     column = attribute(tag, "r").and_then(|r| column_of(&r)).unwrap_or(column);
                     kind = attribute(tag, "t").unwrap_or_default();

@@ -139,14 +139,14 @@ impl Contextualization {
     /// x + g1·Attention(LN(x)), then x + g2·FFN(LN(x)); rows are the tokens of all samples.
     fn block(&self, x: Tensor<2>, b: usize, count: usize) -> Tensor<2> {
         let linear = |x: Tensor<2>, (w, bias): &(Tensor<2>, Tensor<2>)| x.matmul(w.clone()) + bias.clone();
-        let attended = self.attend(linear(norm(x.clone(), &self.norm1), &self.qkv), b, count);
+        let attended = self.attend(&linear(norm(x.clone(), &self.norm1), &self.qkv), b, count);
         let x = x + linear(attended, &self.out) * self.gain1.clone();
         let hidden = gelu(linear(norm(x.clone(), &self.norm2), &self.up));
         x + linear(hidden, &self.down) * self.gain2.clone()
     }
 
     /// Multi-head scaled dot-product attention among the `count` tokens of each sample.
-    fn attend(&self, qkv: Tensor<2>, b: usize, count: usize) -> Tensor<2> {
+    fn attend(&self, qkv: &Tensor<2>, b: usize, count: usize) -> Tensor<2> {
         let d = self.gain1.dims()[1];
         let width = d / self.heads;
         let split = |part: usize| {

@@ -173,9 +173,11 @@ impl QueryContext {
             MemTable::try_new(schema, vec![batches])
                 .and_then(|table| self.session.register_table(view, Arc::new(table)))
         };
-        let registered = if let Some(batch) = from_manifests { batch
-        .map_err(DataFusionError::from)
-        .and_then(|batch| in_memory(batch.schema(), vec![batch])) } else {
+        let registered = if let Some(batch) = from_manifests {
+            batch
+                .map_err(DataFusionError::from)
+                .and_then(|batch| in_memory(batch.schema(), vec![batch]))
+        } else {
             let files = views::RunFiles::open(view, &self.runs)?;
             let loaded = if matches!(view, "metrics" | "resets") {
                 files.load()?

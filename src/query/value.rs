@@ -120,11 +120,7 @@ impl Table {
         }
         let mut rows = Vec::new();
         for batch in batches {
-            let values: Vec<Vec<Value>> = batch
-                .columns()
-                .iter()
-                .map(convert)
-                .collect::<Result<_>>()?;
+            let values: Vec<Vec<Value>> = batch.columns().iter().map(convert).collect::<Result<_>>()?;
             let mut cells: Vec<_> = values.into_iter().map(Vec::into_iter).collect();
             for _ in 0..batch.num_rows() {
                 rows.push(

@@ -238,17 +238,17 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         .collect();
     if matches!(name, "samples" | "truth") {
         let found: Vec<SchemaRef> = files.par_iter().map(read_schema).collect::<Result<_>>()?;
-        let mut extra = std::collections::BTreeMap::new();
+        let mut extra = std::collections::BTreeSet::new();
         for schema in &found {
             for field in schema.fields() {
                 if field.name().starts_with("au") && columns.iter().all(|column| column.name() != field.name()) {
-                    extra.insert(field.name().clone(), ());
+                    extra.insert(field.name().clone());
                 }
             }
         }
         columns.extend(
             extra
-                .into_keys()
+                .into_iter()
                 .map(|name| Arc::new(Field::new(name, DataType::Float32, true))),
         );
     }
@@ -263,7 +263,11 @@ fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fiel
 
 fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
     let file = std::fs::File::open(path).at("read", path)?;
-    let reader = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(&file, Default::default()).at("read", path)?;
+    let reader = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(
+        &file,
+        parquet::arrow::arrow_reader::ArrowReaderOptions::default(),
+    )
+    .at("read", path)?;
     Ok(Arc::clone(reader.schema()))
 }
 

@@ -228,7 +228,7 @@ fn the_same_runs_give_the_same_bytes() {
         ..Fixture::default()
     }
     .write(&runs);
-    build(&[runs.clone()], &folder.path().join("a"), &options).unwrap();
+    build(std::slice::from_ref(&runs), &folder.path().join("a"), &options).unwrap();
     build(&[runs], &folder.path().join("b"), &options).unwrap();
     let (a, b) = (files(&folder.path().join("a")), files(&folder.path().join("b")));
     assert!(a.len() > 20);
@@ -306,7 +306,6 @@ fn stand_ins_are_labelled_everywhere_and_real_runs_nowhere() {
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let mark = match name.rsplit_once('.').unwrap().1 {
             "svg" => "STAND-IN: drawn faces",
-            "tex" => "tand-in",
             "csv" => "stand_in\r\n",
             _ => "tand-in",
         };
@@ -383,7 +382,7 @@ fn a_reports_folder_adds_and_replaces() {
         (catalog.replace("title", "titel"), "unknown field `titel`"),
     ] {
         std::fs::write(folder.path().join("catalog.toml"), wrong).unwrap();
-        let error = build(&[runs.clone()], &out.path().join("wrong"), &options).unwrap_err();
+        let error = build(std::slice::from_ref(&runs), &out.path().join("wrong"), &options).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(error.exit_code(), 2);
     }

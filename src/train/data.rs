@@ -21,6 +21,9 @@ pub struct Standardiser {
 }
 
 /// The features that the model reads: the global vectors, or the tokens with their number.
+///
+/// # Errors
+/// [`Error::Data`] if tokens are wanted and the table has none.
 pub fn features(set: &FeatureSet, level: Level) -> Result<(&Matrix, usize)> {
     match level {
         Level::Global => Ok((&set.global, 1)),

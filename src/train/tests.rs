@@ -342,7 +342,8 @@ fn every_alternative_trains() -> Result<()> {
     use crate::model::config::{
         Init, Level, Pooling, Readout, Routing, Semantic, Separate, Standardise, Value, VasForm,
     };
-    let variants: Vec<(Task, fn(&mut Setup))> = vec![
+    type Change = fn(&mut Setup);
+    let variants: Vec<(Task, Change)> = vec![
         (Task::Expression, |s| s.model.routing = Routing::Strict),
         (Task::Expression, |s| s.model.routing = Routing::Open),
         (Task::Expression, |s| s.model.value = Value::Learned),

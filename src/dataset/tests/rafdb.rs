@@ -362,8 +362,8 @@ fn image_folders_by_number_from_one_from_zero_and_by_name() {
     let names = ["Surprise", "Fear", "disgust", "happy", "sad", "3_anger", "neutral"];
     for (first, valid) in [(Some(1), "valid"), (Some(0), "valid"), (None, "test"), (Some(0), "val")] {
         let tree = Tree::new();
-        for class in 0..7 {
-            let folder = first.map_or_else(|| names[class].to_owned(), |first: usize| (class + first).to_string());
+        for (class, name) in names.iter().enumerate() {
+            let folder = first.map_or_else(|| (*name).to_owned(), |first: usize| (class + first).to_string());
             tree.image(&format!("train/{folder}/train_{class:05}_aligned.png"));
             tree.image(&format!("{valid}/{folder}/test_{class:04}_aligned.png"));
         }

@@ -43,8 +43,12 @@ const DICTIONARY: [(&str, &str); 2] = [
 ];
 
 /// From the rows of one run: `seed, metric, split, epoch, value`, ordered by epoch within a seed.
+/// Points (epoch, value) of each seed.
+type Series = BTreeMap<i64, Vec<(i64, f64)>>;
+
 pub(in crate::report) fn curves(table: &Table, rows: &[&Vec<Value>]) -> Option<impl Picture + use<>> {
-    let mut values: BTreeMap<(String, String), BTreeMap<i64, Vec<(i64, f64)>>> = BTreeMap::new();
+    // (metric, split) → seed → points.
+    let mut values: BTreeMap<(String, String), Series> = BTreeMap::new();
     let mut epochs = 1;
     for row in rows {
         let epoch = table.get(row, "epoch").as_i64()?;
@@ -264,6 +268,12 @@ impl Picture for Curves {
         for mark in &marks {
             canvas.text(&mark.to_string(), (x(*mark), bottom + 30), SMALL, MUTED, Align::Center)?;
         }
-        canvas.text("epoch", (i32::midpoint(LEFT, RIGHT), bottom + 76), TEXT, MUTED, Align::Center)
+        canvas.text(
+            "epoch",
+            (i32::midpoint(LEFT, RIGHT), bottom + 76),
+            TEXT,
+            MUTED,
+            Align::Center,
+        )
     }
 }

@@ -100,7 +100,7 @@ impl Picture for Usage {
                     break;
                 }
                 canvas.line(vec![(LEFT, y(mark)), (RIGHT, y(mark))], GRID.into(), 2)?;
-                if factor == 1.0 || decades < 2.2 {
+                if factor < 1.5 || decades < 2.2 {
                     canvas.text(&thousands(mark), (LEFT - 14, y(mark)), SMALL, MUTED, Align::Right)?;
                 }
             }
@@ -140,6 +140,12 @@ impl Picture for Usage {
             MUTED,
             Align::Center,
         )?;
-        canvas.upright("training samples", (22, i32::midpoint(top, bottom)), TEXT, MUTED, Align::Center)
+        canvas.upright(
+            "training samples",
+            (22, i32::midpoint(top, bottom)),
+            TEXT,
+            MUTED,
+            Align::Center,
+        )
     }
 }
