@@ -211,6 +211,13 @@ fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box
             None,
         ));
     }
+    if task == Task::ActionUnits {
+        return Err(place("protocol.task").error(
+            "benchmarks of action units cannot be run yet: their folds and their threshold are not part of the protocol",
+            "this task",
+            Some(format!("`aura-bench convert {}` already reads the database", card.id)),
+        ));
+    }
     let all = card.class_names();
     let classes = match &config.classes {
         None => all,
