@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::dataset::standin::{self, StandinOptions};
 use crate::digest::{Digest, room, short};
 use crate::error::{Error, Result};
+use crate::run::lock::Lock;
 
 use super::Chain;
 
@@ -41,11 +42,9 @@ impl Chain<'_> {
             .part("label_noise", config.label_noise.to_string())
             .part("code", room::DATASET)
             .finish();
-        let root = self
-            .options
-            .cache
-            .join("stand-in")
-            .join(format!("{card}-{}", short(&digest)));
+        let folder = self.options.cache.join("stand-in");
+        let root = folder.join(format!("{card}-{}", short(&digest)));
+        let _lock = Lock::hold(&folder, self.progress, self.interrupt)?;
         let report = standin::generate(&options, &root, &self.progress, self.interrupt)?;
         self.done("stand-in", started, report.cached, &digest);
         Ok(Data { root })

@@ -1,12 +1,13 @@
 //! The contact sheet: archetypes as rows, their nearest training images as columns.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use image::RgbImage;
 use plotters::prelude::*;
 use rayon::prelude::*;
 
 use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
+use crate::image::{DecodeLimits, Filter, centre_crop, decode, resize, resolve_inside};
 use crate::query::{Table, Value};
 use crate::report::cells::{fixed, thousands};
 
@@ -89,31 +90,16 @@ pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root:
 
 /// The image at `relative` below `root`, as a square tile. The path comes from a table and may not leave the root.
 fn load(root: &Path, relative: &str) -> std::result::Result<RgbImage, &'static str> {
-    let mut path = PathBuf::from(root);
-    for part in Path::new(relative).components() {
-        match part {
-            Component::Normal(name) => path.push(name),
-            Component::CurDir => {}
-            _ => return Err("path refused"),
-        }
-    }
-    let mut reader = image::ImageReader::open(&path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|_| "image missing")?;
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(16_384);
-    limits.max_image_height = Some(16_384);
-    limits.max_alloc = Some(512 << 20);
-    reader.limits(limits);
-    let decoded = reader.decode().map_err(|_| "image unreadable")?;
-    let side = decoded.width().min(decoded.height()).max(1);
-    let square = decoded.crop_imm((decoded.width() - side) / 2, (decoded.height() - side) / 2, side, side);
-    Ok(image::imageops::resize(
-        &square.to_rgb8(),
+    let path = resolve_inside(root, relative).map_err(|_| "image missing")?;
+    let image = decode(&path, &DecodeLimits::default()).map_err(|_| "image unreadable")?;
+    let side = image.width().min(image.height());
+    resize(
+        &centre_crop(&image, side, side),
         TILE as u32,
         TILE as u32,
-        image::imageops::FilterType::CatmullRom,
-    ))
+        Filter::Bicubic,
+    )
+    .map_err(|_| "image unreadable")
 }
 
 fn jpeg(image: &RgbImage) -> Vec<u8> {
