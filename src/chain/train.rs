@@ -15,7 +15,7 @@ use crate::run::atomic;
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::run::tables::{self, MetricRow};
 use crate::task::Task;
-use crate::train::{self, SeedOutcome, Setup};
+use crate::train::{self, SeedOutcome, Setup, checkpoint};
 
 use super::Chain;
 use super::convert::Samples;
@@ -201,7 +201,8 @@ fn write_seed(
     };
     let mut text = serde_json::to_string_pretty(&done).at("encode", &folder.done())?;
     text.push('\n');
-    atomic::write(&folder.done(), text.as_bytes())
+    atomic::write(&folder.done(), text.as_bytes())?;
+    checkpoint::discard(folder.path())
 }
 
 fn done(folder: &SeedFolder, digest: &str) -> Option<Done> {

@@ -22,7 +22,9 @@ use datafusion::datasource::MemTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser;
 
 pub use discover::{RunFolder, discover};
 pub use format::Format;
@@ -106,6 +108,16 @@ impl QueryContext {
             .state()
             .sql_to_statement(sql, &datafusion::config::Dialect::Generic)
             .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
+        let reads = match &statement {
+            Parsed::Statement(inner) => matches!(**inner, sqlparser::ast::Statement::Query(_)),
+            Parsed::Explain(_) => true,
+            _ => false,
+        };
+        if !reads {
+            return Err(Error::Usage(
+                "a query only reads: expected one SELECT, WITH, VALUES or EXPLAIN".to_owned(),
+            ));
+        }
         let (tables, _) = resolve_table_references(&statement, true)
             .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
         for table in &tables {
