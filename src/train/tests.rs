@@ -414,3 +414,31 @@ fn every_alternative_trains() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn scores_and_action_units_beat_the_nearest_neighbour_without_collapse() -> Result<()> {
+    for task in [Task::ValenceArousal, Task::ActionUnits] {
+        let planted = planted(task, 1200, 400, 48, 7);
+        let folder = folder()?;
+        let mut setup = small(task);
+        // The neighbours see the global vectors: so must the model. Labels that are not exclusive need longer.
+        setup.model.level = Some(crate::model::config::Level::Global);
+        setup.model.reset.warmup = 28;
+        setup.train.epochs = 40;
+        let outcome = train(&planted.sets, &setup, folder.path())?;
+        let metric = last(&outcome, "test", task.primary_metric());
+        let (neighbours, _) = units(&planted);
+        let knn = by_centres(&planted, &neighbours, Some(&(0..neighbours.len()).collect::<Vec<_>>()));
+        assert!(
+            metric > knn + 0.02,
+            "{task:?}: aura {metric:.3}, nearest neighbour {knn:.3}"
+        );
+        let kept = last(&outcome, "all", "k_stable_at_0.005");
+        assert!(
+            kept >= 12.0,
+            "{task:?}: {kept} of 40 archetypes have half a percent of the samples"
+        );
+        assert!(last(&outcome, "all", "matched_share") > 0.95, "{task:?}");
+    }
+    Ok(())
+}
