@@ -30,7 +30,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
     /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
-    #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE")]
+    #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
