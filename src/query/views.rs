@@ -30,7 +30,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 11] = [
+pub const VIEWS: [&str; 12] = [
     "archetypes",
     "assignments",
     "classes",
@@ -42,6 +42,7 @@ pub const VIEWS: [&str; 11] = [
     "settings",
     "stages",
     "truth",
+    "units",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and seed) as constant leading columns.
