@@ -10,9 +10,11 @@ use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
 use crate::encoder::EncoderConfig;
 use crate::error::Result;
-use crate::feature::FeaturesConfig;
+use crate::feature::{FeaturesConfig, TokenGrid};
+use crate::model::config::Level;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
+use crate::task::Task;
 use crate::train::TrainConfig;
 
 use super::error::RecipeError;
@@ -185,13 +187,14 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
+    let features = features(&tree, written.features, &written.model, protocol.task)?;
     Ok(Recipe {
         schema: SCHEMA,
         name,
         title: written.title,
         dataset: written.dataset,
         encoder: written.encoder,
-        features: written.features,
+        features,
         protocol,
         model: written.model,
         loss: written.loss,
@@ -210,4 +213,25 @@ fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Res
         tree.place_of(&path, false)
             .error(format!("impossible value for `{path}`: {message}"), "here", None)
     })
+}
+
+/// A model of patch tokens needs them in the table: all, unless the recipe says otherwise.
+fn features(
+    tree: &Node,
+    mut features: FeaturesConfig,
+    model: &ModelConfig,
+    task: Task,
+) -> Result<FeaturesConfig, Box<RecipeError>> {
+    if model.level_for(task) == Level::Global || features.tokens != TokenGrid::None {
+        return Ok(features);
+    }
+    if tree.has("features.tokens") {
+        return Err(tree.place_of("features.tokens", false).error(
+            "the model reads patch tokens, and the feature table shall have none",
+            "no tokens",
+            Some("set features.tokens = \"all\" or a grid like \"7x7\", or model.level = \"global\"".to_owned()),
+        ));
+    }
+    features.tokens = TokenGrid::All;
+    Ok(features)
 }
