@@ -4,6 +4,7 @@ mod completions;
 mod convert;
 mod doctor;
 mod output;
+mod published;
 mod query;
 mod report;
 mod run;
@@ -44,6 +45,8 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Check published numbers for contradictions, and set them beside a run's
+    Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
