@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::dataset::standin::{self, StandinOptions};
 use crate::error::Result;
@@ -11,7 +12,8 @@ use super::{Shell, output};
 
 #[derive(Debug, Args)]
 pub struct StandinArguments {
-    /// Which database: affectnet7, affectnet8, affectnet_va, rafdb
+    /// Which database, by the name of its card
+    #[arg(value_parser = PossibleValuesParser::new(standin::cards()))]
     card: String,
     /// Where the faces are drawn
     #[arg(long, value_name = "DIR")]

@@ -109,7 +109,7 @@ impl AffectNet {
         };
         let name = format!("{}/{}.{extension}", 1 + i % 40, &digest.to_hex()[..56]);
         // Names in the list and on disk differ in case here and there.
-        let on_disk = if i % 97 == 13 && i % 2 == 0 {
+        let on_disk = if i % 97 == 13 && i.is_multiple_of(2) {
             name.replace(".JPG", ".jpg")
         } else {
             name.clone()
