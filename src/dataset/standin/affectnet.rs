@@ -211,7 +211,7 @@ fn placed(rng: &mut ChaCha8Rng) -> Frame {
 
 /// Valence and arousal as the database writes them.
 fn decimal(value: f32) -> String {
-    if value == -2.0 {
+    if value < -1.0 {
         "-2".to_owned()
     } else {
         format!("{value:.7}")
