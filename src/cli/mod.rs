@@ -3,6 +3,7 @@
 mod completions;
 mod convert;
 mod doctor;
+mod explain;
 mod output;
 mod published;
 mod query;
@@ -45,6 +46,8 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Say why one sample is predicted as it is: archetypes, similarities, support images
+    Explain(explain::ExplainArguments),
     /// Check published numbers for contradictions, and set them beside a run's
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
