@@ -114,13 +114,16 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         stages: Vec::new(),
     };
     progress.line(&format!("device      {}", device.name));
+    if let Some(notice) = &device.notice {
+        progress.line(&format!("            {notice}"));
+    }
 
     let data = chain.data()?;
     let samples = chain.convert(&data)?;
     // What was read is part of what makes numbers comparable.
     let mut comparable = recipe.clone();
     comparable.protocol.release.clone_from(&samples.release);
-    let features = chain.extract(&data, &samples)?;
+    let features = chain.extract(&data, &samples, &device)?;
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)
