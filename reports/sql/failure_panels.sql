@@ -2,14 +2,14 @@
 -- left its support (of the training samples of its class that are matched with it, those most similar to it), on the right
 -- the samples of other classes, most similar first, with their margin over the second nearest archetype. The first seed.
 WITH first_seed AS (
-  SELECT run, min(seed) AS seed FROM archetypes GROUP BY run
+  SELECT run, min(fold) AS fold, min(seed) AS seed FROM archetypes GROUP BY run
 ),
 kept AS (
-  SELECT a.run, a.seed, a.archetype, a.label, a.label_name, a.uses,
+  SELECT a.run, a.fold, a.seed, a.archetype, a.label, a.label_name, a.uses,
          a.label_name || ' P'
            || CAST(row_number() OVER (PARTITION BY a.run, a.label ORDER BY a.uses DESC, a.archetype) AS VARCHAR) AS name
   FROM archetypes a
-  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed
+  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed AND (a.fold IS NOT DISTINCT FROM f.fold)
   JOIN runs r ON a.run = r.run AND r.task = 'expression'
   WHERE a.active
 ),
@@ -17,7 +17,7 @@ matched AS (
   SELECT a.run, a.archetype, a.sample_id, a.split, a.similarity, a.margin, k.label_name, s.expression_name AS label,
          s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h
   FROM assignments a
-  JOIN kept k ON a.run = k.run AND a.seed = k.seed AND a.archetype = k.archetype
+  JOIN kept k ON a.run = k.run AND a.seed = k.seed AND (a.fold IS NOT DISTINCT FROM k.fold) AND a.archetype = k.archetype
   JOIN samples s ON a.run = s.run AND a.sample_id = s.sample_id
   WHERE s.expression_name IS NOT NULL
 ),

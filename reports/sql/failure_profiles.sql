@@ -10,36 +10,36 @@ known AS (
   FROM units u JOIN source s ON u.run = s.run AND u.source = s.source
 ),
 matched AS (
-  SELECT a.run, a.seed, a.sample_id, a.split, a.archetype, t.label_name AS archetype_class, s.expression_name AS label
+  SELECT a.run, a.fold, a.seed, a.sample_id, a.split, a.archetype, t.label_name AS archetype_class, s.expression_name AS label
   FROM assignments a
-  JOIN archetypes t ON a.run = t.run AND a.seed = t.seed AND a.archetype = t.archetype
+  JOIN archetypes t ON a.run = t.run AND a.seed = t.seed AND (a.fold IS NOT DISTINCT FROM t.fold) AND a.archetype = t.archetype
   JOIN samples s ON a.run = s.run AND a.sample_id = s.sample_id
   JOIN runs r ON a.run = r.run AND r.task = 'expression'
   WHERE s.expression_name IS NOT NULL
 ),
 of_archetype AS (
-  SELECT m.run, m.seed, m.archetype, k.unit, avg(k.value) AS value
+  SELECT m.run, m.fold, m.seed, m.archetype, k.unit, avg(k.value) AS value
   FROM matched m JOIN known k ON m.run = k.run AND m.sample_id = k.sample_id
   WHERE m.split = 'train'
-  GROUP BY m.run, m.seed, m.archetype, k.unit
+  GROUP BY m.run, m.fold, m.seed, m.archetype, k.unit
 ),
 of_class AS (
-  SELECT m.run, m.seed, m.label, k.unit, avg(k.value) AS value
+  SELECT m.run, m.fold, m.seed, m.label, k.unit, avg(k.value) AS value
   FROM matched m JOIN known k ON m.run = k.run AND m.sample_id = k.sample_id
   WHERE m.split = 'train'
-  GROUP BY m.run, m.seed, m.label, k.unit
+  GROUP BY m.run, m.fold, m.seed, m.label, k.unit
 ),
 distances AS (
-  SELECT m.run, m.seed, m.sample_id, m.label <> m.archetype_class AS failure,
+  SELECT m.run, m.fold, m.seed, m.sample_id, m.label <> m.archetype_class AS failure,
          sqrt(sum(power(k.value - a.value, 2))) AS to_archetype,
          sqrt(sum(power(k.value - c.value, 2))) AS to_class,
          sqrt(sum(power(a.value - c.value, 2))) AS between
   FROM matched m
   JOIN known k ON m.run = k.run AND m.sample_id = k.sample_id
-  JOIN of_archetype a ON m.run = a.run AND m.seed = a.seed AND m.archetype = a.archetype AND k.unit = a.unit
-  JOIN of_class c ON m.run = c.run AND m.seed = c.seed AND m.label = c.label AND k.unit = c.unit
+  JOIN of_archetype a ON m.run = a.run AND m.seed = a.seed AND (m.fold IS NOT DISTINCT FROM a.fold) AND m.archetype = a.archetype AND k.unit = a.unit
+  JOIN of_class c ON m.run = c.run AND m.seed = c.seed AND (m.fold IS NOT DISTINCT FROM c.fold) AND m.label = c.label AND k.unit = c.unit
   WHERE m.split = 'test'
-  GROUP BY m.run, m.seed, m.sample_id, m.label, m.archetype_class
+  GROUP BY m.run, m.fold, m.seed, m.sample_id, m.label, m.archetype_class
 ),
 by_seed AS (
   SELECT d.run, d.seed, d.failure, count(*) AS samples,

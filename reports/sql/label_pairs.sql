@@ -3,14 +3,14 @@
 -- Samples are ranked by margin: similarity with their archetype less that with the nearest archetype of their label's class (where
 -- none of these is among the listed archetypes, the last of the list stands for it). The first seed of each run.
 WITH first_seed AS (
-  SELECT run, min(seed) AS seed FROM archetypes GROUP BY run
+  SELECT run, min(fold) AS fold, min(seed) AS seed FROM archetypes GROUP BY run
 ),
 kept AS (
-  SELECT a.run, a.seed, a.archetype, a.label_name, a.embedding,
+  SELECT a.run, a.fold, a.seed, a.archetype, a.label_name, a.embedding,
          a.label_name || ' P'
            || CAST(row_number() OVER (PARTITION BY a.run, a.label ORDER BY a.uses DESC, a.archetype) AS VARCHAR) AS name
   FROM archetypes a
-  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed
+  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed AND (a.fold IS NOT DISTINCT FROM f.fold)
   JOIN runs r ON a.run = r.run AND r.task = 'expression'
   WHERE a.active
 ),
@@ -22,12 +22,12 @@ near AS (
   FROM kept a JOIN kept b ON a.run = b.run AND a.label_name <> b.label_name
 ),
 taken AS (
-  SELECT a.run, a.seed, a.sample_id, a.archetype, k.label_name AS archetype_class, s.expression_name AS label,
+  SELECT a.run, a.fold, a.seed, a.sample_id, a.archetype, k.label_name AS archetype_class, s.expression_name AS label,
          a.similarity, a.top_archetypes, a.top_similarities,
          array_element(a.top_similarities, CAST(array_length(a.top_similarities) AS BIGINT)) AS last,
          s.split, s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h
   FROM assignments a
-  JOIN kept k ON a.run = k.run AND a.seed = k.seed AND a.archetype = k.archetype
+  JOIN kept k ON a.run = k.run AND a.seed = k.seed AND (a.fold IS NOT DISTINCT FROM k.fold) AND a.archetype = k.archetype
   JOIN samples s ON a.run = s.run AND a.sample_id = s.sample_id
   WHERE s.expression_name IS NOT NULL AND s.expression_name <> k.label_name
 ),

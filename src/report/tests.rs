@@ -126,7 +126,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Uses of the archetypes, most used first. seed 0: 5 archetypes, from 8 down to 2 samples, 2 of them hold half of the samples; seed 1: 3 archetypes, from 12 down to 4 samples, 1 of them hold half of the samples.](figures/usage.svg)
 
-    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed.
+    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
 
     Statistic: `reports/sql/usage.sql`
 
@@ -172,12 +172,12 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     **[STAND-IN] Table 8. Agreement of archetypes with planted modes.** Known only for drawn faces: each expression was drawn in several modes, which no method was told. Homogeneity is 1 if every archetype holds samples of one mode only, completeness is 1 if all samples of a mode lie in one archetype, and the normalised mutual information is their harmonic mean. The same with the drawn person shows whether archetypes follow identity instead. Mean ± standard deviation over seeds.
 
-    | Split | Quantity | Value | Seeds |
+    | Quantity | Split | Value | Seeds |
     | :--- | :--- | ---: | ---: |
-    | train | Planted modes: normalised mutual information | 0.850 ± 0.071 | 2 |
-    | train | Planted modes: homogeneity (an archetype holds one mode) | 0.900 ± 0.000 | 2 |
-    | train | Planted modes: completeness (a mode lies in one archetype) | 0.700 ± 0.000 | 2 |
-    | train | Identity: normalised mutual information with the drawn person (low is good) | 0.200 ± 0.000 | 2 |
+    | Planted modes: normalised mutual information | train | 0.850 ± 0.071 | 2 |
+    | Planted modes: homogeneity (an archetype holds one mode) | train | 0.900 ± 0.000 | 2 |
+    | Planted modes: completeness (a mode lies in one archetype) | train | 0.700 ± 0.000 | 2 |
+    | Identity: normalised mutual information with the drawn person (low is good) | train | 0.200 ± 0.000 | 2 |
 
     Statistic: `reports/sql/mode_agreement.sql`
     ");
