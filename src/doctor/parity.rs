@@ -810,9 +810,9 @@ mod tests {
         steps: 20,
     };
 
-    fn table(case: usize, disturb: Option<Disturbance>) -> Result<Vec<Comparison>> {
+    fn table(case: Case, disturb: Option<Disturbance>) -> Result<Vec<Comparison>> {
         let device = Device::flex();
-        compare(CASES[case], SMALL, &device, &device, disturb, &Interrupt::default())
+        compare(case, SMALL, &device, &device, disturb, &Interrupt::default())
     }
 
     fn failed(rows: &[Comparison]) -> Vec<String> {
@@ -835,7 +835,7 @@ mod tests {
 
     #[test]
     fn a_device_agrees_with_itself_in_every_part_and_case() -> Result<()> {
-        for case in 0..CASES.len() {
+        for case in CASES {
             let rows = table(case, None)?;
             assert!(rows.iter().all(|c| c.difference <= 0.0), "{:?}", failed(&rows));
             for part in Part::ALL {
@@ -847,9 +847,9 @@ mod tests {
 
     #[test]
     fn rounding_to_tf32_is_within_the_tolerances() -> Result<()> {
-        for case in 0..CASES.len() {
+        for case in CASES {
             let rows = table(case, Some(&tf32))?;
-            assert_eq!(failed(&rows), Vec::<String>::new(), "{}", CASES[case].name);
+            assert_eq!(failed(&rows), Vec::<String>::new(), "{}", case.name);
             let differing = rows.iter().filter(|c| c.difference > 0.0).count();
             assert!(differing > rows.len() / 2, "the disturbance had no effect");
         }
@@ -865,7 +865,7 @@ mod tests {
                 }
             }
         };
-        let rows = table(0, Some(&wrong))?;
+        let rows = table(CASES[0], Some(&wrong))?;
         for part in [Part::Forward, Part::Losses, Part::Gradients, Part::Reset, Part::Steps] {
             assert!(
                 rows.iter().any(|c| c.part == part && !c.passed),
