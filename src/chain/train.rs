@@ -12,6 +12,7 @@ use crate::error::{Context, Error, Result};
 use crate::feature::{FeatureTable, LoadOptions, SplitSets, Validation};
 use crate::model::config::Level;
 use crate::run::atomic;
+use crate::run::cost::{Cost, peak_memory};
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::run::tables::{self, MetricRow};
 use crate::task::Task;
@@ -19,6 +20,7 @@ use crate::train::{self, SeedOutcome, Setup, checkpoint};
 
 use super::Chain;
 use super::convert::Samples;
+use super::cost::calibrate;
 use super::extract::Features;
 use super::truth::Truth;
 
@@ -99,7 +101,12 @@ impl Chain<'_> {
             train: recipe.train.clone(),
             selection: recipe.protocol.selection,
         };
-        let (mut training, mut evaluating) = (0.0, 0.0);
+        let (mut training, mut evaluating, mut epochs) = (0.0, 0.0, 0);
+        let calibration_per_second = calibrate(&device.device)?;
+        // What an interrupted call trained was not timed.
+        let from_the_start = missing
+            .iter()
+            .all(|&seed| !checkpoint::path(folder.seed(seed).path()).is_file());
         for &seed in missing {
             self.interrupt.check()?;
             let here = folder.seed(seed);
@@ -115,6 +122,7 @@ impl Chain<'_> {
                 self.interrupt,
             )?;
             training += clock.elapsed().as_secs_f64();
+            epochs += outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0) as usize;
 
             let clock = Instant::now();
             let rivals = baseline::run_all(
@@ -129,6 +137,12 @@ impl Chain<'_> {
             evaluating += clock.elapsed().as_secs_f64();
             self.progress.line(&format!("            seed {seed} done"));
         }
+        self.cost = from_the_start.then(|| Cost {
+            train_samples: (sets.train.len() * epochs) as u64,
+            train_seconds: training,
+            calibration_per_second,
+            peak_memory_bytes: peak_memory(),
+        });
         self.record("train", training, false, digest);
         self.record("evaluate", evaluating, false, digest);
         Ok(())

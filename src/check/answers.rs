@@ -209,7 +209,9 @@ impl Predictions {
                     people.push(answers.subjects.get(i).and_then(Option::as_deref));
                     for at in i * o..(i + 1) * o {
                         let known = answers.targets.known[at];
-                        target.values().append_option(known.then_some(answers.targets.values[at]));
+                        target
+                            .values()
+                            .append_option(known.then_some(answers.targets.values[at]));
                     }
                     target.append(true);
                     output.values().append_slice(outputs.row(i));
@@ -282,9 +284,7 @@ fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read", path)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     let reader = builder.with_projection(mask).build().at("read", path)?;
-    reader
-        .collect::<std::result::Result<_, _>>()
-        .at("read", path)
+    reader.collect::<std::result::Result<_, _>>().at("read", path)
 }
 
 fn column(batch: &RecordBatch, name: &str, kind: &DataType, path: &Path) -> Result<ArrayRef> {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::query::{FoundRun, QueryContext, Table};
 use crate::run::manifest::Manifest;
 use crate::task::Task;
 
 use super::answers::{self, Predictions};
+use super::expect::ExpectConfig;
 
 /// Name of the fact that counts classes for which no kept archetype speaks (expression).
 pub const CLASSES_WITHOUT_ARCHETYPE: &str = "classes_without_archetype";
@@ -44,6 +45,8 @@ pub struct Facts {
     pub structure: BTreeMap<String, BTreeMap<i64, f64>>,
     /// Facts about cost, where the run recorded them.
     pub cost: BTreeMap<String, f64>,
+    /// What the run's own recipe expects.
+    pub expect: ExpectConfig,
     /// AURA's predictions of the test samples.
     pub predictions: Predictions,
 }
@@ -126,6 +129,7 @@ impl Facts {
             values: values(&final_numbers, &folds),
             structure: BTreeMap::new(),
             cost: BTreeMap::new(),
+            expect: expectations(&run.path)?,
             predictions,
             manifest,
         };
@@ -214,7 +218,11 @@ impl Facts {
         )?;
         for row in &broken.rows {
             if let (Some(seed), Some(n)) = (broken.get(row, "seed").as_i64(), broken.get(row, "n").as_f64()) {
-                let outputs = self.predictions.folds.values().filter_map(|fold| fold.outputs.get(&seed));
+                let outputs = self
+                    .predictions
+                    .folds
+                    .values()
+                    .filter_map(|fold| fold.outputs.get(&seed));
                 let in_outputs: usize = outputs
                     .map(|outputs| outputs.data.iter().filter(|v| !v.is_finite()).count())
                     .sum();
@@ -223,6 +231,30 @@ impl Facts {
         }
         Ok(found)
     }
+}
+
+/// The `[expect]` section of the resolved recipe in a run folder; empty if there is none.
+fn expectations(folder: &Path) -> Result<ExpectConfig> {
+    #[derive(serde::Deserialize)]
+    struct Recipe {
+        #[serde(default)]
+        expect: ExpectConfig,
+    }
+    let path = folder.join("recipe.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ExpectConfig::default()),
+        Err(error) => return Err(error).at("read", &path),
+    };
+    toml::from_str::<Recipe>(&text)
+        .map(|recipe| recipe.expect)
+        .map_err(|error| {
+            Error::Data(format!(
+                "{}: [expect] cannot be read: {}",
+                path.display(),
+                error.message()
+            ))
+        })
 }
 
 /// The folds that a run must have, from its protocol.
@@ -279,7 +311,11 @@ fn cost(manifest: &Manifest) -> BTreeMap<String, f64> {
 pub fn protocol_keys(settings: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     settings
         .iter()
-        .filter(|(key, _)| ["dataset.", "protocol.", "stand_in."].iter().any(|prefix| key.starts_with(prefix)))
+        .filter(|(key, _)| {
+            ["dataset.", "protocol.", "stand_in."]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
+        })
         .filter(|(key, _)| !matches!(key.as_str(), "dataset.root" | "protocol.seeds"))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()

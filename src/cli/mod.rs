@@ -1,5 +1,7 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
+mod baseline;
+mod check;
 mod completions;
 mod convert;
 mod doctor;
@@ -44,6 +46,10 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
+    Check(check::CheckArguments),
+    /// Save the baseline of a run
+    Baseline(baseline::BaselineArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -83,6 +89,8 @@ pub fn main() -> ExitCode {
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),

@@ -145,8 +145,9 @@ pub fn paired_bootstrap_over_seeds(metric: &str, folds: &[Answers<'_>], bootstra
     let rows = Contributions::new(samples, width, groups.as_deref(), |i, sink| {
         let fold = starts.partition_point(|&start| start <= i) - 1;
         for part in &tallies[fold].1 {
-            part.tally
-                .emit(i - starts[fold], &mut |position, amount| sink(part.offset + position, amount));
+            part.tally.emit(i - starts[fold], &mut |position, amount| {
+                sink(part.offset + position, amount);
+            });
         }
     });
     let statistic = |sums: &[f64]| -> f64 {
@@ -155,7 +156,10 @@ pub fn paired_bootstrap_over_seeds(metric: &str, folds: &[Answers<'_>], bootstra
             .flat_map(|(measure, parts)| parts.iter().map(move |part| (measure, part)))
             .map(|(measure, part)| {
                 let shape = part.tally.shape();
-                part.share * measure.value(shape, &sums[part.offset..part.offset + shape.width()]).value
+                part.share
+                    * measure
+                        .value(shape, &sums[part.offset..part.offset + shape.width()])
+                        .value
             })
             .sum()
     };
