@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod convert;
 mod doctor;
+mod explain;
 mod output;
 mod query;
 mod report;
@@ -50,6 +51,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Save the baseline of a run
     Baseline(baseline::BaselineArguments),
+    /// Say why one sample is predicted as it is: archetypes, similarities, support images
+    Explain(explain::ExplainArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
