@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;
+pub mod published;
 pub mod show;
 pub mod verdict;
 

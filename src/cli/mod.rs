@@ -7,6 +7,7 @@ mod convert;
 mod doctor;
 mod explain;
 mod output;
+mod published;
 mod query;
 mod report;
 mod run;
@@ -53,6 +54,8 @@ enum Verb {
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
     Explain(explain::ExplainArguments),
+    /// Check published numbers for contradictions, and set them beside a run's
+    Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
