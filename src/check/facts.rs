@@ -106,7 +106,7 @@ impl Facts {
             .iter()
             .filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_str()?.to_owned())))
             .collect();
-        let folds = folds(&manifest);
+        let folds: BTreeSet<i64> = manifest.folds.iter().map(|&fold| i64::from(fold)).collect();
         let people = if run.path.join("samples.parquet").is_file() {
             answers::subjects(&run.path.join("samples.parquet"))?
         } else {
@@ -257,16 +257,6 @@ fn expectations(folder: &Path) -> Result<ExpectConfig> {
         })
 }
 
-/// The folds that a run must have, from its protocol.
-fn folds(manifest: &Manifest) -> BTreeSet<i64> {
-    manifest
-        .protocol
-        .get("folds")
-        .and_then(serde_json::Value::as_array)
-        .map(|folds| folds.iter().filter_map(serde_json::Value::as_i64).collect())
-        .unwrap_or_default()
-}
-
 /// Numbers by metric and seed, averaged over the folds where all of them are there.
 fn values(table: &Table, folds: &BTreeSet<i64>) -> BTreeMap<String, BTreeMap<i64, f64>> {
     let mut by_fold: BTreeMap<(String, i64), BTreeMap<Option<i64>, f64>> = BTreeMap::new();
@@ -316,7 +306,18 @@ pub fn protocol_keys(settings: &BTreeMap<String, String>) -> BTreeMap<String, St
                 .iter()
                 .any(|prefix| key.starts_with(prefix))
         })
-        .filter(|(key, _)| !matches!(key.as_str(), "dataset.root" | "protocol.seeds"))
+        // How the folder lies on disk says nothing about what is measured.
+        .filter(|(key, _)| {
+            !matches!(
+                key.as_str(),
+                "dataset.root"
+                    | "dataset.layout"
+                    | "dataset.frame_base"
+                    | "protocol.seeds"
+                    | "protocol.fold_list"
+                    | "protocol.split_list"
+            )
+        })
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }

@@ -22,15 +22,28 @@ pub struct FoundRun {
 }
 
 impl FoundRun {
+    /// The run's folds; one without number in a run without folds.
+    pub fn folds(&self) -> Vec<Option<i32>> {
+        if self.manifest.folds.is_empty() {
+            vec![None]
+        } else {
+            self.manifest.folds.iter().copied().map(Some).collect()
+        }
+    }
+
     /// Folder of one seed.
-    pub fn seed_dir(&self, seed: i64) -> PathBuf {
-        self.path.join(format!("seed-{seed}"))
+    pub fn seed_dir(&self, fold: Option<i32>, seed: i64) -> PathBuf {
+        crate::run::folder::seed_dir(&self.path, fold, seed)
     }
 
     /// Every folder that holds one trained model: (fold, seed, folder), in that order.
     pub fn units(&self) -> Vec<(Option<i32>, i64, PathBuf)> {
         let seeds = &self.manifest.seeds;
-        seeds.iter().map(|&seed| (None, seed, self.seed_dir(seed))).collect()
+        let unit = |fold, seed| (fold, seed, self.seed_dir(fold, seed));
+        self.folds()
+            .into_iter()
+            .flat_map(|fold| seeds.iter().map(move |&seed| unit(fold, seed)))
+            .collect()
     }
 }
 
