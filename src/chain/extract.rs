@@ -26,7 +26,7 @@ impl Chain<'_> {
     pub fn extract(&mut self, data: &Data, samples: &Samples) -> Result<Features> {
         let started = Instant::now();
         let recipe = self.recipe;
-        let encoder = recipe.encoder.build()?;
+        let encoder = recipe.encoder.fetched(None, self.progress)?.build()?;
         let digest = Digest::new("features")
             .part("samples", &samples.digest)
             .part("encoder", encoder.digest())

@@ -4,6 +4,7 @@
 mod chain;
 mod data;
 mod device;
+mod extract;
 mod queries;
 mod recipes;
 
