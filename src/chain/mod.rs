@@ -112,10 +112,13 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         stages: Vec::new(),
     };
     progress.line(&format!("device      {}", device.name));
+    if let Some(notice) = &device.notice {
+        progress.line(&format!("            {notice}"));
+    }
 
     let data = chain.data()?;
     let samples = chain.convert(&data)?;
-    let features = chain.extract(&data, &samples)?;
+    let features = chain.extract(&data, &samples, &device)?;
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)

@@ -3,6 +3,7 @@
 mod completions;
 mod convert;
 mod doctor;
+mod explain;
 mod extract;
 mod output;
 mod query;
@@ -47,6 +48,8 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Say why one sample is predicted as it is: archetypes, similarities, support images
+    Explain(explain::ExplainArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Extract(arguments) => extract::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
