@@ -5,6 +5,7 @@ mod chain;
 mod data;
 mod device;
 mod extract;
+mod published;
 mod queries;
 mod recipes;
 
