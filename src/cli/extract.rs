@@ -23,7 +23,7 @@ pub struct ExtractArguments {
     /// clip, dino, dinov2 or hog
     #[arg(long, value_name = "KIND", value_parser = named::<EncoderKind>)]
     encoder: EncoderKind,
-    /// A model folder, a file of tensors, hf://ORG/NAME[@REVISION], or random:SEED
+    /// A model folder, a file of tensors, `hf://ORG/NAME[@REVISION]`, or random:SEED
     #[arg(long, value_name = "PATH")]
     weights: Option<String>,
     /// A published architecture, for weights without a config.json: vit-b-32, vit-b-16, …

@@ -50,7 +50,7 @@ impl Frozen {
         };
         let digest = std::mem::take(&mut weights.digest);
         let vit = Vit::new(
-            architecture,
+            &architecture,
             size as usize,
             config.global,
             config.precision,

@@ -563,7 +563,7 @@ fn transformers_computes_the_same_at_full_size() {
     let encode = |precision| {
         let device = Device::flex();
         let vit = vit::Vit::new(
-            architecture.clone(),
+            &architecture,
             224,
             Global::Projected,
             precision,

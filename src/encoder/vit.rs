@@ -403,7 +403,7 @@ impl Vit {
     /// # Errors
     /// [`Error::Usage`] if `size` is not a multiple of the patch size; whatever `take` returns.
     pub fn new(
-        architecture: Architecture,
+        architecture: &Architecture,
         size: usize,
         global: Global,
         precision: Precision,

@@ -44,12 +44,11 @@ impl ByHand<'_> {
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
         // Beside the parts, so that the table says what was looked at, rejects included.
         let listed = self.out.join("samples.parquet");
-        let samples = match self.samples {
-            Some(samples) => samples,
-            None => {
-                samples_of_folder(self.images, &listed)?;
-                &listed
-            }
+        let samples = if let Some(samples) = self.samples {
+            samples
+        } else {
+            samples_of_folder(self.images, &listed)?;
+            &listed
         };
         Extraction {
             samples,
