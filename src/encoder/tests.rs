@@ -562,21 +562,14 @@ fn transformers_computes_the_same_at_full_size() {
     let image = RgbImage::from_raw(224, 224, bytes).unwrap();
     let encode = |precision| {
         let device = Device::flex();
-        let vit = vit::Vit::new(
-            &architecture,
-            224,
-            Global::Projected,
-            precision,
-            &device,
-            |name| {
-                let mut values = uniform(name, shapes[name].iter().product());
-                let gain = name.contains("norm") && name.ends_with("weight");
-                for value in &mut values {
-                    *value = if gain { *value * 0.25 + 1.0 } else { *value * 0.125 };
-                }
-                Ok(values)
-            },
-        )
+        let vit = vit::Vit::new(&architecture, 224, Global::Projected, precision, &device, |name| {
+            let mut values = uniform(name, shapes[name].iter().product());
+            let gain = name.contains("norm") && name.ends_with("weight");
+            for value in &mut values {
+                *value = if gain { *value * 0.25 + 1.0 } else { *value * 0.125 };
+            }
+            Ok(values)
+        })
         .unwrap();
         let encoded = vit
             .encode(std::slice::from_ref(&image), &crate::image::Preprocess::clip(224))
