@@ -5,6 +5,7 @@ mod chain;
 mod checks;
 mod data;
 mod device;
+mod extract;
 mod folds;
 mod published;
 mod queries;
