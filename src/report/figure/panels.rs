@@ -89,8 +89,16 @@ pub(in crate::report) fn panel_rows(table: &Table, rows: &[&Vec<Value>], root: O
             &mut last.left
         };
         if side.heading.is_empty() {
-            side.heading = table.get(row, "heading").as_str().unwrap_or_default().to_owned();
-            side.note = table.get(row, "note").as_str().unwrap_or_default().to_owned();
+            table
+                .get(row, "heading")
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut side.heading);
+            table
+                .get(row, "note")
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut side.note);
         }
         side.tiles.extend(tile);
     }
