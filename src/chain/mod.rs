@@ -6,11 +6,13 @@
 mod convert;
 mod data;
 mod extract;
+pub mod import;
 mod publish;
 mod report;
 mod summary;
 mod train;
 mod truth;
+mod validate;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,6 +29,7 @@ use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord};
 
 pub use summary::Summary;
+pub use validate::{DataReport, data_report};
 
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
@@ -113,9 +116,15 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     };
     progress.line(&format!("device      {}", device.name));
 
-    let data = chain.data()?;
-    let samples = chain.convert(&data)?;
-    let features = chain.extract(&data, &samples)?;
+    let (data_root, samples, features) = if recipe.card.is_table() {
+        let (samples, features) = chain.import()?;
+        (chain.image_root()?, samples, features)
+    } else {
+        let data = chain.data()?;
+        let samples = chain.convert(&data)?;
+        let features = chain.extract(&data, &samples)?;
+        (Some(data.root), samples, features)
+    };
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)
@@ -145,7 +154,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         recipe_digest: recipe.digest()?,
         device: device.name.clone(),
         classes: trained.outputs.clone(),
-        data_root: Some(data.root.display().to_string()),
+        data_root: data_root.map(|root| root.display().to_string()),
         seeds: trained
             .seeds_in_folder
             .iter()

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod extract;
 pub mod folder;
+pub mod import;
 pub mod load;
 pub mod pool;
 pub mod reader;

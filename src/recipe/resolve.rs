@@ -94,7 +94,7 @@ impl Recipe {
         recipe.protocol.seeds.clear();
         recipe.report = ReportConfig::default();
         recipe.title = None;
-        recipe.dataset.root.clear();
+        recipe.dataset = recipe.dataset.without_places();
         Ok(Digest::new("recipe").part("toml", recipe.to_toml()?).finish())
     }
 
@@ -105,8 +105,7 @@ impl Recipe {
     pub fn protocol_digest(&self) -> Result<String> {
         let mut protocol = self.protocol.clone();
         protocol.seeds.clear();
-        let mut dataset = self.dataset.clone();
-        dataset.root.clear();
+        let dataset = self.dataset.without_places();
         let encode = |value: serde_json::Result<String>| {
             value.map_err(|error| crate::error::Error::Data(format!("cannot encode the protocol: {error}")))
         };
@@ -126,7 +125,7 @@ pub fn json_schema() -> serde_json::Value {
 fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
-    let written: Written = tree.read()?;
+    let mut written: Written = tree.read()?;
     if written.schema != SCHEMA {
         return Err(place("schema").error(
             format!(
@@ -171,8 +170,13 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
             Some(format!("built-in cards: {}", Card::names().join(", "))),
         ));
     }
-    let card = Card::load(&written.dataset.card)
+    let card = written
+        .dataset
+        .load_card()
         .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
+    if card.is_table() {
+        made_elsewhere(path, &tree, &mut written, stand_in)?;
+    }
     let protocol = protocol(&tree, &written, &card)?;
     Ok(Recipe {
         schema: SCHEMA,
@@ -190,6 +194,28 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         stand_in: stand_in.then_some(written.stand_in),
         card,
     })
+}
+
+/// What makes no sense with features made elsewhere. The encoder of a recipe that is extended is left aside.
+fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: bool) -> Result<(), Box<RecipeError>> {
+    if stand_in {
+        return Err(tree.place_of("dataset.card", false).error(
+            "features made elsewhere have no stand-in: no faces are read",
+            "reads a table of features",
+            Some("run it without --stand-in".to_owned()),
+        ));
+    }
+    let encoder = tree.place_of("encoder.kind", false);
+    let own = encoder.file() == "--set" || Path::new(encoder.file()) == path;
+    if own && written.encoder != EncoderConfig::default() {
+        return Err(encoder.error(
+            "features made elsewhere are not encoded again",
+            "has no effect with dataset.card = \"table\"",
+            Some("remove the section; dataset.table.encoder names the model that made the features".to_owned()),
+        ));
+    }
+    written.encoder = EncoderConfig::default();
+    Ok(())
 }
 
 fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Result<(), Box<RecipeError>> {
@@ -222,7 +248,9 @@ fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box
     let classes = match &config.classes {
         None => all,
         Some(wanted) => {
-            if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
+            // Classes that only the data name are checked when they are read.
+            let open = card.is_table() && all.is_empty();
+            if let Some(unknown) = wanted.iter().find(|name| !open && !all.contains(name)) {
                 let close = nearest(unknown, &all).map(|name| format!("did you mean \"{name}\"? "));
                 return Err(place("protocol.classes").error(
                     format!("`{unknown}` is not a class of {}", card.id),
@@ -237,7 +265,11 @@ fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box
             if wanted.len() < 2 {
                 return Err(place("protocol.classes").error("at least two classes are needed", "too few", None));
             }
-            all.into_iter().filter(|name| wanted.contains(name)).collect()
+            if open {
+                wanted.clone()
+            } else {
+                all.into_iter().filter(|name| wanted.contains(name)).collect()
+            }
         }
     };
     let mut seeds = config.seeds.clone();

@@ -30,6 +30,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// The file, or a description such as `--set`.
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
     /// An error that points here.
     pub fn error(
         &self,

@@ -4,8 +4,10 @@
 mod chain;
 mod data;
 mod device;
+mod elsewhere;
 mod queries;
 mod recipes;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
