@@ -115,6 +115,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         stages: Vec::new(),
     };
     progress.line(&format!("device      {}", device.name));
+    if let Some(notice) = &device.notice {
+        progress.line(&format!("            {notice}"));
+    }
 
     let (data_root, samples, features) = if recipe.card.is_table() {
         let (samples, features) = chain.import()?;
@@ -122,7 +125,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     } else {
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
-        let features = chain.extract(&data, &samples)?;
+        let features = chain.extract(&data, &samples, &device)?;
         (Some(data.root), samples, features)
     };
 

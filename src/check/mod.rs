@@ -1,3 +1,6 @@
 //! Regression checks: is a number that moved news, or noise?
 
+pub mod expect;
 pub mod verdict;
+
+pub use expect::{ExpectConfig, Expectation};

@@ -3,6 +3,7 @@
 mod completions;
 mod convert;
 mod doctor;
+mod explain;
 mod output;
 mod query;
 mod report;
@@ -44,6 +45,8 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Say why one sample is predicted as it is: archetypes, similarities, support images
+    Explain(explain::ExplainArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),

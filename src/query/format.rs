@@ -147,7 +147,7 @@ pub(crate) fn reorders(c: char) -> bool {
 
 /// Text that cannot move the cursor: control characters, and those that turn the direction of reading, are
 /// shown by their escape.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || reorders(c) {

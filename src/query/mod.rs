@@ -28,7 +28,7 @@ use datafusion::sql::sqlparser;
 
 pub use discover::{RunFolder, discover};
 pub use format::Format;
-pub(crate) use format::{csv_line, plain, reorders};
+pub(crate) use format::{csv_line, plain, printable, reorders};
 pub use value::{Column, Kind, Table, Value};
 pub use views::VIEWS;
 

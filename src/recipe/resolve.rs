@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::baseline::BaselineConfig;
+use crate::check::ExpectConfig;
 use crate::dataset::{Card, DatasetConfig};
 use crate::digest::Digest;
 use crate::encoder::EncoderConfig;
@@ -54,6 +55,9 @@ pub struct Recipe {
     pub baselines: BaselineConfig,
     /// The report.
     pub report: ReportConfig,
+    /// What the numbers are expected to be.
+    #[serde(skip_serializing_if = "ExpectConfig::is_empty")]
+    pub expect: ExpectConfig,
     /// Generated faces; present only in a run on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandInConfig>,
@@ -85,7 +89,8 @@ impl Recipe {
             .map_err(|error| crate::error::Error::Data(format!("cannot write the recipe as TOML: {error}")))
     }
 
-    /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report, not where the data lie.
+    /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report or
+    /// what is expected of them, not where the data lie.
     ///
     /// # Errors
     /// As [`Self::to_toml`].
@@ -93,6 +98,7 @@ impl Recipe {
         let mut recipe = self.clone();
         recipe.protocol.seeds.clear();
         recipe.report = ReportConfig::default();
+        recipe.expect = ExpectConfig::default();
         recipe.title = None;
         recipe.dataset = recipe.dataset.without_places();
         Ok(Digest::new("recipe").part("toml", recipe.to_toml()?).finish())
@@ -161,6 +167,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
     check(&tree, "train", written.train.validate())?;
     check(&tree, "baselines", written.baselines.validate())?;
     check(&tree, "report", written.report.validate())?;
+    check(&tree, "expect", written.expect.validate())?;
     check(&tree, "stand_in", written.stand_in.validate())?;
 
     if !tree.has("dataset.card") {
@@ -178,6 +185,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         made_elsewhere(path, &tree, &mut written, stand_in)?;
     }
     let protocol = protocol(&tree, &written, &card)?;
+    check(&tree, "expect", written.expect.fits(protocol.task))?;
     Ok(Recipe {
         schema: SCHEMA,
         name,
@@ -191,6 +199,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         train: written.train,
         baselines: written.baselines,
         report: written.report,
+        expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),
         card,
     })

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::BaselineConfig;
+use crate::check::ExpectConfig;
 use crate::dataset::DatasetConfig;
 use crate::encoder::EncoderConfig;
 use crate::feature::FeaturesConfig;
@@ -53,6 +54,9 @@ pub struct Written {
     /// The report.
     #[serde(default)]
     pub report: ReportConfig,
+    /// What the numbers are expected to be, by metric.
+    #[serde(default)]
+    pub expect: ExpectConfig,
     /// How the recipe runs on generated faces.
     #[serde(default)]
     pub stand_in: StandInConfig,

@@ -7,21 +7,22 @@ mod catalog;
 mod cells;
 mod config;
 mod escape;
+mod explain;
 mod figure;
+mod page;
 mod provenance;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Value as Json, context};
+use minijinja::context;
 use serde::Serialize;
 
 pub use config::{ReportConfig, ReportOptions};
+pub use explain::{ExplainOptions, Explanation, explain};
 
 use crate::error::{Error, Result};
 use crate::query::{QueryContext, RunFolder, Table, Value, csv_line, plain};
@@ -29,6 +30,7 @@ use crate::run::atomic;
 use catalog::{Assets, Chart, Entry, EntryKind};
 use cells::Shown;
 use figure::{ContactRow, Picture, Rendered};
+use page::{fill, serial};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -408,7 +410,10 @@ impl Builder<'_> {
     }
 
     fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
-        let env = self.environment()?;
+        let env = page::environment(
+            &self.assets,
+            &["report.html", "head.html", "report.md", "report.tex", "table.tex"],
+        )?;
         let runs = self.query.runs();
         let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
         let mut protocols: Vec<&str> = runs.iter().map(|run| run.manifest.protocol_digest.as_str()).collect();
@@ -442,10 +447,10 @@ impl Builder<'_> {
             provenance => serial(provenance::block(runs)),
             stages => serial(provenance::stages(runs)),
             warnings => serial(&self.paths.warnings),
-            css => Json::from_safe_string(self.assets.text("css/report.css")?),
-            js => Json::from_safe_string(self.assets.text("templates/sort.js")?),
-            font_regular => font("fonts/OpenSans-Regular.ttf"),
-            font_bold => font("fonts/OpenSans-Semibold.ttf"),
+            css => page::raw(&self.assets, "css/report.css")?,
+            js => page::raw(&self.assets, "templates/sort.js")?,
+            font_regular => page::font("fonts/OpenSans-Regular.ttf"),
+            font_bold => page::font("fonts/OpenSans-Semibold.ttf"),
             version => env!("CARGO_PKG_VERSION"),
         };
         for (template, path) in [
@@ -466,52 +471,6 @@ impl Builder<'_> {
         self.paths.tables.sort();
         Ok(())
     }
-
-    fn environment(&self) -> Result<Environment<'static>> {
-        let mut env = Environment::new();
-        env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-        env.set_auto_escape_callback(|name| match name.rsplit_once('.') {
-            Some((_, "html")) => AutoEscape::Html,
-            Some((_, "tex")) => AutoEscape::Custom("latex".into()),
-            Some((_, "md")) => AutoEscape::Custom("markdown".into()),
-            _ => AutoEscape::None,
-        });
-        env.set_formatter(|out, state, value| {
-            let escape = match state.auto_escape() {
-                AutoEscape::Custom(language) if language == "latex" => escape::latex,
-                AutoEscape::Custom(language) if language == "markdown" => escape::markdown,
-                _ => return minijinja::escape_formatter(out, state, value),
-            };
-            let text = value.to_string();
-            let text = if value.is_safe() { text } else { escape(&text) };
-            out.write_str(&text).map_err(minijinja::Error::from)
-        });
-        for name in ["report.html", "report.md", "report.tex", "table.tex"] {
-            let mut syntax = SyntaxConfig::builder();
-            syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-            if name.ends_with(".tex") {
-                // LaTeX is full of braces, and of per cent signs.
-                syntax
-                    .variable_delimiters("<<", ">>")
-                    .block_delimiters("<%", "%>")
-                    .comment_delimiters("<#", "#>");
-            }
-            let syntax = syntax
-                .build()
-                .map_err(|error| Error::Data(format!("the template syntax is refused: {error}")))?;
-            env.set_syntax(syntax);
-            let text = self.assets.text(&format!("templates/{name}"))?;
-            env.add_template_owned(name, text)
-                .map_err(|error| Error::Usage(format!("templates/{name}: {error}")))?;
-        }
-        Ok(env)
-    }
-}
-
-fn fill(env: &Environment<'_>, name: &str, page: &Json) -> Result<String> {
-    env.get_template(name)
-        .and_then(|template| template.render(page))
-        .map_err(|error| Error::Usage(format!("templates/{name}: {error:#}")))
 }
 
 fn draw<P: Picture>(picture: Option<P>, stand_in: bool) -> Result<Option<Rendered>> {
@@ -524,14 +483,6 @@ fn inline(svg: &str) -> String {
         .replace("\"#5A6470\"", "\"var(--muted)\"")
         .replace("\"#DDE1E6\"", "\"var(--rule)\"")
         .replace("\"#FEFEFE\"", "\"var(--paper)\"")
-}
-
-fn serial(value: impl Serialize) -> Json {
-    Json::from(Serde(value))
-}
-
-fn font(name: &str) -> Json {
-    Json::from_safe_string(base64::engine::general_purpose::STANDARD.encode(catalog::embedded_bytes(name)))
 }
 
 fn sheet_row(row: &ContactRow) -> SheetRow {
@@ -547,15 +498,8 @@ fn sheet_row(row: &ContactRow) -> SheetRow {
                 label: tile.label.clone().unwrap_or_default(),
                 contradicts: tile.contradicts,
                 similarity: tile.similarity.map(|value| cells::fixed(value, 2)).unwrap_or_default(),
-                missing: tile.missing.unwrap_or_default().to_owned(),
-                source: if tile.missing.is_some() {
-                    String::new()
-                } else {
-                    format!(
-                        "data:image/jpeg;base64,{}",
-                        base64::engine::general_purpose::STANDARD.encode(&tile.jpeg)
-                    )
-                },
+                missing: tile.picture.missing.unwrap_or_default().to_owned(),
+                source: tile.picture.source(),
             })
             .collect(),
     }

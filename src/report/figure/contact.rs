@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use image::RgbImage;
 use plotters::prelude::*;
 use rayon::prelude::*;
 
 use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
-use crate::image::{DecodeLimits, Filter, centre_crop, decode, resize, resolve_inside};
 use crate::query::{Table, Value};
 use crate::report::cells::{fixed, thousands};
+use crate::report::thumbnail::Thumbnail;
 
 /// Side of a tile.
 const TILE: i32 = 150;
@@ -32,31 +31,15 @@ pub(in crate::report) struct Tile {
     /// Whether the label is another class than the archetype's.
     pub(in crate::report) contradicts: bool,
     pub(in crate::report) similarity: Option<f64>,
-    /// Why there is no picture.
-    pub(in crate::report) missing: Option<&'static str>,
-    image: RgbImage,
-    /// The picture as JPEG.
-    pub(in crate::report) jpeg: Vec<u8>,
+    pub(in crate::report) picture: Thumbnail,
 }
 
 /// From the rows of one run: `archetype, label, label_name, uses, sample_id, similarity, image_path, expression,
-/// expression_name`, ordered by archetype and place. Images are read from below `root`.
+/// expression_name` and those of the picture, ordered by archetype and place. Images are read from below `root`.
 pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root: Option<&Path>) -> Vec<ContactRow> {
     let tiles: Vec<Tile> = rows
         .par_iter()
         .map(|row| {
-            let loaded = match (root, table.get(row, "image_path").as_str()) {
-                (None, _) => Err("images left out"),
-                (_, None) => Err("no image"),
-                (Some(root), Some(path)) => load(root, path),
-            };
-            let (image, missing) = match loaded {
-                Ok(image) => (image, None),
-                Err(reason) => (
-                    RgbImage::from_pixel(TILE as u32, TILE as u32, image::Rgb([200, 204, 209])),
-                    Some(reason),
-                ),
-            };
             let class = table.get(row, "label").as_i64();
             let own = table.get(row, "expression").as_i64();
             Tile {
@@ -64,9 +47,7 @@ pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root:
                 label: table.get(row, "expression_name").as_str().map(str::to_owned),
                 contradicts: class.is_some() && own.is_some() && class != own,
                 similarity: table.get(row, "similarity").as_f64(),
-                missing,
-                jpeg: jpeg(&image),
-                image,
+                picture: Thumbnail::of_row(table, row, root, TILE as u32),
             }
         })
         .collect();
@@ -86,30 +67,6 @@ pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root:
         }
     }
     out
-}
-
-/// The image at `relative` below `root`, as a square tile. The path comes from a table and may not leave the root.
-fn load(root: &Path, relative: &str) -> std::result::Result<RgbImage, &'static str> {
-    let path = resolve_inside(root, relative).map_err(|_| "image missing")?;
-    let image = decode(&path, &DecodeLimits::default()).map_err(|_| "image unreadable")?;
-    let side = image.width().min(image.height());
-    resize(
-        &centre_crop(&image, side, side),
-        TILE as u32,
-        TILE as u32,
-        Filter::Bicubic,
-    )
-    .map_err(|_| "image unreadable")
-}
-
-fn jpeg(image: &RgbImage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 82);
-    // Writing to memory cannot fail, and the size is fixed; an empty image would be shown as broken.
-    if image.write_with_encoder(encoder).is_err() {
-        bytes.clear();
-    }
-    bytes
 }
 
 struct Contact<'a> {
@@ -163,7 +120,7 @@ impl Picture for Contact<'_> {
                 )
             })
             .collect();
-        let missing = tiles().filter(|tile| tile.missing.is_some()).count();
+        let missing = tiles().filter(|tile| tile.picture.missing.is_some()).count();
         format!(
             "Contact sheet of the nearest training images of {} archetypes: {}.{}",
             self.rows.len(),
@@ -201,7 +158,7 @@ impl Picture for Contact<'_> {
             )?;
             for (j, tile) in row.tiles.iter().enumerate() {
                 let (x, y) = Self::place(i, j);
-                if let Some(reason) = tile.missing {
+                if let Some(reason) = tile.picture.missing {
                     canvas.fill((x, y), (x + TILE, y + TILE), RGBColor(200, 204, 209))?;
                     let words: Vec<&str> = reason.split(' ').collect();
                     for (k, word) in words.iter().enumerate() {
@@ -234,13 +191,18 @@ impl Picture for Contact<'_> {
     fn images(&self) -> Vec<Placed<'_>> {
         let mut placed = Vec::new();
         for (i, row) in self.rows.iter().enumerate() {
-            for (j, tile) in row.tiles.iter().enumerate().filter(|(_, tile)| tile.missing.is_none()) {
+            for (j, tile) in row
+                .tiles
+                .iter()
+                .enumerate()
+                .filter(|(_, tile)| tile.picture.missing.is_none())
+            {
                 let (x, y) = Self::place(i, j);
                 placed.push(Placed {
                     x,
                     y,
-                    image: &tile.image,
-                    jpeg: &tile.jpeg,
+                    image: &tile.picture.image,
+                    jpeg: &tile.picture.jpeg,
                 });
             }
         }

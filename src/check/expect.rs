@@ -1,0 +1,174 @@
+//! `[expect]`: what a recipe's numbers are expected to be, as data beside the recipe.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::metric;
+use crate::task::Task;
+
+/// The `[expect]` section: metric → expectation, for example
+///
+/// ```toml
+/// [expect.acc]
+/// published = 0.940
+/// source = "Table 3"
+/// tolerance = 0.01
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ExpectConfig(pub BTreeMap<String, Expectation>);
+
+/// How far a mean may lie below (or, where neither direction is better, away from) the published number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Distance {
+    /// `tolerance` is in units of the metric: 0.01 is one point of per cent.
+    #[default]
+    Absolute,
+    /// `tolerance` is a share of the published number.
+    Relative,
+}
+
+/// What one metric of AURA on the test split (or of its dictionary), averaged over the seeds, is expected to be.
+///
+/// Fractions, never per cent. A published number speaks of the database: on generated faces it is not checked, bounds are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expectation {
+    /// The published number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<f64>,
+    /// Where it is printed, for example "Table 3".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Largest harmless distance from the published number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// What `tolerance` is measured in.
+    pub distance: Distance,
+    /// Smallest value allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// Largest value allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+impl ExpectConfig {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks every expectation.
+    ///
+    /// # Errors
+    /// The key below `[expect]` and what was expected of it.
+    pub fn validate(&self) -> Result<(), (String, String)> {
+        for (metric, expectation) in &self.0 {
+            expectation.validate(metric)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that every metric is one that runs of `task` have.
+    ///
+    /// # Errors
+    /// The metric that is not, and why.
+    pub fn fits(&self, task: Task) -> Result<(), (String, String)> {
+        for name in self.0.keys() {
+            let why = match metric::info(name) {
+                None => "this program computes no such metric; docs/metrics.md lists them",
+                Some(info) if info.task.is_some_and(|other| other != task) => "this metric belongs to another task",
+                Some(_) => continue,
+            };
+            return Err((name.clone(), why.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Expectation {
+    fn validate(&self, metric: &str) -> Result<(), (String, String)> {
+        let fail = |key: &str, message: &str| Err((format!("{metric}.{key}"), message.to_owned()));
+        let numbers = [
+            ("published", self.published),
+            ("tolerance", self.tolerance),
+            ("min", self.min),
+            ("max", self.max),
+        ];
+        for (key, number) in numbers {
+            if number.is_some_and(|number| !number.is_finite()) {
+                return fail(key, "expected a finite number");
+            }
+        }
+        if self.published.is_none() && self.min.is_none() && self.max.is_none() {
+            return Err((
+                metric.to_owned(),
+                "nothing is expected: give `published` with `tolerance`, or `min`, or `max`".to_owned(),
+            ));
+        }
+        match (self.published, self.tolerance) {
+            (Some(_), None) => return fail("published", "a published number needs a `tolerance`"),
+            (None, Some(_)) => {
+                return fail(
+                    "tolerance",
+                    "a tolerance needs a number that it is measured from: `published`",
+                );
+            }
+            _ => {}
+        }
+        if self.published.is_some() && self.source.as_deref().is_none_or(|source| source.trim().is_empty()) {
+            return fail(
+                "published",
+                "a published number needs its `source`, for example \"Table 3\"",
+            );
+        }
+        if self.tolerance.is_some_and(|tolerance| tolerance < 0.0) {
+            return fail("tolerance", "expected 0 or more");
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min > max
+        {
+            return fail("min", "expected at most `max`");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> Option<String> {
+        let config: ExpectConfig = toml::from_str(text).unwrap();
+        config.validate().err().map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_number_needs_its_source_and_a_tolerance() {
+        assert_eq!(
+            problem("[acc]\npublished = 0.94\nsource = \"Table 3\"\ntolerance = 0.01\n"),
+            None
+        );
+        assert_eq!(problem("[acc]\nmin = 0.8\n[k_stable]\nmin = 95\nmax = 105\n"), None);
+        let of = |text| problem(text).unwrap_or_default();
+        assert_eq!(of("[acc]\npublished = 0.94\ntolerance = 0.01\n"), "acc.published");
+        assert_eq!(of("[acc]\npublished = 0.94\nsource = \"Table 3\"\n"), "acc.published");
+        assert_eq!(of("[acc]\ntolerance = 0.01\nmin = 0.5\n"), "acc.tolerance");
+        assert_eq!(of("[acc]\nmin = 0.9\nmax = 0.8\n"), "acc.min");
+        assert_eq!(of("[acc]\nmin = nan\n"), "acc.min");
+        assert_eq!(of("[acc]\n"), "acc");
+    }
+
+    #[test]
+    fn metrics_of_another_task_are_refused() {
+        let config: ExpectConfig = toml::from_str("[acc]\nmin = 0.5\n[k_stable]\nmin = 5\n").unwrap();
+        assert_eq!(config.fits(Task::Expression), Ok(()));
+        assert!(config.fits(Task::ActionUnits).is_err());
+        let unknown: ExpectConfig = toml::from_str("[accuracy]\nmin = 0.5\n").unwrap();
+        assert!(unknown.fits(Task::Expression).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! Filling templates: what they print is escaped by the ending of their name.
+
+use base64::Engine as _;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value as Json};
+use serde::Serialize;
+
+use super::catalog::{Assets, embedded_bytes};
+use super::escape;
+use crate::error::{Error, Result};
+
+/// The templates `names`, each with the delimiters and the escaping of its language.
+pub(super) fn environment(assets: &Assets, names: &[&str]) -> Result<Environment<'static>> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+        Some((_, "html")) => AutoEscape::Html,
+        Some((_, "tex")) => AutoEscape::Custom("latex".into()),
+        Some((_, "md")) => AutoEscape::Custom("markdown".into()),
+        _ => AutoEscape::None,
+    });
+    env.set_formatter(|out, state, value| {
+        let escape = match state.auto_escape() {
+            AutoEscape::Custom(language) if language == "latex" => escape::latex,
+            AutoEscape::Custom(language) if language == "markdown" => escape::markdown,
+            _ => return minijinja::escape_formatter(out, state, value),
+        };
+        let text = value.to_string();
+        let text = if value.is_safe() { text } else { escape(&text) };
+        out.write_str(&text).map_err(minijinja::Error::from)
+    });
+    for name in names {
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+        if name.ends_with(".tex") {
+            // LaTeX is full of braces, and of per cent signs.
+            syntax
+                .variable_delimiters("<<", ">>")
+                .block_delimiters("<%", "%>")
+                .comment_delimiters("<#", "#>");
+        }
+        let syntax = syntax
+            .build()
+            .map_err(|error| Error::Data(format!("the template syntax is refused: {error}")))?;
+        env.set_syntax(syntax);
+        let text = assets.text(&format!("templates/{name}"))?;
+        env.add_template_owned((*name).to_owned(), text)
+            .map_err(|error| Error::Usage(format!("templates/{name}: {error}")))?;
+    }
+    Ok(env)
+}
+
+/// The template `name` filled with `page`.
+pub(super) fn fill(env: &Environment<'_>, name: &str, page: &Json) -> Result<String> {
+    env.get_template(name)
+        .and_then(|template| template.render(page))
+        .map_err(|error| Error::Usage(format!("templates/{name}: {error:#}")))
+}
+
+/// A value for a template.
+pub(super) fn serial(value: impl Serialize) -> Json {
+    Json::from(Serde(value))
+}
+
+/// A file of the reports folder that stands on the page as it is: style or script.
+pub(super) fn raw(assets: &Assets, name: &str) -> Result<Json> {
+    Ok(Json::from_safe_string(assets.text(name)?))
+}
+
+/// A font of the program, in base 64.
+pub(super) fn font(name: &str) -> Json {
+    Json::from_safe_string(base64::engine::general_purpose::STANDARD.encode(embedded_bytes(name)))
+}

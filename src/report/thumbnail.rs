@@ -1,0 +1,84 @@
+//! Small square pictures of samples, for pages and figures.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use image::RgbImage;
+
+use crate::image::{DecodeLimits, FaceBox, Filter, centre_crop, crop_face, decode, resize, resolve_inside};
+use crate::query::{Table, Value};
+
+/// Ground of a picture that cannot be shown.
+pub(super) const GREY: image::Rgb<u8> = image::Rgb([200, 204, 209]);
+
+/// Share of the face box that is shown around it.
+const AROUND: f32 = 0.15;
+
+/// A square picture, or why there is none.
+#[derive(Debug, Clone)]
+pub(super) struct Thumbnail {
+    /// The pixels; grey where the picture is missing.
+    pub(super) image: RgbImage,
+    /// The same as JPEG.
+    pub(super) jpeg: Vec<u8>,
+    /// Why there is no picture.
+    pub(super) missing: Option<&'static str>,
+}
+
+impl Thumbnail {
+    /// The picture of `row`, whose columns are `image_path` and, where the face is a part of the image, `bbox_x`, `bbox_y`,
+    /// `bbox_w`, `bbox_h`. Images are read from below `root`; nothing is read without one.
+    pub(super) fn of_row(table: &Table, row: &[Value], root: Option<&Path>, side: u32) -> Self {
+        let number = |name: &str| table.get(row, name).as_f64().map(|value| value as f32);
+        let face = match (number("bbox_x"), number("bbox_y"), number("bbox_w"), number("bbox_h")) {
+            (Some(x), Some(y), Some(width), Some(height)) => Some(FaceBox { x, y, width, height }),
+            _ => None,
+        };
+        let loaded = match (root, table.get(row, "image_path").as_str()) {
+            (None, _) => Err("images left out"),
+            (_, None) => Err("no image"),
+            (Some(root), Some(path)) => load(root, path, face, side),
+        };
+        let (image, missing) = match loaded {
+            Ok(image) => (image, None),
+            Err(reason) => (RgbImage::from_pixel(side, side, GREY), Some(reason)),
+        };
+        Self {
+            jpeg: jpeg(&image),
+            image,
+            missing,
+        }
+    }
+
+    /// The picture as the source of an `img`; empty where it is missing.
+    pub(super) fn source(&self) -> String {
+        if self.missing.is_some() {
+            return String::new();
+        }
+        format!(
+            "data:image/jpeg;base64,{}",
+            base64::engine::general_purpose::STANDARD.encode(&self.jpeg)
+        )
+    }
+}
+
+/// The image at `relative` below `root`, as a square. The path comes from a table and may not leave the root.
+fn load(root: &Path, relative: &str, face: Option<FaceBox>, side: u32) -> Result<RgbImage, &'static str> {
+    let path = resolve_inside(root, relative).map_err(|_| "image missing")?;
+    let mut image = decode(&path, &DecodeLimits::default()).map_err(|_| "image unreadable")?;
+    if let Some(face) = face {
+        image = crop_face(&image, face, AROUND).map_err(|_| "face box outside")?;
+    }
+    let short = image.width().min(image.height());
+    resize(&centre_crop(&image, short, short), side, side, Filter::Bicubic).map_err(|_| "image unreadable")
+}
+
+fn jpeg(image: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 82);
+    // Writing to memory cannot fail, and the size is fixed; an empty image would be shown as broken.
+    if image.write_with_encoder(encoder).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
