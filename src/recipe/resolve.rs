@@ -271,7 +271,7 @@ fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box
                     )),
                 ));
             }
-            if wanted.len() < 2 {
+            if wanted.len() < 2 && !(open && wanted.is_empty()) {
                 return Err(place("protocol.classes").error("at least two classes are needed", "too few", None));
             }
             if open {

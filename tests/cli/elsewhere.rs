@@ -93,8 +93,8 @@ fn what_makes_no_sense_is_said() {
         text.contains("dataset.table.label = \"digti\"") && text.contains("name, part, digit"),
         "{text}"
     );
-    let text = bench.fails(3, &["run", "digits.toml", "--set", "protocol.task=action_units"]);
-    assert!(text.contains("dataset.table.aus"), "{text}");
+    let text = bench.fails(3, &["run", "digits.toml", "--set", "protocol.task=valence_arousal"]);
+    assert!(text.contains("dataset.table.valence"), "{text}");
     let labels = String::from_utf8(peer("digits.csv")).unwrap();
     bench.write("digits.csv", labels.replacen("training,", "training", 1));
     let text = bench.fails(3, &["run", "digits.toml"]);

@@ -115,7 +115,20 @@ impl Import<'_> {
         Ok(digest.finish())
     }
 
+    fn check_there(&self) -> Result<()> {
+        for path in [Some(&self.features), self.labels.as_ref()].into_iter().flatten() {
+            if !path.exists() {
+                return Err(Error::data(format!(
+                    "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn files(&self) -> Result<Vec<PathBuf>> {
+        self.check_there()?;
         let mut files = match Format::of(&self.features)? {
             Format::Folder => source::parts(&self.features)?,
             _ => vec![self.features.clone()],
@@ -167,14 +180,7 @@ impl Import<'_> {
 
     /// Features and samples, matched and checked; rows of features are kept in `scratch`, if there is one.
     fn read(&self, scratch: Option<&Path>, interrupt: &Interrupt) -> Result<(Features, Assembled)> {
-        for path in [Some(&self.features), self.labels.as_ref()].into_iter().flatten() {
-            if !path.exists() {
-                return Err(Error::data(format!(
-                    "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels",
-                    path.display()
-                )));
-            }
-        }
+        self.check_there()?;
         let reading = Reading {
             config: self.table,
             tokens: self.store.tokens != TokenGrid::None,
