@@ -22,7 +22,7 @@ fn place(key: &str, text: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// [`crate::Error::Data`] if a path names an environment variable that is not set.
-pub fn of_recipe<'a>(recipe: &'a Recipe, options: &'a ConvertOptions) -> Result<Import<'a>> {
+pub fn of_recipe<'a>(recipe: &'a Recipe, options: &'a ConvertOptions, outputs: &'a [String]) -> Result<Import<'a>> {
     let table = &recipe.dataset.table;
     Ok(Import {
         features: place("path", &recipe.dataset.path)?,
@@ -35,16 +35,28 @@ pub fn of_recipe<'a>(recipe: &'a Recipe, options: &'a ConvertOptions) -> Result<
         options,
         store: &recipe.features,
         task: recipe.protocol.task,
-        outputs: &recipe.protocol.classes,
+        outputs,
+        binary: recipe.protocol.au_threshold.is_none(),
+        folds: &recipe.protocol.folds,
     })
+}
+
+/// Labels that the protocol names: classes or action units.
+pub fn named(recipe: &Recipe) -> Vec<String> {
+    match recipe.protocol.task {
+        // Of valence and arousal both are always there.
+        crate::task::Task::ValenceArousal => recipe.protocol.classes.clone(),
+        _ => recipe.protocol.outputs(),
+    }
 }
 
 impl Chain<'_> {
     /// Imports, or finds the import of exactly these files by exactly this code.
     pub fn import(&mut self) -> Result<(Samples, Features)> {
         let started = Instant::now();
-        let options = ConvertOptions::from(&self.recipe.dataset);
-        let import = of_recipe(self.recipe, &options)?;
+        let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
+        let outputs = named(self.recipe);
+        let import = of_recipe(self.recipe, &options, &outputs)?;
         let digest = import.digest()?;
         let name = format!("{}-table-{}", self.recipe.card.id, &digest[..16]);
         let folder = self.options.cache.join("features").join(name);
@@ -64,6 +76,7 @@ impl Chain<'_> {
                 digest: crate::digest::of_file(&table)?,
                 table,
                 truth: None,
+                release: None,
             },
             Features {
                 folder: folder.join(FEATURES),

@@ -26,7 +26,7 @@ use crate::recipe::Recipe;
 use crate::run::atomic;
 use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
-use crate::run::manifest::{self, Manifest, StageRecord};
+use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
 pub use summary::Summary;
 pub use validate::{DataReport, data_report};
@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub cache: PathBuf,
     /// `auto`, `cpu`, `cuda`, `cuda:N`.
     pub device: String,
+    /// The study that the run is a point of, if any.
+    pub sweep: Option<SweepPoint>,
 }
 
 /// What the stages share.
@@ -119,6 +121,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         progress.line(&format!("            {notice}"));
     }
 
+    // What was read is part of what makes numbers comparable.
+    let mut comparable = recipe.clone();
     let (data_root, samples, features) = if recipe.card.is_table() {
         let (samples, features) = chain.import()?;
         (chain.image_root()?, samples, features)
@@ -128,6 +132,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let features = chain.extract(&data, &samples, &device)?;
         (Some(data.root), samples, features)
     };
+    comparable.protocol.release.clone_from(&samples.release);
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)
@@ -152,12 +157,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         task: serde_name(&recipe.protocol.task)?,
         stand_in: recipe.stand_in.is_some(),
         encoder: features.encoder.clone(),
-        protocol: json(&recipe.protocol)?,
-        protocol_digest: recipe.protocol_digest()?,
+        protocol: json(&comparable.protocol)?,
+        protocol_digest: comparable.protocol_digest()?,
         recipe_digest: recipe.digest()?,
+        sweep: options.sweep.clone(),
         device: device.name.clone(),
         classes: trained.outputs.clone(),
         data_root: data_root.map(|root| root.display().to_string()),
+        folds: recipe.protocol.folds.clone(),
         seeds: trained
             .seeds_in_folder
             .iter()

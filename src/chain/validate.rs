@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::dataset::Reject;
 use crate::dataset::convert::{Conversion, examine};
-use crate::dataset::{ConvertOptions, Reject};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -31,9 +31,10 @@ pub fn data_report(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<DataReport> {
-    let options = ConvertOptions::from(&recipe.dataset);
+    let options = recipe.protocol.convert_options(&recipe.dataset);
+    let outputs = import::named(recipe);
     let (conversion, rejects) = if recipe.card.is_table() {
-        let imported = import::of_recipe(recipe, &options)?.examine(interrupt)?;
+        let imported = import::of_recipe(recipe, &options, &outputs)?.examine(interrupt)?;
         (imported.conversion, imported.rejects)
     } else {
         let root = data::locate(recipe, root)?;

@@ -25,6 +25,10 @@ pub(super) struct Rules<'a> {
     pub(super) task: Task,
     /// Classes or action units that the protocol names.
     pub(super) outputs: &'a [String],
+    /// Whether labels of action units must be 0 or 1.
+    pub(super) binary: bool,
+    /// Folds that the protocol names.
+    pub(super) folds: &'a [i32],
     pub(super) split_seed: u64,
     pub(super) test_share: f64,
 }
@@ -123,6 +127,7 @@ pub(super) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     splitter.tell(&samples, &mut warnings);
     // As the samples table orders its rows.
     samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
+    enough(&samples, labels, rules)?;
     let (table, masked) = frame(&samples, labels, &card)?;
     rejects.sort();
     Ok(Assembled {
@@ -450,7 +455,7 @@ impl<'a> Splitter<'a> {
             (None, None) => {
                 let subject = roles.subject.as_deref();
                 warnings.push(format!(
-                    "no column says the split: a hash of the {} decides (dataset.split_seed = {}, {:.0} % test)",
+                    "no column says the split: a hash of the {} decides (protocol.split_seed = {}, {:.0} % test)",
                     if subject.is_some() { "person" } else { "sample's name" },
                     rules.split_seed,
                     100.0 * rules.test_share
@@ -569,6 +574,36 @@ fn check(
         ));
     }
     Ok((split, image, class, pair))
+}
+
+/// What the protocol needs to know or to find in the labels as a whole.
+fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<()> {
+    let (roles, columns) = (labels.roles, labels.columns);
+    let fail = |what: String| Err(Error::data(format!("{}: {what}", labels.path.display())));
+    let intensity = |sample: &Sample, column: &String| matches!(columns.number(Some(column), sample.labels), Number::Is(value) if value != 0.0 && value != 1.0 && value != UNKNOWN_AU);
+    if rules.task == Task::ActionUnits
+        && rules.binary
+        && let Some((au, sample)) = roles
+            .aus
+            .iter()
+            .find_map(|(au, column)| Some((au, samples.iter().find(|sample| intensity(sample, column))?)))
+    {
+        return fail(format!(
+            "line {} has an intensity of action unit {au}; say from which on a unit counts as active, as protocol.au_threshold = \
+             \">= 2\"",
+            columns.line(sample.labels)
+        ));
+    }
+    for fold in rules.folds {
+        let is_in = |sample: &Sample| columns.number(roles.fold.as_deref(), sample.labels) == Number::Is(*fold as f32);
+        if !samples.iter().any(is_in) {
+            return fail(format!(
+                "protocol.folds names fold {fold}, and no sample is in it (column {})",
+                roles.fold.as_deref().unwrap_or("fold, which is not there")
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The samples table, and how many labels of it are unknown.

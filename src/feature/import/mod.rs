@@ -58,6 +58,10 @@ pub struct Import<'a> {
     pub task: Task,
     /// Classes or action units that the protocol names; empty for all.
     pub outputs: &'a [String],
+    /// Whether labels of action units must be 0 or 1, because no threshold is given.
+    pub binary: bool,
+    /// Folds that the protocol names.
+    pub folds: &'a [i32],
 }
 
 /// What an import found.
@@ -107,6 +111,7 @@ impl Import<'_> {
             .part("store", text(serde_json::to_string(self.store))?)
             .part("task", text(serde_json::to_string(&self.task))?)
             .part("outputs", text(serde_json::to_string(self.outputs))?)
+            .part("folds", text(serde_json::to_string(&(self.folds, self.binary)))?)
             .part("code", room::FEATURE)
             .part("dataset code", room::DATASET);
         for file in self.files()? {
@@ -230,6 +235,8 @@ impl Import<'_> {
             card: self.card,
             task: self.task,
             outputs: self.outputs,
+            binary: self.binary,
+            folds: self.folds,
             split_seed: self.options.split_seed,
             test_share: self.options.test_share,
         };

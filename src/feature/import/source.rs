@@ -107,7 +107,8 @@ impl Reading<'_> {
         }
         if self.tokens {
             return Err(Error::data(format!(
-                "{}: features.tokens asks for tokens, and a .npy file holds the features alone; save both with np.savez",
+                "{}: the recipe asks for tokens (features.tokens, or model.level), and a .npy file holds the features alone; save both \
+                 with np.savez, or set model.level = \"global\"",
                 path.display()
             )));
         }
@@ -233,7 +234,7 @@ impl Reading<'_> {
             .ok_or_else(|| {
                 Error::data(format!(
                     "{}: features.tokens asks for tokens, and there is no column of them: found {}; name it as \
-                     dataset.table.tokens, or set features.tokens = \"none\"",
+                     dataset.table.tokens, or set model.level = \"global\" and features.tokens = \"none\"",
                     path.display(),
                     listed(names)
                 ))

@@ -34,6 +34,8 @@ struct Case {
     options: ConvertOptions,
     task: Task,
     outputs: Vec<String>,
+    binary: bool,
+    folds: Vec<i32>,
 }
 
 impl Case {
@@ -56,6 +58,8 @@ impl Case {
             },
             task: Task::Expression,
             outputs: Vec::new(),
+            binary: false,
+            folds: Vec::new(),
         }
     }
 
@@ -86,6 +90,8 @@ impl Case {
             store: &self.store,
             task: self.task,
             outputs: &self.outputs,
+            binary: self.binary,
+            folds: &self.folds,
         })
     }
 
@@ -404,6 +410,22 @@ fn the_split_is_a_column_a_fold_or_a_hash() {
     let (counts, warnings) = split(&Case::npy("fold,label\n2,a\n1,b\n3,a\n2,b\n"));
     assert_eq!((counts["train"], counts["test"]), (3, 1));
     assert!(warnings.contains("fold 1"), "{warnings}");
+    let mut case = Case::npy("fold,subject,label\n2,p,a\n1,q,b\n3,r,a\n2,p,b\n");
+    case.folds = vec![1, 4];
+    assert!(
+        case.error().contains("fold 4, and no sample is in it"),
+        "{}",
+        case.error()
+    );
+    let mut case = Case::npy("split,au1\ntrain,1\ntrain,0\ntest,4\ntest,999\n");
+    case.task = Task::ActionUnits;
+    case.examine().unwrap();
+    case.binary = true;
+    assert!(
+        case.error().contains("line 4 has an intensity of action unit 1"),
+        "{}",
+        case.error()
+    );
     // People are never split, whatever the seed.
     for seed in 0..20 {
         let mut case = Case::npy("subject,label\ns1,a\ns1,b\ns2,a\ns2,b\n");
