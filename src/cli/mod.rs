@@ -4,6 +4,7 @@ mod completions;
 mod convert;
 mod doctor;
 mod explain;
+mod extract;
 mod output;
 mod published;
 mod query;
@@ -42,6 +43,8 @@ enum Verb {
     Run(run::RunArguments),
     /// Turn a database's folder into a checked samples table
     Convert(convert::ConvertArguments),
+    /// Turn any folder of images into a feature table, without a recipe
+    Extract(extract::ExtractArguments),
     /// Draw stand-in faces in a database's own layout, with their truth beside them
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
+        Verb::Extract(arguments) => extract::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),

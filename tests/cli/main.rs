@@ -5,6 +5,7 @@ mod chain;
 mod data;
 mod device;
 mod elsewhere;
+mod extract;
 mod folds;
 mod published;
 mod queries;
