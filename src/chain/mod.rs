@@ -148,6 +148,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
     let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    comparable.protocol.complete(&trained.outputs);
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),

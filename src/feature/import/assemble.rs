@@ -580,7 +580,11 @@ fn check(
 fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<()> {
     let (roles, columns) = (labels.roles, labels.columns);
     let fail = |what: String| Err(Error::data(format!("{}: {what}", labels.path.display())));
-    let intensity = |sample: &Sample, column: &String| matches!(columns.number(Some(column), sample.labels), Number::Is(value) if value != 0.0 && value != 1.0 && value != UNKNOWN_AU);
+    let intensity = |sample: &Sample, column: &String| match columns.number(Some(column), sample.labels) {
+        // Small whole numbers, exact in f32.
+        Number::Is(value) => ![0.0, 1.0, UNKNOWN_AU].contains(&value),
+        _ => false,
+    };
     if rules.task == Task::ActionUnits
         && rules.binary
         && let Some((au, sample)) = roles
