@@ -7,6 +7,7 @@ mod convert;
 mod cost;
 mod data;
 mod extract;
+mod map;
 mod publish;
 mod report;
 mod summary;
@@ -143,6 +144,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
     let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -173,7 +175,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
-    let report = chain.report(&folder, &manifest, &digest)?;
+    let report = chain.report(&folder, &manifest, &format!("{digest} {maps}"))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);

@@ -8,6 +8,7 @@ mod device;
 mod extract;
 mod folds;
 mod published;
+mod page;
 mod queries;
 mod recipes;
 
