@@ -13,6 +13,7 @@ pub mod error;
 pub mod feature;
 pub mod image;
 pub mod interrupt;
+pub mod map;
 pub mod metric;
 pub mod model;
 pub mod progress;

@@ -210,7 +210,7 @@ impl QueryContext {
                 .and_then(|batch| in_memory(batch.schema(), vec![batch]))
         } else {
             let files = views::RunFiles::open(view, &self.runs)?;
-            let loaded = if matches!(view, "metrics" | "resets") {
+            let loaded = if matches!(view, "metrics" | "resets" | "separability") {
                 files.load()?
             } else {
                 None

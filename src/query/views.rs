@@ -27,19 +27,23 @@ use rayon::prelude::*;
 
 use super::discover::FoundRun;
 use crate::error::{Context, Error, Result};
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
+use crate::run::tables::{
+    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table,
+};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 13] = [
+pub const VIEWS: [&str; 15] = [
     "archetypes",
     "assignments",
     "classes",
+    "maps",
     "metrics",
     "predictions",
     "resets",
     "runs",
     "samples",
     "seed_metrics",
+    "separability",
     "settings",
     "stages",
     "truth",
@@ -253,6 +257,8 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "assignments" => schema_of(AssignmentRow::batch(&[])),
         "archetypes" => schema_of(ArchetypeRow::batch(&[])),
         "resets" => schema_of(ResetRow::batch(&[])),
+        "maps" => schema_of(MapRow::batch(&[])),
+        "separability" => schema_of(SeparabilityRow::batch(&[])),
         "samples" => Ok(samples_columns()),
         "truth" => Ok(truth_columns()),
         _ => Err(Error::Usage(format!("no view {name}"))),

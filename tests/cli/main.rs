@@ -8,6 +8,7 @@ mod device;
 mod elsewhere;
 mod extract;
 mod folds;
+mod page;
 mod published;
 mod queries;
 mod recipes;
