@@ -45,10 +45,10 @@ const EXTENT: f64 = 10.0;
 /// Iterations for the eigenvectors: a start need not be exact.
 const POWER: usize = 300;
 
-struct Edge {
-    from: usize,
-    to: usize,
-    weight: f64,
+pub(super) struct Edge {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) weight: f64,
 }
 
 impl Umap {
@@ -74,7 +74,7 @@ impl Umap {
     }
 
     /// The symmetric graph: the probability that either point takes the other for a neighbour.
-    fn graph(&self, distances: &Distances) -> Vec<Edge> {
+    pub(super) fn graph(&self, distances: &Distances) -> Vec<Edge> {
         let n = distances.len();
         // The point itself is one of the neighbours.
         let near = distances.nearest(self.neighbours - 1);
