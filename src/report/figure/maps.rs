@@ -326,7 +326,7 @@ pub(in crate::report) fn score_maps(table: &Table, rows: &[&Vec<Value>]) -> Opti
         });
         map.values.push(value);
         if let (Some(low), Some(high)) = (number("low"), number("high")) {
-            match map.ranges.iter_mut().find(|(known, ..)| *known == low) {
+            match map.ranges.iter_mut().find(|(known, ..)| known.to_bits() == low.to_bits()) {
                 Some((.., count)) => *count += 1,
                 None => map.ranges.push((low, high, 1)),
             }
