@@ -84,10 +84,10 @@ fn place(points: &[Point], corner: (i32, i32)) -> Vec<(i32, i32)> {
 
 /// Radius of an archetype by its uses: the area follows them.
 fn radius(uses: f64, most: f64) -> i32 {
-    (9.0 + 17.0 * (uses.max(0.0) / most.max(1.0)).sqrt()).round() as i32
+    (8.0 + 13.0 * (uses.max(0.0) / most.max(1.0)).sqrt()).round() as i32
 }
 
-/// A filled mark: circle, square, diamond, triangle up or down, and again from the start, smaller by its place.
+/// A filled mark, another one for each of eight classes: circle, square, diamond, triangle up and down, plus, cross, bar.
 fn mark<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     shape: usize,
@@ -97,12 +97,48 @@ fn mark<B: DrawingBackend>(
 ) -> Drawn<B> {
     let r = radius;
     let long = (f64::from(r) * 1.3).round() as i32;
-    match shape % 5 {
+    match shape % 8 {
         0 => canvas.dot((x, y), r, color),
         1 => canvas.fill((x - r, y - r), (x + r, y + r), color),
         2 => canvas.polygon(vec![(x, y - long), (x + long, y), (x, y + long), (x - long, y)], color),
         3 => canvas.polygon(vec![(x, y - long), (x + long, y + r), (x - long, y + r)], color),
-        _ => canvas.polygon(vec![(x, y + long), (x + long, y - r), (x - long, y - r)], color),
+        4 => canvas.polygon(vec![(x, y + long), (x + long, y - r), (x - long, y - r)], color),
+        5 | 6 => {
+            // The outline of a plus, from its upper left inner corner; a cross is the same, turned by an eighth.
+            let (arm, half) = (f64::from(r) * 1.25, f64::from(r) * 0.45);
+            let outline = [
+                (-half, -half),
+                (-half, -arm),
+                (half, -arm),
+                (half, -half),
+                (arm, -half),
+                (arm, half),
+                (half, half),
+                (half, arm),
+                (-half, arm),
+                (-half, half),
+                (-arm, half),
+                (-arm, -half),
+            ];
+            let turn = if shape % 8 == 6 {
+                std::f64::consts::FRAC_1_SQRT_2
+            } else {
+                0.0
+            };
+            let points = outline
+                .iter()
+                .map(|&(a, b)| {
+                    let (a, b) = if turn > 0.0 {
+                        ((a - b) * turn, (a + b) * turn)
+                    } else {
+                        (a, b)
+                    };
+                    (x + a.round() as i32, y + b.round() as i32)
+                })
+                .collect();
+            canvas.polygon(points, color)
+        }
+        _ => canvas.fill((x - long, y - r / 2), (x + long, y + r / 2), color),
     }
 }
 
@@ -326,7 +362,11 @@ pub(in crate::report) fn score_maps(table: &Table, rows: &[&Vec<Value>]) -> Opti
         });
         map.values.push(value);
         if let (Some(low), Some(high)) = (number("low"), number("high")) {
-            match map.ranges.iter_mut().find(|(known, ..)| known.to_bits() == low.to_bits()) {
+            match map
+                .ranges
+                .iter_mut()
+                .find(|(known, ..)| known.to_bits() == low.to_bits())
+            {
                 Some((.., count)) => *count += 1,
                 None => map.ranges.push((low, high, 1)),
             }
