@@ -190,6 +190,30 @@ impl Default for ResetConfig {
     }
 }
 
+/// `[model.merge]`: archetypes that say the same become one, after training and before pruning. What decides is a share of
+/// the spread of the data and not a number of archetypes: so `k_max` hardly matters to the number that stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MergeConfig {
+    /// Two groups of samples are joined while that loses less than this share of the spread of the projected training
+    /// samples; 0: none are joined.
+    pub tolerance: f64,
+    /// Weight η of the label information lost by a join, as a share of all of it; 0: geometry alone decides.
+    pub label_weight: f64,
+    /// Steps before and after joining that move each archetype to the mean direction of the samples nearest to it.
+    pub refine: usize,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        Self {
+            tolerance: 5e-4,
+            label_weight: 0.0,
+            refine: 5,
+        }
+    }
+}
+
 /// `[model.prune]`: which archetypes are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -257,6 +281,8 @@ pub struct ModelConfig {
     pub contextualization: ContextualizationConfig,
     /// Reset of under-used archetypes.
     pub reset: ResetConfig,
+    /// Joining of archetypes that say the same.
+    pub merge: MergeConfig,
     /// Pruning.
     pub prune: PruneConfig,
 }
@@ -287,6 +313,7 @@ impl Default for ModelConfig {
             head_scale: 8.0,
             contextualization: ContextualizationConfig::default(),
             reset: ResetConfig::default(),
+            merge: MergeConfig::default(),
             prune: PruneConfig::default(),
         }
     }
@@ -365,6 +392,17 @@ impl ModelConfig {
             "reset.noise",
             "expected 0 to 1",
         )?;
+        require(
+            (0.0..1.0).contains(&self.merge.tolerance),
+            "merge.tolerance",
+            "expected 0 to less than 1",
+        )?;
+        require(
+            not_negative(self.merge.label_weight),
+            "merge.label_weight",
+            "expected 0 or more",
+        )?;
+        require(self.merge.refine <= 100, "merge.refine", "expected 0 to 100 steps")?;
         require(
             (0.0..1.0).contains(&self.prune.share),
             "prune.share",
@@ -479,7 +517,7 @@ impl Default for LossConfig {
             diversity_weight: 0.1,
             diversity_margin: 0.95,
             dice_weight: 1.0,
-            balance_units: true,
+            balance_units: false,
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod finish;
+mod merge;
 pub mod reset;
 pub mod run;
 pub mod trained;
