@@ -7,8 +7,26 @@ const ROOMS: [&str; 11] = [
     "baseline", "chain", "dataset", "encoder", "feature", "image", "metric", "model", "query", "report", "train",
 ];
 
+/// Libraries that compute: their versions go into what `doctor` says.
+const LIBRARIES: [&str; 8] = [
+    "arrow",
+    "burn",
+    "cubecl-cuda",
+    "cudarc",
+    "datafusion",
+    "image",
+    "parquet",
+    "polars",
+];
+
 fn main() {
-    for folder in ["src", "datasets", "recipes", "reports"] {
+    println!("cargo:rustc-env=AURA_LIBRARIES={}", versions().join(","));
+    println!("cargo:rustc-env=AURA_COMPILER={}", compiler());
+    println!(
+        "cargo:rustc-env=AURA_TARGET={}",
+        std::env::var("TARGET").unwrap_or_default()
+    );
+    for folder in ["src", "datasets", "recipes", "reports", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={folder}");
     }
     for room in ROOMS {
@@ -31,6 +49,32 @@ fn main() {
             &hasher.finalize().to_hex()[..16]
         );
     }
+}
+
+/// `name=version` of the libraries, from the lock file.
+fn versions() -> Vec<String> {
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
+    let lines: Vec<&str> = lock.lines().collect();
+    lines
+        .windows(2)
+        .filter_map(|pair| {
+            let field = |line: &str, key: &str| Some(line.strip_prefix(key)?.trim_matches('"').to_owned());
+            let name = field(pair[0], "name = ")?;
+            let version = field(pair[1], "version = ")?;
+            LIBRARIES.contains(&name.as_str()).then(|| format!("{name}={version}"))
+        })
+        .collect()
+}
+
+/// What `rustc --version` says.
+fn compiler() -> String {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    std::process::Command::new(rustc)
+        .arg("--version")
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .map_or_else(|| "rustc, version not known".to_owned(), |text| text.trim().to_owned())
 }
 
 /// All files below `folder`, sorted.

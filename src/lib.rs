@@ -7,6 +7,7 @@ pub mod cli;
 pub mod dataset;
 pub mod device;
 pub mod digest;
+pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod feature;

@@ -30,16 +30,19 @@ impl Chain<'_> {
         let card = &self.recipe.card.id;
         let options = StandinOptions {
             card: card.clone(),
+            layout: (!config.layout.is_empty()).then(|| config.layout.clone()),
             samples: config.samples,
             seed: config.seed,
             label_noise: config.label_noise,
-            size: None,
+            size: (config.size > 0).then_some(config.size),
         };
         let digest = Digest::new("stand-in")
             .part("card", card)
             .part("samples", config.samples.to_string())
             .part("seed", config.seed.to_string())
             .part("label_noise", config.label_noise.to_string())
+            .part("layout", &config.layout)
+            .part("size", config.size.to_string())
             .part("code", room::DATASET)
             .finish();
         let folder = self.options.cache.join("stand-in");

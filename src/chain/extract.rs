@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::device::Resolved;
 use crate::digest::{Digest, room};
+use crate::encoder::EncoderKind;
 use crate::error::{Error, Result};
 use crate::feature;
 
@@ -22,15 +24,22 @@ pub struct Features {
 }
 
 impl Chain<'_> {
-    /// Extracts, or finds the table of exactly these samples, this encoder and this code.
-    pub fn extract(&mut self, data: &Data, samples: &Samples) -> Result<Features> {
+    /// Extracts on `device`, or finds the table of exactly these samples, this encoder and this code.
+    pub fn extract(&mut self, data: &Data, samples: &Samples, device: &Resolved) -> Result<Features> {
         let started = Instant::now();
         let recipe = self.recipe;
-        let encoder = recipe.encoder.build()?;
+        let encoder = recipe.encoder.build_on(&device.device)?;
+        // Devices of different kinds differ in their last digits; histograms are always computed on the processor.
+        let kind = if recipe.encoder.kind == EncoderKind::Hog {
+            "cpu"
+        } else {
+            device.kind
+        };
         let digest = Digest::new("features")
             .part("samples", &samples.digest)
             .part("encoder", encoder.digest())
             .part("options", json(&recipe.features)?.to_string())
+            .part("device", kind)
             .part("code", room::FEATURE)
             .part("encoder code", room::ENCODER)
             .part("image", room::IMAGE)

@@ -5,6 +5,7 @@ mod convert;
 mod doctor;
 mod explain;
 mod output;
+mod published;
 mod query;
 mod report;
 mod run;
@@ -47,6 +48,8 @@ enum Verb {
     Report(report::ReportArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
     Explain(explain::ExplainArguments),
+    /// Check published numbers for contradictions, and set them beside a run's
+    Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
     /// Check a recipe without running it
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),

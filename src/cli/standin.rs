@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::dataset::standin::{self, StandinOptions};
 use crate::error::Result;
@@ -11,7 +12,8 @@ use super::{Shell, output};
 
 #[derive(Debug, Args)]
 pub struct StandinArguments {
-    /// Which database's layout: rafdb
+    /// Which database, by the name of its card
+    #[arg(value_parser = PossibleValuesParser::new(standin::cards()))]
     card: String,
     /// Where the faces are drawn
     #[arg(long, value_name = "DIR")]
@@ -22,18 +24,25 @@ pub struct StandinArguments {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Share of labels replaced by a neighbouring expression's
+    /// Share of samples whose label is deliberately wrong
     #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
     label_noise: f64,
+    /// Which of the database's layouts, by its name in the card [default: the usual one]
+    #[arg(long, value_name = "NAME")]
+    layout: Option<String>,
+    /// Side of a face in pixels [default: the database's own]
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<u32>,
 }
 
 pub fn run(arguments: &StandinArguments, shell: &Shell) -> Result<()> {
     let options = StandinOptions {
         card: arguments.card.clone(),
+        layout: arguments.layout.clone(),
         samples: arguments.samples,
         seed: arguments.seed,
         label_noise: arguments.label_noise,
-        size: None,
+        size: arguments.size,
     };
     let report = standin::generate(&options, &arguments.out, &shell.progress, &shell.interrupt)?;
     output::print(&report.to_text())

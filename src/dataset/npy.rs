@@ -299,24 +299,27 @@ pub fn numbers(input: &mut impl Read, limit: usize) -> Result<Numbers, String> {
     Ok(Numbers { rows, columns, values })
 }
 
+/// An array of version 1.0 from its description, shape and bytes, as `NumPy` writes it.
+pub(super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
+    let order = if fortran { "True" } else { "False" };
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
+    while !(header.len() + 11).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
     /// An array as `NumPy` 1.0 format.
-    pub(in super::super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
-        let order = if fortran { "True" } else { "False" };
-        let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
-        while (header.len() + 11) % 64 != 0 {
-            header.push(' ');
-        }
-        header.push('\n');
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
-        bytes.extend(data);
-        bytes
-    }
+    pub(in super::super) use super::encode;
 
     #[test]
     fn scalars_of_every_type() {

@@ -68,12 +68,17 @@ impl StandinReport {
                 .join(", ")
         };
         format!(
-            "{} stand-in faces in the layout of {}: {}\nsplits: {}\ntrue classes: {}\nlabels flipped on purpose: {}\n{}",
+            "{} stand-in faces in the layout `{}` of {}: {}\nsplits: {}\n{}labels wrong on purpose: {}\n{}",
             self.samples,
+            self.layout,
             self.card,
             self.root.display(),
             list(&self.by_split),
-            list(&self.by_class),
+            if self.by_class.is_empty() {
+                String::new()
+            } else {
+                format!("true classes: {}\n", list(&self.by_class))
+            },
             self.flipped,
             if self.cached {
                 "cached".to_owned()

@@ -12,8 +12,13 @@ pub struct StandInConfig {
     pub samples: usize,
     /// Seed of the faces.
     pub seed: u64,
-    /// Share of labels deliberately replaced by a neighbouring expression's.
+    /// Share of samples whose label is deliberately wrong: a neighbouring expression, another image's valence and arousal, or
+    /// one action unit.
     pub label_noise: f64,
+    /// Which of the database's layouts is drawn, by its name in the card; empty for the usual one.
+    pub layout: String,
+    /// Side of a face in pixels; 0 for the database's own.
+    pub size: u32,
 }
 
 impl Default for StandInConfig {
@@ -22,6 +27,8 @@ impl Default for StandInConfig {
             samples: 3000,
             seed: 0,
             label_noise: 0.05,
+            layout: String::new(),
+            size: 0,
         }
     }
 }
@@ -42,6 +49,12 @@ impl StandInConfig {
             return Err((
                 "label_noise".to_owned(),
                 "the share of flipped labels is between 0 and 0.5".to_owned(),
+            ));
+        }
+        if self.size != 0 && !(32..=1024).contains(&self.size) {
+            return Err((
+                "size".to_owned(),
+                "a face has 32 to 1024 pixels, or 0 for the database's own size".to_owned(),
             ));
         }
         Ok(())

@@ -14,3 +14,27 @@ fn an_unknown_device_is_a_usage_error() {
     let text = Bench::new().fails(2, &small(&["--device", "abacus"]));
     assert!(text.contains("abacus") && text.contains("cpu"), "{text}");
 }
+
+#[test]
+fn several_devices_are_read_as_a_list() {
+    let text = Bench::new().fails(2, &small(&["--device", "cuda:0,0"]));
+    assert!(text.contains("twice"), "{text}");
+    let text = Bench::new().fails(4, &small(&["--device", "cuda:0,97"]));
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+}
+
+#[test]
+fn doctor_says_what_is_there_and_what_is_not() {
+    let bench = Bench::new();
+    let text = bench.ok(&["doctor"]);
+    for word in ["aura-bench", "device", "driver", "nvrtc", "headers", "cache"] {
+        assert!(text.contains(word), "{word} is missing in\n{text}");
+    }
+    let found = bench.json(&["doctor", "--json"]);
+    assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(found["machine"]["cuda_built_in"], cfg!(feature = "cuda"));
+    assert!(
+        found["libraries"]["burn"].is_string() && found["missing"].is_array(),
+        "{found}"
+    );
+}

@@ -4,6 +4,8 @@
 mod chain;
 mod data;
 mod device;
+mod folds;
+mod published;
 mod queries;
 mod recipes;
 

@@ -9,6 +9,9 @@ use super::canvas::{Canvas, Rgb, View, Xy, curve, mix, scale};
 use super::identity::{Glasses, Hair, Identity, Shot};
 use super::rig::{Eye, Mouth, Rig, SIDES, between};
 
+/// Beyond the edges of every image, however small the face in it.
+const EVERYWHERE: [Xy; 4] = [(-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0)];
+
 pub(super) const WHITE: Rgb = [1.0, 1.0, 1.0];
 pub(super) const BLACK: Rgb = [0.0, 0.0, 0.0];
 
@@ -16,19 +19,7 @@ pub(super) const BLACK: Rgb = [0.0, 0.0, 0.0];
 ///
 /// `None` only if the canvas cannot be allocated.
 pub(super) fn draw(who: &Identity, expression: &Expression, shot: &Shot, side: u32) -> Option<Vec<u8>> {
-    let view = View::new(shot.yaw, shot.pitch, shot.roll, shot.zoom, shot.shift, side);
-    let canvas = Canvas::new(side, view)?;
-    let rig = Rig::new(who, expression, shot);
-    let mut face = Face {
-        canvas,
-        who,
-        expression,
-        shot,
-        head: head(who, rig.jaw),
-        shadow: [who.skin[0] * 0.46, who.skin[1] * 0.36, who.skin[2] * 0.33],
-        light: mix(who.skin, [1.0, 0.97, 0.92], 0.55),
-        rig,
-    };
+    let mut face = Face::new(who, expression, shot, side)?;
     face.background();
     face.hair_behind();
     face.neck();
@@ -50,6 +41,15 @@ pub(super) fn draw(who: &Identity, expression: &Expression, shot: &Shot, side: u
     }
     face.illuminate();
     face.glasses();
+    Some(face.canvas.into_rgba())
+}
+
+/// As [`draw`], but nobody is there; RGBA, row by row.
+pub(super) fn draw_scenery(who: &Identity, shot: &Shot, side: u32) -> Option<Vec<u8>> {
+    let nothing = Expression::default();
+    let mut face = Face::new(who, &nothing, shot, side)?;
+    face.background();
+    face.illuminate();
     Some(face.canvas.into_rgba())
 }
 
@@ -84,7 +84,23 @@ pub(super) struct Face<'a> {
     pub(super) light: Rgb,
 }
 
-impl Face<'_> {
+impl<'a> Face<'a> {
+    fn new(who: &'a Identity, expression: &'a Expression, shot: &'a Shot, side: u32) -> Option<Self> {
+        let view = View::new(shot.yaw, shot.pitch, shot.roll, shot.zoom, shot.shift, side);
+        let canvas = Canvas::new(side, view)?;
+        let rig = Rig::new(who, expression, shot);
+        Some(Self {
+            canvas,
+            who,
+            expression,
+            shot,
+            head: head(who, rig.jaw),
+            shadow: [who.skin[0] * 0.46, who.skin[1] * 0.36, who.skin[2] * 0.33],
+            light: mix(who.skin, [1.0, 0.97, 0.92], 0.55),
+            rig,
+        })
+    }
+
     fn a(&self, unit: u8) -> f32 {
         self.expression.of(unit)
     }
@@ -118,7 +134,7 @@ impl Face<'_> {
     }
 
     fn background(&mut self) {
-        let all = [(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)];
+        let all = EVERYWHERE;
         let [top, bottom, spot] = self.shot.background;
         self.canvas.fill(&all, top, 1.0, None);
         self.canvas
@@ -131,12 +147,14 @@ impl Face<'_> {
     fn neck(&mut self) {
         let w = 0.62 * self.who.jaw + 0.04;
         let body = [
+            (-1.5, 4.0),
             (-1.3, 1.5),
             (-1.15, 1.16),
             (-w, 0.98),
             (w, 0.98),
             (1.15, 1.16),
             (1.3, 1.5),
+            (1.5, 4.0),
         ];
         let neck = [(-w, 0.3), (-w, 1.05), (-0.16, 1.25), (0.16, 1.25), (w, 1.05), (w, 0.3)];
         let skin = scale(self.who.skin, 0.80);
@@ -775,7 +793,7 @@ impl Face<'_> {
     fn illuminate(&mut self) {
         let (sin, cos) = self.shot.light_angle.sin_cos();
         let strength = self.shot.light_strength;
-        let all = [(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)];
+        let all = EVERYWHERE;
         let lit = (cos * 0.9, sin * 0.9);
         let dark = (-cos * 0.9, -sin * 0.9);
         self.canvas.fill_linear(

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::canvas::{Rgb, mix, scale};
+use super::plan::Frame;
 
 /// Hair cuts and head-gear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -359,6 +360,21 @@ impl Shot {
             spots: std::array::from_fn(|_| spot(rng)),
             asymmetry: 0.10 * bell(rng),
         }
+    }
+
+    /// The same photograph with the face at another place and size.
+    #[must_use]
+    pub fn framed(mut self, frame: &Frame) -> Self {
+        let [yaw, pitch, roll] = frame.turn;
+        self.yaw += yaw;
+        self.pitch += pitch;
+        self.roll += roll;
+        self.zoom *= frame.scale;
+        self.shift = (
+            frame.centre.0 + self.shift.0 * frame.scale,
+            frame.centre.1 + self.shift.1 * frame.scale,
+        );
+        self
     }
 
     /// Straight on, even light, no noise: what tests and action-unit charts want.

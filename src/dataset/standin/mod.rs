@@ -6,13 +6,16 @@
 //! stream derives from the seed and the sample's number alone, so the same options give the same bytes in any order of
 //! drawing and on any number of cores.
 //!
-//! A database is one file with one [`Layout`]; `LAYOUTS` lists them.
+//! A database is one file with one [`Layout`] for each form in which it is found on disk; `LAYOUTS` lists them.
 
 mod action_units;
+mod affect;
+mod affectnet;
 mod canvas;
 mod face;
 mod hair;
 mod identity;
+mod landmarks;
 mod modes;
 mod photo;
 mod plan;
@@ -22,29 +25,27 @@ mod rig;
 mod sheets;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, RecordBatch, StringArray};
-use arrow::datatypes::{Field, Schema};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::action_units::{ACTION_UNITS, Expression};
 use self::identity::{Identity, Shot};
 pub use self::modes::{Emotion, Mode};
-use self::plan::{Sample, stream};
+use self::plan::{Plan, Purpose, Sample, stream};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::run::{atomic, tables};
+use crate::run::atomic;
 use crate::task::Split;
 
 /// Version of everything that decides the bytes of a stand-in: drawing, modes, layouts. It belongs into every cache key.
-pub const GENERATOR_VERSION: u32 = 1;
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// The file at the root of a complete stand-in.
 pub const MARKER: &str = "STAND-IN.toml";
@@ -65,13 +66,16 @@ const TEMPORARY: &str = ".partial-";
 pub struct StandinOptions {
     /// The database whose layout is written: one of [`cards`].
     pub card: String,
+    /// Which of the database's layouts, by its name in the card; `None` for the first of [`forms`].
+    pub layout: Option<String>,
     /// Number of images, all splits together.
     pub samples: usize,
     /// Seed of everything.
     pub seed: u64,
-    /// Share of the labels that are flipped to a neighbouring expression, 0 to 0.5.
+    /// Share of the samples whose label is made wrong (a neighbouring expression, another image's valence and arousal, one
+    /// action unit), 0 to 0.5.
     pub label_noise: f64,
-    /// Side of an image in pixels; `None` for the database's own.
+    /// Side of a face in pixels; `None` for the database's own. Images in which the face has a box are larger.
     pub size: Option<u32>,
 }
 
@@ -79,6 +83,7 @@ impl Default for StandinOptions {
     fn default() -> Self {
         Self {
             card: "rafdb".to_owned(),
+            layout: None,
             samples: 2400,
             seed: 0,
             label_noise: 0.05,
@@ -92,17 +97,19 @@ impl Default for StandinOptions {
 pub struct StandinReport {
     /// The database whose layout was written.
     pub card: String,
+    /// Which of its layouts.
+    pub layout: String,
     /// The root of the tree.
     pub root: PathBuf,
-    /// Images in the tree.
+    /// Samples in the tree; images whose labels the card leaves out are not counted.
     pub samples: usize,
     /// Images drawn by this call; the others were there already.
     pub drawn: usize,
     /// Whether the tree was complete before.
     pub cached: bool,
-    /// Images of each split, in the order of [`Split::ALL`], empty splits left out.
+    /// Samples of each split, in the order of [`Split::ALL`], empty splits left out.
     pub by_split: Vec<(String, usize)>,
-    /// Images of each true class, in the card's order.
+    /// Samples of each true class, in the card's order.
     pub by_class: Vec<(String, usize)>,
     /// Labels that are deliberately wrong.
     pub flipped: usize,
@@ -112,22 +119,38 @@ pub struct StandinReport {
 trait Layout: Sync {
     /// Name of the card.
     fn card(&self) -> &'static str;
+    /// Name of the card's layout.
+    fn form(&self) -> &'static str;
     /// Expressions in the order of the card's class list.
     fn classes(&self) -> &'static [Emotion];
-    /// Side of an image in pixels.
+    /// Side of a face in pixels.
     fn size(&self) -> u32;
-    /// Every sample: where it lies, who it shows, what it shows, how it is labelled.
-    fn plan(&self, options: &StandinOptions) -> Result<Vec<Sample>>;
-    /// The database's label files: paths relative to the root, and their bytes.
-    fn labels(&self, samples: &[Sample]) -> Vec<(&'static str, Vec<u8>)>;
+    /// Every sample (where it lies, who it shows, what it shows) and the label files. `size` is the side of a face.
+    fn plan(&self, options: &StandinOptions, size: u32) -> Result<Plan>;
 }
 
-/// Every database that can be imitated.
-static LAYOUTS: [&dyn Layout; 1] = [&rafdb::RafDb];
+/// Every database that can be imitated; the first layout of a card is what it gets unasked.
+static LAYOUTS: [&dyn Layout; 7] = [
+    &affectnet::SEVEN[0],
+    &affectnet::SEVEN[1],
+    &affectnet::EIGHT[0],
+    &affectnet::EIGHT[1],
+    &affectnet::AFFECT[0],
+    &affectnet::AFFECT[1],
+    &rafdb::RafDb,
+];
 
 /// The cards that [`generate`] knows.
 pub fn cards() -> Vec<&'static str> {
-    LAYOUTS.iter().map(|layout| layout.card()).collect()
+    let mut cards: Vec<&str> = LAYOUTS.iter().map(|layout| layout.card()).collect();
+    cards.dedup();
+    cards
+}
+
+/// The layouts of a card that can be written, the one it gets unasked first.
+pub fn forms(card: &str) -> Vec<&'static str> {
+    let of_card = LAYOUTS.iter().filter(|layout| layout.card() == card);
+    of_card.map(|layout| layout.form()).collect()
 }
 
 /// The content of [`MARKER`].
@@ -137,6 +160,7 @@ struct Marker {
     schema: u32,
     generator: u32,
     card: String,
+    layout: String,
     samples: usize,
     seed: u64,
     label_noise: f64,
@@ -161,12 +185,13 @@ pub fn generate(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<StandinReport> {
-    let layout = layout(&options.card)?;
+    let layout = layout(options)?;
     let size = check(options, layout)?;
     let marker = Marker {
         schema: 1,
         generator: GENERATOR_VERSION,
         card: options.card.clone(),
+        layout: layout.form().to_owned(),
         samples: options.samples,
         seed: options.seed,
         label_noise: options.label_noise,
@@ -174,23 +199,27 @@ pub fn generate(
         notice: NOTICE.to_owned(),
     };
     let complete = claim(out, &marker)?;
-    let samples = layout.plan(options)?;
-    let labels = layout.labels(&samples);
-    if complete && out.join(TRUTH).is_file() && labels.iter().all(|(path, _)| out.join(path).is_file()) {
+    let Plan { samples, labels } = layout.plan(options, size)?;
+    let written = |(path, bytes): &(String, Vec<u8>)| {
+        std::fs::metadata(out.join(path)).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
+    };
+    if complete && out.join(TRUTH).is_file() && labels.iter().all(written) {
         return Ok(report(layout, out, &samples, 0, true));
     }
 
     let text = toml::to_string(&marker).at("encode", &out.join(MARKER))?;
     atomic::write(&out.join(UNFINISHED), text.as_bytes())?;
-    let folders = folders(out, &samples);
+    let paths = samples.iter().map(|sample| &sample.path);
+    let folders = folders(out, paths.chain(labels.iter().map(|(path, _)| path)));
     for folder in &folders {
         std::fs::create_dir_all(folder).at("create the folder", folder)?;
     }
     let drawn = draw_all(&samples, size, options.seed, out, progress, interrupt)?;
     for (path, bytes) in &labels {
-        atomic::write(&out.join(path), bytes)?;
+        interrupt.check()?;
+        write_beside(&out.join(path), bytes)?;
     }
-    write_truth(&out.join(TRUTH), layout, &samples)?;
+    truth::write(&out.join(TRUTH), layout, &samples)?;
     for folder in &folders {
         sweep(folder)?;
     }
@@ -200,15 +229,27 @@ pub fn generate(
     Ok(report(layout, out, &samples, drawn, false))
 }
 
-fn layout(card: &str) -> Result<&'static dyn Layout> {
+fn layout(options: &StandinOptions) -> Result<&'static dyn Layout> {
+    let card = options.card.as_str();
+    let known = forms(card);
+    let wanted = match (options.layout.as_deref(), known.first()) {
+        (_, None) => {
+            return Err(Error::Usage(format!(
+                "there is no stand-in for the card `{card}`; known are: {}",
+                cards().join(", ")
+            )));
+        }
+        (Some(name), Some(_)) => name,
+        (None, Some(first)) => first,
+    };
     LAYOUTS
         .iter()
-        .find(|layout| layout.card() == card)
+        .find(|layout| layout.card() == card && layout.form() == wanted)
         .copied()
         .ok_or_else(|| {
             Error::Usage(format!(
-                "there is no stand-in for the card `{card}`; known are: {}",
-                cards().join(", ")
+                "there is no stand-in for the layout `{wanted}` of `{card}`; known are: {}",
+                known.join(", ")
             ))
         })
 }
@@ -279,6 +320,7 @@ fn differences(found: &Marker, asked: &Marker) -> String {
     let pairs = [
         ("generator", found.generator.to_string(), asked.generator.to_string()),
         ("card", found.card.clone(), asked.card.clone()),
+        ("layout", found.layout.clone(), asked.layout.clone()),
         ("samples", found.samples.to_string(), asked.samples.to_string()),
         ("seed", found.seed.to_string(), asked.seed.to_string()),
         (
@@ -301,11 +343,10 @@ fn differences(found: &Marker, asked: &Marker) -> String {
     }
 }
 
-/// The folders of the images, each once.
-fn folders(out: &Path, samples: &[Sample]) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = samples
-        .iter()
-        .filter_map(|sample| out.join(&sample.path).parent().map(Path::to_owned))
+/// The folders of these files, each once.
+fn folders<'a>(out: &Path, paths: impl Iterator<Item = &'a String>) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = paths
+        .filter_map(|path| out.join(path).parent().map(Path::to_owned))
         .collect();
     folders.sort();
     folders.dedup();
@@ -326,8 +367,8 @@ fn draw_all(
     samples.par_iter().try_for_each(|sample| {
         interrupt.check()?;
         let path = out.join(&sample.path);
-        if !is_whole(&path) {
-            write_image(&path, &render(sample, size, seed)?)?;
+        if !std::fs::read(&path).is_ok_and(|bytes| photo::is_whole(&bytes, &sample.path)) {
+            write_beside(&path, &render(sample, size, seed)?)?;
             drawn.fetch_add(1, Ordering::Relaxed);
         }
         bar.inc(1);
@@ -336,25 +377,26 @@ fn draw_all(
     Ok(drawn.into_inner())
 }
 
-/// The JPEG file of one sample.
+/// The image file of one sample whose face has `size` pixels.
 fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
     let who = Identity::sample(&mut stream(seed, "subject", u64::from(sample.subject)));
-    let shot = Shot::sample(&mut stream(seed, "shot", sample.shot));
+    let mut shot = Shot::sample(&mut stream(seed, "shot", sample.shot)).framed(&sample.frame);
+    // Blur is meant for the face, whatever the size of the image around it.
+    shot.blur *= sample.frame.scale;
+    let side = sample.frame.side(size);
     let mut grain = stream(seed, "grain", sample.number);
-    photo::photograph(&who, &sample.expression, &shot, size, &mut grain)
-        .and_then(|rgb| photo::jpeg(&rgb, size))
-        .ok_or_else(|| Error::Data(format!("there is not enough memory to draw an image of {size} pixels")))
+    let rgb = if sample.purpose == Purpose::Nobody {
+        photo::scenery(&who, &shot, side, &mut grain)
+    } else {
+        photo::photograph(&who, &sample.expression, &shot, side, &mut grain)
+    };
+    rgb.and_then(|rgb| photo::encode(&rgb, side, &sample.path))
+        .ok_or_else(|| Error::Data(format!("there is not enough memory to draw an image of {side} pixels")))
 }
 
-/// Whether a file begins and ends as a JPEG file does.
-fn is_whole(path: &Path) -> bool {
-    std::fs::read(path)
-        .is_ok_and(|bytes| bytes.len() > 128 && bytes.starts_with(&[0xFF, 0xD8]) && bytes.ends_with(&[0xFF, 0xD9]))
-}
-
-/// Writes beside and renames, without waiting for the disk: after a power failure the end of the file tells, and the
-/// image is drawn again. (Thousands of syncs would take longer than the drawing.)
-fn write_image(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes beside and renames, without waiting for the disk: after a power failure the end of an image tells, and the
+/// image is drawn again; label files are always written again. (Thousands of syncs would take longer than the drawing.)
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -381,70 +423,23 @@ fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Index of an emotion in the card's class list; the plan draws only from that list.
-fn index_of(layout: &dyn Layout, emotion: Emotion) -> i8 {
+/// Index of an emotion in the card's class list, if it is there.
+fn index_of(layout: &dyn Layout, emotion: Emotion) -> Option<i8> {
     layout
         .classes()
         .iter()
         .position(|&class| class == emotion)
-        .map_or(-1, |i| i as i8)
-}
-
-fn write_truth(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Result<()> {
-    let text =
-        |f: &dyn Fn(&Sample) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(samples.iter().map(f))) };
-    let number =
-        |f: &dyn Fn(&Sample) -> f32| -> ArrayRef { Arc::new(Float32Array::from_iter_values(samples.iter().map(f))) };
-    let class = |f: &dyn Fn(&Sample) -> Emotion| -> ArrayRef {
-        Arc::new(Int8Array::from_iter_values(
-            samples.iter().map(|sample| index_of(layout, f(sample))),
-        ))
-    };
-    let mut columns: Vec<(String, ArrayRef)> = vec![
-        ("sample_id".to_owned(), text(&|s| s.id.clone())),
-        ("image_path".to_owned(), text(&|s| s.path.clone())),
-        ("split".to_owned(), text(&|s| s.split.as_str().to_owned())),
-        ("subject".to_owned(), text(&Sample::subject_name)),
-        ("mode".to_owned(), text(&Sample::mode_name)),
-        ("expression".to_owned(), class(&|s| s.emotion)),
-        ("expression_name".to_owned(), text(&|s| s.emotion.name().to_owned())),
-        ("label".to_owned(), class(&|s| s.label)),
-        (
-            "flipped".to_owned(),
-            Arc::new(samples.iter().map(|s| Some(s.flipped())).collect::<BooleanArray>()),
-        ),
-        ("valence".to_owned(), number(&|s| s.expression.valence())),
-        ("arousal".to_owned(), number(&|s| s.expression.arousal())),
-    ];
-    for unit in ACTION_UNITS {
-        columns.push((format!("au{unit:02}"), number(&|s| s.expression.get(unit))));
-    }
-    let fields: Vec<Field> = columns
-        .iter()
-        .map(|(name, column)| Field::new(name, column.data_type().clone(), name == "subject"))
-        .collect();
-    let batch = RecordBatch::try_new(
-        Arc::new(Schema::new(fields)),
-        columns.into_iter().map(|(_, column)| column).collect(),
-    )
-    .at("encode", path)?;
-    let classes: Vec<&str> = layout.classes().iter().map(|class| class.name()).collect();
-    let about = serde_json::json!({
-        "generator": GENERATOR_VERSION,
-        "card": layout.card(),
-        "classes": classes,
-        "aus": ACTION_UNITS,
-        "notice": NOTICE,
-    });
-    tables::write_batch(path, &batch, &[("aura-bench.truth", about.to_string())])
+        .map(|i| i as i8)
 }
 
 fn report(layout: &dyn Layout, out: &Path, samples: &[Sample], drawn: usize, cached: bool) -> StandinReport {
-    let count = |f: &dyn Fn(&Sample) -> bool| samples.iter().filter(|sample| f(sample)).count();
+    let counted: Vec<&Sample> = truth::counted(samples).collect();
+    let count = |f: &dyn Fn(&Sample) -> bool| counted.iter().filter(|sample| f(sample)).count();
     StandinReport {
         card: layout.card().to_owned(),
+        layout: layout.form().to_owned(),
         root: out.to_owned(),
-        samples: samples.len(),
+        samples: counted.len(),
         drawn,
         cached,
         by_split: Split::ALL
@@ -457,6 +452,6 @@ fn report(layout: &dyn Layout, out: &Path, samples: &[Sample], drawn: usize, cac
             .iter()
             .map(|&class| (class.name().to_owned(), count(&|s| s.emotion == class)))
             .collect(),
-        flipped: count(&Sample::flipped),
+        flipped: count(&|s| s.flipped),
     }
 }

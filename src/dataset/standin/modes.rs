@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::action_units::Expression;
 use super::identity::bell;
 
-/// The eight expressions of `AffectNet`; RAF-DB has all but contempt.
+/// The eight expressions of `AffectNet` and what annotators call none of them; RAF-DB has all but contempt and none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say all")]
 pub enum Emotion {
@@ -18,11 +18,13 @@ pub enum Emotion {
     Disgust,
     Anger,
     Contempt,
+    /// None of the others: tired, puzzled, in pain.
+    Other,
 }
 
 impl Emotion {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Neutral,
         Self::Happiness,
         Self::Sadness,
@@ -31,6 +33,7 @@ impl Emotion {
         Self::Disgust,
         Self::Anger,
         Self::Contempt,
+        Self::Other,
     ];
 
     /// The name in the tables.
@@ -44,14 +47,15 @@ impl Emotion {
             Self::Disgust => "disgust",
             Self::Anger => "anger",
             Self::Contempt => "contempt",
+            Self::Other => "none",
         }
     }
 
     /// The expressions that annotators confuse with this one, and to which a label may be flipped. Symmetric.
     pub fn neighbours(self) -> &'static [Self] {
         match self {
-            Self::Neutral => &[Self::Sadness, Self::Happiness, Self::Contempt],
-            Self::Happiness | Self::Sadness => &[Self::Neutral],
+            Self::Neutral => &[Self::Sadness, Self::Happiness, Self::Contempt, Self::Other],
+            Self::Happiness | Self::Sadness | Self::Other => &[Self::Neutral],
             Self::Surprise => &[Self::Fear],
             Self::Fear => &[Self::Surprise],
             Self::Disgust => &[Self::Anger, Self::Contempt],
@@ -71,6 +75,7 @@ impl Emotion {
             Self::Disgust => &DISGUST,
             Self::Anger => &ANGER,
             Self::Contempt => &CONTEMPT,
+            Self::Other => &OTHER,
         }
     }
 }
@@ -210,6 +215,16 @@ static CONTEMPT: [Mode; 2] = [
         units: &[(2, 1.0), (7, 1.8), (10, 4.0), (12, 2.6), (14, 2.0)],
         one_sided: true,
     },
+];
+static OTHER: [Mode; 4] = [
+    mode("drowsy", 0.34, &[(15, 0.8), (43, 3.0)]),
+    mode("puzzled", 0.30, &[(1, 0.8), (2, 2.8), (4, 2.4), (7, 2.2), (24, 1.6)]),
+    mode("yawn", 0.18, &[(4, 1.0), (25, 2.6), (27, 4.4), (43, 4.6)]),
+    mode(
+        "in_pain",
+        0.18,
+        &[(4, 3.4), (6, 3.2), (7, 3.4), (10, 2.2), (25, 3.0), (43, 3.6)],
+    ),
 ];
 
 impl Mode {

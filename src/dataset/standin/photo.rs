@@ -2,8 +2,10 @@
 
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::ExtendedColorType;
+use image::codecs::bmp::BmpEncoder;
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -26,7 +28,17 @@ pub(super) fn photograph(
     rng: &mut ChaCha8Rng,
 ) -> Option<Vec<u8>> {
     let side = size.checked_mul(SUPERSAMPLING)?;
-    let drawn = face::draw(who, expression, shot, side)?;
+    finish(face::draw(who, expression, shot, side)?, shot, size, rng)
+}
+
+/// As [`photograph`], with nobody in the picture.
+pub(super) fn scenery(who: &Identity, shot: &Shot, size: u32, rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    let side = size.checked_mul(SUPERSAMPLING)?;
+    finish(face::draw_scenery(who, shot, side)?, shot, size, rng)
+}
+
+fn finish(drawn: Vec<u8>, shot: &Shot, size: u32, rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    let side = size.checked_mul(SUPERSAMPLING)?;
     let source = Image::from_vec_u8(side, side, drawn, PixelType::U8x4).ok()?;
     let mut target = Image::new(size, size, PixelType::U8x4);
     let options = ResizeOptions::new()
@@ -95,11 +107,35 @@ fn develop(rgb: &mut [f32], shot: &Shot, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// The photograph as a JPEG file; `None` only if the size is beyond what JPEG can hold.
-pub(super) fn jpeg(rgb: &[u8], size: u32) -> Option<Vec<u8>> {
+/// The photograph as a file of the format that the extension of `path` names (JPEG where it names none); `None` only if the
+/// size is beyond what the format can hold.
+pub(super) fn encode(rgb: &[u8], size: u32, path: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(rgb.len() / 4);
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .encode(rgb, size, size, ExtendedColorType::Rgb8)
-        .ok()?;
+    match extension(path).as_str() {
+        "png" => PngEncoder::new(&mut bytes).write_image(rgb, size, size, ExtendedColorType::Rgb8),
+        "bmp" => BmpEncoder::new(&mut bytes).encode(rgb, size, size, ExtendedColorType::Rgb8),
+        _ => JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode(rgb, size, size, ExtendedColorType::Rgb8),
+    }
+    .ok()?;
     Some(bytes)
+}
+
+/// Whether a file begins and ends as one of its format does.
+pub(super) fn is_whole(bytes: &[u8], path: &str) -> bool {
+    match extension(path).as_str() {
+        "png" => bytes.starts_with(b"\x89PNG") && bytes.ends_with(b"IEND\xAE\x42\x60\x82"),
+        // The header of a bitmap says how long the file is.
+        "bmp" => {
+            bytes.starts_with(b"BM")
+                && bytes.get(2..6).is_some_and(|size| {
+                    usize::try_from(u32::from_le_bytes([size[0], size[1], size[2], size[3]])) == Ok(bytes.len())
+                })
+        }
+        _ => bytes.len() > 128 && bytes.starts_with(&[0xFF, 0xD8]) && bytes.ends_with(&[0xFF, 0xD9]),
+    }
+}
+
+fn extension(path: &str) -> String {
+    path.rsplit_once('.')
+        .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
 }

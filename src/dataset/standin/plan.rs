@@ -12,41 +12,91 @@ use crate::task::Split;
 /// Images a subject has on average.
 const IMAGES_PER_SUBJECT: usize = 5;
 
+/// Where the face lies in the image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Frame {
+    /// Side of the face's square as a share of the image's side.
+    pub scale: f32,
+    /// Where that square's middle lies, in half sides from the image's middle.
+    pub centre: (f32, f32),
+    /// What is added to yaw, pitch and roll of the shot: frames of one video share a shot, and heads move.
+    pub turn: [f32; 3],
+}
+
+impl Default for Frame {
+    /// The face fills the image.
+    fn default() -> Self {
+        Self {
+            scale: 1.0,
+            centre: (0.0, 0.0),
+            turn: [0.0; 3],
+        }
+    }
+}
+
+impl Frame {
+    /// Side of an image whose face has `size` pixels.
+    pub fn side(&self, size: u32) -> u32 {
+        (size as f32 / self.scale).round() as u32
+    }
+}
+
+/// What an image is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A sample of the benchmark: it has a row in the table of truths.
+    Sample,
+    /// An image whose label the benchmark leaves out.
+    LeftOut,
+    /// As [`Self::LeftOut`], and nobody is in the picture.
+    Nobody,
+}
+
 /// One image to draw.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     /// Its `sample_id`.
     pub id: String,
-    /// Relative to the root, with `/`.
+    /// Relative to the root, with `/`. The extension says the format.
     pub path: String,
     pub split: Split,
     pub subject: u32,
+    /// What the database calls the subject, where it has names.
+    pub who: Option<String>,
     pub emotion: Emotion,
     pub mode: &'static Mode,
-    /// The expression written into the label file.
-    pub label: Emotion,
+    /// The expression written into the label file, where the database has expressions.
+    pub label: Option<Emotion>,
+    /// Whether the label is deliberately wrong.
+    pub flipped: bool,
     pub expression: Expression,
+    /// True valence and arousal.
+    pub affect: (f32, f32),
     /// Number of the sample in the plan: the key of its random streams.
     pub number: u64,
     /// Key of the stream of pose, light and camera: frames of one video share it.
     pub shot: u64,
+    pub frame: Frame,
+    pub purpose: Purpose,
 }
 
 impl Sample {
     /// Unique over all splits.
     pub fn subject_name(&self) -> String {
-        format!("P{:05}", self.subject)
+        self.who.clone().unwrap_or_else(|| format!("P{:05}", self.subject))
     }
 
     /// Unique over all emotions.
     pub fn mode_name(&self) -> String {
         format!("{}/{}", self.emotion.name(), self.mode.name)
     }
+}
 
-    /// Whether the label is deliberately wrong.
-    pub fn flipped(&self) -> bool {
-        self.label != self.emotion
-    }
+/// Everything that a tree consists of.
+pub(super) struct Plan {
+    pub samples: Vec<Sample>,
+    /// The database's label files: paths relative to the root, and their bytes.
+    pub labels: Vec<(String, Vec<u8>)>,
 }
 
 /// The random stream of one purpose and number.
@@ -86,11 +136,17 @@ pub(super) struct StillSplit {
     /// Images of each class.
     pub counts: Vec<usize>,
     /// `sample_id` and path of the image with this 1-based number within the split.
-    pub name: fn(usize) -> (String, String),
+    pub name: fn(u64, usize) -> (String, String),
 }
 
-/// Plans a database of unrelated photographs: shuffled classes, modes by their shares, subjects of each split apart.
-pub(super) fn stills(classes: &[Emotion], splits: &[StillSplit], seed: u64, label_noise: f64) -> Vec<Sample> {
+/// Plans a database of unrelated photographs: shuffled classes, modes by their shares, subjects of each split apart; `occur`
+/// is one occurrence of a mode.
+pub(super) fn stills(
+    classes: &[Emotion],
+    splits: &[StillSplit],
+    seed: u64,
+    occur: fn(&Mode, &mut ChaCha8Rng) -> Expression,
+) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut first_subject = 0;
     for part in splits {
@@ -107,27 +163,32 @@ pub(super) fn stills(classes: &[Emotion], splits: &[StillSplit], seed: u64, labe
             // Some people are photographed more often than others.
             let subject = first_subject + ((rng.random::<f32>().powf(1.4) * subjects as f32) as u32).min(subjects - 1);
             let mode = draw_mode(emotion.modes(), rng.random());
-            let (id, path) = (part.name)(i + 1);
+            let (id, path) = (part.name)(seed, i + 1);
+            let expression = occur(mode, &mut rng);
             samples.push(Sample {
                 id,
                 path,
                 split: part.split,
                 subject,
+                who: None,
                 emotion,
                 mode,
-                label: emotion,
-                expression: mode.sample(&mut rng),
+                label: Some(emotion),
+                flipped: false,
+                affect: (expression.valence(), expression.arousal()),
+                expression,
                 number,
                 shot: number,
+                frame: Frame::default(),
+                purpose: Purpose::Sample,
             });
         }
         first_subject += subjects;
     }
-    flip(&mut samples, classes, seed, label_noise);
     samples
 }
 
-fn draw_mode(modes: &'static [Mode], uniform: f32) -> &'static Mode {
+pub(super) fn draw_mode(modes: &'static [Mode], uniform: f32) -> &'static Mode {
     let mut left = uniform * modes.iter().map(|mode| mode.share).sum::<f32>();
     for mode in modes {
         if left < mode.share {
@@ -138,13 +199,18 @@ fn draw_mode(modes: &'static [Mode], uniform: f32) -> &'static Mode {
     &modes[0]
 }
 
+/// The numbers of the samples whose labels are made wrong: exactly the share `noise`.
+pub(super) fn to_flip(samples: usize, seed: u64, noise: f64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..samples).collect();
+    order.shuffle(&mut stream(seed, "flips", 0));
+    order.truncate((noise * samples as f64).round() as usize);
+    order
+}
+
 /// Gives exactly the share `noise` of the samples the label of a neighbouring expression.
-fn flip(samples: &mut [Sample], classes: &[Emotion], seed: u64, noise: f64) {
-    let mut rng = stream(seed, "flips", 0);
-    let mut order: Vec<usize> = (0..samples.len()).collect();
-    order.shuffle(&mut rng);
-    let wanted = (noise * samples.len() as f64).round() as usize;
-    for &i in order.iter().take(wanted) {
+pub(super) fn flip(samples: &mut [Sample], classes: &[Emotion], seed: u64, noise: f64) {
+    let mut rng = stream(seed, "neighbours", 0);
+    for i in to_flip(samples.len(), seed, noise) {
         let neighbours: Vec<Emotion> = samples[i]
             .emotion
             .neighbours()
@@ -153,7 +219,8 @@ fn flip(samples: &mut [Sample], classes: &[Emotion], seed: u64, noise: f64) {
             .filter(|neighbour| classes.contains(neighbour))
             .collect();
         if !neighbours.is_empty() {
-            samples[i].label = neighbours[rng.random_range(0..neighbours.len())];
+            samples[i].label = Some(neighbours[rng.random_range(0..neighbours.len())]);
+            samples[i].flipped = true;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! RAF-DB (basic): aligned JPEGs of 100 × 100 and one list of labels from 1 to 7.
 
-use super::modes::Emotion;
-use super::plan::{Sample, StillSplit, apportion, stills};
+use super::modes::{Emotion, Mode};
+use super::plan::{Plan, StillSplit, apportion, flip, stills};
 use super::{Layout, StandinOptions};
 use crate::error::{Error, Result};
 use crate::task::Split;
@@ -37,6 +37,10 @@ impl Layout for RafDb {
         "rafdb"
     }
 
+    fn form(&self) -> &'static str {
+        "original"
+    }
+
     fn classes(&self) -> &'static [Emotion] {
         &CLASSES
     }
@@ -45,7 +49,7 @@ impl Layout for RafDb {
         100
     }
 
-    fn plan(&self, options: &StandinOptions) -> Result<Vec<Sample>> {
+    fn plan(&self, options: &StandinOptions, _size: u32) -> Result<Plan> {
         let shares = apportion(options.samples, &[TRAIN.iter().sum(), TEST.iter().sum()]);
         let (train, test) = (shares[0], shares[1]);
         if options.samples < 2 * CLASSES.len() || train > MOST_TRAIN || test > MOST_TEST {
@@ -59,23 +63,27 @@ impl Layout for RafDb {
             StillSplit {
                 split: Split::Train,
                 counts: apportion(train, &TRAIN),
-                name: |i| named(format!("train_{i:05}")),
+                name: |_, i| named(format!("train_{i:05}")),
             },
             StillSplit {
                 split: Split::Test,
                 counts: apportion(test, &TEST),
-                name: |i| named(format!("test_{i:04}")),
+                name: |_, i| named(format!("test_{i:04}")),
             },
         ];
-        Ok(stills(&CLASSES, &splits, options.seed, options.label_noise))
-    }
-
-    fn labels(&self, samples: &[Sample]) -> Vec<(&'static str, Vec<u8>)> {
+        let mut samples = stills(&CLASSES, &splits, options.seed, Mode::sample);
+        flip(&mut samples, &CLASSES, options.seed, options.label_noise);
         let mut list = String::new();
-        for sample in samples {
-            let label = 1 + super::index_of(self, sample.label);
+        for sample in &samples {
+            let label = sample
+                .label
+                .and_then(|label| super::index_of(self, label))
+                .map_or(0, |i| i + 1);
             list.extend([sample.id.as_str(), ".jpg ", &label.to_string(), "\n"]);
         }
-        vec![("basic/EmoLabel/list_patition_label.txt", list.into_bytes())]
+        Ok(Plan {
+            samples,
+            labels: vec![("basic/EmoLabel/list_patition_label.txt".to_owned(), list.into_bytes())],
+        })
     }
 }
