@@ -249,6 +249,9 @@ pub struct ModelConfig {
     pub pooling: Pooling,
     /// Learned queries of `pooling = "attention"`.
     pub pooling_queries: usize,
+    /// Standard deviation of the start values of what each query prefers by position, which is learned; 0: queries see what
+    /// a token shows, but not where.
+    pub pooling_spread: f64,
     /// Standardisation of the features.
     pub standardise: Standardise,
     /// Temperature T of the soft assignment.
@@ -296,7 +299,8 @@ impl Default for ModelConfig {
             hidden: 512,
             dropout: 0.2,
             pooling: Pooling::Attention,
-            pooling_queries: 4,
+            pooling_queries: 16,
+            pooling_spread: 4.0,
             standardise: Standardise::Global,
             temperature: 0.1,
             init: Init::Kmeans,
@@ -350,6 +354,11 @@ impl ModelConfig {
             (1..=256).contains(&self.pooling_queries),
             "pooling_queries",
             "expected 1 to 256",
+        )?;
+        require(
+            not_negative(self.pooling_spread) && self.pooling_spread <= 100.0,
+            "pooling_spread",
+            "expected 0 to 100",
         )?;
         require(positive(self.temperature), "temperature", "expected a number above 0")?;
         require(self.init_samples >= 2, "init_samples", "expected at least 2")?;

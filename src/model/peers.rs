@@ -134,16 +134,22 @@ fn projector() -> Result<()> {
 
 #[test]
 fn pooling() -> Result<()> {
-    let case = case("pooling")?;
+    pool("pooling", &["queries", "pool_out"])?;
+    pool("pooling_by_position", &["queries", "pool_out", "positions"])
+}
+
+fn pool(name: &'static str, keys: &[&'static str]) -> Result<()> {
+    let case = case(name)?;
+    let full: Vec<String> = keys.iter().map(|key| format!("projector.{key}")).collect();
     let mut names = PROJECTOR.to_vec();
-    names.extend([("projector.queries", "queries"), ("projector.pool_out", "pool_out")]);
+    names.extend(full.iter().map(String::as_str).zip(keys.iter().copied()));
     let leaves = tracked(&case, &names)?;
     let z = Projector::bind(&leaves, 3)?
         .forward(case.get("x")?, &Masks::default())
         .z;
     let gradients = (z.clone() * case.get("weight")?).sum().backward();
     case.check("z", z)?;
-    for key in ["queries", "pool_out"] {
+    for key in keys {
         let leaf = leaves.get(&format!("projector.{key}"))?;
         case.check_grad(&format!("grad_{key}"), &leaf, &gradients)?;
     }

@@ -86,6 +86,7 @@ pool = {"queries": draw(Q, d, scale=0.5), "pool_out": draw(Q * d, d, scale=0.4)}
 def pooled(p, pool):
     t = project(xp, p).reshape(B, P, d)
     logits = jnp.sqrt(float(d)) * jnp.einsum("bpd,qd->bpq", unit(t), pool["queries"])
+    logits = logits + pool.get("positions", 0.0)
     a = jax.nn.softmax(logits, axis=1)
     cat = jnp.einsum("bpq,bpd->bqd", a, t).reshape(B, Q * d)
     return unit(cat @ pool["pool_out"] + t.mean(1))
@@ -475,6 +476,17 @@ def join(impurity, weight, tolerance):
 case("merge", z=z, near=near, classes=classes, scores=scores, units=units, seen=seen,
      geometry=join(class_entropy, 0.0, 0.02), expression=join(class_entropy, 0.5, 0.03),
      valence_arousal=join(deviation, 0.7, 0.03), action_units=join(unit_entropy, 0.6, 0.04))
+
+# ---------------------------------------------------------------- pooling that knows positions
+start = out["pooling"]
+load = lambda key: np.array(start[key]["data"]).reshape(start[key]["shape"])
+B, D, H, d, O, P, Q = 5, 7, 6, 4, 3, 3, 2
+xp, weight = load("x"), load("weight")
+p = {k: load(k) for k in ("w1", "b1", "w2", "b2", "skip")}
+pool = {"queries": load("queries"), "pool_out": load("pool_out"), "positions": draw(P, Q, scale=2.0)}
+grads = jax.grad(lambda pool: (pooled(p, pool) * weight).sum())(pool)
+case("pooling_by_position", x=xp, **p, **pool, weight=weight, z=pooled(p, pool),
+     **{f"grad_{k}": v for k, v in grads.items()})
 
 path = pathlib.Path(__file__).with_name("golden.json")
 path.write_text(json.dumps(out, separators=(",", ":"), sort_keys=True) + "\n")
