@@ -7,10 +7,9 @@ pub mod finish;
 mod merge;
 pub mod reset;
 pub mod run;
+pub mod synth;
 pub mod trained;
 
-#[cfg(test)]
-mod synth;
 #[cfg(test)]
 mod tests;
 
