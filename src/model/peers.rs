@@ -521,14 +521,10 @@ fn joining_agrees_with_brute_force() -> Result<()> {
             label_weight,
         };
         let home = ward(&z, &near, expected.len(), &targets, criterion);
-        let home: Vec<f64> = home.iter().map(|home| home.map_or(-1.0, |k| k as f64)).collect();
-        assert_eq!(&home, expected, "{key}");
-        assert!(
-            home.iter()
-                .enumerate()
-                .any(|(k, &place)| place >= 0.0 && place != k as f64),
-            "{key}: nothing was joined"
-        );
+        let expected: Vec<Option<usize>> = expected.iter().map(|&k| (k >= 0.0).then_some(k as usize)).collect();
+        assert_eq!(home, expected, "{key}");
+        let joined = |(k, place): (usize, &Option<usize>)| place.is_some_and(|place| place != k);
+        assert!(home.iter().enumerate().any(joined), "{key}: nothing was joined");
     }
     Ok(())
 }
