@@ -219,7 +219,7 @@ mod tests {
             flipped: false,
         }; 3];
         let rows = agreement("aura", &samples, &BTreeMap::new()).expect("nothing is missing");
-        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.len(), 4);
         assert_eq!(value(&rows, "train", "flip_ap"), None);
         assert_eq!(value(&rows, "train", "nmi_subject"), None);
     }
