@@ -198,6 +198,9 @@ pub struct MergeConfig {
     /// Two groups of samples are joined while that loses less than this share of the spread of the projected training
     /// samples; 0: none are joined.
     pub tolerance: f64,
+    /// The least share in samples: a join that loses less than so many samples at the average distance is made in any case,
+    /// since so few could lie where they do by chance. What counts in small data, as `tolerance` does in large.
+    pub samples: f64,
     /// Weight η of the label information lost by a join, as a share of all of it; 0: geometry alone decides.
     pub label_weight: f64,
     /// Steps before and after joining that move each archetype to the mean direction of the samples nearest to it.
@@ -208,6 +211,7 @@ impl Default for MergeConfig {
     fn default() -> Self {
         Self {
             tolerance: 5e-4,
+            samples: 2.0,
             label_weight: 0.0,
             refine: 5,
         }
@@ -406,6 +410,7 @@ impl ModelConfig {
             "merge.tolerance",
             "expected 0 to less than 1",
         )?;
+        require(not_negative(self.merge.samples), "merge.samples", "expected 0 or more")?;
         require(
             not_negative(self.merge.label_weight),
             "merge.label_weight",

@@ -37,7 +37,7 @@ pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets) -> Resu
     }
     let nearest = dictionary.nearest(&points)?;
     let criterion = Criterion {
-        tolerance: config.tolerance,
+        tolerance: config.tolerance.max(config.samples / z.rows as f64),
         label_weight: config.label_weight,
     };
     let home = ward(z, &nearest, dictionary.alive.len(), targets, criterion);
