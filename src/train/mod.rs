@@ -9,7 +9,7 @@ pub mod run;
 pub mod trained;
 
 #[cfg(test)]
-mod synth;
+pub(crate) mod synth;
 #[cfg(test)]
 mod tests;
 
