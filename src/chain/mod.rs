@@ -116,9 +116,11 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         progress.line(&format!("            {notice}"));
     }
 
+    // Weights that are missing or do not fit should be told before thousands of faces are drawn.
+    let encoder = recipe.encoder.build_on(&device.device)?;
     let data = chain.data()?;
     let samples = chain.convert(&data)?;
-    let features = chain.extract(&data, &samples, &device)?;
+    let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)

@@ -4,6 +4,7 @@
 mod chain;
 mod data;
 mod device;
+mod kill;
 mod queries;
 mod recipes;
 
