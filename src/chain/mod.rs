@@ -4,6 +4,7 @@
 //! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
 
 mod convert;
+mod cost;
 mod data;
 mod extract;
 mod publish;
@@ -22,9 +23,10 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::atomic;
+use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
-use crate::run::manifest::{self, Manifest, StageRecord};
+use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
 pub use summary::Summary;
 
@@ -39,6 +41,8 @@ pub struct RunOptions {
     pub cache: PathBuf,
     /// `auto`, `cpu`, `cuda`, `cuda:N`.
     pub device: String,
+    /// The study that the run is a point of, if any.
+    pub sweep: Option<SweepPoint>,
 }
 
 /// What the stages share.
@@ -48,6 +52,7 @@ struct Chain<'a> {
     progress: Progress,
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
+    cost: Option<Cost>,
 }
 
 impl Chain<'_> {
@@ -110,6 +115,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         progress,
         interrupt,
         stages: Vec::new(),
+        cost: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -117,9 +123,12 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     }
 
     // Weights that are missing or do not fit should be told before thousands of faces are drawn.
-    let encoder = recipe.encoder.build_on(&device.device)?;
+    let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
     let data = chain.data()?;
     let samples = chain.convert(&data)?;
+    // What was read is part of what makes numbers comparable.
+    let mut comparable = recipe.clone();
+    comparable.protocol.release.clone_from(&samples.release);
     let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
 
     let digest = Digest::new("run")
@@ -145,12 +154,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         task: serde_name(&recipe.protocol.task)?,
         stand_in: recipe.stand_in.is_some(),
         encoder: features.encoder.clone(),
-        protocol: json(&recipe.protocol)?,
-        protocol_digest: recipe.protocol_digest()?,
+        protocol: json(&comparable.protocol)?,
+        protocol_digest: comparable.protocol_digest()?,
         recipe_digest: recipe.digest()?,
+        sweep: options.sweep.clone(),
         device: device.name.clone(),
         classes: trained.outputs.clone(),
         data_root: Some(data.root.display().to_string()),
+        folds: recipe.protocol.folds.clone(),
         seeds: trained
             .seeds_in_folder
             .iter()
@@ -159,6 +170,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
+        cost: chain.cost,
+        recipe_file: Some(recipe.file.display().to_string()),
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;

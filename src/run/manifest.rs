@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Context, Error, Result};
 use crate::run::atomic;
+use crate::run::cost::Cost;
 
 /// Name of the manifest in a run folder.
 pub const FILE: &str = "manifest.json";
@@ -42,13 +43,18 @@ pub struct Manifest {
     pub protocol_digest: String,
     /// Digest of the resolved recipe.
     pub recipe_digest: String,
+    /// The study that the run is a point of, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPoint>,
     /// Device as its driver reports it.
     pub device: String,
     /// Names of the model's outputs: classes, dimensions or action units.
     pub classes: Vec<String>,
     /// Folder in which the images lie.
     pub data_root: Option<String>,
-    /// Seeds that are whole.
+    /// Folds that were tested on, each in a folder `fold-<k>/`; empty for a run without folds.
+    pub folds: Vec<i32>,
+    /// Seeds that are whole, in every fold.
     pub seeds: Vec<i64>,
     /// Versions of the program and of its formats.
     pub versions: BTreeMap<String, Json>,
@@ -56,8 +62,22 @@ pub struct Manifest {
     pub git: Json,
     /// The stages with their time; of a cached stage, the time of the call that found it.
     pub stages: Vec<StageRecord>,
+    /// What training cost, measured in the call that last trained from the start; null if that was interrupted.
+    pub cost: Option<Cost>,
+    /// The recipe's path, as it was given.
+    pub recipe_file: Option<String>,
     /// When the run was last written, RFC 3339, UTC.
     pub created: String,
+}
+
+/// Which point of which study a run is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweepPoint {
+    /// Name of the study's recipe.
+    pub name: String,
+    /// What the point sets, by dotted key.
+    pub point: BTreeMap<String, Json>,
 }
 
 /// One stage of the chain.

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod chain;
+mod checks;
 mod data;
 mod device;
 mod kill;
+mod extract;
+mod folds;
+mod published;
 mod queries;
 mod recipes;
 

@@ -1,0 +1,13 @@
+//! Published numbers as data: tables of papers (`reports/published/*.toml`), the rules that must hold inside them, and a
+//! linter that finds the rules that do not.
+
+mod evaluate;
+mod file;
+mod language;
+mod lint;
+mod names;
+#[cfg(test)]
+mod tests;
+
+pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
+pub use lint::{Finding, Lint, lint};
