@@ -11,6 +11,8 @@ pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod feature;
+#[doc(hidden)]
+pub mod hostile;
 pub mod image;
 pub mod interrupt;
 pub mod metric;
