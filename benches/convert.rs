@@ -4,6 +4,7 @@
 //! cargo bench --bench convert                          # 20,000 and 50,000 rows
 //! AURA_BENCH_SCALE=full cargo bench --bench convert    # 414,799 and 950,000 rows, with peak memory
 //! AURA_BENCH_PYTHON=~/venv/bin/python cargo bench --bench convert
+//! AURA_BENCH_PROGRAM=/usr/local/bin/aura-bench cargo bench --bench convert   # another build of the program
 //! ```
 //!
 //! Criterion times the library call on the small size. Then the program and the peers convert the same folder as processes of
@@ -226,8 +227,9 @@ fn fastest(mut command: impl FnMut() -> Command) -> Result<Taken, String> {
 /// The program against its peers on one folder.
 fn compare(card: &str, peer: &str, root: &Path, out: &Path, rows: usize) {
     println!("\n{card}, {rows} rows, fastest of {RUNS} runs (whole processes, interpreter start included)");
+    let binary = std::env::var("AURA_BENCH_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_aura-bench").to_owned());
     let program = fastest(|| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aura-bench"));
+        let mut command = Command::new(&binary);
         command
             .args(["convert", card, "--quiet", "--json", "--data"])
             .arg(root)
