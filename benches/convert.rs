@@ -1,4 +1,4 @@
-//! Conversion of label lists of AffectNet's and EmotioNet's form, against the same job in Python (polars, pandas).
+//! Conversion of label lists of `AffectNet`'s and `EmotioNet`'s form, against the same job in Python (polars, pandas).
 //!
 //! ```sh
 //! cargo bench --bench convert                          # 20,000 and 50,000 rows
@@ -67,17 +67,16 @@ impl Folder {
 
     fn add(&mut self, name: &str, bytes: &[u8]) {
         let path = self.path.join(name);
-        match &self.first {
-            Some(first) => std::fs::hard_link(first, path).unwrap(),
-            None => {
-                std::fs::write(&path, bytes).unwrap();
-                self.first = Some(path);
-            }
+        if let Some(first) = &self.first {
+            std::fs::hard_link(first, path).unwrap();
+        } else {
+            std::fs::write(&path, bytes).unwrap();
+            self.first = Some(path);
         }
     }
 }
 
-/// AffectNet's first release: `rows` training rows with landmarks, 5,500 validation rows (fewer for small sizes); about 1 in 5,000
+/// `AffectNet`'s first release: `rows` training rows with landmarks, 5,500 validation rows (fewer for small sizes); about 1 in 5,000
 /// images is missing.
 fn affectnet(root: &Path, rows: usize) {
     let bytes = jpeg();
@@ -132,7 +131,7 @@ fn affectnet(root: &Path, rows: usize) {
     }
 }
 
-/// EmotioNet's automatic labels: files of 10,000 rows with 62 columns.
+/// `EmotioNet`'s automatic labels: files of 10,000 rows with 62 columns.
 fn emotionet(root: &Path, rows: usize) {
     let bytes = jpeg();
     let mut numbers = Numbers(2);
