@@ -8,6 +8,7 @@ mod data;
 mod extract;
 mod publish;
 mod report;
+mod study;
 mod summary;
 mod train;
 mod truth;
@@ -26,6 +27,7 @@ use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
+pub use study::{PointSummary, StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
 
 /// Where a run reads and writes.

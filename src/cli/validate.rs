@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::recipe::{LoadOptions, Recipe};
+use crate::recipe::{Job, LoadOptions, Study};
 
 use super::{Shell, output};
 
@@ -29,7 +29,10 @@ pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         stand_in: arguments.stand_in,
         set: arguments.set.clone(),
     };
-    let recipe = Recipe::load(&arguments.recipe, &options)?;
+    let recipe = match Job::load(&arguments.recipe, &options)? {
+        Job::Run(recipe) => recipe,
+        Job::Study(study) => return print_study(arguments, shell, &study),
+    };
     if arguments.resolved {
         return output::print(&recipe.to_toml()?);
     }
@@ -41,4 +44,24 @@ pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         recipe.digest()?,
         recipe.protocol_digest()?
     ))
+}
+
+fn print_study(arguments: &ValidateArguments, shell: &Shell, study: &Study) -> Result<()> {
+    if arguments.resolved {
+        let mut text = String::new();
+        for point in &study.points {
+            text.push_str(&format!("# {}\n{}\n", point.label(), point.recipe.to_toml()?));
+        }
+        return output::print(&text);
+    }
+    shell.progress.line(&format!(
+        "{} is a valid study of {} points",
+        arguments.recipe.display(),
+        study.points.len()
+    ));
+    let mut lines = Vec::new();
+    for point in &study.points {
+        lines.push(format!("{}  {}", &point.recipe.digest()?[..16], point.label()));
+    }
+    output::print(&lines.join("\n"))
 }

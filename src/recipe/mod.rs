@@ -6,6 +6,7 @@ mod load;
 mod protocol;
 mod resolve;
 mod stand_in;
+mod sweep;
 mod tree;
 mod written;
 
@@ -15,4 +16,5 @@ pub use load::LoadOptions;
 pub use protocol::{Protocol, ProtocolConfig};
 pub use resolve::{Recipe, json_schema};
 pub use stand_in::StandInConfig;
+pub use sweep::{Job, Study, StudyPoint};
 pub use tree::nearest;
