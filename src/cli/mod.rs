@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
-        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {
