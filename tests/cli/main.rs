@@ -10,6 +10,7 @@ mod folds;
 mod published;
 mod queries;
 mod recipes;
+mod studies;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
