@@ -27,7 +27,7 @@ use super::summary::{OverSeeds, Summary, cell};
 use super::{RunOptions, json, run};
 
 /// How long a child that was told to stop by Ctrl-C may take to write its checkpoint.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How the points of a study run.
 pub struct StudyOptions<'a> {

@@ -131,7 +131,7 @@ pub enum Job {
     /// One run.
     Run(Box<Recipe>),
     /// One run for each point.
-    Study(Study),
+    Study(Box<Study>),
 }
 
 impl Job {
@@ -153,7 +153,7 @@ impl Job {
             };
             expand(path, &file, &options)?;
         }
-        Ok(Self::Study(study))
+        Ok(Self::Study(Box::new(study)))
     }
 }
 
