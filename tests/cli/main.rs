@@ -5,12 +5,14 @@ mod chain;
 mod checks;
 mod data;
 mod device;
+mod elsewhere;
 mod extract;
 mod folds;
 mod published;
 mod queries;
 mod recipes;
 mod studies;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
