@@ -85,7 +85,7 @@ fn impossible_extractions_say_what_was_expected() {
     assert!(with(&["--encoder", "lcip"], 2).contains("expected one of"));
     assert!(with(&["--encoder", "hog", "--weights", "x"], 2).contains("encoder.weights"));
     assert!(with(&["--encoder", "hog", "--shard", "3/2"], 2).contains("1/4"));
-    assert!(with(&["--encoder", "hog", "--tokens", "9x9"], 2).contains("7x7"));
+    assert!(with(&["--encoder", "hog", "--tokens", "9x9"], 2).contains("7 x 7"));
     for name in [
         "hf://",
         "hf://one",
