@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod feature;
+pub mod finetune;
 pub mod image;
 pub mod interrupt;
 pub mod metric;

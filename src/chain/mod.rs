@@ -132,13 +132,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("code", crate::digest::room::TRAIN)
         .part("model", crate::digest::room::MODEL)
         .part("baseline", crate::digest::room::BASELINE)
+        .part("finetune", crate::digest::room::FINETUNE)
         .part("metric", crate::digest::room::METRIC)
         .part("chain", crate::digest::room::CHAIN)
         .finish();
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
-    let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    let trained = chain.train(&data, &features, &samples, &folder, &digest, &device)?;
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),

@@ -11,6 +11,7 @@ use crate::device::Resolved;
 use crate::digest::of_file;
 use crate::error::{Context, Error, Result};
 use crate::feature::{FeatureSet, FeatureTable, LoadOptions, SplitSets, Validation};
+use crate::finetune::{self, Images};
 use crate::model::config::Level;
 use crate::run::atomic;
 use crate::run::folder::{RunFolder, SeedFolder};
@@ -20,6 +21,7 @@ use crate::train::{self, SeedOutcome, Setup, checkpoint};
 
 use super::Chain;
 use super::convert::Samples;
+use super::data::Data;
 use super::extract::Features;
 use super::truth::Truth;
 
@@ -55,12 +57,15 @@ struct Shared<'a> {
     device: &'a Resolved,
     truth: Option<Truth>,
     setup: Setup,
+    /// The images, where the encoder itself is trained too.
+    images: Option<Images>,
 }
 
 impl Chain<'_> {
     /// Trains and evaluates every seed (in every fold) that is not there yet.
     pub fn train(
         &mut self,
+        data: &Data,
         features: &Features,
         samples: &Samples,
         folder: &RunFolder,
@@ -83,7 +88,7 @@ impl Chain<'_> {
             self.done("train", started, true, digest);
             self.done("evaluate", Instant::now(), true, digest);
         } else {
-            self.train_missing(&missing, features, samples, folder, digest, device)?;
+            self.train_missing(&missing, data, features, samples, folder, digest, device)?;
         }
         for unit in &units {
             let there = done(&folder.seed(unit.fold, unit.seed), digest)
@@ -107,6 +112,7 @@ impl Chain<'_> {
     fn train_missing(
         &mut self,
         missing: &[Unit],
+        data: &Data,
         features: &Features,
         samples: &Samples,
         folder: &RunFolder,
@@ -138,6 +144,11 @@ impl Chain<'_> {
                 train: recipe.train.clone(),
                 selection: protocol.selection,
                 sampling: protocol.sampling,
+            },
+            images: if recipe.finetune.enabled {
+                Some(Images::read(&samples.table, &data.root, &recipe.features)?)
+            } else {
+                None
             },
         };
         let (mut training, mut evaluating) = (0.0, 0.0);
@@ -177,7 +188,7 @@ impl Chain<'_> {
         let training = clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        let rivals = baseline::run_all(
+        let mut rivals = baseline::run_all(
             sets,
             &self.recipe.baselines,
             unit.seed,
@@ -185,6 +196,21 @@ impl Chain<'_> {
             &self.progress,
             self.interrupt,
         )?;
+        if let Some(images) = &shared.images {
+            let finetune = finetune::Job {
+                config: &self.recipe.finetune,
+                encoder: &self.recipe.encoder,
+                sets,
+                images,
+                selection: self.recipe.protocol.selection,
+                seed: unit.seed,
+                device: &shared.device.device,
+                folder: here.path(),
+                progress: self.progress,
+                interrupt: self.interrupt,
+            };
+            rivals.push(finetune.run()?);
+        }
         write_seed(&here, outcome, rivals, shared.truth.as_ref(), shared.digest, sets)?;
         let seed = unit.seed;
         self.progress.line(&match unit.fold {
