@@ -25,7 +25,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::discover::RunFolder;
+use super::discover::FoundRun;
 use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
@@ -83,7 +83,7 @@ const IN_MEMORY: u64 = 64 << 20;
 
 impl RunFiles {
     /// The view `name` over `runs`.
-    pub(super) fn open(name: &str, runs: &[RunFolder]) -> Result<Self> {
+    pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
         let per_seed = !matches!(name, "samples" | "truth");
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
@@ -346,7 +346,7 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
 }
 
 /// One row a run, from the manifests.
-pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let mut classes = ListBuilder::new(StringBuilder::new());
     let mut folds = ListBuilder::new(Int32Builder::new());
     let mut seeds = ListBuilder::new(Int64Builder::new());
@@ -373,7 +373,7 @@ pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch,
         .collect();
     let commits: Vec<Option<String>> = runs.iter().map(|run| member(&run.manifest.git, "commit")).collect();
     let text =
-        |get: fn(&RunFolder) -> &str| texts(runs.iter().map(|run| Some(get(run)).filter(|text| !text.is_empty())));
+        |get: fn(&FoundRun) -> &str| texts(runs.iter().map(|run| Some(get(run)).filter(|text| !text.is_empty())));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("run", text(|run| &run.run)),
         ("name", text(|run| &run.manifest.name)),
@@ -431,7 +431,7 @@ pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch,
 }
 
 /// One row a class (or dimension, or action unit) of a run.
-pub(super) fn classes_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn classes_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows = || {
         runs.iter().flat_map(|run| {
             let names = run.manifest.classes.iter().enumerate();
@@ -450,7 +450,7 @@ pub(super) fn classes_batch(runs: &[RunFolder]) -> std::result::Result<RecordBat
 }
 
 /// One row a stage of a run.
-pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn stages_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows = || {
         runs.iter().flat_map(|run| {
             let stages = run.manifest.stages.iter().enumerate();
@@ -485,7 +485,7 @@ pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatc
 
 /// One row a key of a run's resolved recipe, by its dotted name. A run without a recipe, or with one that is no TOML, has
 /// no rows.
-pub(super) fn settings_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn settings_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows: Vec<(&str, String, String)> = runs
         .par_iter()
         .flat_map_iter(|run| {
