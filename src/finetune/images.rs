@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::error::{Context, Error, Result};
 use crate::feature::FeaturesConfig;
+use crate::feature::table::canonical_samples;
 use crate::finetune::config::FinetuneConfig;
 use crate::image::{DataRoot, DecodeLimits, FaceBox, Preprocess, crop_face, decode, resize};
 use crate::interrupt::Interrupt;
@@ -43,7 +44,7 @@ impl Images {
             .at("read the samples table", samples)?;
         let mut places = BTreeMap::new();
         for batch in reader {
-            let batch = batch.at("read the samples table", samples)?;
+            let batch = canonical_samples(&batch.at("read the samples table", samples)?, samples)?;
             let text = |name: &str| {
                 batch
                     .column_by_name(name)
