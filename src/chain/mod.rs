@@ -56,6 +56,8 @@ struct Chain<'a> {
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
     cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    image_root: Option<PathBuf>,
 }
 
 impl Chain<'_> {
@@ -119,6 +121,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         interrupt,
         stages: Vec::new(),
         cost: None,
+        image_root: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -136,6 +139,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let features = chain.extract(&data, &samples, &device)?;
         (Some(data.root), samples, features)
     };
+    chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
     let digest = Digest::new("run")
@@ -152,7 +156,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
-    let trained = chain.train(&data, &features, &samples, &folder, &digest, &device)?;
+    let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
     comparable.protocol.complete(&trained.outputs);
     let manifest = Manifest {
         schema: manifest::SCHEMA,

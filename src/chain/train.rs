@@ -23,7 +23,6 @@ use crate::train::{self, SeedOutcome, Setup, checkpoint};
 use super::Chain;
 use super::convert::Samples;
 use super::cost::calibrate;
-use super::data::Data;
 use super::extract::Features;
 use super::truth::Truth;
 
@@ -78,7 +77,6 @@ impl Chain<'_> {
     /// Trains and evaluates every seed (in every fold) that is not there yet.
     pub fn train(
         &mut self,
-        data: &Data,
         features: &Features,
         samples: &Samples,
         folder: &RunFolder,
@@ -101,7 +99,7 @@ impl Chain<'_> {
             self.done("train", started, true, digest);
             self.done("evaluate", Instant::now(), true, digest);
         } else {
-            self.train_missing(&missing, data, features, samples, folder, digest, device)?;
+            self.train_missing(&missing, features, samples, folder, digest, device)?;
         }
         for unit in &units {
             let there = done(&folder.seed(unit.fold, unit.seed), digest)
@@ -129,7 +127,6 @@ impl Chain<'_> {
     fn train_missing(
         &mut self,
         missing: &[Unit],
-        data: &Data,
         features: &Features,
         samples: &Samples,
         folder: &RunFolder,
@@ -163,7 +160,10 @@ impl Chain<'_> {
                 sampling: protocol.sampling,
             },
             images: if recipe.finetune.enabled {
-                Some(Images::read(&samples.table, &data.root, &recipe.features)?)
+                let root = self.image_root.as_deref().ok_or_else(|| {
+                    Error::Usage("finetune.enabled: features made elsewhere come without images to train on".to_owned())
+                })?;
+                Some(Images::read(&samples.table, root, &recipe.features)?)
             } else {
                 None
             },

@@ -39,7 +39,7 @@ impl World {
                 names: vec!["along".into(), "across".into()],
                 values: range
                     .clone()
-                    .flat_map(|i| [(i % 2 == 0) as u8 as f32, (i % 2) as f32])
+                    .flat_map(|i| [f32::from(i % 2 == 0), f32::from(i % 2 == 1)])
                     .collect(),
                 known: vec![true; 2 * range.len()],
             },
