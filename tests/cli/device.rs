@@ -43,6 +43,11 @@ fn doctor_says_what_is_there_and_what_is_not() {
 fn parity_without_a_gpu_is_one_sentence_and_exit_4() {
     let text = Bench::new().fails(4, &["doctor", "--gpu-parity", "--device", "cuda:97"]);
     assert_eq!(text.trim().lines().count(), 1, "{text}");
+    let found = Bench::new().json(&["doctor", "--gpu-parity", "--quick", "--device", "cpu", "--json"]);
+    assert!(
+        found["passed"] == true && found["comparisons"].as_array().unwrap().len() > 100,
+        "{found}"
+    );
     let text = Bench::new().fails(2, &["doctor", "--device", "cpu"]);
     assert!(text.contains("--gpu-parity"), "{text}");
 }
