@@ -3,6 +3,7 @@
 mod baseline;
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod doctor;
@@ -54,6 +55,8 @@ enum Verb {
     Report(report::ReportArguments),
     /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
     Check(check::CheckArguments),
+    /// Put runs side by side, with significance; refuses to rank unequal protocols
+    Compare(compare::CompareArguments),
     /// Save the baseline of a run
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
@@ -62,7 +65,7 @@ enum Verb {
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
-    /// Check a recipe without running it
+    /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),
     /// Print the JSON Schema of recipes or cards
     Schema(schema::SchemaArguments),
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),

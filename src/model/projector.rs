@@ -93,6 +93,8 @@ pub struct Projector {
 #[derive(Debug, Clone)]
 struct Pool {
     queries: Tensor<2>,
+    /// What each query adds at each position, P × Q.
+    positions: Option<Tensor<2>>,
     out: Tensor<2>,
 }
 
@@ -127,6 +129,16 @@ impl Projector {
             let deviation = 1.0 / (d as f32).sqrt();
             let value = matrix(normal(rng, queries * d, deviation), queries, d, device);
             store.insert("projector.queries", Parameter::new(value, true));
+            if model.pooling_spread > 0.0 {
+                let count = sizes.patches * queries;
+                let value = matrix(
+                    normal(rng, count, model.pooling_spread as f32),
+                    sizes.patches,
+                    queries,
+                    device,
+                );
+                store.insert("projector.positions", Parameter::new(value, false));
+            }
         }
     }
 
@@ -138,6 +150,10 @@ impl Projector {
         let pool = if leaves.contains("projector.queries") {
             Some(Pool {
                 queries: leaves.get("projector.queries")?,
+                positions: leaves
+                    .contains("projector.positions")
+                    .then(|| leaves.get("projector.positions"))
+                    .transpose()?,
                 out: leaves.get("projector.pool_out")?,
             })
         } else {
@@ -162,7 +178,8 @@ impl Projector {
         let [h2, d] = self.w2.dims();
         let pool_fits = self.pool.as_ref().is_none_or(|pool| {
             let [q, width] = pool.queries.dims();
-            width == d && pool.out.dims() == [q * d, d]
+            let placed = pool.positions.as_ref().is_none_or(|p| p.dims() == [self.patches, q]);
+            width == d && pool.out.dims() == [q * d, d] && placed
         });
         let fits = h == h2
             && self.skip.dims() == [input, d]
@@ -215,9 +232,13 @@ impl Projector {
             return mean;
         };
         let q = pool.queries.dims()[0];
-        // a_jp = softmax over patches of √d q_j · t_p/‖t_p‖
+        // a_jp = softmax over patches of √d q_j · t_p/‖t_p‖ + o_jp
         let logits = unit_rows(t).matmul(pool.queries.clone().transpose()) * (d as f64).sqrt();
-        let weights = softmax(logits.reshape([b, p, q]), 1);
+        let mut logits = logits.reshape([b, p, q]);
+        if let Some(positions) = &pool.positions {
+            logits = logits + positions.clone().reshape([1, p, q]);
+        }
+        let weights = softmax(logits, 1);
         let pooled = weights.swap_dims(1, 2).matmul(tokens).reshape([b, q * d]);
         pooled.matmul(pool.out.clone()) + mean
     }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod data;
 pub mod feed;
 pub mod finish;
+mod merge;
 pub mod reset;
 pub mod run;
 pub mod speed;

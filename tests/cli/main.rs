@@ -5,11 +5,14 @@ mod chain;
 mod checks;
 mod data;
 mod device;
+mod elsewhere;
 mod extract;
 mod folds;
+mod kill;
 mod published;
 mod queries;
 mod recipes;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
