@@ -1,6 +1,7 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
 pub mod baseline;
+pub mod bench;
 pub mod chain;
 pub mod check;
 pub mod cli;
