@@ -12,9 +12,9 @@ pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod feature;
+pub mod finetune;
 #[doc(hidden)]
 pub mod hostile;
-pub mod finetune;
 pub mod image;
 pub mod interrupt;
 pub mod metric;
