@@ -10,6 +10,7 @@ mod extract;
 pub mod import;
 mod publish;
 mod report;
+mod study;
 mod summary;
 mod train;
 mod truth;
@@ -30,6 +31,7 @@ use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
+pub use study::{PointSummary, StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
 pub use validate::{DataReport, data_report};
 
@@ -56,6 +58,8 @@ struct Chain<'a> {
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
     cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    image_root: Option<PathBuf>,
 }
 
 impl Chain<'_> {
@@ -119,6 +123,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         interrupt,
         stages: Vec::new(),
         cost: None,
+        image_root: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -138,6 +143,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };
+    chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
     let digest = Digest::new("run")
@@ -147,6 +153,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("code", crate::digest::room::TRAIN)
         .part("model", crate::digest::room::MODEL)
         .part("baseline", crate::digest::room::BASELINE)
+        .part("finetune", crate::digest::room::FINETUNE)
         .part("metric", crate::digest::room::METRIC)
         .part("chain", crate::digest::room::CHAIN)
         .finish();

@@ -1,6 +1,7 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
 mod baseline;
+mod bench;
 mod check;
 mod compare;
 mod completions;
@@ -38,7 +39,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/rafdb.toml --stand-in";
+First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -70,6 +71,8 @@ enum Verb {
     Schema(schema::SchemaArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
+    /// Measure the speed of training or of an encoder on a device
+    Bench(bench::BenchArguments),
     /// Print shell completions
     Completions(completions::CompletionsArguments),
 }
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
+        Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
 use crate::model::config::{Level, ModelConfig, Pooling};
-use crate::model::math::{dropout_mask, matrix, normal, normalise_rows, uniform, unit_rows};
+use crate::model::math::{dropout_values, matrix, normal, normalise_rows, uniform, unit_rows};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 use crate::task::Task;
 
@@ -33,9 +33,38 @@ pub struct Masks {
 impl Masks {
     /// Masks for `rows` projected vectors.
     pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64, device: &Device) -> Self {
+        MaskValues::draw(rng, rows, input, hidden, rate).upload(device)
+    }
+}
+
+/// Dropout masks in host memory, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MaskValues {
+    input: Option<Vec<f32>>,
+    hidden: Option<Vec<f32>>,
+    rows: usize,
+}
+
+impl MaskValues {
+    /// Masks for `rows` projected vectors.
+    pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64) -> Self {
         Self {
-            input: dropout_mask(rng, rows, input, rate, device),
-            hidden: dropout_mask(rng, rows, hidden, rate, device),
+            input: dropout_values(rng, rows * input, rate),
+            hidden: dropout_values(rng, rows * hidden, rate),
+            rows,
+        }
+    }
+
+    /// The masks on the device.
+    pub fn upload(self, device: &Device) -> Masks {
+        let rows = self.rows;
+        let up = |values: Vec<f32>| {
+            let cols = values.len() / rows.max(1);
+            matrix(values, rows, cols, device)
+        };
+        Masks {
+            input: self.input.map(up),
+            hidden: self.hidden.map(up),
         }
     }
 }

@@ -12,6 +12,7 @@ mod kill;
 mod published;
 mod queries;
 mod recipes;
+mod studies;
 mod validate;
 
 use std::path::{Path, PathBuf};
