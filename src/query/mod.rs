@@ -170,9 +170,17 @@ impl QueryContext {
     }
 
     fn register(&self, view: &'static str) -> Result<()> {
+        if view == "units" {
+            // Made of these two.
+            self.register("samples")?;
+            self.register("truth")?;
+        }
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if !opened.insert(view) {
             return Ok(());
+        }
+        if view == "units" {
+            return self.register_units();
         }
         let from_manifests = match view {
             "runs" => Some(views::runs_batch(&self.runs)),
@@ -215,6 +223,38 @@ impl QueryContext {
         registered
             .map(|_| ())
             .map_err(|error| Error::Data(format!("failed to open the view `{view}`: {}", message(&error))))
+    }
+}
+
+impl QueryContext {
+    /// The view `units`: the action units of `samples` and `truth`, one row a known value.
+    fn register_units(&self) -> Result<()> {
+        let registered = self.runtime.block_on(async {
+            let mut parts = Vec::new();
+            for source in ["samples", "truth"] {
+                let table = self.session.table_provider(source).await?;
+                for field in table.schema().fields() {
+                    let unit = field.name();
+                    if unit.strip_prefix("au").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit())) {
+                        parts.push(format!(
+                            "SELECT run, sample_id, '{source}' AS source, '{unit}' AS unit, CAST({unit} AS DOUBLE) AS value \
+                             FROM {source} WHERE {unit} IS NOT NULL"
+                        ));
+                    }
+                }
+            }
+            if parts.is_empty() {
+                parts.push(
+                    "SELECT run, sample_id, '' AS source, '' AS unit, CAST(NULL AS DOUBLE) AS value FROM samples WHERE false"
+                        .to_owned(),
+                );
+            }
+            let view = self.session.sql(&parts.join(" UNION ALL ")).await?.into_view();
+            self.session.register_table("units", view)
+        });
+        registered
+            .map(|_| ())
+            .map_err(|error| Error::Data(format!("failed to open the view `units`: {}", message(&error))))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 12] = [
+pub const VIEWS: [&str; 13] = [
     "archetypes",
     "assignments",
     "classes",
@@ -43,6 +43,7 @@ pub const VIEWS: [&str; 12] = [
     "settings",
     "stages",
     "truth",
+    "units",
 ];
 
 /// The query behind `seed_metrics`: a metric of a seed is its mean over the folds, and missing where a fold lacks it.

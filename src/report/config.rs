@@ -20,6 +20,10 @@ pub struct ReportConfig {
     pub contact_archetypes: usize,
     /// Images in each row of the contact sheet.
     pub contact_images: usize,
+    /// Panels of the figures of contradicting labels and of failures.
+    pub panels: usize,
+    /// Images on each side of a panel.
+    pub panel_images: usize,
     /// Edges of the bins of valence and arousal in Table 1, ascending.
     pub va_bins: Vec<f64>,
     /// Edges of the bins of activation in Table 1, ascending.
@@ -37,6 +41,8 @@ impl Default for ReportConfig {
             leave_out: Vec::new(),
             contact_archetypes: 12,
             contact_images: 8,
+            panels: 6,
+            panel_images: 4,
             va_bins: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
             au_bins: vec![0.0, 0.3, 0.5, 0.7, 1.0],
             action_units: vec!["au12".to_owned(), "au25".to_owned()],
@@ -54,6 +60,8 @@ impl ReportConfig {
         let limits = [
             ("contact_archetypes", self.contact_archetypes, 400),
             ("contact_images", self.contact_images, 32),
+            ("panels", self.panels, 40),
+            ("panel_images", self.panel_images, 12),
         ];
         for (key, value, most) in limits {
             if value == 0 || value > most {
@@ -83,11 +91,13 @@ impl ReportConfig {
     }
 
     /// The values that the statistics may name as `$name`.
-    pub(super) fn parameters(&self) -> [(&'static str, Value); 5] {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, Value)> {
         let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
-        [
+        vec![
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
+            ("panels", Value::Int(self.panels as i64)),
+            ("panel_images", Value::Int(self.panel_images as i64)),
             ("va_bins", edges(&self.va_bins)),
             ("au_bins", edges(&self.au_bins)),
             ("aus", Value::Text(self.action_units.join(","))),
