@@ -10,6 +10,7 @@ pub mod digest;
 pub mod doctor;
 pub mod encoder;
 pub mod error;
+pub mod export;
 pub mod feature;
 pub mod image;
 pub mod interrupt;

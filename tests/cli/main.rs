@@ -11,6 +11,7 @@ mod folds;
 mod published;
 mod queries;
 mod recipes;
+mod schemas;
 mod validate;
 
 use std::path::{Path, PathBuf};
