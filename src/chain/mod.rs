@@ -131,9 +131,11 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let (samples, features) = chain.import()?;
         (chain.image_root()?, samples, features)
     } else {
+        // Weights that are missing or do not fit should be told before thousands of faces are drawn.
+        let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
-        let features = chain.extract(&data, &samples, &device)?;
+        let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };
     comparable.protocol.release.clone_from(&samples.release);
