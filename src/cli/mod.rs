@@ -1,6 +1,7 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
 mod baseline;
+mod bench;
 mod check;
 mod compare;
 mod completions;
@@ -74,6 +75,8 @@ enum Verb {
     Schema(schema::SchemaArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
+    /// Measure the speed of training or of an encoder on a device
+    Bench(bench::BenchArguments),
     /// Print shell completions
     Completions(completions::CompletionsArguments),
 }
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
+        Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {
