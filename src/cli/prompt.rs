@@ -89,17 +89,13 @@ impl Words {
                 found.push(name.to_owned());
             }
         };
-        for columns in self
-            .columns
-            .iter()
-            .filter(|(view, _)| named(view))
-            .map(|(_, columns)| columns)
-        {
-            columns.iter().for_each(|column| add(column));
+        let here = self.columns.iter().filter(|(view, _)| named(view));
+        let first = here.flat_map(|(_, columns)| columns).map(String::as_str);
+        let views = self.columns.keys().map(String::as_str);
+        let columns = self.columns.values().flatten().map(String::as_str);
+        for name in first.chain(views).chain(columns).chain(KEYWORDS) {
+            add(name);
         }
-        self.columns.keys().for_each(|view| add(view));
-        self.columns.values().flatten().for_each(|column| add(column));
-        KEYWORDS.iter().for_each(|keyword| add(keyword));
         (start, found)
     }
 }

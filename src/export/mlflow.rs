@@ -15,6 +15,9 @@ use crate::run::atomic;
 /// Longest value of a parameter that the store accepts.
 const LONGEST: usize = 6_000;
 
+/// Points (step, value) by the name of the series.
+type Series = BTreeMap<String, Vec<(i64, f64)>>;
+
 /// One run of the store.
 struct Entry<'a> {
     folder: PathBuf,
@@ -66,7 +69,7 @@ pub fn export(run: &Facts, store: &Path) -> Result<String> {
         "SELECT fold, seed, method, split, metric, epoch, value FROM metrics \
          ORDER BY fold, seed, method, split, metric, epoch",
     )?;
-    let mut units: BTreeMap<(Option<i64>, i64), BTreeMap<String, Vec<(i64, f64)>>> = BTreeMap::new();
+    let mut units: BTreeMap<(Option<i64>, i64), Series> = BTreeMap::new();
     for row in &table.rows {
         let text = |column| table.get(row, column).as_str().unwrap_or_default();
         let (Some(seed), Some(value)) = (table.get(row, "seed").as_i64(), table.get(row, "value").as_f64()) else {
