@@ -209,16 +209,24 @@ impl Summary {
         out
     }
 
+    /// The task's primary metric.
+    pub(super) fn primary(&self) -> &'static str {
+        self.primary
+    }
+
+    /// The best of the rivals by the primary metric, and its mean.
+    pub(super) fn best_rival(&self) -> Option<(&str, f64)> {
+        self.methods
+            .iter()
+            .filter(|(name, _)| !name.starts_with("aura"))
+            .filter_map(|(name, metrics)| Some((name.as_str(), metrics.get(self.primary)?.mean)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
     /// How AURA stands against the best of its rivals, in one sentence.
     fn standing(&self) -> Option<String> {
-        let of = |method: &str| self.methods.get(method)?.get(self.primary).map(|metric| metric.mean);
-        let aura = of("aura")?;
-        let (rival, best) = self
-            .methods
-            .keys()
-            .filter(|name| !name.starts_with("aura"))
-            .filter_map(|name| Some((name, of(name)?)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let aura = self.methods.get("aura")?.get(self.primary)?.mean;
+        let (rival, best) = self.best_rival()?;
         let points = (aura - best) * 100.0;
         let word = if points >= 0.0 { "above" } else { "BELOW" };
         Some(format!(
@@ -228,7 +236,8 @@ impl Summary {
     }
 }
 
-fn cell(metric: &OverSeeds) -> String {
+/// "mean ± sd" in per cent.
+pub(super) fn cell(metric: &OverSeeds) -> String {
     match metric.sd {
         Some(sd) => format!("{:.2} ± {:.2}", metric.mean * 100.0, sd * 100.0),
         None => format!("{:.2}", metric.mean * 100.0),

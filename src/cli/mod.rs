@@ -41,7 +41,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/rafdb.toml --stand-in";
+First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

@@ -13,6 +13,7 @@ mod published;
 mod queries;
 mod recipes;
 mod schemas;
+mod studies;
 mod validate;
 
 use std::path::{Path, PathBuf};
