@@ -14,6 +14,8 @@ pub mod error;
 pub mod export;
 pub mod feature;
 pub mod finetune;
+#[doc(hidden)]
+pub mod hostile;
 pub mod image;
 pub mod interrupt;
 pub mod metric;
