@@ -11,6 +11,7 @@ pub mod digest;
 pub mod doctor;
 pub mod encoder;
 pub mod error;
+pub mod export;
 pub mod feature;
 pub mod finetune;
 #[doc(hidden)]

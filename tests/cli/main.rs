@@ -12,6 +12,7 @@ mod kill;
 mod published;
 mod queries;
 mod recipes;
+mod schemas;
 mod studies;
 mod validate;
 
