@@ -1,13 +1,17 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
 mod baseline;
+mod bench;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod doctor;
 mod explain;
+mod export;
 mod extract;
 mod output;
+mod prompt;
 mod published;
 mod query;
 mod report;
@@ -37,7 +41,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/rafdb.toml --stand-in";
+First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -53,6 +57,8 @@ enum Verb {
     Report(report::ReportArguments),
     /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
     Check(check::CheckArguments),
+    /// Put runs side by side, with significance; refuses to rank unequal protocols
+    Compare(compare::CompareArguments),
     /// Save the baseline of a run
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
@@ -61,12 +67,16 @@ enum Verb {
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
+    /// Write runs and tables as other programs read them: `MLflow`, Croissant
+    Export(export::ExportArguments),
     /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),
-    /// Print the JSON Schema of recipes or cards
+    /// Print the JSON Schema of a file or an output
     Schema(schema::SchemaArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
+    /// Measure the speed of training or of an encoder on a device
+    Bench(bench::BenchArguments),
     /// Print shell completions
     Completions(completions::CompletionsArguments),
 }
@@ -100,13 +110,16 @@ pub fn main() -> ExitCode {
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
+        Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {

@@ -9,6 +9,7 @@ pub mod contextualization;
 pub mod kmeans;
 pub mod loss;
 pub mod math;
+pub mod merge;
 pub mod params;
 pub mod predict;
 pub mod projector;

@@ -8,10 +8,13 @@ mod device;
 mod elsewhere;
 mod extract;
 mod folds;
+mod kill;
 mod page;
 mod published;
 mod queries;
 mod recipes;
+mod schemas;
+mod studies;
 mod validate;
 
 use std::path::{Path, PathBuf};

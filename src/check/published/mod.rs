@@ -6,8 +6,10 @@ mod file;
 mod language;
 mod lint;
 mod names;
+mod results;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
+pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperResult, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
 pub use lint::{Finding, Lint, lint};
+pub use results::values_for;
