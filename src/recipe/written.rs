@@ -54,6 +54,7 @@ pub struct Written {
     #[serde(default)]
     pub baselines: BaselineConfig,
     /// The rival that trains the encoder itself.
+    #[serde(default)]
     pub finetune: FinetuneConfig,
     /// The report.
     #[serde(default)]
