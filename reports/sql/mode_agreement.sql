@@ -3,7 +3,7 @@
 WITH wanted AS (
   SELECT run, CAST(array_length(seeds) AS BIGINT) AS seeds FROM runs WHERE stand_in
 )
-SELECT m.run, m.metric,
+SELECT m.run, m.metric, m.split,
        CASE m.metric
          WHEN 'nmi_mode' THEN 'Planted modes: normalised mutual information'
          WHEN 'homogeneity_mode' THEN 'Planted modes: homogeneity (an archetype holds one mode)'
@@ -13,7 +13,7 @@ SELECT m.run, m.metric,
        CASE WHEN count(m.value) = max(w.seeds) THEN avg(m.value) END AS mean,
        CASE WHEN count(m.value) = max(w.seeds) THEN stddev_samp(m.value) END AS sd,
        count(m.value) AS seeds
-FROM metrics m JOIN wanted w ON m.run = w.run
+FROM seed_metrics m JOIN wanted w ON m.run = w.run
 WHERE m.epoch IS NULL AND m.metric IN ('nmi_mode', 'homogeneity_mode', 'completeness_mode', 'nmi_subject')
-GROUP BY m.run, m.metric
-ORDER BY m.run, CASE m.metric WHEN 'nmi_mode' THEN 0 WHEN 'homogeneity_mode' THEN 1 WHEN 'completeness_mode' THEN 2 ELSE 3 END
+GROUP BY m.run, m.metric, m.split
+ORDER BY m.run, CASE m.metric WHEN 'nmi_mode' THEN 0 WHEN 'homogeneity_mode' THEN 1 WHEN 'completeness_mode' THEN 2 ELSE 3 END, m.split DESC

@@ -7,7 +7,7 @@ WITH seeds AS (
 ),
 final AS (
   SELECT run, seed, method, metric, value, low, high, n
-  FROM metrics
+  FROM seed_metrics
   WHERE epoch IS NULL AND split = 'test' AND metric IN (
     'f1_avg', 'f1_au01', 'f1_au02', 'f1_au04', 'f1_au05', 'f1_au06', 'f1_au09', 'f1_au12', 'f1_au15',
     'f1_au17', 'f1_au20', 'f1_au25', 'f1_au26', 'acc_avg'

@@ -7,7 +7,7 @@ WITH seeds AS (
 ),
 final AS (
   SELECT run, seed, method, metric, value, low, high, n
-  FROM metrics
+  FROM seed_metrics
   WHERE epoch IS NULL AND split = 'test' AND metric IN ('acc', 'balanced_acc', 'f1_macro')
 ),
 summary AS (

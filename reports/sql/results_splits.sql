@@ -8,7 +8,7 @@ summary AS (
   SELECT m.run, m.method, m.metric, m.split,
          CASE WHEN count(m.value) = max(p.wanted) THEN avg(m.value) END AS mean,
          CASE WHEN count(m.value) = max(p.wanted) THEN stddev_samp(m.value) END AS sd
-  FROM metrics m JOIN primary_metric p ON m.run = p.run AND m.metric = p.metric
+  FROM seed_metrics m JOIN primary_metric p ON m.run = p.run AND m.metric = p.metric
   WHERE m.epoch IS NULL
   GROUP BY m.run, m.method, m.metric, m.split
 )

@@ -7,7 +7,7 @@ WITH seeds AS (
 ),
 final AS (
   SELECT run, seed, method, metric, value, low, high, n
-  FROM metrics
+  FROM seed_metrics
   WHERE epoch IS NULL AND split = 'test' AND metric IN (
     'ccc_va', 'ccc_v', 'ccc_a', 'pcc_v', 'pcc_a', 'rmse_v', 'rmse_a', 'sagr_v', 'sagr_a'
   )

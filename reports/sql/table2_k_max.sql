@@ -4,7 +4,11 @@ WITH wanted AS (
   SELECT run, CAST(array_length(seeds) AS BIGINT) AS seeds, task FROM runs
 ),
 dictionary AS (
-  SELECT run, seed, count(*) AS k_max, count(*) FILTER (WHERE active) AS kept FROM archetypes GROUP BY run, seed
+  -- In a run with folds each seed has a dictionary a fold; what stays of it is the mean.
+  SELECT run, seed, max(k_max) AS k_max, avg(kept) AS kept
+  FROM (SELECT run, fold, seed, count(*) AS k_max, count(*) FILTER (WHERE active) AS kept
+        FROM archetypes GROUP BY run, fold, seed)
+  GROUP BY run, seed
 ),
 sizes AS (
   SELECT d.run, max(d.k_max) AS k_max, avg(d.kept) AS k_stable, stddev_samp(d.kept) AS k_stable_sd
@@ -16,7 +20,7 @@ numbers AS (
   SELECT m.run, CASE WHEN m.metric IN ('acc', 'ccc_va', 'f1_avg') THEN 'primary' ELSE m.metric END AS metric,
          CASE WHEN count(*) = max(w.seeds) THEN avg(m.value) END AS mean,
          CASE WHEN count(*) = max(w.seeds) THEN stddev_samp(m.value) END AS sd
-  FROM metrics m JOIN wanted w ON m.run = w.run
+  FROM seed_metrics m JOIN wanted w ON m.run = w.run
   WHERE m.epoch IS NULL AND m.method = 'aura'
     AND (m.metric IN ('convergence_epoch', 'gflops')
          OR (m.split = 'test'

@@ -8,7 +8,7 @@ WITH wanted AS (
 ),
 final AS (
   SELECT m.run, m.seed, m.method, m.value
-  FROM metrics m JOIN wanted w ON m.run = w.run AND m.metric = w.metric
+  FROM seed_metrics m JOIN wanted w ON m.run = w.run AND m.metric = w.metric
   WHERE m.epoch IS NULL AND m.split = 'test' AND m.method IN ('aura', 'finetune')
 ),
 summary AS (

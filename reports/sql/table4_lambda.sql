@@ -8,7 +8,7 @@ WITH wanted AS (
 numbers AS (
   SELECT m.run, m.metric, CASE WHEN count(*) = max(w.seeds) THEN avg(m.value) END AS mean,
          CASE WHEN count(*) = max(w.seeds) THEN stddev_samp(m.value) END AS sd
-  FROM metrics m JOIN wanted w ON m.run = w.run
+  FROM seed_metrics m JOIN wanted w ON m.run = w.run
   WHERE m.epoch IS NULL AND m.method = 'aura'
     AND (m.metric = 'convergence_epoch' OR (m.split = 'test' AND m.metric = w.metric))
   GROUP BY m.run, m.metric

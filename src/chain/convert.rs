@@ -1,11 +1,11 @@
 //! Stage 1: the database's folder becomes a samples table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::dataset::{self, ConvertOptions};
+use crate::dataset;
 use crate::digest::{Digest, of_file, room};
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
 
 use super::data::Data;
 use super::{Chain, json, publish};
@@ -18,6 +18,8 @@ pub struct Samples {
     pub digest: String,
     /// `truth.parquet` of generated faces.
     pub truth: Option<PathBuf>,
+    /// Release of the database that was read, where its card knows of several.
+    pub release: Option<String>,
 }
 
 impl Chain<'_> {
@@ -25,7 +27,7 @@ impl Chain<'_> {
     pub fn convert(&mut self, data: &Data) -> Result<Samples> {
         let started = Instant::now();
         let recipe = self.recipe;
-        let options = ConvertOptions::from(&recipe.dataset);
+        let options = recipe.protocol.convert_options(&recipe.dataset);
         let digest = Digest::new("samples")
             .part("source", dataset::source_digest(&recipe.card, &data.root, &options)?)
             .part("options", json(&options)?.to_string())
@@ -50,12 +52,35 @@ impl Chain<'_> {
             Ok(())
         })?;
         let table = folder.join("samples.parquet");
+        let release = self.release(&folder)?;
         let samples = Samples {
             digest: of_file(&table)?,
             table,
+            release,
             truth: Some(data.root.join("truth.parquet")).filter(|path| recipe.stand_in.is_some() && path.is_file()),
         };
         self.done("convert", started, cached, &digest);
         Ok(samples)
+    }
+
+    /// The release that was read; refused if the protocol asks for another.
+    fn release(&self, samples: &Path) -> Result<Option<String>> {
+        let card = &self.recipe.card;
+        if card.releases().is_empty() {
+            return Ok(None);
+        }
+        let path = samples.join("conversion.json");
+        let text = std::fs::read_to_string(&path).at("read", &path)?;
+        let conversion: dataset::Conversion = serde_json::from_str(&text).at("read", &path)?;
+        let found = card.release_of(&conversion.layout);
+        match &self.recipe.protocol.release {
+            Some(wanted) if wanted != found && *wanted != conversion.layout => Err(Error::Data(format!(
+                "the folder holds the release `{found}` of {} (layout `{}`), but the recipe says protocol.release = \
+                 \"{wanted}\": numbers of the two are not comparable. Name a folder with that release, or set \
+                 protocol.release = \"{found}\"",
+                card.title, conversion.layout
+            ))),
+            _ => Ok(Some(found.to_owned())),
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::recipe::Recipe;
 use crate::run::atomic;
 use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
-use crate::run::manifest::{self, Manifest, StageRecord};
+use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
 pub use summary::Summary;
 
@@ -39,6 +39,8 @@ pub struct RunOptions {
     pub cache: PathBuf,
     /// `auto`, `cpu`, `cuda`, `cuda:N`.
     pub device: String,
+    /// The study that the run is a point of, if any.
+    pub sweep: Option<SweepPoint>,
 }
 
 /// What the stages share.
@@ -118,6 +120,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 
     let data = chain.data()?;
     let samples = chain.convert(&data)?;
+    // What was read is part of what makes numbers comparable.
+    let mut comparable = recipe.clone();
+    comparable.protocol.release.clone_from(&samples.release);
     let features = chain.extract(&data, &samples, &device)?;
 
     let digest = Digest::new("run")
@@ -143,12 +148,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         task: serde_name(&recipe.protocol.task)?,
         stand_in: recipe.stand_in.is_some(),
         encoder: features.encoder.clone(),
-        protocol: json(&recipe.protocol)?,
-        protocol_digest: recipe.protocol_digest()?,
+        protocol: json(&comparable.protocol)?,
+        protocol_digest: comparable.protocol_digest()?,
         recipe_digest: recipe.digest()?,
+        sweep: options.sweep.clone(),
         device: device.name.clone(),
         classes: trained.outputs.clone(),
         data_root: Some(data.root.display().to_string()),
+        folds: recipe.protocol.folds.clone(),
         seeds: trained
             .seeds_in_folder
             .iter()

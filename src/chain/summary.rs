@@ -43,6 +43,8 @@ pub struct Summary {
     pub stand_in: bool,
     /// Device that computed.
     pub device: String,
+    /// Folds that a metric is the mean of; empty without folds.
+    pub folds: Vec<i32>,
     /// Seeds of this call.
     pub seeds: Vec<u64>,
     /// AURA's metrics on the test split, and those of its dictionary.
@@ -68,7 +70,7 @@ pub fn summarise(
 ) -> Result<Summary> {
     let seeds = &recipe.protocol.seeds;
     let table = QueryContext::open(&[folder.path().to_owned()])?.query(
-        "SELECT method, split, metric, seed, value FROM metrics WHERE epoch IS NULL AND split IN ('test', 'all') \
+        "SELECT method, split, metric, seed, value FROM seed_metrics WHERE epoch IS NULL AND split IN ('test', 'all') \
          ORDER BY method, metric, split, seed",
     )?;
     let mut values: BTreeMap<(String, String), BTreeMap<u64, f64>> = BTreeMap::new();
@@ -111,6 +113,7 @@ pub fn summarise(
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,
         device: manifest.device.clone(),
+        folds: manifest.folds.clone(),
         seeds: seeds.clone(),
         metrics,
         methods,
@@ -155,14 +158,25 @@ impl Summary {
             "valence_arousal" => vec!["ccc_va", "ccc_v", "ccc_a"],
             _ => vec!["f1_avg", "acc_avg"],
         };
+        // With one dimension alone there is nothing of the other.
+        let columns: Vec<&str> = columns
+            .into_iter()
+            .filter(|column| self.methods.values().any(|metrics| metrics.contains_key(*column)))
+            .collect();
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let mut out = String::new();
         if self.stand_in {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.title);
         }
+        let tested = if self.folds.is_empty() {
+            "test split".to_owned()
+        } else {
+            let folds: Vec<String> = self.folds.iter().map(i32::to_string).collect();
+            format!("mean over test folds {}", folds.join(", "))
+        };
         let _ = writeln!(
             out,
-            "{}, {}, test split, in per cent, seeds {}",
+            "{}, {}, {tested}, in per cent, seeds {}",
             self.title,
             self.task,
             seeds.join(", ")

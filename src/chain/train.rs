@@ -1,5 +1,6 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::baseline;
 use crate::device::Resolved;
 use crate::digest::of_file;
 use crate::error::{Context, Error, Result};
-use crate::feature::{FeatureTable, LoadOptions, SplitSets, Validation};
+use crate::feature::{FeatureSet, FeatureTable, LoadOptions, SplitSets, Validation};
 use crate::model::config::Level;
 use crate::run::atomic;
 use crate::run::folder::{RunFolder, SeedFolder};
@@ -40,8 +41,24 @@ struct Done {
     outputs: Vec<String>,
 }
 
+/// One model to train: a seed, in a fold where the protocol has folds.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    fold: Option<i32>,
+    seed: u64,
+}
+
+/// What all units of a run share.
+struct Shared<'a> {
+    folder: &'a RunFolder,
+    digest: &'a str,
+    device: &'a Resolved,
+    truth: Option<Truth>,
+    setup: Setup,
+}
+
 impl Chain<'_> {
-    /// Trains and evaluates every seed that is not there yet.
+    /// Trains and evaluates every seed (in every fold) that is not there yet.
     pub fn train(
         &mut self,
         features: &Features,
@@ -51,11 +68,16 @@ impl Chain<'_> {
         device: &Resolved,
     ) -> Result<TrainedSeeds> {
         let started = Instant::now();
-        let seeds = self.recipe.protocol.seeds.clone();
-        let missing: Vec<u64> = seeds
+        let protocol = &self.recipe.protocol;
+        let (folds, outputs) = (protocol.units(), protocol.outputs());
+        let units: Vec<Unit> = folds
+            .iter()
+            .flat_map(|&fold| protocol.seeds.iter().map(move |&seed| Unit { fold, seed }))
+            .collect();
+        let missing: Vec<Unit> = units
             .iter()
             .copied()
-            .filter(|&seed| done(&folder.seed(seed), digest).is_none())
+            .filter(|unit| done(&folder.seed(unit.fold, unit.seed), digest).is_none())
             .collect();
         if missing.is_empty() {
             self.done("train", started, true, digest);
@@ -63,21 +85,28 @@ impl Chain<'_> {
         } else {
             self.train_missing(&missing, features, samples, folder, digest, device)?;
         }
-        let outputs = seeds
-            .first()
-            .and_then(|&seed| done(&folder.seed(seed), digest))
-            .map(|done| done.outputs)
-            .ok_or_else(|| Error::Data(format!("{} vanished while it was written", folder.path().display())))?;
+        for unit in &units {
+            let there = done(&folder.seed(unit.fold, unit.seed), digest)
+                .ok_or_else(|| Error::Data(format!("{} vanished while it was written", folder.path().display())))?;
+            if there.outputs != outputs {
+                return Err(Error::Data(format!(
+                    "{} predicts {}, where the protocol says {}; remove the folder and run again",
+                    folder.path().display(),
+                    there.outputs.join(", "),
+                    outputs.join(", ")
+                )));
+            }
+        }
         Ok(TrainedSeeds {
             outputs,
-            seeds_in_folder: whole_seeds(folder, digest)?,
+            seeds_in_folder: whole_seeds(folder, &folds, digest)?,
             fresh: !missing.is_empty(),
         })
     }
 
     fn train_missing(
         &mut self,
-        missing: &[u64],
+        missing: &[Unit],
         features: &Features,
         samples: &Samples,
         folder: &RunFolder,
@@ -85,88 +114,150 @@ impl Chain<'_> {
         device: &Resolved,
     ) -> Result<()> {
         let recipe = self.recipe;
-        let sets = self.load(features)?;
-        let read = |path: &Path| Truth::read(path, &recipe.card.class_names(), &recipe.protocol.classes);
+        let protocol = &recipe.protocol;
+        // Only expressions are compared with the class that was planted.
+        let classes = match protocol.task {
+            Task::Expression => protocol.classes.as_slice(),
+            Task::ValenceArousal | Task::ActionUnits => &[],
+        };
+        let read = |path: &Path| Truth::read(path, &recipe.card.class_names(), classes);
         let truth = samples.truth.as_deref().map(read).transpose()?;
         copy(&samples.table, &folder.samples())?;
         if let Some(table) = &samples.truth {
             copy(table, &folder.truth())?;
         }
-        let setup = Setup {
-            task: recipe.protocol.task,
-            model: recipe.model.clone(),
-            loss: recipe.loss.clone(),
-            train: recipe.train.clone(),
-            selection: recipe.protocol.selection,
+        let shared = Shared {
+            folder,
+            digest,
+            device,
+            truth,
+            setup: Setup {
+                task: protocol.task,
+                model: recipe.model.clone(),
+                loss: recipe.loss.clone(),
+                train: recipe.train.clone(),
+                selection: protocol.selection,
+                sampling: protocol.sampling,
+            },
         };
         let (mut training, mut evaluating) = (0.0, 0.0);
-        for &seed in missing {
-            self.interrupt.check()?;
-            let here = folder.seed(seed);
-            std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
-            let clock = Instant::now();
-            let outcome = train::train_seed(
-                &sets,
-                &setup,
-                seed,
-                &device.device,
-                here.path(),
-                self.progress,
-                self.interrupt,
-            )?;
-            training += clock.elapsed().as_secs_f64();
-
-            let clock = Instant::now();
-            let rivals = baseline::run_all(
-                &sets,
-                &recipe.baselines,
-                seed,
-                &device.device,
-                &self.progress,
-                self.interrupt,
-            )?;
-            write_seed(&here, outcome, rivals, truth.as_ref(), digest, &sets)?;
-            evaluating += clock.elapsed().as_secs_f64();
-            self.progress.line(&format!("            seed {seed} done"));
+        for fold in protocol.units() {
+            let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
+            if here.is_empty() {
+                continue;
+            }
+            // One fold at a time is held in memory.
+            let sets = self.load(features, fold)?;
+            for unit in here {
+                self.interrupt.check()?;
+                let (train, evaluate) = self.unit(unit, &sets, &shared)?;
+                training += train;
+                evaluating += evaluate;
+            }
         }
         self.record("train", training, false, digest);
         self.record("evaluate", evaluating, false, digest);
         Ok(())
     }
 
+    /// Trains one model, fits the rivals and writes the unit's folder; seconds of training and of the rest.
+    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>) -> Result<(f64, f64)> {
+        let here = shared.folder.seed(unit.fold, unit.seed);
+        std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
+        let clock = Instant::now();
+        let outcome = train::train_seed(
+            sets,
+            &shared.setup,
+            unit.seed,
+            &shared.device.device,
+            here.path(),
+            self.progress,
+            self.interrupt,
+        )?;
+        let training = clock.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let rivals = baseline::run_all(
+            sets,
+            &self.recipe.baselines,
+            unit.seed,
+            &shared.device.device,
+            &self.progress,
+            self.interrupt,
+        )?;
+        write_seed(&here, outcome, rivals, shared.truth.as_ref(), shared.digest, sets)?;
+        let seed = unit.seed;
+        self.progress.line(&match unit.fold {
+            Some(fold) => format!("            fold {fold}, seed {seed} done"),
+            None => format!("            seed {seed} done"),
+        });
+        Ok((training, clock.elapsed().as_secs_f64()))
+    }
+
     /// Reads the feature table into memory, split by the protocol.
-    fn load(&self, features: &Features) -> Result<SplitSets> {
+    fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {
-            outputs: if protocol.task == Task::Expression {
-                protocol.classes.clone()
-            } else {
-                Vec::new()
-            },
+            outputs: protocol.outputs(),
+            only_classes: (protocol.task == Task::ValenceArousal && protocol.some_classes)
+                .then(|| protocol.classes.clone()),
+            // Labels of 0 and 1 are active from 1 on.
+            threshold: protocol.au_threshold.unwrap_or_default(),
             tokens: self.recipe.model.level_for(protocol.task) == Level::Patch,
             validation: (protocol.validation > 0.0).then_some(Validation {
                 fraction: protocol.validation,
                 seed: protocol.validation_seed,
-                by_subject: false,
+                by_subject: fold.is_some(),
             }),
+            fold,
             ..LoadOptions::new(protocol.task)
         })?;
         let counts = &loaded.counts;
+        let which = fold.map_or_else(String::new, |fold| format!("fold {fold}: "));
         self.progress.line(&format!(
-            "            {} training, {} validation, {} test samples",
+            "            {which}{} training, {} validation, {} test samples",
             counts.train, counts.val, counts.test
         ));
         for (n, why) in [
             (counts.unlabelled, "without a label"),
             (counts.other_class, "of other classes"),
+            (counts.no_fold, "in no fold"),
         ] {
             if n > 0 {
                 self.progress.line(&format!("            {n} samples {why} left out"));
             }
         }
+        if fold.is_some() {
+            exclusive(&loaded.sets)?;
+        }
         Ok(loaded.sets)
     }
+}
+
+/// Folds exist so that nobody is both trained and tested on.
+fn exclusive(sets: &SplitSets) -> Result<()> {
+    let people = |set: &FeatureSet| -> Result<BTreeSet<String>> {
+        set.sample_ids
+            .iter()
+            .zip(&set.subjects)
+            .map(|(id, subject)| {
+                subject
+                    .clone()
+                    .ok_or_else(|| Error::Data(format!("sample {id} is in a fold, but names no person")))
+            })
+            .collect()
+    };
+    let test = people(&sets.test)?;
+    for (name, set) in [("training", Some(&sets.train)), ("validation", sets.val.as_ref())] {
+        let Some(set) = set else { continue };
+        if let Some(both) = people(set)?.intersection(&test).next() {
+            return Err(Error::Data(format!(
+                "{both} is in the {name} and in the test samples of one fold: correct protocol.fold_list"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Writes everything of one seed; `done.json` last.
@@ -212,17 +303,23 @@ fn done(folder: &SeedFolder, digest: &str) -> Option<Done> {
         .filter(|done| done.digest == digest)
 }
 
-/// Seeds of the folder that are whole, ascending.
-fn whole_seeds(folder: &RunFolder, digest: &str) -> Result<Vec<u64>> {
+/// Seeds of the folder that are whole in every fold, ascending.
+fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str) -> Result<Vec<u64>> {
     let mut seeds = Vec::new();
-    for entry in std::fs::read_dir(folder.path()).at("list", folder.path())? {
-        let name = entry.at("list", folder.path())?.file_name();
+    let Some(&first) = folds.first() else {
+        return Ok(seeds);
+    };
+    let base = folder.fold(first);
+    for entry in std::fs::read_dir(&base).at("list", &base)? {
+        let name = entry.at("list", &base)?.file_name();
         let seed = name
             .to_str()
             .and_then(|name| name.strip_prefix("seed-"))
             .and_then(|seed| seed.parse().ok());
         if let Some(seed) = seed
-            && done(&folder.seed(seed), digest).is_some()
+            && folds
+                .iter()
+                .all(|&fold| done(&folder.seed(fold, seed), digest).is_some())
         {
             seeds.push(seed);
         }

@@ -67,6 +67,7 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
         out: arguments.out.clone(),
         cache: chain::cache_folder(arguments.cache.clone())?,
         device: arguments.device.clone(),
+        sweep: None,
     };
     let summary = chain::run(&recipe, &options, shell.progress, &shell.interrupt)?;
     if arguments.json {

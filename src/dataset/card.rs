@@ -60,9 +60,41 @@ pub struct Card {
     /// The forms in which the database is found on disk, in the order in which they are tried.
     #[serde(rename = "layout")]
     pub layouts: Vec<Layout>,
+    /// What the protocol of a recipe may choose for this database.
+    #[serde(default)]
+    pub choices: Choices,
     /// Where the literature differs in its use of the database.
     #[serde(default, rename = "note")]
     pub notes: Vec<Note>,
+}
+
+/// What the labels of action units say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuScale {
+    /// An intensity from 0 to 5: the protocol says from which on a unit counts as active.
+    #[default]
+    Intensity,
+    /// 0 or 1.
+    Presence,
+}
+
+/// What the protocol of a recipe may choose for a database; keys that a database does not offer are refused.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Choices {
+    /// `protocol.images`: the database has aligned faces and original images.
+    pub images: bool,
+    /// `protocol.camera`: the database was filmed from two sides.
+    pub camera: bool,
+    /// `protocol.split_list`, `split_seed`, `test_share`: the database has no public official split.
+    pub split_list: bool,
+    /// Name of the card's folds in `protocol.fold_list`; empty without folds.
+    pub fold_set: String,
+    /// Action units that take part unless `protocol.action_units` says otherwise; empty for all.
+    pub action_units: Vec<u8>,
+    /// What the labels of action units say.
+    pub au_scale: AuScale,
 }
 
 /// Where the licence is, and how the database is obtained.
@@ -149,6 +181,9 @@ pub struct Fold {
 pub struct Layout {
     /// Short name, shown on screen and usable as `dataset.layout`.
     pub name: String,
+    /// Release of the database that lies like this, as in `protocol.release`; empty if the layout does not tell.
+    #[serde(default)]
+    pub release: String,
     /// What it looks like.
     pub description: String,
     /// The reader that understands it; see `docs/datasets.md` for the list.
@@ -301,6 +336,15 @@ impl Card {
                 );
             }
         }
+        if self.folds.is_empty() != self.choices.fold_set.is_empty() {
+            return fail(
+                "choices.fold_set",
+                "expected a name for the card's folds if it has any, and none if it has not".into(),
+            );
+        }
+        if let Some(au) = self.choices.action_units.iter().find(|au| !self.aus.contains(au)) {
+            return fail("choices.action_units", format!("{au} is not among `aus`"));
+        }
         for (subject, ranges) in &self.bad_frames {
             if ranges.iter().any(|[a, b]| *a == 0 || a > b) {
                 return fail(
@@ -382,6 +426,35 @@ impl Card {
             classes.extend(variant.classes.iter().map(|(name, count)| (name.clone(), *count)));
         }
         Some((samples, classes))
+    }
+
+    /// The card's fold of every subject.
+    pub fn fold_of_subjects(&self) -> BTreeMap<String, i32> {
+        self.folds
+            .iter()
+            .flat_map(|fold| {
+                fold.subjects
+                    .iter()
+                    .map(|subject| (subject.clone(), i32::from(fold.fold)))
+            })
+            .collect()
+    }
+
+    /// The release that a layout belongs to: its `release`, or the layout's own name where that does not tell.
+    pub fn release_of<'a>(&'a self, layout: &'a str) -> &'a str {
+        self.layouts
+            .iter()
+            .find(|known| known.name == layout && !known.release.is_empty())
+            .map_or(layout, |known| &known.release)
+    }
+
+    /// Releases that layouts are known to belong to, each once.
+    pub fn releases(&self) -> Vec<String> {
+        let mut releases: Vec<String> = self.layouts.iter().map(|layout| layout.release.clone()).collect();
+        releases.retain(|release| !release.is_empty());
+        releases.sort();
+        releases.dedup();
+        releases
     }
 
     /// Column names of the action units: `au01`, `au12`, ….

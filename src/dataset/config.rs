@@ -54,7 +54,7 @@ impl Camera {
     }
 }
 
-/// Which frames of a video database are read (DISFA).
+/// Which frames of a video database take part (DISFA).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Frames {
@@ -62,7 +62,7 @@ pub enum Frames {
     #[default]
     All,
     /// Without the frames of the database's error log (DISFA: 126,144).
-    Clean,
+    WithoutBad,
 }
 
 /// The number of the first frame in the names of extracted frames (DISFA).
@@ -78,7 +78,8 @@ pub enum FrameBase {
     One,
 }
 
-/// Which database is read, where it lies, and how much of it may be unusable.
+/// Which database is read, where it lies, and how much of it may be unusable. What of it takes part is said in
+/// `[protocol]`, as it decides what numbers may be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
@@ -90,22 +91,8 @@ pub struct DatasetConfig {
     pub path: String,
     /// Layout to read, by its name in the card; `auto` finds out.
     pub layout: String,
-    /// Aligned faces or original images, where a database has both.
-    pub images: Images,
-    /// Frames that are read (DISFA).
-    pub frames: Frames,
-    /// Camera whose frames are read (DISFA).
-    pub camera: Camera,
     /// Number of the first extracted frame (DISFA).
     pub frame_base: FrameBase,
-    /// File with lines `subject,fold` in place of the card's folds (DISFA); empty for the card's.
-    pub folds: String,
-    /// File with lines `name,split` that says which images are train, val and test (`EmotioNet`); empty for a seeded hash.
-    pub split_list: String,
-    /// Seed of the hash that splits a database without official split (`EmotioNet`).
-    pub split_seed: u64,
-    /// Share of images that this hash makes the test set.
-    pub test_share: f64,
     /// Largest share of rows, from 0 to 1, that may be rejected before the conversion fails.
     pub max_rejected: f64,
     /// Images with more pixels than this (by their header) are rejected unread.
@@ -119,14 +106,7 @@ impl Default for DatasetConfig {
             root: String::new(),
             path: String::new(),
             layout: "auto".into(),
-            images: Images::Aligned,
-            frames: Frames::All,
-            camera: Camera::Left,
             frame_base: FrameBase::Auto,
-            folds: String::new(),
-            split_list: String::new(),
-            split_seed: 0,
-            test_share: 0.2,
             max_rejected: 0.05,
             max_pixels: super::header::MAX_PIXELS,
         }
@@ -149,12 +129,6 @@ impl DatasetConfig {
             return Err((
                 "max_rejected".into(),
                 format!("expected a share from 0 to 1, found {}", self.max_rejected),
-            ));
-        }
-        if !(self.test_share > 0.0 && self.test_share < 1.0) {
-            return Err((
-                "test_share".into(),
-                format!("expected a share between 0 and 1, found {}", self.test_share),
             ));
         }
         if self.max_pixels == 0 {

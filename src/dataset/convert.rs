@@ -25,6 +25,9 @@ pub const STAND_IN_FILE: &str = "STAND-IN.toml";
 /// Name of the table of planted truths in a generated tree.
 pub const TRUTH_FILE: &str = "truth.parquet";
 
+/// Share of images that the hash makes the test set of a database without official split, unless the protocol says more.
+pub const TEST_SHARE: f64 = 0.2;
+
 /// Options of a conversion; all that can change its result besides the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConvertOptions {
@@ -58,18 +61,19 @@ impl Default for ConvertOptions {
     }
 }
 
+/// How the folder is read, with the defaults for what a protocol decides.
 impl From<&DatasetConfig> for ConvertOptions {
     fn from(config: &DatasetConfig) -> Self {
         Self {
             layout: (config.layout != "auto").then(|| config.layout.clone()),
-            images: config.images,
-            frames: config.frames,
-            camera: config.camera,
+            images: Images::default(),
+            frames: Frames::default(),
+            camera: Camera::default(),
             frame_base: config.frame_base,
-            folds: (!config.folds.is_empty()).then(|| config.folds.clone().into()),
-            split_list: (!config.split_list.is_empty()).then(|| config.split_list.clone().into()),
-            split_seed: config.split_seed,
-            test_share: config.test_share,
+            folds: None,
+            split_list: None,
+            split_seed: 0,
+            test_share: TEST_SHARE,
             max_rejected: config.max_rejected,
             max_pixels: config.max_pixels,
         }
@@ -582,7 +586,7 @@ fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<
 fn compare(card: &Card, options: &ConvertOptions, conversion: &mut Conversion, warnings: &mut Vec<String>) {
     // Cards count frames without the error log under the name `clean`.
     let layout = match options.frames {
-        Frames::Clean if !card.bad_frames.is_empty() => "clean".to_owned(),
+        Frames::WithoutBad if !card.bad_frames.is_empty() => "clean".to_owned(),
         _ => conversion.layout.clone(),
     };
     let mut result = Expected::default();

@@ -269,17 +269,18 @@ pub(super) fn read_plus(source: &Source<'_>) -> Result<Found> {
 
 /// The fold of every subject: the card's, or those of the file that the recipe names.
 fn folds(source: &Source<'_>) -> Result<BTreeMap<String, i32>> {
+    match &source.options.folds {
+        Some(file) => read_folds(file),
+        None => Ok(source.card.fold_of_subjects()),
+    }
+}
+
+/// Reads a file with lines `subject,fold` (comma, tab or space; folds count from 1; the first line may be a header).
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Data`] with the line that is no subject and fold, or names one twice.
+pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
     let mut folds = BTreeMap::new();
-    let Some(file) = &source.options.folds else {
-        for fold in &source.card.folds {
-            folds.extend(
-                fold.subjects
-                    .iter()
-                    .map(|subject| (subject.clone(), i32::from(fold.fold))),
-            );
-        }
-        return Ok(folds);
-    };
     let text = std::fs::read_to_string(file).at("read the folds", file)?;
     for (i, line) in text.lines().enumerate() {
         let fields: Vec<&str> = line
@@ -408,7 +409,7 @@ fn assemble(
         if extra > 0 {
             warnings.push(format!("{title}: {extra} frames have no label and are left out"));
         }
-        if source.options.frames == Frames::Clean
+        if source.options.frames == Frames::WithoutBad
             && recording.trial.is_empty()
             && let Some(ranges) = source.card.bad_frames.get(&recording.subject)
         {
@@ -517,7 +518,7 @@ fn pick_folder<'a>(
         .collect();
     if chosen.is_empty() && !own.is_empty() {
         return Err(Error::data(format!(
-            "{}: only frames of the other camera are there ({}); set dataset.camera = \"{}\" to read them",
+            "{}: only frames of the other camera are there ({}); set protocol.camera = \"{}\" to read them",
             recording.subject,
             own[0].folder,
             wanted.other().as_str()

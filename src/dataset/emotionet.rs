@@ -310,7 +310,7 @@ impl<'a> Rows<'a> {
             (Splits::Listed(_), _) | (_, true) => {}
             _ => self.warnings.push(format!(
                 "no labels of the official test set are public: images are split by a hash of their names (seed {}, {:.0} % test); \
-                 name a list as dataset.split_list for another split",
+                 name a list as protocol.split_list for another split",
                 self.source.options.split_seed,
                 100.0 * self.source.options.test_share
             )),

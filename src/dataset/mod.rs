@@ -27,10 +27,11 @@ mod tabular;
 pub mod text;
 mod xlsx;
 
-pub use card::{Card, Class};
+pub use card::{AuScale, Card, Class};
 pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
 pub use convert::{Conversion, ConvertOptions, convert, examine};
 pub use digest::source_digest;
+pub use disfa::read_folds;
 pub use reject::{Reason, Reject};
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn image_folder(source: &Source<'_>) -> Result<(String, &'static str)> {
     };
     let hint = match place(other) {
         Some(folder) => format!(
-            "{folder} is there: set dataset.images = \"{}\" to read it",
+            "{folder} is there: set protocol.images = \"{}\" to read it",
             other.as_str()
         ),
         None => format!("found: {}", super::layout::contents(&source.root.join(source.base))),

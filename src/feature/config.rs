@@ -107,7 +107,8 @@ impl Dtype {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeaturesConfig {
-    /// Patch tokens to keep: `"none"`, `"all"`, or averaged to a grid like `"7x7"`.
+    /// Patch tokens to keep: `"none"`, `"all"`, or averaged to a grid like `"7x7"`. Default: `"all"` where the model reads
+    /// tokens (`model.level`), else `"none"`.
     pub tokens: TokenGrid,
     /// `"f16"` or `"f32"`.
     pub dtype: Dtype,

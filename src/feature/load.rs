@@ -16,8 +16,7 @@ use crate::feature::table::{GLOBAL, TOKENS, is_action_unit};
 use crate::task::{Split, Targets, Task};
 
 /// Which intensities count as an active action unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ThresholdRule {
     /// Active if intensity > value.
     Gt,
@@ -26,14 +25,51 @@ pub enum ThresholdRule {
     Ge,
 }
 
-/// The binarisation of action-unit intensities. Papers differ (> 2, ≥ 2, ≥ 1), so it goes with every number.
+/// The binarisation of action-unit intensities. Papers differ (> 2, ≥ 2, ≥ 1), so it goes with every number. Written as
+/// text: "> 2", ">= 2", ">= 1".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "String", into = "String")]
 pub struct AuThreshold {
-    /// `ge` (intensity ≥ value) or `gt` (intensity > value).
+    /// Whether the value itself counts as active.
     pub rule: ThresholdRule,
-    /// The intensity, 0 to 5; databases with 0/1 labels use `ge` 1.
+    /// The intensity, 0 to 5; databases with 0/1 labels use ≥ 1.
     pub value: f32,
+}
+
+impl TryFrom<String> for AuThreshold {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let (rule, number) = match text.strip_prefix(">=") {
+            Some(number) => (ThresholdRule::Ge, number),
+            None => (ThresholdRule::Gt, text.strip_prefix('>').unwrap_or_default()),
+        };
+        let value = number.trim().parse().ok().filter(|value| (0.0..=5.0).contains(value));
+        let threshold = value.map(|value| Self { rule, value });
+        threshold
+            .filter(|threshold| threshold.active(5.0) && !threshold.active(0.0))
+            .ok_or_else(|| {
+                format!(
+                    "\"{text}\" is no threshold of an intensity from 0 to 5, expected \"> 2\", \">= 2\" or \">= 1\""
+                )
+            })
+    }
+}
+
+impl From<AuThreshold> for String {
+    fn from(threshold: AuThreshold) -> Self {
+        threshold.to_string()
+    }
+}
+
+impl std::fmt::Display for AuThreshold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = match self.rule {
+            ThresholdRule::Gt => ">",
+            ThresholdRule::Ge => ">=",
+        };
+        write!(f, "{sign} {}", self.value)
+    }
 }
 
 impl Default for AuThreshold {
@@ -46,6 +82,12 @@ impl Default for AuThreshold {
 }
 
 impl AuThreshold {
+    /// Intensities greater than 2 (appendix A.1).
+    pub const PAPER: Self = Self {
+        rule: ThresholdRule::Gt,
+        value: 2.0,
+    };
+
     /// Whether `intensity` counts as active.
     pub fn active(&self, intensity: f32) -> bool {
         match self.rule {
@@ -90,8 +132,11 @@ pub struct LoadOptions<'a> {
     /// The task.
     pub task: Task,
     /// Expression: names of the classes, in the order of the outputs; a subset leaves the rows of other classes out. Action
-    /// units: names of the columns (`au01`, …). Empty: all that the table knows. Valence and arousal: not read.
+    /// units: names of the columns (`au01`, …). Valence and arousal: one of the two, or both. Empty: all that the table
+    /// knows.
     pub outputs: Vec<String>,
+    /// Valence and arousal: labelled expressions whose images take part; all if `None`.
+    pub only_classes: Option<Vec<String>>,
     /// Binarisation (action units only).
     pub threshold: AuThreshold,
     /// Whether to read the tokens.
@@ -110,6 +155,7 @@ impl LoadOptions<'_> {
         Self {
             task,
             outputs: Vec::new(),
+            only_classes: None,
             threshold: AuThreshold::default(),
             tokens: false,
             validation: None,
@@ -296,13 +342,28 @@ impl<'a> Plan<'a> {
                 names
             }
             Task::ValenceArousal => {
-                for name in ["valence", "arousal"] {
+                let names = if options.outputs.is_empty() {
+                    vec!["valence".to_owned(), "arousal".to_owned()]
+                } else {
+                    options.outputs.clone()
+                };
+                for name in &names {
                     if !has(name) {
                         return wrong(format!("has no column `{name}`; this database has no such labels"));
                     }
-                    columns.push(name.to_owned());
+                    columns.push(name.clone());
                 }
-                vec!["valence".to_owned(), "arousal".to_owned()]
+                if options.only_classes.is_some() {
+                    if !has("expression_name") {
+                        return wrong(
+                            "has no column `expression_name`, so that images cannot be chosen by their expression; leave \
+                             protocol.classes and protocol.exclude_classes out"
+                                .to_owned(),
+                        );
+                    }
+                    columns.push("expression_name".to_owned());
+                }
+                names
             }
             Task::ActionUnits => {
                 let own: Vec<String> = table
@@ -440,6 +501,10 @@ impl<'a> Plan<'a> {
                             .ok_or_else(|| self.mistyped(name))
                     })
                     .collect::<Result<_>>()?,
+                match self.options.only_classes {
+                    Some(_) => self.optional_text(batch, "expression_name")?,
+                    None => None,
+                },
             ),
         })
     }
@@ -466,7 +531,15 @@ impl<'a> Plan<'a> {
                 values[class] = 1.0;
                 Ok(Label::Values(values, vec![true; outputs]))
             }
-            Labels::Numbers(columns) => {
+            Labels::Numbers(columns, expressions) => {
+                if let Some(wanted) = &self.options.only_classes {
+                    let Some(name) = expressions.filter(|names| names.is_valid(row)) else {
+                        return Ok(Label::Unknown);
+                    };
+                    if !wanted.iter().any(|class| class == name.value(row)) {
+                        return Ok(Label::OtherClass);
+                    }
+                }
                 let numbers: Vec<Option<f32>> = columns
                     .iter()
                     .map(|column| value(Some(column), row).filter(|v| !v.is_nan()))
@@ -595,7 +668,8 @@ impl<'a> Plan<'a> {
 
 enum Labels<'b> {
     Expression(&'b PrimitiveArray<Int8Type>, Option<&'b StringArray>),
-    Numbers(Vec<&'b PrimitiveArray<Float32Type>>),
+    /// One column an output, and the names of the expressions where only some of them take part.
+    Numbers(Vec<&'b PrimitiveArray<Float32Type>>, Option<&'b StringArray>),
 }
 
 fn value<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {

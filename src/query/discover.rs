@@ -22,9 +22,18 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// The run's folds; one without number in a run without folds.
+    pub fn folds(&self) -> Vec<Option<i32>> {
+        if self.manifest.folds.is_empty() {
+            vec![None]
+        } else {
+            self.manifest.folds.iter().copied().map(Some).collect()
+        }
+    }
+
     /// Folder of one seed.
-    pub fn seed_dir(&self, seed: i64) -> PathBuf {
-        self.path.join(format!("seed-{seed}"))
+    pub fn seed_dir(&self, fold: Option<i32>, seed: i64) -> PathBuf {
+        crate::run::folder::seed_dir(&self.path, fold, seed)
     }
 }
 

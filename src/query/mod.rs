@@ -185,6 +185,17 @@ impl QueryContext {
             MemTable::try_new(schema, vec![batches])
                 .and_then(|table| self.session.register_table(view, Arc::new(table)))
         };
+        if view == "seed_metrics" {
+            drop(opened);
+            for below in ["metrics", "runs"] {
+                self.register(below)?;
+            }
+            let frame = self.runtime.block_on(self.session.sql(views::SEED_METRICS));
+            return frame
+                .and_then(|frame| self.session.register_table(view, frame.into_view()))
+                .map(|_| ())
+                .map_err(|error| Error::Data(format!("failed to open the view `{view}`: {}", message(&error))));
+        }
         let registered = if let Some(batch) = from_manifests {
             batch
                 .map_err(DataFusionError::from)

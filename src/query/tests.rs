@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::fixture::Fixture;
 use super::*;
+use crate::run::tables::MetricRow;
 
 fn open(folder: &Path) -> QueryContext {
     QueryContext::open(&[folder.to_owned()]).unwrap()
@@ -171,10 +172,10 @@ fn unknown_names_come_with_the_nearest_ones() {
     .map(|text| context.query(text).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    no view named `metric`: did you mean `metrics`?; views: archetypes, assignments, classes, metrics, predictions, resets, runs, samples, settings, stages, truth
-    no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, high, higher_is_better, low, method, metric, n, run, seed, split, value
+    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetypes, assignments, classes, metrics, predictions, resets, runs, samples, seed_metrics, settings, stages, truth
+    no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, fold, high, higher_is_better, low, method, metric, n, run, seed, split, value
     no column named `xyz`; columns here: class, class_name, run
-    no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, task, value, version
+    no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, fold, folds, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, study, task, value, version
     not a query: Expected: an expression, found: EOF
     no value given for the parameter $bins
     Invalid function 'nosuch'. Did you mean 'cosh'?
@@ -212,9 +213,11 @@ fn the_views_can_be_listed_and_described() {
         .query("SELECT * FROM metrics ORDER BY run, seed LIMIT 1")
         .unwrap();
     assert_eq!(columns.columns[0].name, "run");
-    assert_eq!(columns.columns[1].name, "seed");
+    assert_eq!(columns.columns[1].name, "fold");
+    assert_eq!(columns.columns[2].name, "seed");
     assert_eq!(columns.rows[0][0], Value::Text("tiny-0a1b2c3d".into()));
-    assert_eq!(columns.rows[0][1], Value::Int(0));
+    assert_eq!(columns.rows[0][1], Value::Null, "a run without folds");
+    assert_eq!(columns.rows[0][2], Value::Int(0));
     assert!(context.query("SELECT au12 FROM samples").is_ok());
 }
 
@@ -336,10 +339,10 @@ fn archetypes_fall_into_bins_of_their_activation() {
     ];
     let table = context.query_with(&sql("table1_au"), &parameters).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
-    run,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
-    action_units,0,au12,0.0,0.3,1,3,3,3,3
-    action_units,0,au12,0.3,0.5,1,1,1,1,
-    action_units,0,au12,0.5,1.0,1,2,2,2,3
+    run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
+    action_units,,0,au12,0.0,0.3,1,3,3,3,3
+    action_units,,0,au12,0.3,0.5,1,1,1,1,
+    action_units,,0,au12,0.5,1.0,1,2,2,2,3
     "#);
     let parameters = [("archetypes", Value::Int(3)), ("images", Value::Int(1))];
     let sheet = context.query_with(&sql("contact_sheet"), &parameters).unwrap();
@@ -367,4 +370,58 @@ fn the_recipe_can_be_asked_by_its_keys() {
     protocol.seeds,"[0, 1]"
     schema,1
     "#);
+}
+
+/// Metrics of one fold of one seed, in the run folder `run`.
+fn fold_metrics(run: &Path, fold: i32, seed: i64, rows: &[(&str, f64, f64)]) {
+    let rows: Vec<MetricRow> = rows
+        .iter()
+        .map(|&(metric, value, half)| MetricRow {
+            method: "aura".into(),
+            split: "test".into(),
+            epoch: None,
+            metric: metric.into(),
+            value,
+            low: Some(value - half),
+            high: Some(value + half),
+            n: Some(10),
+            higher_is_better: Some(true),
+        })
+        .collect();
+    let folder = crate::run::folder::seed_dir(run, Some(fold), seed);
+    std::fs::create_dir_all(&folder).unwrap();
+    crate::run::tables::write(&folder.join("metrics.parquet"), &rows, &[]).unwrap();
+}
+
+#[test]
+fn a_seed_is_the_mean_of_its_folds_or_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("folds");
+    std::fs::create_dir_all(&run).unwrap();
+    let manifest = r#"{"schema":1,"run":"folds","task":"action_units","folds":[1,3],"seeds":[0,7],"classes":["au12"]}"#;
+    std::fs::write(run.join("manifest.json"), manifest).unwrap();
+    fold_metrics(&run, 1, 0, &[("f1_avg", 0.5, 0.03), ("acc_avg", 0.9, 0.01)]);
+    fold_metrics(&run, 3, 0, &[("f1_avg", 0.7, 0.04), ("acc_avg", 0.7, 0.01)]);
+    fold_metrics(&run, 1, 7, &[("f1_avg", 0.6, 0.01), ("acc_avg", 0.8, 0.01)]);
+    fold_metrics(&run, 3, 7, &[("f1_avg", 0.6, 0.01)]);
+    let context = open(folder.path());
+    let table = context
+        .query("SELECT fold, seed, value FROM metrics WHERE metric = 'f1_avg' ORDER BY fold, seed")
+        .unwrap();
+    let folds: Vec<_> = table.rows.iter().map(|row| table.get(row, "fold").as_i64()).collect();
+    assert_eq!(folds, [Some(1), Some(1), Some(3), Some(3)]);
+    let table = context
+        .query("SELECT seed, metric, round(value, 6) AS value, round(low, 6) AS low, round(high, 6) AS high, n FROM seed_metrics ORDER BY seed, metric")
+        .unwrap();
+    insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
+    seed,metric,value,low,high,n
+    0,acc_avg,0.8,0.792929,0.807071,20
+    0,f1_avg,0.6,0.575,0.625,20
+    7,f1_avg,0.6,0.592929,0.607071,20
+    "#);
+    let table = context.query(&sql("results_au")).unwrap();
+    let row = &table.rows[0];
+    assert!((table.get(row, "f1_avg").as_f64().unwrap() - 0.6).abs() < 1e-12);
+    assert_eq!(table.get(row, "acc_avg"), &Value::Null, "a fold of seed 7 lacks it");
+    assert_eq!(table.get(row, "samples"), &Value::Int(20));
 }

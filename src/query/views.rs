@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray,
-    StringBuilder,
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int32Builder, Int64Array, Int64Builder, ListBuilder, RecordBatch,
+    StringArray, StringBuilder,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -30,7 +30,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 11] = [
+pub const VIEWS: [&str; 12] = [
     "archetypes",
     "assignments",
     "classes",
@@ -39,24 +39,44 @@ pub const VIEWS: [&str; 11] = [
     "resets",
     "runs",
     "samples",
+    "seed_metrics",
     "settings",
     "stages",
     "truth",
 ];
 
-/// A view over many Parquet files of one kind, each with its run (and seed) as constant leading columns.
+/// The query behind `seed_metrics`: a metric of a seed is its mean over the folds, and missing where a fold lacks it.
+///
+/// Folds test on different people, so that the half-widths of their intervals add up like independent errors.
+pub(super) const SEED_METRICS: &str = "\
+SELECT m.run, m.seed, m.method, m.split, m.epoch, m.metric, avg(m.value) AS value, \
+       CASE WHEN count(*) = 1 THEN max(m.low) \
+            WHEN count(m.low) = count(*) THEN avg(m.value) - sqrt(sum(power(m.value - m.low, 2))) / count(*) END AS low, \
+       CASE WHEN count(*) = 1 THEN max(m.high) \
+            WHEN count(m.high) = count(*) THEN avg(m.value) + sqrt(sum(power(m.high - m.value, 2))) / count(*) END AS high, \
+       sum(m.n) AS n, bool_and(m.higher_is_better) AS higher_is_better \
+FROM metrics m \
+JOIN (SELECT run, CASE WHEN coalesce(array_length(folds), 0) = 0 THEN 1 ELSE CAST(array_length(folds) AS BIGINT) END AS wanted \
+      FROM runs) r ON r.run = m.run \
+GROUP BY m.run, m.seed, m.method, m.split, m.epoch, m.metric \
+HAVING count(m.value) = max(r.wanted)";
+
+/// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.
 ///
 /// The constants are `DataFusion`'s partition columns: nothing is copied, a filter on `run` or `seed` skips whole files,
 /// and only the columns that a query names are decoded.
 #[derive(Debug)]
 pub(super) struct RunFiles {
-    /// `run`, maybe `seed`, then the columns of the files.
+    /// `run`, maybe `fold` and `seed`, then the columns of the files.
     schema: SchemaRef,
     files: TableSchema,
     parts: Vec<PartitionedFile>,
     /// The paths of the parts.
     paths: Vec<PathBuf>,
 }
+
+/// Fold, where the run has folds, and seed of a file.
+type Unit = (Option<i32>, i64);
 
 /// Views whose files are at most so many bytes together may be held in memory.
 const IN_MEMORY: u64 = 64 << 20;
@@ -65,12 +85,14 @@ impl RunFiles {
     /// The view `name` over `runs`.
     pub(super) fn open(name: &str, runs: &[RunFolder]) -> Result<Self> {
         let per_seed = !matches!(name, "samples" | "truth");
-        let mut found: Vec<(String, Option<i64>, PathBuf)> = Vec::new();
+        let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
             if per_seed {
-                for &seed in &run.manifest.seeds {
-                    let path = run.seed_dir(seed).join(format!("{name}.parquet"));
-                    found.push((run.run.clone(), Some(seed), path));
+                for fold in run.folds() {
+                    for &seed in &run.manifest.seeds {
+                        let path = run.seed_dir(fold, seed).join(format!("{name}.parquet"));
+                        found.push((run.run.clone(), Some((fold, seed)), path));
+                    }
                 }
             } else {
                 found.push((run.run.clone(), None, run.path.join(format!("{name}.parquet"))));
@@ -78,9 +100,9 @@ impl RunFiles {
         }
         let found: Vec<_> = found
             .into_par_iter()
-            .filter_map(|(run, seed, path)| {
+            .filter_map(|(run, unit, path)| {
                 let length = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
-                Some((run, seed, path, length))
+                Some((run, unit, path, length))
             })
             .collect();
         let columns = file_columns(
@@ -89,6 +111,7 @@ impl RunFiles {
         )?;
         let mut leading = vec![Arc::new(Field::new("run", DataType::Utf8, false))];
         if per_seed {
+            leading.push(Arc::new(Field::new("fold", DataType::Int32, true)));
             leading.push(Arc::new(Field::new("seed", DataType::Int64, false)));
         }
         let schema = Schema::new(
@@ -100,12 +123,14 @@ impl RunFiles {
         );
         let mut parts = Vec::with_capacity(found.len());
         let paths = found.iter().map(|(.., path, _)| path.clone()).collect();
-        for (run, seed, path, length) in found {
+        for (run, unit, path, length) in found {
             let location = datafusion::object_store::path::Path::from_absolute_path(&path).at("open", &path)?;
             let mut file = PartitionedFile::new(String::new(), length);
             file.object_meta.location = location;
             let mut constants = vec![ScalarValue::Utf8(Some(run))];
-            constants.extend(seed.map(|seed| ScalarValue::Int64(Some(seed))));
+            if let Some((fold, seed)) = unit {
+                constants.extend([ScalarValue::Int32(fold), ScalarValue::Int64(Some(seed))]);
+            }
             parts.push(file.with_partition_values(constants));
         }
         Ok(Self {
@@ -323,12 +348,15 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
 /// One row a run, from the manifests.
 pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
     let mut classes = ListBuilder::new(StringBuilder::new());
+    let mut folds = ListBuilder::new(Int32Builder::new());
     let mut seeds = ListBuilder::new(Int64Builder::new());
     for run in runs {
         for class in &run.manifest.classes {
             classes.values().append_value(class);
         }
         classes.append(true);
+        folds.values().append_slice(&run.manifest.folds);
+        folds.append(true);
         seeds.values().append_slice(&run.manifest.seeds);
         seeds.append(true);
     }
@@ -366,7 +394,15 @@ pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch,
         ("recipe_digest", text(|run| &run.manifest.recipe_digest)),
         ("device", text(|run| &run.manifest.device)),
         ("classes", Arc::new(classes.finish())),
+        ("folds", Arc::new(folds.finish())),
         ("seeds", Arc::new(seeds.finish())),
+        (
+            "study",
+            texts(
+                runs.iter()
+                    .map(|run| run.manifest.sweep.as_ref().map(|sweep| sweep.name.as_str())),
+            ),
+        ),
         (
             "data_root",
             texts(runs.iter().map(|run| run.manifest.data_root.as_deref())),

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use crate::baseline::BaselineConfig;
 use crate::check::ExpectConfig;
-use crate::dataset::{Card, DatasetConfig};
+use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
 use crate::encoder::EncoderConfig;
 use crate::error::Result;
-use crate::feature::FeaturesConfig;
+use crate::feature::{FeaturesConfig, TokenGrid};
+use crate::model::config::Level;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
 use crate::task::Task;
@@ -18,9 +19,9 @@ use crate::train::TrainConfig;
 
 use super::error::RecipeError;
 use super::load::{LoadOptions, load};
-use super::protocol::Protocol;
+use super::protocol::{self, Protocol};
 use super::stand_in::StandInConfig;
-use super::tree::{Node, nearest};
+use super::tree::Node;
 use super::written::Written;
 
 /// Version of the recipe format that this program reads.
@@ -109,16 +110,20 @@ impl Recipe {
     /// # Errors
     /// If the protocol cannot be encoded, which is a defect of this program.
     pub fn protocol_digest(&self) -> Result<String> {
-        let mut protocol = self.protocol.clone();
-        protocol.seeds.clear();
-        let mut dataset = self.dataset.clone();
-        dataset.root.clear();
+        // How the folder lies on disk says nothing about what is measured; its release is part of the protocol.
+        let dataset = DatasetConfig {
+            card: self.card.id.clone(),
+            root: String::new(),
+            layout: "auto".to_owned(),
+            frame_base: FrameBase::Auto,
+            ..self.dataset.clone()
+        };
         let encode = |value: serde_json::Result<String>| {
             value.map_err(|error| crate::error::Error::Data(format!("cannot encode the protocol: {error}")))
         };
         Ok(Digest::new("protocol")
             .part("dataset", encode(serde_json::to_string(&dataset))?)
-            .part("protocol", encode(serde_json::to_string(&protocol))?)
+            .part("protocol", encode(serde_json::to_string(&self.protocol.comparable()))?)
             .part("stand_in", encode(serde_json::to_string(&self.stand_in))?)
             .finish())
     }
@@ -180,15 +185,16 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
     }
     let card = Card::load(&written.dataset.card)
         .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
-    let protocol = protocol(&tree, &written, &card)?;
+    let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
+    let features = features(&tree, written.features, &written.model, protocol.task)?;
     Ok(Recipe {
         schema: SCHEMA,
         name,
         title: written.title,
         dataset: written.dataset,
         encoder: written.encoder,
-        features: written.features,
+        features,
         protocol,
         model: written.model,
         loss: written.loss,
@@ -209,54 +215,23 @@ fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Res
     })
 }
 
-fn protocol(tree: &Node, written: &Written, card: &Card) -> Result<Protocol, Box<RecipeError>> {
-    let place = |key: &str| tree.place_of(key, false);
-    let config = &written.protocol;
-    let task = config.task.or(card.tasks.first().copied()).unwrap_or(Task::Expression);
-    if !card.tasks.contains(&task) {
-        return Err(place("protocol.task").error(
-            format!("the database {} has no labels for this task", card.id),
-            "not one of its tasks",
-            None,
+/// A model of patch tokens needs them in the table: all, unless the recipe says otherwise.
+fn features(
+    tree: &Node,
+    mut features: FeaturesConfig,
+    model: &ModelConfig,
+    task: Task,
+) -> Result<FeaturesConfig, Box<RecipeError>> {
+    if model.level_for(task) == Level::Global || features.tokens != TokenGrid::None {
+        return Ok(features);
+    }
+    if tree.has("features.tokens") {
+        return Err(tree.place_of("features.tokens", false).error(
+            "the model reads patch tokens, and the feature table shall have none",
+            "no tokens",
+            Some("set features.tokens = \"all\" or a grid like \"7x7\", or model.level = \"global\"".to_owned()),
         ));
     }
-    if task == Task::ActionUnits {
-        return Err(place("protocol.task").error(
-            "benchmarks of action units cannot be run yet: their folds and their threshold are not part of the protocol",
-            "this task",
-            Some(format!("`aura-bench convert {}` already reads the database", card.id)),
-        ));
-    }
-    let all = card.class_names();
-    let classes = match &config.classes {
-        None => all,
-        Some(wanted) => {
-            if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
-                let close = nearest(unknown, &all).map(|name| format!("did you mean \"{name}\"? "));
-                return Err(place("protocol.classes").error(
-                    format!("`{unknown}` is not a class of {}", card.id),
-                    "unknown class",
-                    Some(format!(
-                        "{}its classes are {}",
-                        close.unwrap_or_default(),
-                        all.join(", ")
-                    )),
-                ));
-            }
-            if wanted.len() < 2 {
-                return Err(place("protocol.classes").error("at least two classes are needed", "too few", None));
-            }
-            all.into_iter().filter(|name| wanted.contains(name)).collect()
-        }
-    };
-    let mut seeds = config.seeds.clone();
-    seeds.sort_unstable();
-    Ok(Protocol {
-        task,
-        classes,
-        selection: config.selection,
-        validation: config.validation,
-        validation_seed: config.validation_seed,
-        seeds,
-    })
+    features.tokens = TokenGrid::All;
+    Ok(features)
 }

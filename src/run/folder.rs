@@ -45,13 +45,27 @@ impl RunFolder {
         self.0.join("report")
     }
 
-    /// The folder of one seed.
-    pub fn seed(&self, seed: u64) -> SeedFolder {
-        SeedFolder(self.0.join(format!("seed-{seed}")))
+    /// The folder that holds the seeds of a fold: `fold-<k>/`, or the run folder itself.
+    pub fn fold(&self, fold: Option<i32>) -> PathBuf {
+        fold_dir(&self.0, fold)
+    }
+
+    /// The folder of one seed, of one fold where the run has folds.
+    pub fn seed(&self, fold: Option<i32>, seed: u64) -> SeedFolder {
+        SeedFolder(seed_dir(&self.0, fold, seed))
     }
 }
 
-/// The folder of one seed: `seed-<n>/`.
+/// `<run>/seed-<n>`, or `<run>/fold-<k>/seed-<n>` in a run with folds.
+pub fn seed_dir(run: &Path, fold: Option<i32>, seed: impl std::fmt::Display) -> PathBuf {
+    fold_dir(run, fold).join(format!("seed-{seed}"))
+}
+
+fn fold_dir(run: &Path, fold: Option<i32>) -> PathBuf {
+    fold.map_or_else(|| run.to_owned(), |fold| run.join(format!("fold-{fold}")))
+}
+
+/// The folder of one seed: `seed-<n>/`, or `fold-<k>/seed-<n>/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedFolder(PathBuf);
 

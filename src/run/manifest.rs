@@ -42,13 +42,18 @@ pub struct Manifest {
     pub protocol_digest: String,
     /// Digest of the resolved recipe.
     pub recipe_digest: String,
+    /// The study that the run is a point of, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPoint>,
     /// Device as its driver reports it.
     pub device: String,
     /// Names of the model's outputs: classes, dimensions or action units.
     pub classes: Vec<String>,
     /// Folder in which the images lie.
     pub data_root: Option<String>,
-    /// Seeds that are whole.
+    /// Folds that were tested on, each in a folder `fold-<k>/`; empty for a run without folds.
+    pub folds: Vec<i32>,
+    /// Seeds that are whole, in every fold.
     pub seeds: Vec<i64>,
     /// Versions of the program and of its formats.
     pub versions: BTreeMap<String, Json>,
@@ -58,6 +63,16 @@ pub struct Manifest {
     pub stages: Vec<StageRecord>,
     /// When the run was last written, RFC 3339, UTC.
     pub created: String,
+}
+
+/// Which point of which study a run is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SweepPoint {
+    /// Name of the study's recipe.
+    pub name: String,
+    /// What the point sets, by dotted key.
+    pub point: BTreeMap<String, Json>,
 }
 
 /// One stage of the chain.

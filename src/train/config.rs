@@ -20,11 +20,12 @@ pub enum Selection {
     BestOnTest,
 }
 
-/// How the samples of an epoch are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How the samples of an epoch are drawn: part of the protocol, as balanced draws train on another distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// Every sample once, in random order.
+    #[default]
     Plain,
     /// As many draws with replacement, every class equally often (expressions only).
     Balanced,
@@ -69,8 +70,6 @@ pub struct TrainConfig {
     pub patience: usize,
     /// Epochs between checkpoints; 0: only when interrupted.
     pub checkpoint_every: usize,
-    /// How samples are drawn.
-    pub sampling: Sampling,
     /// Epochs between evaluations on the training split, for the curves; 0: none.
     pub train_metric_every: usize,
 }
@@ -89,7 +88,6 @@ impl Default for TrainConfig {
             weight_decay: 0.01,
             patience: 30,
             checkpoint_every: 10,
-            sampling: Sampling::Plain,
             train_metric_every: 5,
         }
     }

@@ -13,6 +13,6 @@ mod synth;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Selection, TrainConfig};
+pub use config::{Sampling, Selection, TrainConfig};
 pub use run::{SeedOutcome, Setup, train_seed};
 pub use trained::Trained;

@@ -39,6 +39,8 @@ pub struct Setup {
     pub train: TrainConfig,
     /// Which epoch is reported.
     pub selection: Selection,
+    /// How the samples of an epoch are drawn.
+    pub sampling: Sampling,
 }
 
 /// Everything that one seed leaves behind.
@@ -71,9 +73,9 @@ impl Setup {
         self.model.validate().map_err(usage("model"))?;
         self.loss.validate().map_err(usage("loss"))?;
         self.train.validate().map_err(usage("train"))?;
-        if self.train.sampling == Sampling::Balanced && self.task != Task::Expression {
+        if self.sampling == Sampling::Balanced && self.task != Task::Expression {
             return Err(Error::Usage(
-                "train.sampling: \"balanced\" needs classes; only protocol.task = \"expression\" has them".into(),
+                "protocol.sampling: \"balanced\" needs classes; only protocol.task = \"expression\" has them".into(),
             ));
         }
         Ok(())
@@ -281,7 +283,7 @@ impl Bench<'_> {
     fn order(&self, epoch: usize) -> Vec<Vec<usize>> {
         let n = self.train.rows;
         let mut rng = stream(self.seed, Purpose::Order, epoch, 0);
-        let order = match self.setup.train.sampling {
+        let order = match self.setup.sampling {
             Sampling::Plain => permutation(&mut rng, n),
             Sampling::Balanced => balanced(&self.data.train.targets, &mut rng),
         };

@@ -42,6 +42,7 @@ fn small(task: Task) -> Setup {
             ..TrainConfig::default()
         },
         selection: Selection::Last,
+        sampling: crate::train::config::Sampling::Plain,
     }
 }
 
@@ -357,7 +358,7 @@ fn every_alternative_trains() -> Result<()> {
         (Task::Expression, |s| {
             s.model.init = Init::Random;
             s.loss.separate = Separate::Unlike;
-            s.train.sampling = crate::train::config::Sampling::Balanced;
+            s.sampling = crate::train::config::Sampling::Balanced;
         }),
         (Task::Expression, |s| {
             s.model.init = Init::Stratified;

@@ -5,6 +5,7 @@ mod chain;
 mod data;
 mod device;
 mod published;
+mod folds;
 mod queries;
 mod recipes;
 

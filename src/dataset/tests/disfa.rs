@@ -141,7 +141,7 @@ fn cameras_bases_and_folds_are_options() {
         tree.image(&format!("Right_Frames/SN001/{frame}.png"));
     }
     let error = tree.examine("disfa").unwrap_err().to_string();
-    assert!(error.contains("dataset.camera = \"right\""), "{error}");
+    assert!(error.contains("protocol.camera = \"right\""), "{error}");
     let right = ConvertOptions {
         camera: Camera::Right,
         ..lenient()
@@ -199,7 +199,7 @@ fn the_error_log_is_an_option() {
     }
     assert_eq!(tree.examine("disfa").unwrap().conversion.samples, 33);
     let clean = ConvertOptions {
-        frames: Frames::Clean,
+        frames: Frames::WithoutBad,
         ..lenient()
     };
     let conversion = tree.examine_with("disfa", &clean).unwrap().conversion;

@@ -102,7 +102,7 @@ fn the_other_spelling_and_the_original_images() {
     );
     std::fs::remove_dir_all(tree.root().join("basic/Image/original")).unwrap();
     let error = tree.examine_with("rafdb", &options).unwrap_err().to_string();
-    assert!(error.contains("dataset.images = \"aligned\""), "{error}");
+    assert!(error.contains("protocol.images = \"aligned\""), "{error}");
 }
 
 #[test]
