@@ -1,33 +1,21 @@
--- As table1_expression.sql, over the seeds of a run: mean and standard deviation of archetypes and matched samples,
--- the least and the greatest use in any seed.
-WITH seeds AS (
-  SELECT DISTINCT a.run, a.seed FROM archetypes a JOIN runs r ON a.run = r.run WHERE r.task = 'expression'
-),
-counted AS (
-  SELECT run, seed, archetype, count(*) AS uses FROM assignments WHERE split = 'train' GROUP BY run, seed, archetype
-),
-per_class AS (
-  SELECT a.run, a.seed, a.label AS class, count(*) AS assigned,
-         min(coalesce(c.uses, 0)) AS uses_min, max(coalesce(c.uses, 0)) AS uses_max, sum(coalesce(c.uses, 0)) AS matched
-  FROM archetypes a
-  LEFT JOIN counted c ON a.run = c.run AND a.seed = c.seed AND a.archetype = c.archetype
-  WHERE a.active
-  GROUP BY a.run, a.seed, a.label
-),
-labelled AS (
-  SELECT run, CAST(expression AS INT) AS class, count(*) AS samples
-  FROM samples WHERE split = 'train' AND expression IS NOT NULL
-  GROUP BY run, expression
+-- As table1_expression.sql, over the seeds (and folds) of a run: mean and standard deviation of archetypes and matched
+-- samples, the least and the greatest use in any of them. Missing where a seed's dictionary is not there.
+WITH parts AS (
+  SELECT run, fold, seed, class_name, assigned, uses_min, uses_max, matched, samples, 'row' AS row_kind FROM class_allocation
+  UNION ALL
+  SELECT run, fold, seed, 'all', sum(assigned), min(uses_min), max(uses_max), sum(matched), sum(samples), 'total'
+  FROM class_allocation GROUP BY run, fold, seed
 )
-SELECT k.run, k.class_name, count(*) AS seeds,
-       avg(coalesce(p.assigned, 0)) AS assigned, stddev_samp(coalesce(p.assigned, 0)) AS assigned_sd,
-       min(p.uses_min) AS uses_min, max(p.uses_max) AS uses_max,
-       avg(coalesce(p.matched, 0)) AS matched, stddev_samp(coalesce(p.matched, 0)) AS matched_sd,
-       max(coalesce(l.samples, 0)) AS samples
-FROM seeds s
-JOIN classes k ON k.run = s.run
-LEFT JOIN per_class p ON p.run = s.run AND p.seed = s.seed AND p.class = k.class
-LEFT JOIN labelled l ON l.run = s.run AND l.class = k.class
-GROUP BY k.run, k.class_name
-HAVING count(*) > 1
-ORDER BY k.run, k.class_name
+SELECT c.run, c.class_name, count(DISTINCT c.seed) AS seeds,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN avg(c.assigned) END AS assigned,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN stddev_samp(c.assigned) END AS assigned_sd,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN min(c.uses_min) END AS uses_min,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN max(c.uses_max) END AS uses_max,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN avg(c.matched) END AS matched,
+       CASE WHEN count(*) = max(p.seeds * p.folds) THEN stddev_samp(c.matched) END AS matched_sd,
+       max(c.samples) AS samples, c.row_kind
+FROM parts c
+JOIN primary_metrics p ON p.run = c.run
+GROUP BY c.run, c.class_name, c.row_kind
+HAVING max(p.seeds * p.folds) > 1
+ORDER BY c.run, c.row_kind, c.class_name

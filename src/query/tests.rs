@@ -61,13 +61,7 @@ fn every_statistic_runs_on_a_run_and_on_nothing() {
     let (_folder, context) = tiny();
     let empty = tempfile::tempdir().unwrap();
     let nothing = open(empty.path());
-    let parameters = [
-        ("archetypes", Value::Int(3)),
-        ("images", Value::Int(2)),
-        ("va_bins", Value::Text("-1,0,1".into())),
-        ("au_bins", Value::Text("0,0.5,1".into())),
-        ("aus", Value::Text("au12,au25".into())),
-    ];
+    let parameters = [("archetypes", Value::Int(3)), ("images", Value::Int(2))];
     let mut files: Vec<_> = std::fs::read_dir(format!("{}/reports/sql", env!("CARGO_MANIFEST_DIR")))
         .unwrap()
         .map(|entry| entry.unwrap().path())

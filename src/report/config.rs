@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
-use crate::query::Value;
+use crate::query::{Bins, Value};
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,14 +32,19 @@ pub struct ReportConfig {
 
 impl Default for ReportConfig {
     fn default() -> Self {
+        let Bins {
+            affect,
+            activation,
+            units,
+        } = Bins::default();
         Self {
             title: String::new(),
             leave_out: Vec::new(),
             contact_archetypes: 12,
             contact_images: 8,
-            va_bins: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
-            au_bins: vec![0.0, 0.3, 0.5, 0.7, 1.0],
-            action_units: vec!["au12".to_owned(), "au25".to_owned()],
+            va_bins: affect,
+            au_bins: activation,
+            action_units: units,
             images: true,
         }
     }
@@ -83,15 +88,20 @@ impl ReportConfig {
     }
 
     /// The values that the statistics may name as `$name`.
-    pub(super) fn parameters(&self) -> [(&'static str, Value); 5] {
-        let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+    pub(super) fn parameters(&self) -> [(&'static str, Value); 2] {
         [
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
-            ("va_bins", edges(&self.va_bins)),
-            ("au_bins", edges(&self.au_bins)),
-            ("aus", Value::Text(self.action_units.join(","))),
         ]
+    }
+
+    /// The bins of Table 1.
+    pub(super) fn bins(&self) -> Bins {
+        Bins {
+            affect: self.va_bins.clone(),
+            activation: self.au_bins.clone(),
+            units: self.action_units.clone(),
+        }
     }
 }
 

@@ -97,7 +97,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
             )));
         }
     }
-    let query = QueryContext::open(runs)?;
+    let query = QueryContext::open_with(runs, options.config.bins())?;
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
@@ -310,7 +310,11 @@ impl Builder<'_> {
         Ok((block.table.is_some() || !block.figures.is_empty()).then_some(block))
     }
 
+    /// Whether a row shows a stand-in: the result says so itself where a row is made of several runs.
     fn stand_in(&self, table: &Table, row: &[Value]) -> bool {
+        if let Value::Bool(stand_in) = table.get(row, "stand_in") {
+            return *stand_in;
+        }
         let name = table.get(row, "run").as_str();
         self.query
             .runs()
@@ -321,11 +325,15 @@ impl Builder<'_> {
     /// All columns and rows of the result, with a last column that says which rows are of stand-ins.
     fn write_csv(&mut self, entry: &Entry, table: &Table) -> Result<()> {
         let mut text = String::new();
-        let names = table.columns.iter().map(|column| column.name.clone());
+        let own = table.column("stand_in");
+        let others = |i: &usize| Some(*i) != own;
+        let places: Vec<usize> = (0..table.columns.len()).filter(others).collect();
+        let names = places.iter().map(|i| table.columns[*i].name.clone());
         csv_line(&mut text, names.chain(["stand_in".to_owned()]));
         for row in &table.rows {
             let stand_in = self.stand_in(table, row).to_string();
-            csv_line(&mut text, row.iter().map(|value| plain(value, "")).chain([stand_in]));
+            let cells = places.iter().map(|i| plain(&row[*i], ""));
+            csv_line(&mut text, cells.chain([stand_in]));
         }
         let path = self.out.join("tables").join(format!("{}.csv", entry.id));
         atomic::write(&path, text.as_bytes())?;

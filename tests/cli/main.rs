@@ -4,8 +4,8 @@
 mod chain;
 mod data;
 mod device;
-mod published;
 mod folds;
+mod published;
 mod queries;
 mod recipes;
 
