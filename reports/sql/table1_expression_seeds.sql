@@ -1,21 +1,5 @@
--- As table1_expression.sql, over the seeds (and folds) of a run: mean and standard deviation of archetypes and matched
--- samples, the least and the greatest use in any of them. Missing where a seed's dictionary is not there.
-WITH parts AS (
-  SELECT run, fold, seed, class_name, assigned, uses_min, uses_max, matched, samples, 'row' AS row_kind FROM class_allocation
-  UNION ALL
-  SELECT run, fold, seed, 'all', sum(assigned), min(uses_min), max(uses_max), sum(matched), sum(samples), 'total'
-  FROM class_allocation GROUP BY run, fold, seed
-)
-SELECT c.run, c.class_name, count(DISTINCT c.seed) AS seeds,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN avg(c.assigned) END AS assigned,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN stddev_samp(c.assigned) END AS assigned_sd,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN min(c.uses_min) END AS uses_min,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN max(c.uses_max) END AS uses_max,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN avg(c.matched) END AS matched,
-       CASE WHEN count(*) = max(p.seeds * p.folds) THEN stddev_samp(c.matched) END AS matched_sd,
-       max(c.samples) AS samples, c.row_kind
-FROM parts c
-JOIN primary_metrics p ON p.run = c.run
-GROUP BY c.run, c.class_name, c.row_kind
-HAVING max(p.seeds * p.folds) > 1
-ORDER BY c.run, c.row_kind, c.class_name
+-- As table1_expression.sql, over the seeds (and folds) of a run (view `class_allocation_seeds`).
+SELECT run, class_name, seeds, assigned, assigned_sd, uses_min, uses_max, matched, matched_sd, samples, row_kind
+FROM class_allocation_seeds
+WHERE wanted > 1
+ORDER BY run, row_kind, class_name

@@ -6,6 +6,6 @@ SELECT u.run, u.seed, row_number() OVER (PARTITION BY u.run, u.seed ORDER BY u.u
        u.archetype, u.label, u.label_name, u.uses,
        CAST(u.uses AS DOUBLE) / nullif(sum(u.uses) OVER (PARTITION BY u.run, u.seed), 0) AS share
 FROM archetype_uses u
-JOIN first_fold f ON u.run = f.run AND u.fold IS NOT DISTINCT FROM f.fold
+JOIN first_fold f ON u.run = f.run AND (u.fold IS NOT DISTINCT FROM f.fold)
 WHERE u.active
 ORDER BY u.run, u.seed, rank

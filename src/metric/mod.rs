@@ -10,7 +10,7 @@ pub mod expression;
 pub mod interval;
 pub mod retrieval;
 pub mod seeds;
-mod special;
+pub(crate) mod special;
 mod tally;
 #[cfg(test)]
 mod tests;

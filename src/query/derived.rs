@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 9] = [
+const DERIVED: [(&str, &str); 11] = [
     (
         "archetype_uses",
         include_str!("../../reports/sql/views/archetype_uses.sql"),
@@ -13,8 +13,16 @@ const DERIVED: [(&str, &str); 9] = [
         include_str!("../../reports/sql/views/bin_allocation.sql"),
     ),
     (
+        "bin_allocation_seeds",
+        include_str!("../../reports/sql/views/bin_allocation_seeds.sql"),
+    ),
+    (
         "class_allocation",
         include_str!("../../reports/sql/views/class_allocation.sql"),
+    ),
+    (
+        "class_allocation_seeds",
+        include_str!("../../reports/sql/views/class_allocation_seeds.sql"),
     ),
     (
         "dictionary_sizes",

@@ -9,6 +9,8 @@ mod discover;
 pub(crate) mod fixture;
 mod format;
 #[cfg(test)]
+mod studies;
+#[cfg(test)]
 mod tests;
 mod value;
 mod views;

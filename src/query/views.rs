@@ -31,13 +31,15 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 21] = [
+pub const VIEWS: [&str; 23] = [
     "archetype_uses",
     "archetypes",
     "assignments",
     "bin_allocation",
+    "bin_allocation_seeds",
     "bins",
     "class_allocation",
+    "class_allocation_seeds",
     "classes",
     "dictionary_sizes",
     "leads",

@@ -52,9 +52,9 @@ SELECT u.run, u.fold, u.seed, u.task, u.dimension, b.low, b.high, coalesce(p.ass
        coalesce(p.matched, 0) AS matched, coalesce(v.samples, a.samples) AS samples
 FROM units u
 JOIN bins b ON b.task = u.task AND b.dimension = u.dimension
-LEFT JOIN per_bin p ON p.run = u.run AND p.fold IS NOT DISTINCT FROM u.fold AND p.seed = u.seed
+LEFT JOIN per_bin p ON p.run = u.run AND (p.fold IS NOT DISTINCT FROM u.fold) AND p.seed = u.seed
   AND p.dimension = u.dimension AND p.position = b.position
 LEFT JOIN affect_labelled v ON v.run = u.run AND v.dimension = u.dimension AND v.position = b.position
   AND u.task = 'valence_arousal'
-LEFT JOIN activity_labelled a ON a.run = u.run AND a.fold IS NOT DISTINCT FROM u.fold AND a.seed = u.seed
+LEFT JOIN activity_labelled a ON a.run = u.run AND (a.fold IS NOT DISTINCT FROM u.fold) AND a.seed = u.seed
   AND a.dimension = u.dimension AND a.position = b.position

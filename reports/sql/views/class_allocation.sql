@@ -18,5 +18,5 @@ SELECT u.run, u.fold, u.seed, k.class, k.class_name, coalesce(p.assigned, 0) AS 
        coalesce(p.matched, 0) AS matched, coalesce(l.samples, 0) AS samples
 FROM units u
 JOIN classes k ON k.run = u.run
-LEFT JOIN per_class p ON p.run = u.run AND p.fold IS NOT DISTINCT FROM u.fold AND p.seed = u.seed AND p.class = k.class
+LEFT JOIN per_class p ON p.run = u.run AND (p.fold IS NOT DISTINCT FROM u.fold) AND p.seed = u.seed AND p.class = k.class
 LEFT JOIN labelled l ON l.run = u.run AND l.class = k.class

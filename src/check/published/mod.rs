@@ -1,6 +1,7 @@
 //! Published numbers as data: tables of papers (`reports/published/*.toml`), the rules that must hold inside them, and a
-//! linter that finds the rules that do not.
+//! linter that finds the rules that do not, and runs beside the printed numbers.
 
+mod compare;
 mod evaluate;
 mod file;
 mod language;
@@ -9,5 +10,6 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Beside, BesideTable, Comparison, Verdict, beside};
 pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
 pub use lint::{Finding, Lint, lint};
