@@ -28,7 +28,7 @@ impl Chain<'_> {
     pub fn extract(&mut self, data: &Data, samples: &Samples, device: &Resolved) -> Result<Features> {
         let started = Instant::now();
         let recipe = self.recipe;
-        let encoder = recipe.encoder.build_on(&device.device)?;
+        let encoder = recipe.encoder.fetched(None, self.progress)?.build_on(&device.device)?;
         // Devices of different kinds differ in their last digits; histograms are always computed on the processor.
         let kind = if recipe.encoder.kind == EncoderKind::Hog {
             "cpu"

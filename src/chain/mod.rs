@@ -4,6 +4,7 @@
 //! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
 
 mod convert;
+mod cost;
 mod data;
 mod extract;
 mod publish;
@@ -22,6 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::atomic;
+use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
@@ -50,6 +52,7 @@ struct Chain<'a> {
     progress: Progress,
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
+    cost: Option<Cost>,
 }
 
 impl Chain<'_> {
@@ -112,6 +115,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         progress,
         interrupt,
         stages: Vec::new(),
+        cost: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -164,6 +168,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
+        cost: chain.cost,
+        recipe_file: Some(recipe.file.display().to_string()),
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;

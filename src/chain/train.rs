@@ -13,6 +13,7 @@ use crate::error::{Context, Error, Result};
 use crate::feature::{FeatureSet, FeatureTable, LoadOptions, SplitSets, Validation};
 use crate::model::config::Level;
 use crate::run::atomic;
+use crate::run::cost::{Cost, peak_memory};
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::run::tables::{self, MetricRow};
 use crate::task::Task;
@@ -20,6 +21,7 @@ use crate::train::{self, SeedOutcome, Setup, checkpoint};
 
 use super::Chain;
 use super::convert::Samples;
+use super::cost::calibrate;
 use super::extract::Features;
 use super::truth::Truth;
 
@@ -46,6 +48,17 @@ struct Done {
 struct Unit {
     fold: Option<i32>,
     seed: u64,
+}
+
+/// What a unit took.
+#[derive(Debug, Default)]
+struct Spent {
+    /// Seconds of training.
+    training: f64,
+    /// Seconds of fitting the rivals, evaluating and writing.
+    evaluating: f64,
+    /// Training samples, each as often as there were epochs.
+    samples: u64,
 }
 
 /// What all units of a run share.
@@ -140,7 +153,12 @@ impl Chain<'_> {
                 sampling: protocol.sampling,
             },
         };
-        let (mut training, mut evaluating) = (0.0, 0.0);
+        let calibration_per_second = calibrate(&device.device)?;
+        // What an interrupted call trained was not timed.
+        let from_the_start = missing
+            .iter()
+            .all(|unit| !checkpoint::path(folder.seed(unit.fold, unit.seed).path()).is_file());
+        let mut spent = Spent::default();
         for fold in protocol.units() {
             let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
             if here.is_empty() {
@@ -150,18 +168,25 @@ impl Chain<'_> {
             let sets = self.load(features, fold)?;
             for unit in here {
                 self.interrupt.check()?;
-                let (train, evaluate) = self.unit(unit, &sets, &shared)?;
-                training += train;
-                evaluating += evaluate;
+                let unit = self.unit(unit, &sets, &shared)?;
+                spent.training += unit.training;
+                spent.evaluating += unit.evaluating;
+                spent.samples += unit.samples;
             }
         }
-        self.record("train", training, false, digest);
-        self.record("evaluate", evaluating, false, digest);
+        self.cost = from_the_start.then(|| Cost {
+            train_samples: spent.samples,
+            train_seconds: spent.training,
+            calibration_per_second,
+            peak_memory_bytes: peak_memory(),
+        });
+        self.record("train", spent.training, false, digest);
+        self.record("evaluate", spent.evaluating, false, digest);
         Ok(())
     }
 
-    /// Trains one model, fits the rivals and writes the unit's folder; seconds of training and of the rest.
-    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>) -> Result<(f64, f64)> {
+    /// Trains one model, fits the rivals and writes the unit's folder.
+    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>) -> Result<Spent> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
         let clock = Instant::now();
@@ -175,6 +200,7 @@ impl Chain<'_> {
             self.interrupt,
         )?;
         let training = clock.elapsed().as_secs_f64();
+        let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
 
         let clock = Instant::now();
         let rivals = baseline::run_all(
@@ -191,7 +217,11 @@ impl Chain<'_> {
             Some(fold) => format!("            fold {fold}, seed {seed} done"),
             None => format!("            seed {seed} done"),
         });
-        Ok((training, clock.elapsed().as_secs_f64()))
+        Ok(Spent {
+            training,
+            evaluating: clock.elapsed().as_secs_f64(),
+            samples: sets.train.len() as u64 * u64::try_from(epochs).unwrap_or(0),
+        })
     }
 
     /// Reads the feature table into memory, split by the protocol.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::facts::{COST, STRUCTURE};
 use crate::metric;
 use crate::task::Task;
 
@@ -31,9 +32,74 @@ pub enum Distance {
     Relative,
 }
 
+/// What decides whether a number moved away from a baseline. See `docs/check.md`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleName {
+    /// A loss counts if it exceeds the tolerance and its interval, which holds the chance of seeds and of test samples,
+    /// excludes 0.
+    #[default]
+    Significant,
+    /// As `significant`, with the chance of the test samples alone (paired bootstrap, by subject where known). Needs the
+    /// baseline's predictions.
+    Paired,
+    /// As `significant`, with the chance of the seeds alone.
+    Seeds,
+    /// A loss counts if it exceeds the tolerance, in units of the metric.
+    Absolute,
+    /// A loss counts if it exceeds the tolerance, a share of the baseline's value.
+    Relative,
+    /// The number is shown and not judged.
+    None,
+}
+
+impl RuleName {
+    /// As it is written in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Significant => "significant",
+            Self::Paired => "paired",
+            Self::Seeds => "seeds",
+            Self::Absolute => "absolute",
+            Self::Relative => "relative",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How a number is judged against a baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BaselineRule {
+    /// What decides.
+    pub rule: RuleName,
+    /// Largest harmless loss: in units of the metric (0.005 is half a point of per cent), for `relative` a share of the
+    /// baseline's value.
+    pub tolerance: f64,
+    /// Whether what seeds alone move the mean is harmless too, so that an unchanged recipe with other seeds passes. The
+    /// size is worked out from the baseline's spread over seeds and written into its file.
+    pub chance: bool,
+}
+
+/// Half a point of per cent.
+const TOLERANCE: f64 = 0.005;
+
+impl Default for BaselineRule {
+    fn default() -> Self {
+        Self {
+            rule: RuleName::default(),
+            tolerance: TOLERANCE,
+            chance: true,
+        }
+    }
+}
+
 /// What one metric of AURA on the test split (or of its dictionary), averaged over the seeds, is expected to be.
 ///
 /// Fractions, never per cent. A published number speaks of the database: on generated faces it is not checked, bounds are.
+/// `METHOD.METRIC` (`"knn.acc"`) names a number of another method. Facts of the run have names too:
+/// `classes_without_archetype`, `not_finite`, `resets_after_warmup` (at most 0 unless stated), `train_speed`,
+/// `peak_memory_mib`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
@@ -54,6 +120,9 @@ pub struct Expectation {
     /// Largest value allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// How the number is judged against a baseline; `aura-bench baseline save` writes it into the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineRule>,
 }
 
 impl ExpectConfig {
@@ -79,7 +148,11 @@ impl ExpectConfig {
     /// The metric that is not, and why.
     pub fn fits(&self, task: Task) -> Result<(), (String, String)> {
         for name in self.0.keys() {
-            let why = match metric::info(name) {
+            let bare = name.split_once('.').map_or(name.as_str(), |(_, metric)| metric);
+            if STRUCTURE.contains(&bare) || COST.contains(&bare) {
+                continue;
+            }
+            let why = match metric::info(bare) {
                 None => "this program computes no such metric; docs/metrics.md lists them",
                 Some(info) if info.task.is_some_and(|other| other != task) => "this metric belongs to another task",
                 Some(_) => continue,
@@ -104,11 +177,18 @@ impl Expectation {
                 return fail(key, "expected a finite number");
             }
         }
-        if self.published.is_none() && self.min.is_none() && self.max.is_none() {
+        if self.published.is_none() && self.min.is_none() && self.max.is_none() && self.baseline.is_none() {
             return Err((
                 metric.to_owned(),
-                "nothing is expected: give `published` with `tolerance`, or `min`, or `max`".to_owned(),
+                "nothing is expected: give `published` with `tolerance`, or `min`, or `max`, or `baseline`".to_owned(),
             ));
+        }
+        if self
+            .baseline
+            .as_ref()
+            .is_some_and(|rule| !rule.tolerance.is_finite() || rule.tolerance < 0.0)
+        {
+            return fail("baseline.tolerance", "expected a finite number, 0 or more");
         }
         match (self.published, self.tolerance) {
             (Some(_), None) => return fail("published", "a published number needs a `tolerance`"),

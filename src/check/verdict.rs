@@ -1,4 +1,4 @@
-//! The verdict on one metric, as a pure function of what is known about it. Rules and false-alarm rate: `docs/metrics.md`.
+//! The verdict on one metric, as a pure function of what is known about it. Rules and false-alarm rate: `docs/check.md`.
 
 use std::fmt;
 
@@ -38,11 +38,11 @@ impl Verdict {
         }
     }
 
-    /// Whether a check with this verdict fails; `lenient` lets *inconclusive* and *missing* through.
-    pub fn fails(self, lenient: bool) -> bool {
+    /// Whether a check with this verdict fails; *inconclusive* and *missing* may be `allowed`.
+    pub fn fails(self, allowed: &[Self]) -> bool {
         match self {
             Self::Pass | Self::Improved => false,
-            Self::Inconclusive | Self::Missing => !lenient,
+            Self::Inconclusive | Self::Missing => !allowed.contains(&self),
             Self::Regressed | Self::NotComparable => true,
         }
     }
@@ -162,7 +162,7 @@ pub fn decide(rule: Rule, evidence: &Evidence<'_>) -> Decision {
         } else {
             Verdict::Pass
         };
-        let reason = format!("moved by {difference:+.6}; the tolerance is {tolerance}");
+        let reason = format!("moved by {difference:+.6}; the tolerance is {tolerance:.6}");
         (verdict, None, reason)
     };
     Decision {
@@ -199,9 +199,18 @@ fn signed(difference: f64, interval: Option<Interval>, higher_is_better: Option<
 
 fn significant(difference: f64, tolerance: f64, evidence: &Evidence<'_>) -> (Verdict, Option<Interval>, String) {
     let Some(interval) = evidence.difference.filter(|i| i.low <= i.high) else {
-        let reason =
-            "no interval can be made: it takes per-sample predictions of the same samples, or two seeds on each side";
-        return (Verdict::Inconclusive, None, reason.to_owned());
+        let (gain, _) = signed(difference, None, evidence.higher_is_better);
+        let moved = format!("moved by {difference:+.6}; the tolerance is {tolerance:.6}");
+        // Without an interval nothing can be called news, but a loss within the tolerance needs none.
+        return if gain < -slack(tolerance) {
+            (
+                Verdict::Inconclusive,
+                None,
+                format!("{moved}; no interval of the difference can be made"),
+            )
+        } else {
+            (Verdict::Pass, None, moved)
+        };
     };
     let (gain, turned) = signed(difference, Some(interval), evidence.higher_is_better);
     let (low, high) = turned.map_or((gain, gain), |i| (i.low, i.high));
@@ -222,7 +231,7 @@ fn significant(difference: f64, tolerance: f64, evidence: &Evidence<'_>) -> (Ver
         "excludes 0"
     };
     let reason = format!(
-        "moved by {difference:+.6}; its interval [{:.6}, {:.6}] {zero}; the tolerance is {tolerance}",
+        "moved by {difference:+.6}; its interval [{:.6}, {:.6}] {zero}; the tolerance is {tolerance:.6}",
         interval.low, interval.high
     );
     (verdict, Some(interval), reason)
@@ -285,7 +294,16 @@ mod tests {
             difference: None,
             ..evidence(0.8, 0.0, 0.0)
         };
-        assert_eq!(verdict(&alone), Inconclusive);
+        assert_eq!(
+            verdict(&alone),
+            Pass,
+            "no interval is needed to see that nothing was lost"
+        );
+        let lost = Evidence {
+            difference: None,
+            ..evidence(0.7, 0.0, 0.0)
+        };
+        assert_eq!(verdict(&lost), Inconclusive, "a loss of which nothing more is known");
         assert_eq!(decide(Rule::Absolute { tolerance: 0.01 }, &alone).verdict, Pass);
         assert_eq!(
             decide(Rule::Relative { tolerance: 0.01 }, &evidence(0.78, 0.0, 0.0)).verdict,
@@ -310,7 +328,11 @@ mod tests {
         assert_eq!(decide(range, &k_stable(98.0)).verdict, Pass);
         assert_eq!(decide(range, &k_stable(44.0)).verdict, Regressed);
         assert!(
-            Inconclusive.fails(false) && !Inconclusive.fails(true) && Regressed.fails(true) && !Improved.fails(false)
+            Inconclusive.fails(&[])
+                && !Inconclusive.fails(&[Inconclusive])
+                && Missing.fails(&[Inconclusive])
+                && Regressed.fails(&[Regressed])
+                && !Improved.fails(&[])
         );
     }
 

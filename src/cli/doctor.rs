@@ -5,13 +5,21 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::chain;
-use crate::doctor::Examination;
+use crate::device::DeviceChoice;
+use crate::doctor::{Examination, parity};
 use crate::error::Result;
 
-use super::output;
+use super::{Shell, output};
 
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
+    /// Compare a GPU with the processor: forward pass, losses, gradients, optimizer, reset, 20 training steps; exit 1 if
+    /// one differs by more than its tolerance
+    #[arg(long)]
+    gpu_parity: bool,
+    /// What --gpu-parity compares with the processor: cuda, cuda:N, or cpu to see the suite run without a GPU
+    #[arg(long, default_value = "cuda", requires = "gpu_parity")]
+    device: DeviceChoice,
     /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
     #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
@@ -20,7 +28,24 @@ pub struct DoctorArguments {
     json: bool,
 }
 
-pub fn run(arguments: &DoctorArguments) -> Result<()> {
+pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
+    if arguments.gpu_parity {
+        let device = arguments.device.resolve()?;
+        let reference = DeviceChoice::Cpu.resolve()?;
+        let found = parity::run(
+            &reference,
+            &device,
+            parity::Scale::FULL,
+            shell.progress,
+            &shell.interrupt,
+        )?;
+        if arguments.json {
+            output::print_json(&found)?;
+        } else {
+            output::print(&found.to_text())?;
+        }
+        return found.verdict();
+    }
     let found = Examination::new(chain::cache_folder(arguments.cache.clone())?);
     if arguments.json {
         output::print_json(&found)

@@ -1,9 +1,12 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
+mod baseline;
+mod check;
 mod completions;
 mod convert;
 mod doctor;
 mod explain;
+mod extract;
 mod output;
 mod published;
 mod query;
@@ -42,10 +45,16 @@ enum Verb {
     Run(run::RunArguments),
     /// Turn a database's folder into a checked samples table
     Convert(convert::ConvertArguments),
+    /// Turn any folder of images into a feature table, without a recipe
+    Extract(extract::ExtractArguments),
     /// Draw stand-in faces in a database's own layout, with their truth beside them
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
+    Check(check::CheckArguments),
+    /// Save the baseline of a run
+    Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
     Explain(explain::ExplainArguments),
     /// Check published numbers for contradictions, and set them beside a run's
@@ -87,14 +96,17 @@ pub fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
+        Verb::Extract(arguments) => extract::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
-        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {

@@ -1,5 +1,7 @@
 //! What this machine offers: device, driver, compiler of kernels, caches, versions; and what is missing for more.
 
+pub mod parity;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use ::image::RgbImage;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use crate::encoder::vit::{Architecture, Global, Vit};
+use crate::encoder::vit::{Architecture, Global, Precision, Vit};
 use crate::encoder::weights::{
     Weights, default_preprocess, files_of, is_pickle, named_architecture, read_architecture, read_preprocess,
 };
@@ -21,6 +21,7 @@ pub struct Frozen {
     vit: Vit,
     preprocess: Preprocess,
     global: Global,
+    precision: Precision,
     weights: String,
 }
 
@@ -48,14 +49,20 @@ impl Frozen {
             WeightSource::Files(files) => Weights::read(&files, &architecture)?,
         };
         let digest = std::mem::take(&mut weights.digest);
-        let vit = Vit::new(architecture, size as usize, config.global, device, |name| {
-            weights.take(name)
-        })?;
+        let vit = Vit::new(
+            &architecture,
+            size as usize,
+            config.global,
+            config.precision,
+            device,
+            |name| weights.take(name),
+        )?;
         Ok(Self {
             kind: config.kind,
             vit,
             preprocess,
             global: config.global,
+            precision: config.precision,
             weights: digest,
         })
     }
@@ -73,6 +80,7 @@ impl Encoder for Frozen {
             "architecture": self.vit.architecture(),
             "preprocess": self.preprocess,
             "global": self.global,
+            "precision": self.precision,
             "weights": self.weights,
         })
     }
@@ -115,8 +123,8 @@ impl Parts {
         let kind = config.kind;
         let Some(weights) = config.weights.as_deref() else {
             return Err(Error::data(format!(
-                "encoder.kind = \"{}\" needs weights, and encoder.weights is not set: fetch {}, and set \
-                 encoder.weights to the folder that holds its config.json, preprocessor_config.json and \
+                "encoder.kind = \"{}\" needs weights, and encoder.weights is not set: set it to \"hf://{}\" to have them \
+                 fetched, or to the folder that holds the model's config.json, preprocessor_config.json and \
                  model.safetensors (or \"random:0\" to try the program out with weights that mean nothing)",
                 kind.as_str(),
                 example(kind)
@@ -135,12 +143,6 @@ impl Parts {
                 architecture,
                 source: WeightSource::Random(seed),
             });
-        }
-        if weights.starts_with("hf://") {
-            return Err(Error::Usage(format!(
-                "encoder.weights = \"{weights}\": this version fetches nothing; fetch the model with a client of the hub \
-                 and set encoder.weights to the folder"
-            )));
         }
         let path = Path::new(weights);
         if path.is_dir() {

@@ -2,8 +2,11 @@
 
 pub mod frozen;
 pub mod hog;
+pub mod hub;
 pub mod vit;
 pub mod weights;
+
+use std::path::Path;
 
 use ::image::RgbImage;
 use burn::tensor::Device;
@@ -11,10 +14,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 pub use frozen::Frozen;
 pub use hog::{Hog, HogColour, HogConfig};
-pub use vit::Global;
+pub use vit::{Global, Precision};
 
 /// The grid of tokens of one image: `rows` × `cols` tokens of `width` values, row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,8 +145,9 @@ impl EncoderKind {
 pub struct EncoderConfig {
     /// The family: `hog`, `clip`, `dino` or `dinov2`.
     pub kind: EncoderKind,
-    /// Where the weights are: a folder as model hubs lay it out, one file of tensors (with `architecture`), or
-    /// `"random:SEED"` for weights that mean nothing. `hog` has none.
+    /// Where the weights are: a folder as model hubs lay it out, one file of tensors (with `architecture`),
+    /// `"hf://ORG/NAME[@REVISION]"` for a model that is fetched from the hub once, or `"random:SEED"` for weights that mean
+    /// nothing. `hog` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// A published architecture (`"vit-b-16"`, …), for weights that do not come with a `config.json`.
@@ -154,6 +159,8 @@ pub struct EncoderConfig {
     /// Pixels a side that images are brought to, instead of the model's own; the position embedding is interpolated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_size: Option<u32>,
+    /// Numbers that the matrix products are computed in: `f32`, `f16` or `bf16`. Half precision pays on a GPU only.
+    pub precision: Precision,
     /// Keys of `hog`; other kinds do not read them.
     pub hog: HogConfig,
 }
@@ -172,6 +179,7 @@ impl EncoderConfig {
                 ("weights", self.weights.is_some()),
                 ("architecture", self.architecture.is_some()),
                 ("input_size", self.input_size.is_some()),
+                ("precision", self.precision != Precision::F32),
             ];
             if let Some((key, _)) = set.into_iter().find(|(_, set)| *set) {
                 return Err((key.to_owned(), "kind \"hog\" has no such key; remove it".to_owned()));
@@ -184,6 +192,29 @@ impl EncoderConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The same configuration with weights that lie on this machine: what `hf://…` names is fetched unless the hub's cache
+    /// has it. `cache` replaces the hub's own cache folder.
+    ///
+    /// # Errors
+    /// As [`hub::HubModel::fetch`]; [`Error::Usage`] if the name of the model cannot be.
+    pub fn fetched(&self, cache: Option<&Path>, progress: Progress) -> Result<Self> {
+        let Some(model) = self.weights.as_deref().and_then(hub::HubModel::parse) else {
+            return Ok(self.clone());
+        };
+        let model = model.map_err(|message| Error::Usage(format!("encoder.weights: {message}")))?;
+        let folder = model.fetch(cache, progress)?;
+        let Some(folder) = folder.to_str() else {
+            return Err(Error::data(format!(
+                "{} is not Unicode; move the cache",
+                folder.display()
+            )));
+        };
+        Ok(Self {
+            weights: Some(folder.to_owned()),
+            ..self.clone()
+        })
     }
 
     /// Builds the encoder on the processor.
@@ -204,7 +235,10 @@ impl EncoderConfig {
             .map_err(|(key, message)| Error::Usage(format!("encoder.{key}: {message}")))?;
         match self.kind {
             EncoderKind::Hog => Ok(Box::new(Hog::new(self.hog.clone())?)),
-            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => Ok(Box::new(Frozen::load(self, device)?)),
+            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => {
+                let here = self.fetched(None, Progress::hidden())?;
+                Ok(Box::new(Frozen::load(&here, device)?))
+            }
         }
     }
 }

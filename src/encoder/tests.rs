@@ -181,6 +181,33 @@ fn transformers_computes_the_same_from_the_same_folder() {
 }
 
 #[test]
+fn half_precision_stays_within_a_hundredth_of_transformers() {
+    for (folder, kind) in [
+        ("clip", EncoderKind::Clip),
+        ("dino", EncoderKind::Dino),
+        ("dinov2", EncoderKind::Dinov2),
+        ("dinov2_swiglu", EncoderKind::Dinov2),
+        ("dinov2_registers", EncoderKind::Dinov2),
+    ] {
+        for precision in [Precision::F16, Precision::Bf16] {
+            let encoder = EncoderConfig {
+                precision,
+                ..config(kind, &model(folder))
+            }
+            .build()
+            .unwrap();
+            let golden: Golden =
+                serde_json::from_str(&std::fs::read_to_string(model(folder).join("golden.json")).unwrap()).unwrap();
+            let encoded = encoder.encode(&[photo()]).unwrap().remove(0);
+            let worst = relative_error(&encoded.global, &golden.global)
+                .max(relative_error(&encoded.tokens.unwrap(), &golden.tokens));
+            // Not exact either: something must have been rounded.
+            assert!((1e-6..=1e-2).contains(&worst), "{folder} {precision:?}: {worst}");
+        }
+    }
+}
+
+#[test]
 fn original_names_give_the_same_weights() {
     for (folder, kind) in [
         ("clip", EncoderKind::Clip),
@@ -398,8 +425,9 @@ fn encoders_without_weights_say_what_to_fetch() {
             .to_string()
             .contains("no such file or folder")
     );
-    config.weights = Some("hf://a/b".into());
-    assert!(config.build().err().unwrap().to_string().contains("fetches nothing"));
+    config.weights = Some("hf://a".into());
+    let error = config.build().err().unwrap();
+    assert_eq!(error.exit_code(), crate::error::exit::USAGE);
     config.weights = Some("random:1".into());
     config.architecture = Some("vit-z-1".into());
     let error = config.build().err().unwrap().to_string();
@@ -507,4 +535,60 @@ proptest::proptest! {
             proptest::prop_assert!(preprocess.std.iter().all(|&s| s > 0.0));
         }
     }
+}
+
+/// Numbers in [-0.5, 0.5) that only depend on `name`: FNV-1a, then splitmix64, as in `tests/peers/vit/make_full.py`.
+fn uniform(name: &str, count: usize) -> Vec<f32> {
+    let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    (1..=count as u64)
+        .map(|i| {
+            let z = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32 - 0.5
+        })
+        .collect()
+}
+
+#[test]
+fn transformers_computes_the_same_at_full_size() {
+    let architecture = weights::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
+    let shapes: std::collections::BTreeMap<_, _> = architecture.parameters().into_iter().collect();
+    let golden: Golden = serde_json::from_str(&std::fs::read_to_string(model("full_b16.json")).unwrap()).unwrap();
+    let noise = uniform("image", 224 * 224 * 3);
+    let bytes = noise.iter().map(|v| ((v + 0.5) * 256.0) as u8).collect();
+    let image = RgbImage::from_raw(224, 224, bytes).unwrap();
+    let encode = |precision| {
+        let device = Device::flex();
+        let vit = vit::Vit::new(&architecture, 224, Global::Projected, precision, &device, |name| {
+            let mut values = uniform(name, shapes[name].iter().product());
+            let gain = name.contains("norm") && name.ends_with("weight");
+            for value in &mut values {
+                *value = if gain { *value * 0.25 + 1.0 } else { *value * 0.125 };
+            }
+            Ok(values)
+        })
+        .unwrap();
+        let encoded = vit
+            .encode(std::slice::from_ref(&image), &crate::image::Preprocess::clip(224))
+            .unwrap()
+            .remove(0);
+        let tokens: Vec<f32> = encoded
+            .tokens
+            .unwrap()
+            .chunks_exact(768)
+            .step_by(13)
+            .flat_map(|token| token.iter().copied().step_by(7).collect::<Vec<_>>())
+            .collect();
+        (
+            relative_error(&encoded.global, &golden.global),
+            relative_error(&tokens, &golden.tokens),
+        )
+    };
+    let (global, tokens) = encode(Precision::F32);
+    assert!(global < 1e-4 && tokens < 1e-4, "f32: {global} {tokens}");
+    let (global, tokens) = encode(Precision::Bf16);
+    assert!(global < 1e-2 && tokens < 1e-2, "bf16: {global} {tokens}");
 }

@@ -4,10 +4,12 @@
 //! Natural Language Supervision", ICML 2021; Caron et al., "Emerging Properties in Self-Supervised Vision Transformers",
 //! ICCV 2021; Oquab et al., "`DINOv2`", TMLR 2024. Inference only, no dropout.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::activation::{gelu, sigmoid, silu};
 use burn::tensor::module::{attention, layer_norm, linear};
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -159,6 +161,31 @@ impl Architecture {
         Ok(())
     }
 
+    /// The same model for images of `size` pixels a side, whose positions are interpolated.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the architecture cannot be, [`Error::Usage`] if `size` does not fit it.
+    pub fn fitted(&self, size: usize) -> Result<Self> {
+        self.validate()
+            .map_err(|message| Error::data(format!("the encoder's architecture cannot be: {message}")))?;
+        if size == 0 || !size.is_multiple_of(self.patch_size) {
+            return Err(Error::Usage(format!(
+                "the encoder's input of {size} pixels is not a multiple of its patch size {}",
+                self.patch_size
+            )));
+        }
+        if self.grid(size) > MAX_GRID {
+            return Err(Error::Usage(format!(
+                "the encoder's input of {size} pixels gives {} patches a side; the limit is {MAX_GRID}",
+                self.grid(size)
+            )));
+        }
+        Ok(Self {
+            image_size: size,
+            ..self.clone()
+        })
+    }
+
     /// All parameters with their shapes, matrices as (outputs, inputs), in a fixed order.
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let d = self.hidden;
@@ -211,6 +238,39 @@ impl Architecture {
     }
 }
 
+/// In what numbers the matrix products are computed. Normalisations and the sums between blocks stay in single precision
+/// throughout, so that rounding does not add up from block to block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half precision: 11 significant bits, up to 65,504.
+    F16,
+    /// Brain floating point: 8 significant bits, the range of single precision.
+    Bf16,
+}
+
+impl Precision {
+    /// `tensor` in these numbers.
+    fn enter<const D: usize>(self, tensor: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 => tensor,
+            Self::F16 => tensor.cast(FloatDType::F16),
+            Self::Bf16 => tensor.cast(FloatDType::BF16),
+        }
+    }
+
+    /// `tensor` in single precision again.
+    fn leave<const D: usize>(self, tensor: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::F32 => tensor,
+            Self::F16 | Self::Bf16 => tensor.cast(FloatDType::F32),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Norm {
     weight: Tensor<1>,
@@ -243,37 +303,21 @@ struct Block {
     scale2: Option<Tensor<1>>,
 }
 
-/// Puts parameters on a device.
-struct Loader<'a, F> {
+/// Puts a model together from its parameters, each a matrix of (outputs, all inputs); vectors have one row.
+struct Builder<F> {
     take: F,
-    device: &'a Device,
+    precision: Precision,
 }
 
-impl<F: FnMut(&str) -> Result<Vec<f32>>> Loader<'_, F> {
-    fn values(&mut self, name: &str) -> Result<Vec<f32>> {
+impl<F: FnMut(&str) -> Result<Tensor<2>>> Builder<F> {
+    fn matrix(&mut self, name: &str) -> Result<Tensor<2>> {
         (self.take)(name)
     }
 
     fn vector(&mut self, name: &str) -> Result<Tensor<1>> {
-        let values = self.values(name)?;
-        let length = values.len();
-        Ok(Tensor::from_data(TensorData::new(values, [length]), self.device))
-    }
-
-    fn matrix(&mut self, name: &str, outputs: usize) -> Result<Tensor<2>> {
-        let values = self.values(name)?;
-        Ok(self.transposed(values, outputs))
-    }
-
-    /// Stored as (outputs, inputs), multiplied as (inputs, outputs).
-    fn transposed(&self, values: Vec<f32>, outputs: usize) -> Tensor<2> {
-        let inputs = values.len() / outputs;
-        Tensor::from_data(TensorData::new(values, [outputs, inputs]), self.device).transpose()
-    }
-
-    fn tokens(&self, values: Vec<f32>, width: usize) -> Tensor<3> {
-        let rows = values.len() / width;
-        Tensor::from_data(TensorData::new(values, [1, rows, width]), self.device)
+        let row = self.matrix(name)?;
+        let length = row.dims().iter().product::<usize>();
+        Ok(row.reshape([length]))
     }
 
     fn norm(&mut self, name: &str) -> Result<Norm> {
@@ -283,27 +327,34 @@ impl<F: FnMut(&str) -> Result<Vec<f32>>> Loader<'_, F> {
         })
     }
 
-    fn dense(&mut self, name: &str, outputs: usize, bias: bool) -> Result<Dense> {
-        Ok(Dense {
-            weight: self.matrix(&format!("{name}.weight"), outputs)?,
-            bias: if bias {
-                Some(self.vector(&format!("{name}.bias"))?)
-            } else {
-                None
-            },
-        })
+    fn dense(&mut self, name: &str, bias: bool) -> Result<Dense> {
+        let weight = self.matrix(&format!("{name}.weight"))?;
+        let bias = if bias {
+            Some(self.vector(&format!("{name}.bias"))?)
+        } else {
+            None
+        };
+        Ok(self.layer(weight, bias))
+    }
+
+    /// Stored as (outputs, inputs), multiplied as (inputs, outputs).
+    fn layer(&self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Dense {
+        Dense {
+            weight: self.precision.enter(weight.transpose()),
+            bias: bias.map(|bias| self.precision.enter(bias)),
+        }
     }
 
     fn block(&mut self, a: &Architecture, layer: usize) -> Result<Block> {
-        let d = a.hidden;
         let name = |part: &str| format!("layers.{layer}.{part}");
-        let (mut weight, mut bias) = (Vec::with_capacity(3 * d * d), Vec::new());
+        let (mut weight, mut bias) = (Vec::with_capacity(3), Vec::with_capacity(3));
         for part in ["q", "k", "v"] {
-            weight.extend(self.values(&name(&format!("{part}.weight")))?);
+            weight.push(self.matrix(&name(&format!("{part}.weight")))?);
             if a.qkv_bias {
-                bias.extend(self.values(&name(&format!("{part}.bias")))?);
+                bias.push(self.vector(&name(&format!("{part}.bias")))?);
             }
         }
+        let qkv = self.layer(Tensor::cat(weight, 0), a.qkv_bias.then(|| Tensor::cat(bias, 0)));
         let mut scale = |part: &str| -> Result<Option<Tensor<1>>> {
             if a.layer_scale {
                 self.vector(&name(part)).map(Some)
@@ -314,17 +365,12 @@ impl<F: FnMut(&str) -> Result<Vec<f32>>> Loader<'_, F> {
         let (scale1, scale2) = (scale("scale1")?, scale("scale2")?);
         Ok(Block {
             norm1: self.norm(&name("norm1"))?,
-            qkv: Dense {
-                weight: self.transposed(weight, 3 * d),
-                bias: a
-                    .qkv_bias
-                    .then(|| Tensor::from_data(TensorData::new(bias, [3 * d]), self.device)),
-            },
-            out: self.dense(&name("out"), d, true)?,
+            qkv,
+            out: self.dense(&name("out"), true)?,
             scale1,
             norm2: self.norm(&name("norm2"))?,
-            fc1: self.dense(&name("fc1"), a.inside(), true)?,
-            fc2: self.dense(&name("fc2"), d, true)?,
+            fc1: self.dense(&name("fc1"), true)?,
+            fc2: self.dense(&name("fc2"), true)?,
             scale2,
         })
     }
@@ -337,6 +383,7 @@ pub struct Vit {
     /// Patches a side of the images that it is fed with.
     grid: usize,
     global: Global,
+    precision: Precision,
     device: Device,
     patch: Dense,
     /// Class token and registers, positions added: 1 × (1 + registers) × D.
@@ -356,50 +403,62 @@ impl Vit {
     /// # Errors
     /// [`Error::Usage`] if `size` is not a multiple of the patch size; whatever `take` returns.
     pub fn new(
-        architecture: Architecture,
+        architecture: &Architecture,
         size: usize,
         global: Global,
+        precision: Precision,
         device: &Device,
-        take: impl FnMut(&str) -> Result<Vec<f32>>,
+        mut take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<Self> {
-        architecture
-            .validate()
-            .map_err(|message| Error::data(format!("the encoder's architecture cannot be: {message}")))?;
-        if size == 0 || !size.is_multiple_of(architecture.patch_size) {
-            return Err(Error::Usage(format!(
-                "the encoder's input of {size} pixels is not a multiple of its patch size {}",
-                architecture.patch_size
-            )));
-        }
-        if architecture.grid(size) > MAX_GRID {
-            return Err(Error::Usage(format!(
-                "the encoder's input of {size} pixels gives {} patches a side; the limit is {MAX_GRID}",
-                architecture.grid(size)
-            )));
-        }
+        let fitted = architecture.fitted(size)?;
+        let shapes: BTreeMap<String, Vec<usize>> = fitted.parameters().into_iter().collect();
+        Self::assemble(fitted, global, precision, device, |name| {
+            let mut values = take(name)?;
+            if name == "position" {
+                let (from, to) = (architecture.grid(architecture.image_size), architecture.grid(size));
+                values = resample_positions(&values, from, to, architecture.hidden);
+            }
+            Ok(matrix_of(values, shapes.get(name), device))
+        })
+    }
+
+    /// Puts the model together from tensors: `take` gives each parameter of [`Architecture::parameters`] by name, as a
+    /// matrix of its first axis and all others, vectors as one row. Gradients flow to what `take` returns.
+    ///
+    /// # Errors
+    /// Whatever `take` returns.
+    pub fn assemble(
+        architecture: Architecture,
+        global: Global,
+        precision: Precision,
+        device: &Device,
+        take: impl FnMut(&str) -> Result<Tensor<2>>,
+    ) -> Result<Self> {
         let a = &architecture;
         let d = a.hidden;
-        let mut from = Loader { take, device };
-        let grid = a.grid(size);
-        let position = resample_positions(&from.values("position")?, a.grid(a.image_size), grid, d);
-        let (class_position, patch_positions) = position.split_at(d);
-        let class = from.values("class")?;
-        let mut prefix: Vec<f32> = class.iter().zip(class_position).map(|(c, p)| c + p).collect();
-        if a.registers > 0 {
-            prefix.extend(from.values("registers")?);
-        }
+        let mut from = Builder { take, precision };
+        let grid = a.grid(a.image_size);
+        let patches = grid * grid;
+        let position = from.matrix("position")?;
+        let class = from.matrix("class")? + position.clone().narrow(0, 0, 1);
+        let prefix = if a.registers > 0 {
+            Tensor::cat(vec![class, from.matrix("registers")?], 0)
+        } else {
+            class
+        };
         Ok(Self {
             grid,
             global,
+            precision,
             device: device.clone(),
-            patch: from.dense("patch", d, a.patch_bias)?,
-            prefix: from.tokens(prefix, d),
-            position: from.tokens(patch_positions.to_vec(), d),
+            patch: from.dense("patch", a.patch_bias)?,
+            prefix: prefix.reshape([1, 1 + a.registers, d]),
+            position: position.narrow(0, 1, patches).reshape([1, patches, d]),
             pre_norm: if a.pre_norm { Some(from.norm("pre_norm")?) } else { None },
             blocks: (0..a.layers).map(|layer| from.block(a, layer)).collect::<Result<_>>()?,
             post_norm: from.norm("post_norm")?,
             projection: match a.projection {
-                Some(width) => Some(from.matrix("projection", width)?),
+                Some(_) => Some(precision.enter(from.matrix("projection")?.transpose())),
                 None => None,
             },
             architecture,
@@ -470,7 +529,7 @@ impl Vit {
     }
 
     /// Normalised patches, B × P × 3·p·p, each channel by channel and row by row as a convolution's kernel has them.
-    fn patches(&self, images: &[RgbImage], preprocess: &Preprocess) -> Tensor<3> {
+    pub fn patches(&self, images: &[RgbImage], preprocess: &Preprocess) -> Tensor<3> {
         let (grid, p) = (self.grid, self.architecture.patch_size);
         let size = grid * p;
         let width = 3 * p * p;
@@ -496,12 +555,15 @@ impl Vit {
     }
 
     /// The global vectors (B × D) and the patch tokens after the last normalisation (B × P × D').
-    fn forward(&self, patches: Tensor<3>) -> (Tensor<2>, Tensor<3>) {
+    pub fn forward(&self, patches: Tensor<3>) -> (Tensor<2>, Tensor<3>) {
         let [batch, count, _] = patches.dims();
         let d = self.architecture.hidden;
         let eps = self.architecture.norm_eps;
         let normed = |x: Tensor<3>, norm: &Norm| layer_norm(x, norm.weight.clone(), Some(norm.bias.clone()), eps);
-        let x = self.patch.forward(patches) + self.position.clone();
+        let half = self.precision;
+        // A product in the precision asked for, its result in single precision again.
+        let dense = |layer: &Dense, x: Tensor<3>| half.leave(layer.forward(half.enter(x)));
+        let x = dense(&self.patch, patches) + self.position.clone();
         let mut x = Tensor::cat(vec![self.prefix.clone().repeat_dim(0, batch), x], 1);
         if let Some(norm) = &self.pre_norm {
             x = normed(x, norm);
@@ -511,16 +573,16 @@ impl Vit {
             None => x,
         };
         for block in &self.blocks {
-            let attended = self.attend(normed(x.clone(), &block.norm1), block);
+            let attended = half.leave(self.attend(half.enter(normed(x.clone(), &block.norm1)), block));
             x = x + scaled(attended, &block.scale1);
-            let inside = self.activate(block.fc1.forward(normed(x.clone(), &block.norm2)));
-            x = x + scaled(block.fc2.forward(inside), &block.scale2);
+            let inside = self.activate(block.fc1.forward(half.enter(normed(x.clone(), &block.norm2))));
+            x = x + scaled(half.leave(block.fc2.forward(inside)), &block.scale2);
         }
         let x = normed(x, &self.post_norm);
         let class = x.clone().narrow(1, 0, 1).reshape([batch, d]);
         let tokens = x.narrow(1, 1 + self.architecture.registers, count);
         let global = match (self.global, &self.projection) {
-            (Global::Projected, Some(projection)) => class.matmul(projection.clone()),
+            (Global::Projected, Some(projection)) => half.leave(half.enter(class).matmul(projection.clone())),
             (Global::Projected, None) | (Global::Class, _) => class,
             (Global::Mean, _) => tokens.clone().mean_dim(1).reshape([batch, d]),
         };
@@ -547,15 +609,28 @@ impl Vit {
             Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
             Activation::SwiGlu => {
                 let half = self.architecture.mlp;
-                silu(x.clone().narrow(2, 0, half)) * x.narrow(2, half, half)
+                // A product of two rounded numbers: taken in single precision, it is rounded once.
+                let x = self.precision.leave(x);
+                self.precision
+                    .enter(silu(x.clone().narrow(2, 0, half)) * x.narrow(2, half, half))
             }
         }
     }
 }
 
+/// Values of a parameter of `shape` as a matrix: first axis by all others; a vector is one row.
+pub fn matrix_of(values: Vec<f32>, shape: Option<&Vec<usize>>, device: &Device) -> Tensor<2> {
+    let rows = match shape.map(Vec::as_slice) {
+        Some([rows, _, ..]) => *rows,
+        _ => 1,
+    };
+    let columns = values.len() / rows.max(1);
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+}
+
 /// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated
 /// bicubically (a = -0.75, no antialiasing, pixel centres aligned), as `torch.nn.functional.interpolate` does.
-fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
+pub fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
     if from == to {
         return position.to_vec();
     }

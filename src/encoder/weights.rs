@@ -580,25 +580,33 @@ pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
             folder.display()
         )));
     }
-    let json = read_json(&index)?;
-    let Some(map) = json.get("weight_map").and_then(Value::as_object) else {
-        return Err(Error::data(format!("{} has no weight_map", index.display())));
-    };
-    let shards: BTreeSet<&str> = map.values().filter_map(Value::as_str).collect();
-    if shards.is_empty() {
-        return Err(Error::data(format!("{} names no files", index.display())));
-    }
     // A name that leads out of the folder must not be followed; a cache of links to blobs beside it may be.
-    shards
+    shards_of(&index)?
         .into_iter()
         .map(|shard| {
-            if Path::new(shard).components().count() == 1 && !shard.starts_with('.') && !shard.contains(['/', '\\']) {
+            if Path::new(&shard).components().count() == 1 && !shard.starts_with('.') && !shard.contains(['/', '\\']) {
                 Ok(folder.join(shard))
             } else {
-                resolve_inside(folder, shard)
+                resolve_inside(folder, &shard)
             }
         })
         .collect()
+}
+
+/// The files that `model.safetensors.index.json` names, sorted. They are names that a stranger wrote: check them before use.
+///
+/// # Errors
+/// [`Error::Io`] if the index cannot be read, [`Error::Data`] if it names no files.
+pub fn shards_of(index: &Path) -> Result<BTreeSet<String>> {
+    let json = read_json(index)?;
+    let Some(map) = json.get("weight_map").and_then(Value::as_object) else {
+        return Err(Error::data(format!("{} has no weight_map", index.display())));
+    };
+    let shards: BTreeSet<String> = map.values().filter_map(Value::as_str).map(str::to_owned).collect();
+    if shards.is_empty() {
+        return Err(Error::data(format!("{} names no files", index.display())));
+    }
+    Ok(shards)
 }
 
 fn read_json(path: &Path) -> Result<Value> {

@@ -1,5 +1,6 @@
 //! The Parquet feature table, its writer, and its loader.
 
+pub mod by_hand;
 pub mod config;
 pub mod extract;
 pub mod folder;
@@ -10,6 +11,7 @@ pub mod set;
 pub mod table;
 pub mod writer;
 
+pub use by_hand::ByHand;
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
 pub use extract::{ExtractReport, Extraction, Reject, Shard, extract, features_digest};
 pub use folder::samples_of_folder;

@@ -71,6 +71,19 @@ pub struct Paired {
     pub clusters: usize,
 }
 
+/// Outputs of two models for the same samples of one test set, one matrix (n × O) a seed on each side.
+#[derive(Debug, Clone)]
+pub struct Answers<'a> {
+    /// What was asked.
+    pub targets: &'a Targets,
+    /// The first model's outputs, one matrix a seed.
+    pub first: Vec<&'a Matrix>,
+    /// The second model's outputs, one matrix a seed; there may be more or fewer.
+    pub second: Vec<&'a Matrix>,
+    /// Person of each sample, where known.
+    pub subjects: &'a [Option<String>],
+}
+
 /// Resamples the same samples (whole subjects, where every sample names one) for both models.
 ///
 /// `first` and `second` are n × O outputs for the same `targets`.
@@ -85,17 +98,71 @@ pub fn paired_bootstrap(
     subjects: Option<&[Option<String>]>,
     bootstrap: &Bootstrap,
 ) -> Result<Paired> {
-    let measure = Measure::parse(metric, targets.task, &targets.names)
-        .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
-    let (a, b) = (Tally::new(targets, first)?, Tally::new(targets, second)?);
-    let half = a.shape().width();
-    let groups = groups(subjects, targets.len())?;
-    let rows = Contributions::new(targets.len(), 2 * half, groups.as_deref(), |i, sink| {
-        a.emit(i, sink);
-        b.emit(i, &mut |position, amount| sink(half + position, amount));
+    let answers = Answers {
+        targets,
+        first: vec![first],
+        second: vec![second],
+        subjects: subjects.unwrap_or_default(),
+    };
+    paired_bootstrap_over_seeds(metric, &[answers], bootstrap)
+}
+
+/// As [`paired_bootstrap`], for two models with several seeds, and with several test sets (folds) whose metrics are averaged.
+///
+/// The difference is that of the means over seeds: each resample of the samples is laid over every seed of both sides, so that
+/// the interval holds the chance of the test samples and no chance of the seeds.
+///
+/// # Errors
+/// As [`paired_bootstrap`]; also if there is no fold, or a side has no seed.
+pub fn paired_bootstrap_over_seeds(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstrap) -> Result<Paired> {
+    if folds.is_empty() || folds.iter().any(|fold| fold.first.is_empty() || fold.second.is_empty()) {
+        return Err(Error::data("a comparison needs outputs of both models for every fold"));
+    }
+    // The sums of one fold lie side by side: first model's seeds, then the second's; folds follow one another.
+    let mut tallies = Vec::new();
+    let mut starts = vec![0];
+    let mut width = 0;
+    for fold in folds {
+        let targets = fold.targets;
+        let measure = Measure::parse(metric, targets.task, &targets.names)
+            .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
+        let mut parts = Vec::new();
+        for (matrices, sign) in [(&fold.first, -1.0), (&fold.second, 1.0)] {
+            for &matrix in matrices {
+                let tally = Tally::new(targets, matrix)?;
+                let offset = width;
+                width += tally.shape().width();
+                let share = sign / (matrices.len() * folds.len()) as f64;
+                parts.push(Part { tally, offset, share });
+            }
+        }
+        tallies.push((measure, parts));
+        starts.push(starts[starts.len() - 1] + targets.len());
+    }
+    let samples = starts[starts.len() - 1];
+    let named: Vec<Option<String>> = folds.iter().flat_map(|fold| fold.subjects.iter().cloned()).collect();
+    let groups = groups((!named.is_empty()).then_some(named.as_slice()), samples)?;
+    let rows = Contributions::new(samples, width, groups.as_deref(), |i, sink| {
+        let fold = starts.partition_point(|&start| start <= i) - 1;
+        for part in &tallies[fold].1 {
+            part.tally.emit(i - starts[fold], &mut |position, amount| {
+                sink(part.offset + position, amount);
+            });
+        }
     });
-    let statistic =
-        |sums: &[f64]| measure.value(b.shape(), &sums[half..]).value - measure.value(a.shape(), &sums[..half]).value;
+    let statistic = |sums: &[f64]| -> f64 {
+        tallies
+            .iter()
+            .flat_map(|(measure, parts)| parts.iter().map(move |part| (measure, part)))
+            .map(|(measure, part)| {
+                let shape = part.tally.shape();
+                part.share
+                    * measure
+                        .value(shape, &sums[part.offset..part.offset + shape.width()])
+                        .value
+            })
+            .sum()
+    };
     let mut distribution = bootstrap.distribution(&rows, statistic);
     let tail = |count: usize| (count + 1) as f64 / (distribution.len() + 1) as f64;
     let p = 2.0
@@ -107,6 +174,15 @@ pub fn paired_bootstrap(
         p: p.min(1.0),
         clusters: rows.clusters(),
     })
+}
+
+/// What one seed of one side adds to the difference.
+struct Part<'a> {
+    tally: Tally<'a>,
+    /// Where its sums begin.
+    offset: usize,
+    /// Its weight in the difference: 1 / (seeds · folds), below 0 for the first model.
+    share: f64,
 }
 
 /// Holm's step-down adjusted p-values, in the order given (Holm 1979).

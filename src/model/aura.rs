@@ -11,7 +11,7 @@ use crate::model::loss::reg::{self, Dictionary, Margins};
 use crate::model::loss::task::{Target, TaskLoss};
 use crate::model::loss::{assign, contx, dis, vas};
 use crate::model::math::{off_diagonal, one_hot, unit_rows};
-use crate::model::params::{AdamW, Leaves, Parameter, Store};
+use crate::model::params::{AdamW, Leaves, Named, Parameter, Store};
 use crate::model::projector::{Head, Masks, Projection, Projector, Sizes};
 use crate::task::Task;
 
@@ -235,6 +235,18 @@ impl Aura {
             self.config.decay,
         );
         Ok(row)
+    }
+
+    /// The losses of a batch as [`Self::step`] sees them, and the gradient of every parameter that they reach, in the order
+    /// of the names. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if a parameter is missing.
+    pub fn gradients(&self, batch: &Batch, masks: &Masks, contextual: bool) -> Result<(Tensor<2>, Named)> {
+        let leaves = self.store.tracked();
+        let forward = self.forward(&leaves, batch, masks)?;
+        let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
+        Ok((row, leaves.gradients(&mut total.backward())))
     }
 
     fn forward(&self, leaves: &Leaves, batch: &Batch, masks: &Masks) -> Result<Forward> {

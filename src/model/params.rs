@@ -77,6 +77,9 @@ impl Parameter {
     }
 }
 
+/// Matrices with their names.
+pub type Named = Vec<(String, Tensor<2>)>;
+
 /// Tensors by name: the parameters as a forward pass sees them.
 #[derive(Debug, Clone, Default)]
 pub struct Leaves(BTreeMap<String, Tensor<2>>);
@@ -107,6 +110,12 @@ impl Leaves {
     /// All tensors in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Tensor<2>)> {
         self.0.iter()
+    }
+
+    /// Takes the gradient of every tensor that a loss reached, in the order of the names.
+    pub fn gradients(&self, gradients: &mut Gradients) -> Named {
+        let reached = |(name, leaf): (&String, &Tensor<2>)| Some((name.clone(), leaf.grad_remove(gradients)?));
+        self.0.iter().filter_map(reached).collect()
     }
 }
 

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 8;
 
 /// A run folder and what its manifest says.
 #[derive(Debug, Clone)]
-pub struct RunFolder {
+pub struct FoundRun {
     /// The folder.
     pub path: PathBuf,
     /// The name under which the views show it: the manifest's `run`, made unique where two folders share it.
@@ -21,7 +21,7 @@ pub struct RunFolder {
     pub manifest: Manifest,
 }
 
-impl RunFolder {
+impl FoundRun {
     /// The run's folds; one without number in a run without folds.
     pub fn folds(&self) -> Vec<Option<i32>> {
         if self.manifest.folds.is_empty() {
@@ -35,6 +35,16 @@ impl RunFolder {
     pub fn seed_dir(&self, fold: Option<i32>, seed: i64) -> PathBuf {
         crate::run::folder::seed_dir(&self.path, fold, seed)
     }
+
+    /// Every folder that holds one trained model: (fold, seed, folder), in that order.
+    pub fn units(&self) -> Vec<(Option<i32>, i64, PathBuf)> {
+        let seeds = &self.manifest.seeds;
+        let unit = |fold, seed| (fold, seed, self.seed_dir(fold, seed));
+        self.folds()
+            .into_iter()
+            .flat_map(|fold| seeds.iter().map(move |&seed| unit(fold, seed)))
+            .collect()
+    }
 }
 
 /// Finds every run folder at or below `paths`, sorted by name and then by path.
@@ -44,7 +54,7 @@ impl RunFolder {
 ///
 /// # Errors
 /// [`Error::Data`] if a path does not exist or a run that was named cannot be read.
-pub fn discover(paths: &[PathBuf]) -> Result<(Vec<RunFolder>, Vec<String>)> {
+pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders = Vec::new();
     let mut named = std::collections::BTreeSet::new();
     for path in paths {
@@ -73,7 +83,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<RunFolder>, Vec<String>)> {
     let mut warnings = Vec::new();
     for (path, manifest) in read {
         match manifest {
-            Ok(manifest) => runs.push(RunFolder {
+            Ok(manifest) => runs.push(FoundRun {
                 run: manifest.run.clone(),
                 path,
                 manifest,

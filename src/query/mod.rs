@@ -30,7 +30,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser;
 
 pub use derived::Bins;
-pub use discover::{RunFolder, discover};
+pub use discover::{FoundRun, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain, printable, reorders};
 pub use value::{Column, Kind, Table, Value};
@@ -42,7 +42,7 @@ use crate::error::{Error, Result};
 pub struct QueryContext {
     runtime: tokio::runtime::Runtime,
     session: SessionContext,
-    runs: Vec<RunFolder>,
+    runs: Vec<FoundRun>,
     warnings: Vec<String>,
     bins: Bins,
     /// Views are opened when first named: a listing of a thousand runs reads no Parquet file. The flag says whether the
@@ -95,7 +95,7 @@ impl QueryContext {
     }
 
     /// The runs, sorted by name.
-    pub fn runs(&self) -> &[RunFolder] {
+    pub fn runs(&self) -> &[FoundRun] {
         &self.runs
     }
 

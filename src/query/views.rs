@@ -26,7 +26,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::derived::Bins;
-use super::discover::RunFolder;
+use super::discover::FoundRun;
 use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
@@ -79,7 +79,7 @@ const IN_MEMORY: u64 = 64 << 20;
 
 impl RunFiles {
     /// The view `name` over `runs`.
-    pub(super) fn open(name: &str, runs: &[RunFolder]) -> Result<Self> {
+    pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
         let per_seed = !matches!(name, "samples" | "truth");
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
@@ -342,7 +342,7 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
 }
 
 /// One row a run, from the manifests.
-pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let mut classes = ListBuilder::new(StringBuilder::new());
     let mut folds = ListBuilder::new(Int32Builder::new());
     let mut seeds = ListBuilder::new(Int64Builder::new());
@@ -369,7 +369,7 @@ pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch,
         .collect();
     let commits: Vec<Option<String>> = runs.iter().map(|run| member(&run.manifest.git, "commit")).collect();
     let text =
-        |get: fn(&RunFolder) -> &str| texts(runs.iter().map(|run| Some(get(run)).filter(|text| !text.is_empty())));
+        |get: fn(&FoundRun) -> &str| texts(runs.iter().map(|run| Some(get(run)).filter(|text| !text.is_empty())));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("run", text(|run| &run.run)),
         ("name", text(|run| &run.manifest.name)),
@@ -427,7 +427,7 @@ pub(super) fn runs_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch,
 }
 
 /// One row a class (or dimension, or action unit) of a run.
-pub(super) fn classes_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn classes_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows = || {
         runs.iter().flat_map(|run| {
             let names = run.manifest.classes.iter().enumerate();
@@ -487,7 +487,7 @@ pub(super) fn bins_batch(bins: &Bins) -> std::result::Result<RecordBatch, ArrowE
 }
 
 /// One row a stage of a run.
-pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn stages_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows = || {
         runs.iter().flat_map(|run| {
             let stages = run.manifest.stages.iter().enumerate();
@@ -522,7 +522,7 @@ pub(super) fn stages_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatc
 
 /// One row a key of a run's resolved recipe, by its dotted name. A run without a recipe, or with one that is no TOML, has
 /// no rows.
-pub(super) fn settings_batch(runs: &[RunFolder]) -> std::result::Result<RecordBatch, ArrowError> {
+pub(super) fn settings_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows: Vec<(&str, String, String)> = runs
         .par_iter()
         .flat_map_iter(|run| {

@@ -3,6 +3,7 @@
 mod embedded;
 mod error;
 mod load;
+mod places;
 mod protocol;
 mod resolve;
 mod stand_in;
@@ -12,6 +13,7 @@ mod written;
 pub use embedded::names as built_in;
 pub use error::RecipeError;
 pub use load::LoadOptions;
+pub use places::Places;
 pub use protocol::{Protocol, ProtocolConfig};
 pub use resolve::{Recipe, json_schema};
 pub use stand_in::StandInConfig;

@@ -1,6 +1,6 @@
 //! From a tree of what was written to a [`Recipe`] in which nothing is left open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -65,6 +65,9 @@ pub struct Recipe {
     /// The database's card.
     #[serde(skip)]
     pub card: Card,
+    /// The file that was read.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 impl Recipe {
@@ -204,6 +207,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),
         card,
+        file: path.to_owned(),
     })
 }
 

@@ -30,6 +30,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// The source's name and the 1-based line.
+    pub fn line(&self) -> (String, usize) {
+        let before = self.source.text.get(..self.span.start).unwrap_or_default();
+        (self.source.name.clone(), before.matches('\n').count() + 1)
+    }
+
     /// An error that points here.
     pub fn error(
         &self,

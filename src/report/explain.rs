@@ -12,7 +12,7 @@ use super::page::{self, fill, serial};
 use super::provenance;
 use super::thumbnail::Thumbnail;
 use crate::error::{Error, Result};
-use crate::query::{QueryContext, RunFolder, Table, Value, plain, printable};
+use crate::query::{FoundRun, QueryContext, Table, Value, plain, printable};
 
 /// Side of the sample's own picture on the page.
 const LARGE: u32 = 288;
@@ -88,7 +88,7 @@ pub struct Explanation {
 struct Shown {
     picture: Thumbnail,
     supports: Vec<Vec<Thumbnail>>,
-    run: RunFolder,
+    run: FoundRun,
     sql: Vec<(String, String)>,
     reports: Option<PathBuf>,
 }
@@ -395,7 +395,7 @@ fn words(task: &str, names: &[String], values: &[Option<f64>]) -> Option<String>
 }
 
 /// The error for an identifier that no sample has, with the nearest ones.
-fn unknown(query: &QueryContext, run: &RunFolder, id: &str) -> Error {
+fn unknown(query: &QueryContext, run: &FoundRun, id: &str) -> Error {
     let ids = match query.query("SELECT DISTINCT sample_id FROM samples ORDER BY sample_id") {
         Ok(ids) => ids,
         Err(error) => return error,

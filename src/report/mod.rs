@@ -25,7 +25,7 @@ pub use config::{ReportConfig, ReportOptions};
 pub use explain::{ExplainOptions, Explanation, explain};
 
 use crate::error::{Error, Result};
-use crate::query::{QueryContext, RunFolder, Table, Value, csv_line, plain};
+use crate::query::{FoundRun, QueryContext, Table, Value, csv_line, plain};
 use crate::run::atomic;
 use catalog::{Assets, Chart, Entry, EntryKind};
 use cells::Shown;
@@ -345,7 +345,7 @@ impl Builder<'_> {
         let mut out = Vec::new();
         let several = self.query.runs().len() > 1;
         let mut used = std::collections::BTreeSet::new();
-        let runs: Vec<RunFolder> = self.query.runs().to_vec();
+        let runs: Vec<FoundRun> = self.query.runs().to_vec();
         for run in &runs {
             let rows: Vec<&Vec<Value>> = table
                 .rows
@@ -405,7 +405,7 @@ impl Builder<'_> {
         Ok(out)
     }
 
-    fn data_root(&self, run: &RunFolder) -> Option<PathBuf> {
+    fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
         if !self.options.config.images {
             return None;
         }

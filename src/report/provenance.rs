@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::cells::{MISSING, fixed};
-use crate::query::RunFolder;
+use crate::query::FoundRun;
 
 /// A fact of every run.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ pub(super) struct StageRow {
     digest: String,
 }
 
-pub(super) fn block(runs: &[RunFolder]) -> Vec<Fact> {
+pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     let mut add = |name: &str, values: Vec<String>| {
         if values.iter().all(String::is_empty) {
@@ -42,7 +42,7 @@ pub(super) fn block(runs: &[RunFolder]) -> Vec<Fact> {
             differs,
         });
     };
-    let each = |get: &dyn Fn(&RunFolder) -> String| runs.iter().map(get).collect::<Vec<_>>();
+    let each = |get: &dyn Fn(&FoundRun) -> String| runs.iter().map(get).collect::<Vec<_>>();
     add("Run", each(&|run| run.run.clone()));
     add("Recipe", each(&|run| run.manifest.name.clone()));
     add("Recipe digest", each(&|run| run.manifest.recipe_digest.clone()));
@@ -93,7 +93,7 @@ pub(super) fn block(runs: &[RunFolder]) -> Vec<Fact> {
 }
 
 /// The members of a JSON object, over all runs.
-fn members(runs: &[RunFolder], title: &str, get: fn(&RunFolder) -> &Json, add: &mut impl FnMut(&str, Vec<String>)) {
+fn members(runs: &[FoundRun], title: &str, get: fn(&FoundRun) -> &Json, add: &mut impl FnMut(&str, Vec<String>)) {
     let keys: std::collections::BTreeSet<&String> = runs
         .iter()
         .filter_map(|run| get(run).as_object())
@@ -117,7 +117,7 @@ fn text(value: &Json) -> String {
     }
 }
 
-pub(super) fn stages(runs: &[RunFolder]) -> Vec<StageRow> {
+pub(super) fn stages(runs: &[FoundRun]) -> Vec<StageRow> {
     runs.iter()
         .flat_map(|run| {
             run.manifest.stages.iter().map(|stage| StageRow {

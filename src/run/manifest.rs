@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Context, Error, Result};
 use crate::run::atomic;
+use crate::run::cost::Cost;
 
 /// Name of the manifest in a run folder.
 pub const FILE: &str = "manifest.json";
@@ -61,6 +62,10 @@ pub struct Manifest {
     pub git: Json,
     /// The stages with their time; of a cached stage, the time of the call that found it.
     pub stages: Vec<StageRecord>,
+    /// What training cost, measured in the call that last trained from the start; null if that was interrupted.
+    pub cost: Option<Cost>,
+    /// The recipe's path, as it was given.
+    pub recipe_file: Option<String>,
     /// When the run was last written, RFC 3339, UTC.
     pub created: String,
 }

@@ -1,6 +1,7 @@
 //! The run folder: layout, manifest, tables, atomic writes, lock.
 
 pub mod atomic;
+pub mod cost;
 pub mod folder;
 pub mod lock;
 pub mod manifest;

@@ -6,10 +6,9 @@ pub mod data;
 pub mod finish;
 pub mod reset;
 pub mod run;
+pub mod synth;
 pub mod trained;
 
-#[cfg(test)]
-mod synth;
 #[cfg(test)]
 mod tests;
 

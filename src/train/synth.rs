@@ -9,6 +9,7 @@ use crate::task::{Targets, Task};
 const AFFECT: usize = 12;
 
 /// Features with planted modes.
+#[derive(Debug, Clone)]
 pub struct Planted {
     /// Train and test split.
     pub sets: SplitSets,
@@ -108,6 +109,7 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
 }
 
 /// Normalised mutual information of two labelings (arithmetic mean of the entropies).
+#[cfg(test)]
 pub fn nmi(a: &[usize], b: &[usize]) -> f64 {
     use std::collections::BTreeMap;
     let n = a.len() as f64;

@@ -38,3 +38,11 @@ fn doctor_says_what_is_there_and_what_is_not() {
         "{found}"
     );
 }
+
+#[test]
+fn parity_without_a_gpu_is_one_sentence_and_exit_4() {
+    let text = Bench::new().fails(4, &["doctor", "--gpu-parity", "--device", "cuda:97"]);
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+    let text = Bench::new().fails(2, &["doctor", "--device", "cpu"]);
+    assert!(text.contains("--gpu-parity"), "{text}");
+}

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod chain;
+mod checks;
 mod data;
 mod device;
+mod extract;
 mod folds;
 mod published;
 mod queries;

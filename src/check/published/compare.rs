@@ -178,7 +178,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
         let Some(printed) = paper.table(&comparison.table) else {
             continue;
         };
-        let of_these = |run: &crate::query::RunFolder| {
+        let of_these = |run: &crate::query::FoundRun| {
             run.manifest.dataset == comparison.dataset && run.manifest.task == comparison.task
         };
         if !query.runs().iter().any(of_these) {

@@ -1,0 +1,520 @@
+//! A baseline: the numbers of one run with the rules by which later runs are judged, as a small file for people to review.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Result};
+use crate::metric::seeds;
+use crate::run::atomic;
+use crate::task::Task;
+
+use super::answers::Predictions;
+use super::evidence::allowance;
+use super::expect::{BaselineRule, ExpectConfig, RuleName};
+use super::facts::{COST, Facts, STRUCTURE};
+
+/// Version of the file.
+pub const SCHEMA: u32 = 1;
+
+/// An unchanged recipe with other seeds fails a whole check at most in this share of cases, if every rule allows for chance.
+pub const FALSE_ALARM: f64 = 0.05;
+
+/// Costs differ from call to call; only a change of this share of the baseline's is worth a word.
+const COST_TOLERANCE: f64 = 0.5;
+
+/// A dictionary's size may move by this share, or by what seeds move it if that is more.
+const K_STABLE_SHARE: f64 = 0.1;
+
+/// The numbers of one run and how later ones are judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "aura-bench baseline")]
+pub struct Baseline {
+    /// Version of this file: 1.
+    pub schema: u32,
+    /// Folder name of the run.
+    pub run: String,
+    /// Version of aura-bench that made the file.
+    pub version: String,
+    /// Card of the database.
+    pub dataset: String,
+    /// What is predicted.
+    pub task: Task,
+    /// Whether the faces were generated: the numbers then say nothing about the database.
+    pub stand_in: bool,
+    /// Names of the model's outputs.
+    pub classes: Vec<String>,
+    /// Device that computed.
+    pub device: String,
+    /// Key under which numbers may be compared: a run with another one is not judged.
+    pub protocol_digest: String,
+    /// Digest of the recipe. Another recipe of the same protocol may be judged: that is what a check is for.
+    pub recipe_digest: String,
+    /// Number of test samples.
+    pub test_samples: u64,
+    /// Digest of the test samples and their labels: a run tested on others is not judged.
+    pub samples_digest: String,
+    /// The seeds, ascending.
+    pub seeds: Vec<i64>,
+    /// Digest of every seed's predictions of the test samples, in the order of `seeds`: equal if not a bit has changed.
+    pub prediction_digests: Vec<String>,
+    /// The predictions themselves, a Parquet file beside this one, where they were saved: the paired bootstrap needs them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predictions: Option<String>,
+    /// What the protocol digest covers, by dotted key: names the keys in which a run differs.
+    pub protocol: BTreeMap<String, String>,
+    /// The numbers, by name: `acc`, `k_stable`; of other methods `knn.acc`; facts of the run such as `not_finite`.
+    pub metrics: BTreeMap<String, BaselineMetric>,
+    /// The predictions, read from their file or from the run.
+    #[serde(skip)]
+    pub answers: Option<Predictions>,
+    /// Shown in output: the file's path or the run's name.
+    #[serde(skip)]
+    pub shown: String,
+}
+
+/// One number of a baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineMetric {
+    /// Mean over the seeds. Fractions, never per cent.
+    pub mean: f64,
+    /// Standard deviation over the seeds (n − 1); absent for a single seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sd: Option<f64>,
+    /// The value of each seed, in the order of the file's `seeds`; empty for a cost, which belongs to a whole run.
+    pub seeds: Vec<f64>,
+    /// What decides whether a later number moved.
+    pub rule: RuleName,
+    /// Largest harmless loss: in units of the metric, for `relative` a share of `mean`.
+    pub tolerance: f64,
+    /// By how much the seeds alone may move the mean of as many seeds as the baseline has: harmless too. Worked out from
+    /// `sd`; with fewer seeds it is widened. Absent: nothing is allowed for, and *inconclusive* is the likely verdict on noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
+    /// Smallest allowed value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// Largest allowed value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// What goes into a baseline.
+#[derive(Debug, Clone, Default)]
+pub struct SaveOptions {
+    /// Metrics beside the task's usual ones.
+    pub metrics: Vec<String>,
+    /// Whether training speed and memory are judged too.
+    pub cost: bool,
+}
+
+/// The metrics of a task that a report puts first.
+pub fn headline(task: Task) -> &'static [&'static str] {
+    match task {
+        Task::Expression => &["acc", "balanced_acc", "f1_macro"],
+        Task::ValenceArousal => &["ccc_va", "ccc_v", "ccc_a"],
+        Task::ActionUnits => &["f1_avg", "acc_avg"],
+    }
+}
+
+impl Baseline {
+    /// The baseline that `run` makes, with the rules of `expect` where it states any.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a metric that the run does not have, [`Error::Data`] if it lacks one for a seed or has no
+    /// predictions.
+    pub fn of(run: &Facts, expect: &ExpectConfig, options: &SaveOptions) -> Result<Self> {
+        let manifest = &run.manifest;
+        let digests = run.prediction_digests();
+        if digests.is_empty() || digests.len() != manifest.seeds.len() {
+            return Err(Error::Data(format!(
+                "{} has predictions for {} of its {} seeds; run the recipe again to make it whole",
+                run.path.display(),
+                digests.len(),
+                manifest.seeds.len()
+            )));
+        }
+        let mut names: Vec<String> = headline(run.task).iter().map(|&name| name.to_owned()).collect();
+        names.extend(options.metrics.iter().cloned());
+        names.extend(
+            expect
+                .0
+                .iter()
+                .filter(|(_, e)| e.baseline.is_some())
+                .map(|(name, _)| name.clone()),
+        );
+        names.push("k_stable".to_owned());
+        names.extend(
+            STRUCTURE
+                .into_iter()
+                .filter(|name| run.structure.contains_key(*name))
+                .map(str::to_owned),
+        );
+        if options.cost {
+            if let Some(missing) = COST.into_iter().find(|name| !run.cost.contains_key(*name)) {
+                return Err(Error::Data(format!(
+                    "{}: the run did not record `{missing}` (its training was interrupted, or the system does not say); \
+                     run it again from the start, or save without --cost",
+                    run.path.display()
+                )));
+            }
+            names.extend(COST.into_iter().map(str::to_owned));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        let judged = names.iter().filter(|name| can_alarm(name)).count();
+        let mut metrics = BTreeMap::new();
+        for name in names {
+            let stated = expect.0.get(&name);
+            let rule = stated.and_then(|e| e.baseline.clone());
+            let mut metric = one(run, &name, rule, judged)?;
+            if let Some(stated) = stated.filter(|e| e.min.is_some() || e.max.is_some()) {
+                (metric.min, metric.max) = (stated.min, stated.max);
+            }
+            metrics.insert(name, metric);
+        }
+        Ok(Self {
+            schema: SCHEMA,
+            run: manifest.run.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dataset: manifest.dataset.clone(),
+            task: run.task,
+            stand_in: manifest.stand_in,
+            classes: manifest.classes.clone(),
+            device: manifest.device.clone(),
+            protocol_digest: manifest.protocol_digest.clone(),
+            recipe_digest: manifest.recipe_digest.clone(),
+            test_samples: run.predictions.samples() as u64,
+            samples_digest: run.predictions.samples_digest(),
+            seeds: digests.keys().copied().collect(),
+            prediction_digests: digests.into_values().collect(),
+            predictions: None,
+            protocol: run.protocol(),
+            metrics,
+            answers: Some(run.predictions.clone()),
+            shown: manifest.run.clone(),
+        })
+    }
+
+    /// Reads a baseline file, and the predictions beside it where it names them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with file and line if it is not a baseline of this version, [`Error::Data`] if the predictions do not
+    /// belong to it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).at("read", path)?;
+        let wrong = |line: Option<usize>, message: &str| {
+            let line = line.map(|line| format!("{line}:")).unwrap_or_default();
+            Error::Usage(format!(
+                "{}:{line} {message}; expected a baseline as `aura-bench baseline save` writes it",
+                path.display()
+            ))
+        };
+        let mut baseline: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            wrong(line, error.message())
+        })?;
+        if baseline.schema != SCHEMA {
+            return Err(wrong(
+                None,
+                &format!("schema {} found, {SCHEMA} expected", baseline.schema),
+            ));
+        }
+        if baseline.seeds.is_empty() || baseline.prediction_digests.len() != baseline.seeds.len() {
+            return Err(wrong(None, "one prediction digest a seed, and at least one seed"));
+        }
+        let line_of = |name: &str| line_of(&text, name);
+        for (name, metric) in &baseline.metrics {
+            let n = metric.seeds.len();
+            if n != 0 && n != baseline.seeds.len() {
+                return Err(wrong(
+                    line_of(name),
+                    &format!("`{name}` has {n} values for {} seeds", baseline.seeds.len()),
+                ));
+            }
+            let numbers = [
+                Some(metric.mean),
+                Some(metric.tolerance),
+                metric.chance,
+                metric.min,
+                metric.max,
+            ];
+            let all_finite = numbers
+                .into_iter()
+                .flatten()
+                .chain(metric.seeds.iter().copied())
+                .all(f64::is_finite);
+            if !all_finite || metric.tolerance < 0.0 || metric.chance.is_some_and(|chance| chance < 0.0) {
+                return Err(wrong(
+                    line_of(name),
+                    &format!("`{name}` needs finite numbers, its tolerance and chance 0 or more"),
+                ));
+            }
+        }
+        if let Some(file) = &baseline.predictions {
+            let beside = path.parent().unwrap_or(Path::new("")).join(file);
+            let answers = Predictions::read_beside(&beside, baseline.task, &baseline.classes)?;
+            let same = answers.samples_digest() == baseline.samples_digest
+                && baseline
+                    .seeds
+                    .iter()
+                    .zip(&baseline.prediction_digests)
+                    .all(|(&seed, digest)| answers.seed_digest(seed).as_ref() == Some(digest));
+            if !same {
+                return Err(Error::Data(format!(
+                    "{}: these are not the predictions of {}; save the baseline again",
+                    beside.display(),
+                    path.display()
+                )));
+            }
+            baseline.answers = Some(answers);
+        }
+        baseline.shown = path.display().to_string();
+        Ok(baseline)
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it cannot be written as TOML, which is a defect of this program.
+    pub fn to_toml(&self) -> Result<String> {
+        let body = toml::to_string(self)
+            .map_err(|error| Error::Data(format!("cannot write the baseline as TOML: {error}")))?;
+        let mut head = String::from(
+            "# Baseline of one run, for `aura-bench check RUN --baseline THIS-FILE`; keys and rules: docs/check.md.\n\
+             # Written by `aura-bench baseline save`. Rules (`rule`, `tolerance`, `min`, `max`) may be edited: saving again keeps them.\n",
+        );
+        if self.stand_in {
+            let _ = writeln!(
+                head,
+                "# STAND-IN FACES: these numbers say nothing about {}.",
+                self.dataset
+            );
+        }
+        Ok(format!("{head}{body}"))
+    }
+
+    /// Writes the file and, if `predictions` is set, the predictions beside it. The rules of a file that is there already are
+    /// kept. Returns the difference of the texts, line by line; empty if nothing changed.
+    ///
+    /// # Errors
+    /// If the old file cannot be read as a baseline, or a file cannot be written.
+    pub fn save(mut self, path: &Path, predictions: bool) -> Result<String> {
+        let old = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).at("read", path),
+        };
+        if old.is_some() {
+            let there = Self::read_rules(path)?;
+            for (name, metric) in &mut self.metrics {
+                if let Some(kept) = there.metrics.get(name) {
+                    metric.rule = kept.rule;
+                    metric.tolerance = kept.tolerance;
+                    metric.min = kept.min;
+                    metric.max = kept.max;
+                    if kept.chance.is_none() && kept.sd.is_some() {
+                        metric.chance = None;
+                    }
+                }
+            }
+        }
+        let beside = path.with_extension("predictions.parquet");
+        if predictions {
+            if let Some(answers) = &self.answers {
+                answers.write(&beside)?;
+            }
+            self.predictions = beside.file_name().map(|name| name.to_string_lossy().into_owned());
+        }
+        let text = self.to_toml()?;
+        let changes = diff(old.as_deref().unwrap_or_default(), &text);
+        if !changes.is_empty() {
+            atomic::write(path, text.as_bytes())?;
+        }
+        Ok(changes)
+    }
+
+    /// As [`Self::read`], without the predictions: they are about to be replaced.
+    fn read_rules(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).at("read", path)?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            Error::Usage(format!(
+                "{}:{line}: not a baseline, so its rules cannot be kept ({}); remove the file to start anew",
+                path.display(),
+                error.message()
+            ))
+        })
+    }
+}
+
+/// The 1-based line of a metric's section in a baseline file.
+pub fn line_of(text: &str, metric: &str) -> Option<usize> {
+    let heads = [format!("[metrics.{metric}]"), format!("[metrics.\"{metric}\"]")];
+    text.lines()
+        .position(|line| heads.iter().any(|head| line.trim() == head))
+        .map(|i| i + 1)
+}
+
+/// Whether a number that an unchanged recipe makes can fail a check by chance of the seeds.
+fn can_alarm(name: &str) -> bool {
+    !STRUCTURE.contains(&name) && !COST.contains(&name)
+}
+
+fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> Result<BaselineMetric> {
+    if COST.contains(&name) {
+        let rule = stated.unwrap_or(BaselineRule {
+            rule: RuleName::Relative,
+            tolerance: COST_TOLERANCE,
+            chance: false,
+        });
+        let mean = run
+            .cost
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::Data(format!("{}: the run did not record `{name}`", run.path.display())))?;
+        return Ok(BaselineMetric {
+            mean,
+            sd: None,
+            seeds: Vec::new(),
+            rule: rule.rule,
+            tolerance: rule.tolerance,
+            chance: None,
+            min: None,
+            max: None,
+        });
+    }
+    let by_seed = run.of(name);
+    if by_seed.is_empty() {
+        let known: Vec<String> = run.values.keys().cloned().collect();
+        let near = crate::recipe::nearest(name, &known)
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        return Err(Error::Usage(format!(
+            "{} has no number `{name}` on its test split{near}",
+            run.manifest.run
+        )));
+    }
+    let values: Vec<f64> = run
+        .manifest
+        .seeds
+        .iter()
+        .filter_map(|seed| by_seed.get(seed).copied())
+        .collect();
+    if values.len() != run.manifest.seeds.len() || values.iter().any(|v| !v.is_finite()) {
+        return Err(Error::Data(format!(
+            "{} has a finite `{name}` for {} of its {} seeds; a baseline needs all",
+            run.manifest.run,
+            values.iter().filter(|v| v.is_finite()).count(),
+            run.manifest.seeds.len()
+        )));
+    }
+    let n = values.len();
+    let summary = seeds::summarise(&values).ok_or_else(|| Error::data("a run without seeds has no baseline"))?;
+    let mut metric = BaselineMetric {
+        mean: summary.mean,
+        sd: summary.sd,
+        seeds: values,
+        rule: RuleName::None,
+        tolerance: 0.0,
+        chance: None,
+        min: None,
+        max: None,
+    };
+    if STRUCTURE.contains(&name) {
+        // What the baseline itself has is no news, and neither is what its seeds make likely.
+        let worst = metric.seeds.iter().copied().fold(0.0, f64::max);
+        let likely = metric.mean
+            + metric
+                .sd
+                .map_or(0.0, |sd| allowance(sd, n, n, 1, FALSE_ALARM / judged.max(1) as f64));
+        metric.max = Some(worst.max(likely.floor()));
+        return Ok(metric);
+    }
+    let neutral = Facts::higher_is_better(name).is_none();
+    // A number that must not move can raise an alarm on either side.
+    let alpha = FALSE_ALARM / judged.max(1) as f64 / if neutral { 2.0 } else { 1.0 };
+    if name == "k_stable" && stated.is_none() {
+        let by_seeds = metric.sd.map_or(0.0, |sd| allowance(sd, n, n, 1, alpha));
+        let half = by_seeds.max(K_STABLE_SHARE * metric.mean);
+        metric.min = Some((metric.mean - half).floor().max(1.0));
+        metric.max = Some((metric.mean + half).ceil());
+        return Ok(metric);
+    }
+    let stated = stated.unwrap_or_default();
+    metric.rule = stated.rule;
+    metric.tolerance = stated.tolerance;
+    if stated.chance && matches!(stated.rule, RuleName::Significant | RuleName::Seeds) {
+        metric.chance = metric.sd.map(|sd| allowance(sd, n, n, n, alpha));
+    }
+    Ok(metric)
+}
+
+/// The lines in which two texts differ, `-` before what went and `+` before what came, each change with its line numbers.
+pub fn diff(old: &str, new: &str) -> String {
+    let (a, b): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    // Longest common subsequence from the end: `common[i][j]` lines of a[i..] and b[j..] agree.
+    let mut common = vec![vec![0_u32; b.len() + 1]; a.len() + 1];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            common[i][j] = if a[i] == b[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut out = String::new();
+    let mut section = "";
+    let mut shown_section = "";
+    while i < a.len() || j < b.len() {
+        if i < a.len() && j < b.len() && a[i] == b[j] {
+            if a[i].starts_with('[') {
+                section = a[i];
+            }
+            i += 1;
+            j += 1;
+            continue;
+        }
+        if section != shown_section {
+            let _ = writeln!(out, "  {section}");
+            shown_section = section;
+        }
+        if j >= b.len() || (i < a.len() && common[i + 1][j] >= common[i][j + 1]) {
+            let _ = writeln!(out, "- {}", a[i]);
+            i += 1;
+        } else {
+            let _ = writeln!(out, "+ {}", b[j]);
+            if b[j].starts_with('[') {
+                section = b[j];
+                shown_section = section;
+            }
+            j += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_names_its_section() {
+        let old = "a = 1\n[metrics.acc]\nmean = 0.8\ntolerance = 0.01\n";
+        let new = "a = 1\n[metrics.acc]\nmean = 0.9\ntolerance = 0.01\n[metrics.f1]\nmean = 1\n";
+        assert_eq!(
+            diff(old, new),
+            "  [metrics.acc]\n- mean = 0.8\n+ mean = 0.9\n+ [metrics.f1]\n+ mean = 1\n"
+        );
+        assert_eq!(diff(old, old), "");
+    }
+}

@@ -1,0 +1,289 @@
+//! Models of the hub: `hf://ORG/NAME[@REVISION]`, fetched once into the hub's own cache, which other tools share.
+//!
+//! The transport is the `hf-hub` crate. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` mean what
+//! they mean to the hub's other clients. Names that a server sends are checked before they become paths.
+
+use std::path::{Path, PathBuf};
+
+use hf_hub::api::sync::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+
+use crate::encoder::weights::shards_of;
+use crate::error::{Context, Error, Result};
+use crate::progress::{Bar, Progress};
+
+/// How a recipe marks a model of the hub.
+const SCHEME: &str = "hf://";
+
+/// Attempts to go on with a download whose connection broke.
+const RETRIES: usize = 3;
+
+/// The description of a model, which every supported one has.
+const CONFIG: &str = "config.json";
+/// Its pre-processing; without it, the family's is used.
+const PREPROCESSING: &str = "preprocessor_config.json";
+/// Its weights in one file.
+const WEIGHTS: &str = "model.safetensors";
+/// Which files its weights are spread over.
+const INDEX: &str = "model.safetensors.index.json";
+/// Its weights as `PyTorch` writes them.
+const PICKLE: &str = "pytorch_model.bin";
+
+/// A model of the hub, at one revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubModel {
+    id: String,
+    revision: String,
+}
+
+impl HubModel {
+    /// Reads `hf://ORG/NAME[@REVISION]`; `None` if `text` does not begin with `hf://`. The revision is a branch, a tag or
+    /// a commit; `main` if left out.
+    pub fn parse(text: &str) -> Option<Result<Self, String>> {
+        let rest = text.strip_prefix(SCHEME)?;
+        let (id, revision) = rest.split_once('@').unwrap_or((rest, "main"));
+        let parts: Vec<&str> = id.split('/').collect();
+        let fits = parts.len() == 2 && parts.iter().all(|part| plain(part)) && revision.split('/').all(plain);
+        Some(if fits {
+            Ok(Self {
+                id: id.to_owned(),
+                revision: revision.to_owned(),
+            })
+        } else {
+            Err(format!(
+                "expected hf://ORGANISATION/NAME or hf://ORGANISATION/NAME@REVISION, found \"{text}\""
+            ))
+        })
+    }
+
+    /// The folder with the model's files; what the cache lacks is fetched. `cache` replaces the hub's own cache folder.
+    ///
+    /// A broken download is continued by the next call. A branch that was fetched once stays at the commit it had then:
+    /// name a commit, or remove the model from the cache, to have another.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the model is not in the cache and the hub cannot be reached, does not have it, or may not be asked
+    /// (`HF_HUB_OFFLINE`).
+    pub fn fetch(&self, cache: Option<&Path>, progress: Progress) -> Result<PathBuf> {
+        let cache = match (cache, set("HF_HUB_CACHE")) {
+            (Some(folder), _) => Cache::new(folder.to_owned()),
+            (None, Some(folder)) => Cache::new(folder.into()),
+            (None, None) => Cache::from_env(),
+        };
+        if let Some(folder) = self.cached(&cache) {
+            return Ok(folder);
+        }
+        if set("HF_HUB_OFFLINE")
+            .is_some_and(|value| !["0", "false", "no", "off"].contains(&value.to_lowercase().as_str()))
+        {
+            return Err(Error::data(format!(
+                "{self} is not in {} and HF_HUB_OFFLINE forbids fetching it: unset HF_HUB_OFFLINE, or copy the model's \
+                 folder here and set encoder.weights to it",
+                cache.path().display()
+            )));
+        }
+        let mut builder = ApiBuilder::from_cache(cache.clone())
+            .with_progress(false)
+            .with_retries(RETRIES);
+        if let Some(endpoint) = set("HF_ENDPOINT") {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+        }
+        if let Some(token) = set("HF_TOKEN") {
+            builder = builder.with_token(Some(token));
+        }
+        let api = builder.build().map_err(|error| self.failed(&error))?;
+        let info = api.repo(self.repo()).info().map_err(|error| self.failed(&error))?;
+        if !is_commit(&info.sha) {
+            return Err(Error::data(format!(
+                "the hub answered for {self} with the commit {:?}; expected 40 hexadecimal digits",
+                info.sha
+            )));
+        }
+        progress.line(&format!("weights     {self} at commit {}", info.sha));
+        let fetch = Fetch {
+            model: self,
+            api,
+            cache,
+            commit: info.sha,
+            progress,
+        };
+        let has = |name: &str| info.siblings.iter().any(|file| file.rfilename == name);
+        if !has(CONFIG) {
+            return Err(Error::data(format!(
+                "{self} has no {CONFIG}; it is no model that is known here"
+            )));
+        }
+        let config = fetch.file(CONFIG)?;
+        if has(PREPROCESSING) {
+            fetch.file(PREPROCESSING)?;
+        }
+        if has(WEIGHTS) {
+            fetch.file(WEIGHTS)?;
+        } else if has(INDEX) {
+            for shard in shards_of(&fetch.file(INDEX)?)? {
+                if !plain(&shard) {
+                    return Err(Error::data(format!(
+                        "{INDEX} of {self} names the file {shard:?}, which cannot be"
+                    )));
+                }
+                fetch.file(&shard)?;
+            }
+        } else if has(PICKLE) {
+            fetch.file(PICKLE)?;
+        } else {
+            return Err(Error::data(format!(
+                "{self} has neither {WEIGHTS} nor {INDEX} nor {PICKLE}"
+            )));
+        }
+        fetch.remember(&self.revision)?;
+        config
+            .parent()
+            .map(Path::to_owned)
+            .ok_or_else(|| Error::data(format!("{} lies in no folder", config.display())))
+    }
+
+    fn repo(&self) -> Repo {
+        Repo::with_revision(self.id.clone(), RepoType::Model, self.revision.clone())
+    }
+
+    /// The snapshot of the revision, if the cache has all of its files.
+    fn cached(&self, cache: &Cache) -> Option<PathBuf> {
+        let repo = cache.repo(self.repo());
+        let folder = if is_commit(&self.revision) {
+            repo.pointer_path(&self.revision)
+        } else {
+            repo.get(CONFIG)?.parent()?.to_owned()
+        };
+        let has = |name: &str| folder.join(name).is_file();
+        let whole = has(CONFIG)
+            && (has(WEIGHTS)
+                || has(PICKLE)
+                || shards_of(&folder.join(INDEX))
+                    .is_ok_and(|shards| shards.iter().all(|shard| plain(shard) && has(shard))));
+        whole.then_some(folder)
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::data(format!(
+            "failed to fetch {self}: {error}; check the name and the network, set HF_TOKEN if the model needs a login, or \
+             copy its folder here and set encoder.weights to it"
+        ))
+    }
+}
+
+impl std::fmt::Display for HubModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{SCHEME}{}@{}", self.id, self.revision)
+    }
+}
+
+/// A model while it is fetched: every file from the same commit.
+struct Fetch<'a> {
+    model: &'a HubModel,
+    api: Api,
+    cache: Cache,
+    commit: String,
+    progress: Progress,
+}
+
+impl Fetch<'_> {
+    fn repo(&self) -> Repo {
+        Repo::with_revision(self.model.id.clone(), RepoType::Model, self.commit.clone())
+    }
+
+    /// The file `name` in the cache, fetched if it is not there.
+    fn file(&self, name: &str) -> Result<PathBuf> {
+        let cached = self.cache.repo(self.repo()).pointer_path(&self.commit).join(name);
+        if cached.is_file() {
+            return Ok(cached);
+        }
+        let repo = self.api.repo(self.repo());
+        let failed = |error: &dyn std::fmt::Display| self.model.failed(&format!("{name}: {error}"));
+        let metadata = self.api.metadata(&repo.url(name)).map_err(|error| failed(&error))?;
+        if metadata.commit_hash() != self.commit || !metadata.etag().split('/').all(plain) {
+            return Err(failed(&format!(
+                "the hub answered with commit {:?} and tag {:?}, which do not fit",
+                metadata.commit_hash(),
+                metadata.etag()
+            )));
+        }
+        let bar = Download {
+            progress: self.progress,
+            bar: None,
+        };
+        let path = repo.download_with_progress(name, bar).map_err(|error| failed(&error))?;
+        let length = std::fs::metadata(&path).at("read", &path)?.len();
+        let expected = metadata.size() as u64;
+        if length != expected {
+            // Not left under its final name: the next call would take it for whole. What came is kept if it can be gone on with.
+            let blob = std::fs::canonicalize(&path).at("read", &path)?;
+            std::fs::remove_file(&path).at("remove", &path)?;
+            if length < expected {
+                let part = blob.with_extension("part");
+                std::fs::rename(&blob, &part).at("rename", &blob)?;
+            } else {
+                std::fs::remove_file(&blob).at("remove", &blob)?;
+            }
+            return Err(failed(&format!(
+                "{length} of {expected} bytes arrived; the same command goes on with it"
+            )));
+        }
+        Ok(path)
+    }
+
+    /// Notes which commit a branch or tag was at, so that it is found without the network.
+    fn remember(&self, revision: &str) -> Result<()> {
+        let repo = Repo::with_revision(self.model.id.clone(), RepoType::Model, revision.to_owned());
+        self.cache
+            .repo(repo)
+            .create_ref(&self.commit)
+            .at("write the reference of", self.cache.path())
+    }
+}
+
+/// A download's bar.
+struct Download {
+    progress: Progress,
+    bar: Option<Bar>,
+}
+
+impl hf_hub::api::Progress for Download {
+    fn init(&mut self, size: usize, filename: &str) {
+        let bar = self.progress.bar("fetch", size as u64, "bytes");
+        bar.message(filename);
+        self.bar = Some(bar);
+    }
+
+    fn update(&mut self, size: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(size as u64);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.bar = None;
+    }
+}
+
+/// An environment variable that is set to something.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether `part` can stand as one part of a path: no separators, not hidden, not upwards.
+fn plain(part: &str) -> bool {
+    !part.is_empty()
+        && part.len() <= 200
+        && !part.starts_with(['.', '-'])
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Whether `text` is the name of a commit.
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! A feature table of any folder of images, without a recipe.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use crate::encoder::EncoderConfig;
+use crate::error::{Context, Result};
+use crate::feature::config::FeaturesConfig;
+use crate::feature::extract::{ExtractReport, Extraction, Shard};
+use crate::feature::folder::samples_of_folder;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+
+/// What to extract, and where to.
+#[derive(Debug, Clone, Copy)]
+pub struct ByHand<'a> {
+    /// The folder of images.
+    pub images: &'a Path,
+    /// A samples table whose paths are relative to `images`; without it, every image below `images` is a sample of split
+    /// `test` whose id is its path.
+    pub samples: Option<&'a Path>,
+    /// The encoder.
+    pub encoder: &'a EncoderConfig,
+    /// What is kept of its output.
+    pub options: &'a FeaturesConfig,
+    /// The folder of the feature table.
+    pub out: &'a Path,
+    /// This machine's share.
+    pub shard: Shard,
+    /// Where fetched weights are kept; the hub's own cache if left out.
+    pub cache: Option<&'a Path>,
+    /// Where the encoder runs.
+    pub device: &'a Device,
+}
+
+impl ByHand<'_> {
+    /// Computes what is missing of the table.
+    ///
+    /// # Errors
+    /// As [`EncoderConfig::build_on`], [`samples_of_folder`] and [`Extraction::run`].
+    pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
+        let encoder = self.encoder.fetched(self.cache, progress)?.build_on(self.device)?;
+        std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
+        // Beside the parts, so that the table says what was looked at, rejects included.
+        let listed = self.out.join("samples.parquet");
+        let samples = if let Some(samples) = self.samples {
+            samples
+        } else {
+            samples_of_folder(self.images, &listed)?;
+            &listed
+        };
+        Extraction {
+            samples,
+            data_root: self.images,
+            encoder: encoder.as_ref(),
+            options: self.options,
+            out: self.out,
+            shard: self.shard,
+        }
+        .run(progress, interrupt)
+    }
+}
