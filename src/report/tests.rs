@@ -106,6 +106,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     | happiness | 2 | 2.0 ± 1.4 | 2–12 | 12.5 ± 0.7 | 12 |
     | neutral | 2 | 1.0 ± 0.0 | 8–8 | 8.0 ± 0.0 | 8 |
     | sadness | 2 | 1.0 ± 0.0 | 3–4 | 3.5 ± 0.7 | 4 |
+    | **all** | **2** | **4.0 ± 1.4** | **2–12** | **24.0 ± 0.0** | **24** |
 
     Statistic: `reports/sql/table1_expression_seeds.sql`
 
@@ -126,7 +127,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Uses of the archetypes, most used first. seed 0: 5 archetypes, from 8 down to 2 samples, 2 of them hold half of the samples; seed 1: 3 archetypes, from 12 down to 4 samples, 1 of them hold half of the samples.](figures/usage.svg)
 
-    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed.
+    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
 
     Statistic: `reports/sql/usage.sql`
 
@@ -158,21 +159,21 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     **[STAND-IN] Table 7. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype. Mean ± standard deviation over seeds.
 
-    | Quantity | Value | Seeds |
-    | :--- | ---: | ---: |
-    | Precision: of the samples flagged, the share that was flipped | 0.500 ± 0.000 | 2 |
-    | Recall: of the flipped labels, the share that was flagged | 1.000 ± 0.000 | 2 |
+    | Quantity | Split | Value | Seeds |
+    | :--- | :--- | ---: | ---: |
+    | Precision: of the samples flagged, the share that was flipped | all | 0.500 ± 0.000 | 2 |
+    | Recall: of the flipped labels, the share that was flagged | all | 1.000 ± 0.000 | 2 |
 
     Statistic: `reports/sql/flip_detection.sql`
 
     **[STAND-IN] Table 8. Agreement of archetypes with planted modes.** Known only for drawn faces: each expression was drawn in several modes, which no method was told. Homogeneity is 1 if every archetype holds samples of one mode only, completeness is 1 if all samples of a mode lie in one archetype, and the normalised mutual information is their harmonic mean. The same with the drawn person shows whether archetypes follow identity instead. Mean ± standard deviation over seeds.
 
-    | Quantity | Value | Seeds |
-    | :--- | ---: | ---: |
-    | Planted modes: normalised mutual information | 0.850 ± 0.071 | 2 |
-    | Planted modes: homogeneity (an archetype holds one mode) | 0.900 ± 0.000 | 2 |
-    | Planted modes: completeness (a mode lies in one archetype) | 0.700 ± 0.000 | 2 |
-    | Identity: normalised mutual information with the drawn person (low is good) | 0.200 ± 0.000 | 2 |
+    | Quantity | Split | Value | Seeds |
+    | :--- | :--- | ---: | ---: |
+    | Planted modes: normalised mutual information | all | 0.850 ± 0.071 | 2 |
+    | Planted modes: homogeneity (an archetype holds one mode) | all | 0.900 ± 0.000 | 2 |
+    | Planted modes: completeness (a mode lies in one archetype) | all | 0.700 ± 0.000 | 2 |
+    | Identity: normalised mutual information with the drawn person (low is good) | all | 0.200 ± 0.000 | 2 |
 
     Statistic: `reports/sql/mode_agreement.sql`
     "#);

@@ -326,7 +326,10 @@ fn run(stand_in: bool, recipe: &str) -> (tempfile::TempDir, Vec<std::path::PathB
         recipe,
         classes: &["anger", "fear"],
         k_max: 150,
-        kept: &[&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]],
+        kept: &[
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        ],
         metrics: &[
             ("aura", "test", "acc", &[Some(0.94), Some(0.95)]),
             ("aura", "all", "convergence_epoch", &[Some(150.0), None]),
@@ -382,7 +385,10 @@ fn a_run_is_compared_only_under_the_same_conditions() {
     );
     let (_folder, runs) = run(false, RECIPE);
     let error = beside(&paper, &runs, &["luck".to_owned()]).unwrap_err().to_string();
-    assert!(error.starts_with("--assume luck: the paper leaves open convergence, "), "{error}");
+    assert!(
+        error.starts_with("--assume luck: the paper leaves open convergence, "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -396,7 +402,12 @@ fn a_run_of_another_database_has_nothing_beside_it() {
     let paper = Paper::built_in("aura").unwrap();
     let error = beside(&paper, &[folder.path().to_owned()], &[]).unwrap_err();
     assert_eq!(error.exit_code(), crate::error::exit::DATA);
-    assert!(error.to_string().contains("it has numbers for affectnet_va (valence_arousal), "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("it has numbers for affectnet_va (valence_arousal), "),
+        "{error}"
+    );
 }
 
 proptest::proptest! {
