@@ -1,11 +1,12 @@
 //! Stage 0: the database's folder, or generated faces in its place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::dataset::standin::{self, StandinOptions};
 use crate::digest::{Digest, room, short};
 use crate::error::{Error, Result};
+use crate::recipe::Recipe;
 use crate::run::lock::Lock;
 
 use super::Chain;
@@ -21,7 +22,9 @@ impl Chain<'_> {
     pub fn data(&mut self) -> Result<Data> {
         match self.recipe.stand_in.clone() {
             Some(config) => self.draw(&config),
-            None => self.locate(),
+            None => Ok(Data {
+                root: locate(self.recipe, self.options.data.as_deref())?,
+            }),
         }
     }
 
@@ -52,35 +55,36 @@ impl Chain<'_> {
         self.done("stand-in", started, report.cached, &digest);
         Ok(Data { root })
     }
+}
 
-    fn locate(&mut self) -> Result<Data> {
-        let card = &self.recipe.card;
-        let (root, looked) = match (&self.options.data, self.recipe.dataset.root.as_str()) {
-            (Some(folder), _) => (Some(folder.clone()), format!("--data {}", folder.display())),
-            (None, "") => (None, "nowhere: neither --data nor dataset.root is given".to_owned()),
-            (None, text) => match expand(text) {
-                Ok(path) => (
-                    Some(path.clone()),
-                    format!("dataset.root = \"{text}\", which is {}", path.display()),
-                ),
-                Err(reason) => (None, format!("dataset.root = \"{text}\", but {reason}")),
-            },
-        };
-        match root {
-            Some(root) if root.is_dir() => Ok(Data { root }),
-            _ => Err(Error::Data(format!(
-                "the database {} is not there.\n  looked at: {looked}\n  to obtain it: {}\n  licence: {}\n  \
+/// The folder of the database: the command line's, else the recipe's.
+pub(super) fn locate(recipe: &Recipe, given: Option<&Path>) -> Result<PathBuf> {
+    let card = &recipe.card;
+    let (root, looked) = match (given, recipe.dataset.root.as_str()) {
+        (Some(folder), _) => (Some(folder.to_owned()), format!("--data {}", folder.display())),
+        (None, "") => (None, "nowhere: neither --data nor dataset.root is given".to_owned()),
+        (None, text) => match expand(text) {
+            Ok(path) => (
+                Some(path.clone()),
+                format!("dataset.root = \"{text}\", which is {}", path.display()),
+            ),
+            Err(reason) => (None, format!("dataset.root = \"{text}\", but {reason}")),
+        },
+    };
+    match root {
+        Some(root) if root.is_dir() => Ok(root),
+        _ => Err(Error::Data(format!(
+            "the database {} is not there.\n  looked at: {looked}\n  to obtain it: {}\n  licence: {}\n  \
                  then: --data DIR, or set dataset.root in the recipe\n  \
                  without it: --stand-in runs the same recipe on generated faces whose truth is known; \
                  its numbers say nothing about {}",
-                card.title, card.licence.obtain, card.licence.page, card.title
-            ))),
-        }
+            card.title, card.licence.obtain, card.licence.page, card.title
+        ))),
     }
 }
 
 /// Expands `${NAME}` from the environment.
-fn expand(text: &str) -> Result<PathBuf, String> {
+pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {

@@ -7,11 +7,13 @@ mod convert;
 mod cost;
 mod data;
 mod extract;
+pub mod import;
 mod publish;
 mod report;
 mod summary;
 mod train;
 mod truth;
+mod validate;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -29,6 +31,7 @@ use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
 pub use summary::Summary;
+pub use validate::{DataReport, data_report};
 
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
@@ -122,12 +125,18 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         progress.line(&format!("            {notice}"));
     }
 
-    let data = chain.data()?;
-    let samples = chain.convert(&data)?;
     // What was read is part of what makes numbers comparable.
     let mut comparable = recipe.clone();
+    let (data_root, samples, features) = if recipe.card.is_table() {
+        let (samples, features) = chain.import()?;
+        (chain.image_root()?, samples, features)
+    } else {
+        let data = chain.data()?;
+        let samples = chain.convert(&data)?;
+        let features = chain.extract(&data, &samples, &device)?;
+        (Some(data.root), samples, features)
+    };
     comparable.protocol.release.clone_from(&samples.release);
-    let features = chain.extract(&data, &samples, &device)?;
 
     let digest = Digest::new("run")
         .part("recipe", recipe.digest()?)
@@ -143,6 +152,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
     let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    comparable.protocol.complete(&trained.outputs);
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -158,7 +168,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         sweep: options.sweep.clone(),
         device: device.name.clone(),
         classes: trained.outputs.clone(),
-        data_root: Some(data.root.display().to_string()),
+        data_root: data_root.map(|root| root.display().to_string()),
         folds: recipe.protocol.folds.clone(),
         seeds: trained
             .seeds_in_folder

@@ -82,7 +82,7 @@ impl Chain<'_> {
     ) -> Result<TrainedSeeds> {
         let started = Instant::now();
         let protocol = &self.recipe.protocol;
-        let (folds, outputs) = (protocol.units(), protocol.outputs());
+        let (folds, mut outputs) = (protocol.units(), protocol.outputs());
         let units: Vec<Unit> = folds
             .iter()
             .flat_map(|&fold| protocol.seeds.iter().map(move |&seed| Unit { fold, seed }))
@@ -101,6 +101,10 @@ impl Chain<'_> {
         for unit in &units {
             let there = done(&folder.seed(unit.fold, unit.seed), digest)
                 .ok_or_else(|| Error::Data(format!("{} vanished while it was written", folder.path().display())))?;
+            if outputs.is_empty() {
+                // Features made elsewhere, whose labels alone name the classes.
+                outputs.clone_from(&there.outputs);
+            }
             if there.outputs != outputs {
                 return Err(Error::Data(format!(
                     "{} predicts {}, where the protocol says {}; remove the folder and run again",

@@ -61,7 +61,7 @@ enum Verb {
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
-    /// Check a recipe without running it
+    /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),
     /// Print the JSON Schema of recipes or cards
     Schema(schema::SchemaArguments),

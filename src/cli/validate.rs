@@ -1,19 +1,29 @@
-//! `aura-bench validate RECIPE`.
+//! `aura-bench validate DIR|RECIPE|CARD`.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 
-use crate::error::Result;
+use crate::chain;
+use crate::dataset::{Card, ConvertOptions, fit};
+use crate::error::{Error, Result};
 use crate::recipe::{LoadOptions, Recipe};
 
 use super::{Shell, output};
 
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
-    /// The recipe
-    recipe: PathBuf,
-    /// Check it as `run --stand-in` would read it
+    /// A recipe; or a database's folder; or a dataset card, by name or file
+    target: PathBuf,
+    /// Read the folder as this card only, and say why it does not fit
+    #[arg(long, value_name = "CARD")]
+    card: Option<String>,
+    /// The database's folder, as for `run`
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Check the recipe as `run --stand-in` would read it
     #[arg(long)]
     stand_in: bool,
     /// Overrides, as for `run`
@@ -22,23 +32,198 @@ pub struct ValidateArguments {
     /// Print the resolved recipe, with every default spelled out
     #[arg(long)]
     resolved: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
+    let target = &arguments.target;
+    if target.is_dir() {
+        return folder(arguments, shell);
+    }
+    if let Some(card) = card(target)? {
+        return show_card(&card, arguments.json);
+    }
+    recipe(arguments, shell)
+}
+
+/// The card that the target is, if it is one: a built-in name, or a file with the keys of a card.
+fn card(target: &Path) -> Result<Option<Card>> {
+    let name = target.to_string_lossy();
+    let built_in = Card::names().iter().any(|known| *known == name);
+    let is_card = || {
+        let text = std::fs::read_to_string(target).ok()?;
+        let table: toml::Table = text.parse().ok()?;
+        Some(table.contains_key("licence") || table.contains_key("layout"))
+    };
+    if built_in || is_card().unwrap_or(false) {
+        return Card::load(&name).map(Some);
+    }
+    Ok(None)
+}
+
+fn show_card(card: &Card, as_json: bool) -> Result<()> {
+    if as_json {
+        return output::print_json(&json!({ "kind": "card", "card": card }));
+    }
+    let mut text = format!("{}: {}\n", card.id, card.title);
+    let tasks: Vec<String> = card
+        .tasks
+        .iter()
+        .filter_map(|task| serde_json::to_value(task).ok()?.as_str().map(str::to_owned))
+        .collect();
+    let _ = writeln!(text, "tasks: {}", tasks.join(", "));
+    if !card.classes.is_empty() {
+        let _ = writeln!(text, "classes: {}", card.class_names().join(", "));
+    }
+    if !card.aus.is_empty() {
+        let _ = writeln!(text, "action units: {}", card.au_columns().join(", "));
+    }
+    for split in &card.splits {
+        let samples = split.samples.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
+        let _ = writeln!(text, "expected: {} {samples}", split.name);
+    }
+    for layout in &card.layouts {
+        let _ = writeln!(text, "layout {}: {}", layout.name, layout.description);
+    }
+    output::print(&text)
+}
+
+fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
+    let options = ConvertOptions::default();
+    let (progress, interrupt) = (&shell.progress, &shell.interrupt);
+    let cards = match &arguments.card {
+        Some(card) => {
+            // One card alone can say what it misses.
+            crate::dataset::layout::detect(&Card::load(card)?, &arguments.target, None)?;
+            vec![card.clone()]
+        }
+        None => Card::names(),
+    };
+    let candidates = fit::fitting(&cards, &arguments.target, &options, progress, interrupt)?;
+    let usable = candidates
+        .iter()
+        .any(|candidate| candidate.conversion.as_ref().is_some_and(|found| found.samples > 0));
+    if !usable {
+        let reasons: Vec<String> = candidates
+            .iter()
+            .map(|candidate| {
+                let why = match (&candidate.error, &candidate.conversion) {
+                    (Some(error), _) => error.clone(),
+                    (None, Some(found)) => format!("no usable sample, {} rows rejected", found.rejected),
+                    (None, None) => "nothing".to_owned(),
+                };
+                let first = candidate
+                    .rejects
+                    .first()
+                    .map_or_else(String::new, |first| format!("; the first: {first}"));
+                format!(
+                    "  {}, layout {} ({}): {why}{first}",
+                    candidate.card, candidate.layout, candidate.why
+                )
+            })
+            .collect();
+        return Err(Error::Data(format!(
+            "{}: looks like a database that is known, but nothing in it can be used:\n{}",
+            arguments.target.display(),
+            reasons.join("\n")
+        )));
+    }
+    if arguments.json {
+        return output::print_json(&json!({ "kind": "folder", "root": arguments.target, "candidates": candidates }));
+    }
+    let mut text = String::new();
+    for (i, candidate) in candidates.iter().enumerate() {
+        match (&candidate.conversion, &candidate.error) {
+            (Some(conversion), _) if i == 0 => {
+                let _ = write!(text, "{}", conversion.to_text());
+                for reject in &candidate.rejects {
+                    let _ = writeln!(text, "rejected: {reject}");
+                }
+                let _ = writeln!(
+                    text,
+                    "to read it: dataset.card = \"{}\", or aura-bench convert {} --data {} --out DIR",
+                    candidate.card,
+                    candidate.card,
+                    arguments.target.display()
+                );
+            }
+            (Some(conversion), _) => {
+                let _ = writeln!(
+                    text,
+                    "also fits: {}, layout {}: {} samples, {} rejected, {} masked",
+                    candidate.card, candidate.layout, conversion.samples, conversion.rejected, conversion.masked
+                );
+            }
+            (None, Some(error)) => {
+                let first = error.lines().next().unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "does not fit: {}, layout {}: {first}",
+                    candidate.card, candidate.layout
+                );
+            }
+            (None, None) => {}
+        }
+    }
+    output::print(&text)
+}
+
+fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     let options = LoadOptions {
         stand_in: arguments.stand_in,
         set: arguments.set.clone(),
     };
-    let recipe = Recipe::load(&arguments.recipe, &options)?;
+    let recipe = Recipe::load(&arguments.target, &options)?;
     if arguments.resolved {
         return output::print(&recipe.to_toml()?);
     }
+    let (recipe_digest, protocol_digest) = (recipe.digest()?, recipe.protocol_digest()?);
+    let data = match &recipe.stand_in {
+        Some(_) => None,
+        None => Some(chain::data_report(
+            &recipe,
+            arguments.data.as_deref(),
+            &shell.progress,
+            &shell.interrupt,
+        )),
+    };
+    // A recipe is valid whether or not this machine has the data, unless the data were asked for.
+    let data = match data {
+        Some(Err(Error::Interrupted)) => return Err(Error::Interrupted),
+        Some(Err(error)) if arguments.data.is_some() => return Err(error),
+        other => other,
+    };
+    if arguments.json {
+        let (found, error) = match &data {
+            Some(Ok(report)) => (Some(report), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => (None, None),
+        };
+        return output::print_json(&json!({
+            "kind": "recipe",
+            "recipe_digest": recipe_digest,
+            "protocol_digest": protocol_digest,
+            "data": found.map(|report| &report.conversion),
+            "data_error": error,
+        }));
+    }
     shell
         .progress
-        .line(&format!("{} is a valid recipe", arguments.recipe.display()));
-    output::print(&format!(
-        "recipe digest {}\nprotocol digest {}",
-        recipe.digest()?,
-        recipe.protocol_digest()?
-    ))
+        .line(&format!("{} is a valid recipe", arguments.target.display()));
+    let mut text = format!("recipe digest {recipe_digest}\nprotocol digest {protocol_digest}\n");
+    match data {
+        None => text.push_str("data: generated faces\n"),
+        Some(Ok(report)) => {
+            text.push_str(&report.conversion.to_text());
+            for reject in report.rejects.iter().take(5) {
+                let _ = writeln!(text, "rejected: {reject}");
+            }
+        }
+        Some(Err(error)) => {
+            let _ = writeln!(text, "data not read: {error}");
+        }
+    }
+    output::print(&text)
 }

@@ -377,6 +377,11 @@ impl Card {
         Ok(())
     }
 
+    /// Whether this is the card of features made elsewhere, whose classes and action units may be known from the data only.
+    pub fn is_table(&self) -> bool {
+        self.layouts.iter().any(|layout| layout.reader == super::table::TABLE)
+    }
+
     /// Class names in the order of the class index.
     pub fn class_names(&self) -> Vec<String> {
         self.classes.iter().map(|class| class.name.clone()).collect()

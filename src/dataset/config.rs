@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::table::{TABLE, TableConfig};
+
 /// Which of a database's forms of the same images is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,8 +89,11 @@ pub struct DatasetConfig {
     pub card: String,
     /// Folder of the database; `${NAME}` stands for an environment variable. `--data` takes precedence.
     pub root: String,
-    /// Card `table` only: the file or folder with features made elsewhere.
+    /// Card `table` only: the file with features made elsewhere (`.parquet`, `.npy`, `.npz`) or a folder of Parquet parts;
+    /// `${NAME}` stands for an environment variable.
     pub path: String,
+    /// Card `table` only: where the labels are, and what the columns mean.
+    pub table: TableConfig,
     /// Layout to read, by its name in the card; `auto` finds out.
     pub layout: String,
     /// Number of the first extracted frame (DISFA).
@@ -105,6 +110,7 @@ impl Default for DatasetConfig {
             card: "rafdb".into(),
             root: String::new(),
             path: String::new(),
+            table: TableConfig::default(),
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
             max_rejected: 0.05,
@@ -134,6 +140,23 @@ impl DatasetConfig {
         if self.max_pixels == 0 {
             return Err(("max_pixels".into(), "expected at least 1".into()));
         }
+        if self.card == TABLE {
+            if self.path.is_empty() {
+                return Err((
+                    "path".into(),
+                    "the card `table` needs the file with the features: .parquet, .npy or .npz".into(),
+                ));
+            }
+            self.table
+                .validate()
+                .map_err(|(key, message)| (format!("table.{key}"), message))?;
+        } else if !self.path.is_empty() || self.table != TableConfig::default() {
+            let key = if self.path.is_empty() { "table" } else { "path" };
+            return Err((
+                key.into(),
+                format!("only the card `table` reads it, and dataset.card is `{}`", self.card),
+            ));
+        }
         let card = super::Card::load(&self.card).map_err(|error| ("card".to_owned(), error.to_string()))?;
         if self.layout != "auto" && !card.layouts.iter().any(|layout| layout.name == self.layout) {
             let names: Vec<&str> = card.layouts.iter().map(|layout| layout.name.as_str()).collect();
@@ -147,5 +170,32 @@ impl DatasetConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The card that the recipe names; that of features made elsewhere holds what the recipe says of them.
+    ///
+    /// # Errors
+    /// As [`super::Card::load`].
+    pub fn load_card(&self) -> crate::error::Result<super::Card> {
+        let card = super::Card::load(&self.card)?;
+        Ok(if card.is_table() {
+            self.table.card(card, &self.path)
+        } else {
+            card
+        })
+    }
+
+    /// The section without what says only where files lie: what they hold is part of other digests.
+    #[must_use]
+    pub fn without_places(&self) -> Self {
+        let mut config = self.clone();
+        config.root.clear();
+        if config.card == TABLE {
+            // Two tables of one name are one database.
+            config.table.name = self.load_card().map_or_else(|_| String::new(), |card| card.id);
+            config.path.clear();
+            config.table.labels.clear();
+        }
+        config
     }
 }

@@ -221,6 +221,18 @@ pub fn examine(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Examined> {
+    read(card, root, options, false, progress, interrupt)
+}
+
+/// As [`examine`]; frames are decoded from videos if `may_decode`.
+fn read(
+    card: &Card,
+    root: &Path,
+    options: &ConvertOptions,
+    may_decode: bool,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Examined> {
     let root = data_folder(card, root)?;
     let detected = layout::detect(card, &root, options.layout.as_deref())?;
     progress.line(&format!(
@@ -235,6 +247,7 @@ pub fn examine(
         base: &detected.base,
         options,
         stand_in,
+        may_decode,
         progress,
         interrupt,
     };
@@ -303,7 +316,7 @@ pub fn convert(
         conversion,
         mut table,
         mut rejects,
-    } = examine(card, root, options, progress, interrupt)?;
+    } = read(card, root, options, true, progress, interrupt)?;
     // An earlier result must not stand beside the rejects of this one; `conversion.json` is written last and says "complete".
     for name in ["conversion.json", "samples.parquet"] {
         let old = out.join(name);
@@ -552,7 +565,7 @@ fn drop_duplicates(frame: DataFrame, rejects: &mut Vec<Reject>) -> Result<DataFr
 }
 
 /// Fills in the counts by split, class and action unit.
-fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<()> {
+pub(crate) fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<()> {
     let splits = table.column("split").and_then(Column::str).map_err(wrap)?;
     let classes = table.column("expression").and_then(Column::i8).map_err(wrap)?;
     let mut counts: BTreeMap<(Split, Option<i8>), u64> = BTreeMap::new();

@@ -579,6 +579,14 @@ fn extract_videos(source: &Source<'_>, labelled: &[Labelled]) -> Result<()> {
         source.root.join(video).display()
     )
     .replace("SN001 &&", &format!("{subject} &&"));
+    if !source.may_decode {
+        return Err(Error::data(format!(
+            "{}: there are {} videos and no frames: `convert` and `run` decode them with ffmpeg, which is{} installed",
+            base.display(),
+            videos.len(),
+            if find_program("ffmpeg").is_some() { "" } else { " not" }
+        )));
+    }
     let Some(ffmpeg) = find_program("ffmpeg") else {
         return Err(Error::data(format!(
             "{}: there are videos, but no frames, and `ffmpeg` is not installed. Install it and run the same command again, or \

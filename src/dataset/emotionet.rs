@@ -182,7 +182,7 @@ fn au_of_column(name: &str) -> Option<u8> {
 }
 
 /// Share of 2^64 that the hash of a name falls under, in [0, 1).
-fn hash_share(seed: u64, stem: &str) -> f64 {
+pub(crate) fn hash_share(seed: u64, stem: &str) -> f64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"aura-bench split 1");
     hasher.update(&seed.to_le_bytes());

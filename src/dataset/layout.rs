@@ -30,6 +30,8 @@ pub struct Source<'a> {
     pub options: &'a ConvertOptions,
     /// Whether the tree was generated: its counts say nothing of the database's.
     pub stand_in: bool,
+    /// Whether frames may be decoded from videos into the data folder.
+    pub may_decode: bool,
     /// Where slow readers say what they do.
     pub progress: &'a Progress,
     /// Asked between files.
@@ -95,6 +97,7 @@ pub const READERS: &[(&str, Reader)] = &[
     ("emotionet_xlsx", super::emotionet::read_xlsx),
     ("rafdb_kaggle", super::rafdb::read_kaggle),
     ("rafdb_list", super::rafdb::read_list),
+    (super::table::TABLE, super::table::read_as_folder),
 ];
 
 /// The reader with this name.

@@ -11,6 +11,7 @@ pub mod convert;
 pub mod digest;
 mod disfa;
 mod emotionet;
+pub mod fit;
 mod folders;
 pub mod header;
 pub mod labels;
@@ -23,6 +24,7 @@ mod rows;
 pub mod samples;
 mod show;
 pub mod standin;
+pub mod table;
 mod tabular;
 pub mod text;
 mod xlsx;
@@ -32,7 +34,11 @@ pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
 pub use convert::{Conversion, ConvertOptions, convert, examine};
 pub use digest::source_digest;
 pub use disfa::read_folds;
+pub(crate) use emotionet::hash_share;
+pub(crate) use paths::relative as relative_path;
 pub use reject::{Reason, Reject};
+pub(crate) use rows::split_of_name;
+pub use table::TableConfig;
 
 #[cfg(test)]
 mod testing;

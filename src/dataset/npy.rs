@@ -232,75 +232,150 @@ pub fn scalar(input: &mut impl Read) -> Result<Value, String> {
     value(&header, &bytes)
 }
 
-/// Rows and columns of numbers: `[n]` is read as n × 1, `[n, a, b]` as n × ab.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Numbers {
-    /// First dimension.
-    pub rows: usize,
-    /// Product of the others.
-    pub columns: usize,
-    /// Row-major values.
-    pub values: Vec<f32>,
+/// Most values of one row: eight times the patch tokens of the largest published image encoder.
+const MOST_COLUMNS: usize = 1 << 22;
+/// Most values of an array in Fortran order, which must be held in memory to be turned: 1 GiB of f32.
+const MOST_TURNED: usize = 1 << 28;
+/// Values decoded at a time.
+const CHUNK: usize = 1 << 14;
+
+impl Header {
+    /// Rows, and values a row: `[n]` is n × 1, `[n, a, b]` is n × ab.
+    pub fn rows_and_columns(&self) -> (usize, usize) {
+        let rows = self.shape.first().copied().unwrap_or(1);
+        let columns = self
+            .shape
+            .iter()
+            .skip(1)
+            .fold(1_usize, |n, size| n.saturating_mul(*size));
+        (rows, columns)
+    }
+
+    /// Whether the values are numbers.
+    pub fn is_numeric(&self) -> bool {
+        !matches!(self.kind, Kind::Bytes | Kind::Text)
+    }
 }
 
-/// Reads numbers of any type as f32.
+/// Hands on an array of numbers of any type row by row, as f32; the reader stands at the first value.
 ///
-/// Memory grows with what is really there, not with what the header says; `limit` bounds it in any case.
+/// Memory is bounded by one row, whatever the header claims; only arrays in Fortran order are held as a whole.
 ///
 /// # Errors
-/// What is wrong with the array: its type, its shape, or a file that is shorter than the header says.
-pub fn numbers(input: &mut impl Read, limit: usize) -> Result<Numbers, String> {
-    let header = read_header(input)?;
-    if matches!(header.kind, Kind::Bytes | Kind::Text) {
+/// What is wrong with the array: its type, its shape, or a file that is shorter than the header says; whatever `each` returns.
+pub fn rows(
+    input: &mut impl Read,
+    header: &Header,
+    mut each: impl FnMut(&[f32]) -> Result<(), String>,
+) -> Result<(), String> {
+    if !header.is_numeric() {
         return Err("expected numbers, found strings".into());
     }
-    let total = header.len().unwrap_or(usize::MAX);
-    let rows = header.shape.first().copied().unwrap_or(1);
-    let columns = header
-        .shape
-        .iter()
-        .skip(1)
-        .fold(1_usize, |n, size| n.saturating_mul(*size));
-    if total > limit {
+    let (rows, columns) = header.rows_and_columns();
+    if columns > MOST_COLUMNS {
         return Err(format!(
-            "the shape {:?} has {total} values, the limit is {limit}",
+            "the shape {:?} has {columns} values a row, the limit is {MOST_COLUMNS}",
             header.shape
         ));
     }
-    if header.fortran_order && header.shape.len() > 2 {
-        return Err("arrays of more than two dimensions in Fortran order are not read".into());
+    if columns == 0 {
+        return Err(format!("the shape {:?} holds no values", header.shape));
     }
-    let mut values = Vec::new();
-    let mut buffer = vec![0; header.width * (1 << 14)];
-    let mut left = total;
-    while left > 0 {
-        let now = left.min(1 << 14);
-        let bytes = &mut buffer[..now * header.width];
-        input.read_exact(bytes).map_err(|_| {
-            format!(
-                "the header promises {total} values, the file ends after about {}",
-                total - left
-            )
-        })?;
-        for bytes in bytes.chunks_exact(header.width) {
-            match value(&header, bytes)? {
-                Value::Number(number) => values.push(number as f32),
-                Value::Text(_) => return Err("expected numbers, found strings".into()),
-            }
-        }
-        left -= now;
-    }
+    let mut values = Decoder::new(header);
     if header.fortran_order && columns > 1 {
-        let by_column = std::mem::take(&mut values);
-        values = (0..total)
-            .map(|i| by_column[(i % columns) * rows + i / columns])
-            .collect();
+        if header.shape.len() > 2 || rows.saturating_mul(columns) > MOST_TURNED {
+            return Err(format!(
+                "an array of shape {:?} in Fortran order is not read: write np.ascontiguousarray(array)",
+                header.shape
+            ));
+        }
+        let mut all = Vec::new();
+        values.read(input, rows * columns, &mut all)?;
+        let mut row = vec![0.0; columns];
+        for i in 0..rows {
+            for (j, value) in row.iter_mut().enumerate() {
+                *value = all[j * rows + i];
+            }
+            each(&row)?;
+        }
+        return Ok(());
     }
-    Ok(Numbers { rows, columns, values })
+    let mut row = Vec::new();
+    for i in 0..rows {
+        row.clear();
+        values
+            .read(input, columns, &mut row)
+            .map_err(|error| format!("row {i} of {rows}: {error}"))?;
+        each(&row)?;
+    }
+    Ok(())
+}
+
+/// Numbers from bytes, a chunk at a time, so that memory follows what is there.
+struct Decoder<'a> {
+    header: &'a Header,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(header: &'a Header) -> Self {
+        Self {
+            header,
+            buffer: vec![0; header.width * CHUNK],
+        }
+    }
+
+    /// Appends `count` values to `out`.
+    fn read(&mut self, input: &mut impl Read, count: usize, out: &mut Vec<f32>) -> Result<(), String> {
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(CHUNK);
+            let bytes = &mut self.buffer[..now * self.header.width];
+            input
+                .read_exact(bytes)
+                .map_err(|error| format!("the header promises more values than can be read ({error})"))?;
+            if self.header.kind == Kind::Float && self.header.width == 4 && !self.header.big_endian {
+                // The usual case, and the only one that is fast enough for millions of rows.
+                let words = bytes.as_chunks::<4>().0;
+                out.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+            } else {
+                for bytes in bytes.chunks_exact(self.header.width) {
+                    match value(self.header, bytes)? {
+                        Value::Number(number) => out.push(number as f32),
+                        Value::Text(_) => return Err("expected numbers, found strings".into()),
+                    }
+                }
+            }
+            left -= now;
+        }
+        Ok(())
+    }
+}
+
+/// The values of an array with one value a row (`[n]` or `[n, 1]`), numbers or strings.
+///
+/// Memory follows what is there, not what the header claims.
+///
+/// # Errors
+/// What is wrong with the array, or that it has not one value a row.
+pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Value>, String> {
+    let (rows, columns) = header.rows_and_columns();
+    if columns != 1 || header.shape.is_empty() {
+        return Err(format!("expected one value a row, found the shape {:?}", header.shape));
+    }
+    let mut bytes = vec![0; header.width];
+    let mut values = Vec::new();
+    for row in 0..rows {
+        input.read_exact(&mut bytes).map_err(|error| {
+            format!("row {row} of {rows}: the header promises more values than can be read ({error})")
+        })?;
+        values.push(value(header, &bytes)?);
+    }
+    Ok(values)
 }
 
 /// An array of version 1.0 from its description, shape and bytes, as `NumPy` writes it.
-pub(super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Vec<u8> {
     let order = if fortran { "True" } else { "False" };
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
     while !(header.len() + 11).is_multiple_of(64) {
@@ -315,11 +390,10 @@ pub(super) fn encode(descr: &str, shape: &str, fortran: bool, data: &[u8]) -> Ve
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// An array as `NumPy` 1.0 format.
-    pub(in super::super) use super::encode;
+    pub(crate) use super::encode;
 
     #[test]
     fn scalars_of_every_type() {
@@ -362,32 +436,71 @@ pub(super) mod tests {
             .flat_map(|v| v.to_le_bytes())
             .collect();
         let bytes = encode("<f4", "(2, 3)", false, &data);
-        let read = numbers(&mut bytes.as_slice(), 100).unwrap();
-        assert_eq!((read.rows, read.columns), (2, 3));
-        assert_eq!(read.values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(
+            all(&bytes).unwrap(),
+            [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].map(|row| row.to_vec())
+        );
         let bytes = encode("<f4", "(2, 3)", true, &data);
         assert_eq!(
-            numbers(&mut bytes.as_slice(), 100).unwrap().values,
-            [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]
+            all(&bytes).unwrap(),
+            [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]].map(|row| row.to_vec())
         );
+    }
+
+    /// All rows of a file.
+    fn all(mut bytes: &[u8]) -> Result<Vec<Vec<f32>>, String> {
+        let header = read_header(&mut bytes)?;
+        let mut found = Vec::new();
+        rows(&mut bytes, &header, |row| {
+            found.push(row.to_vec());
+            // A lie about the number of rows must not fill the memory of the test either.
+            if found.len() < 1000 {
+                Ok(())
+            } else {
+                Err("enough".into())
+            }
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn columns_of_labels() {
+        let bytes = encode("<i2", "(3,)", false, &[1, 0, 2, 0, 3, 0]);
+        let mut input = bytes.as_slice();
+        let header = read_header(&mut input).unwrap();
+        let texts: Vec<String> = column(&mut input, &header)
+            .unwrap()
+            .iter()
+            .map(Value::to_text)
+            .collect();
+        assert_eq!(texts, ["1", "2", "3"]);
+        let bytes = encode("<i2", "(3000000000,)", false, &[1, 0]);
+        let mut input = bytes.as_slice();
+        let header = read_header(&mut input).unwrap();
+        assert!(column(&mut input, &header).unwrap_err().contains("row 1 of 3000000000"));
     }
 
     #[test]
     fn lies_are_refused() {
         for (bytes, part) in [
-            (encode("<f4", "(1000000, 1000000)", false, &[]), "limit"),
+            (encode("<f4", "(10, 100000000)", false, &[]), "limit"),
             (
                 encode("<f4", "(18446744073709551615, 9)", false, &[]),
                 "larger than memory",
             ),
-            (encode("<f4", "(30,)", false, &[0; 8]), "promises 30 values"),
+            (
+                encode("<f4", "(30,)", false, &[0; 8]),
+                "row 2 of 30: the header promises more",
+            ),
+            (encode("<f4", "(30000, 30000)", true, &[0; 8]), "ascontiguousarray"),
+            (encode("<f4", "(30, 0)", false, &[0; 8]), "no values"),
             (encode("|O", "(1,)", false, &[0; 8]), "not read"),
             (encode("<f4", "(-1,)", false, &[0; 8]), "no size"),
             (b"PK\x03\x04 and more".to_vec(), "not a .npy"),
             (b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(), "claims"),
             (Vec::new(), "ends within"),
         ] {
-            let error = numbers(&mut bytes.as_slice(), 1000).unwrap_err();
+            let error = all(&bytes).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
         assert!(scalar(&mut encode("<f4", "(2,)", false, &[0; 8]).as_slice()).is_err());
@@ -402,7 +515,7 @@ pub(super) mod tests {
             made.extend(header.as_bytes());
             made.extend(&bytes);
             let _ = scalar(&mut made.as_slice());
-            let _ = numbers(&mut made.as_slice(), 1000);
+            let _ = all(&made);
         }
     }
 }

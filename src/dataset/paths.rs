@@ -33,7 +33,7 @@ pub(super) fn join(base: &str, name: &str) -> String {
 }
 
 /// A relative path from a label file in its simplest form, or why it cannot be followed: absolute, or climbing out.
-pub(super) fn relative(written: &str) -> std::result::Result<String, Reason> {
+pub(crate) fn relative(written: &str) -> std::result::Result<String, Reason> {
     let leaves = || Reason::LeavesRoot(written.to_owned());
     let path = written.replace('\\', "/");
     let drive = path.as_bytes().get(1) == Some(&b':');

@@ -62,6 +62,8 @@ pub enum Reason {
     },
     /// The label file of this sample is missing.
     MissingLabel(String),
+    /// There are labels, but no features of this sample.
+    MissingFeatures(String),
 }
 
 impl Reason {
@@ -79,6 +81,7 @@ impl Reason {
             Self::LeavesRoot(_) => "leaves_root",
             Self::DuplicateId { .. } => "duplicate_id",
             Self::MissingLabel(_) => "missing_label",
+            Self::MissingFeatures(_) => "missing_features",
         }
     }
 }
@@ -125,6 +128,7 @@ impl fmt::Display for Reason {
             Self::LeavesRoot(path) => write!(f, "path leaves the data folder: {}", quoted(path)),
             Self::DuplicateId { id, first } => write!(f, "duplicated id {}: first listed at {first}", quoted(id)),
             Self::MissingLabel(what) => write!(f, "missing label: {what}"),
+            Self::MissingFeatures(id) => write!(f, "no features of sample {}", quoted(id)),
         }
     }
 }

@@ -288,7 +288,7 @@ pub(super) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
 }
 
 /// Which part of the database a file or folder name speaks of.
-pub(super) fn split_of_name(name: &str) -> Option<Split> {
+pub(crate) fn split_of_name(name: &str) -> Option<Split> {
     let name = name.to_ascii_lowercase();
     let has = |word: &str| {
         name.find(word).is_some_and(|at| {

@@ -149,6 +149,65 @@ pub fn read_lines(path: &Path, name: &str, rejects: &mut Vec<Reject>) -> Result<
     )
 }
 
+/// Hands on the lines of a file with their 1-based numbers, blank lines left out.
+///
+/// `name` is what rejects call the file.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; whatever `each` returns.
+pub fn each_line(
+    path: &Path,
+    name: &str,
+    rejects: &mut Vec<Reject>,
+    mut each: impl FnMut(u32, &str) -> Result<()>,
+) -> Result<()> {
+    let mut blocks = Blocks::open(path, name)?;
+    while let Some(block) = blocks.next(rejects)? {
+        for (line, text) in block.lines.iter().zip(block.text.split(|&byte| byte == b'\n')) {
+            // `clean` let only UTF-8 through.
+            each(*line, std::str::from_utf8(text).unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
+
+/// The fields of one line as spreadsheets and pandas write them: a field in double quotes may hold separators, and `""` for a
+/// quote. `None` if a quote is left open.
+pub fn fields(line: &str, separator: char) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut rest = Some(line);
+    while let Some(text) = rest {
+        let Some(mut tail) = text.trim_start_matches(' ').strip_prefix('"') else {
+            let (field, more) = match text.split_once(separator) {
+                Some((field, more)) => (field, Some(more)),
+                None => (text, None),
+            };
+            fields.push(field.to_owned());
+            rest = more;
+            continue;
+        };
+        let mut field = String::new();
+        loop {
+            let (inner, after) = tail.split_once('"')?;
+            field.push_str(inner);
+            let Some(more) = after.strip_prefix('"') else {
+                tail = after;
+                break;
+            };
+            field.push('"');
+            tail = more;
+        }
+        let (trailing, more) = match tail.split_once(separator) {
+            Some((trailing, more)) => (trailing, Some(more)),
+            None => (tail, None),
+        };
+        field.push_str(trailing.trim_end());
+        fields.push(field);
+        rest = more;
+    }
+    Some(fields)
+}
+
 /// How a delimited file is read.
 #[derive(Debug, Clone)]
 pub struct Delimited<'a> {

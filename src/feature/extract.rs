@@ -36,10 +36,10 @@ use crate::run::atomic;
 const QUEUE: usize = 2;
 
 /// Most images a part, unless the recipe says otherwise.
-const PART_ROWS: usize = 4096;
+pub(super) const PART_ROWS: usize = 4096;
 
 /// Bytes of features that a part should stay below, unless the recipe says otherwise.
-const PART_BYTES: usize = 512 << 20;
+pub(super) const PART_BYTES: usize = 512 << 20;
 
 /// An image that gave no features.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ pub mod by_hand;
 pub mod config;
 pub mod extract;
 pub mod folder;
+pub mod import;
 pub mod load;
 pub mod pool;
 pub mod reader;

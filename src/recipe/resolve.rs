@@ -104,7 +104,7 @@ impl Recipe {
         recipe.report = ReportConfig::default();
         recipe.expect = ExpectConfig::default();
         recipe.title = None;
-        recipe.dataset.root.clear();
+        recipe.dataset = recipe.dataset.without_places();
         Ok(Digest::new("recipe").part("toml", recipe.to_toml()?).finish())
     }
 
@@ -116,10 +116,9 @@ impl Recipe {
         // How the folder lies on disk says nothing about what is measured; its release is part of the protocol.
         let dataset = DatasetConfig {
             card: self.card.id.clone(),
-            root: String::new(),
             layout: "auto".to_owned(),
             frame_base: FrameBase::Auto,
-            ..self.dataset.clone()
+            ..self.dataset.without_places()
         };
         let encode = |value: serde_json::Result<String>| {
             value.map_err(|error| crate::error::Error::Data(format!("cannot encode the protocol: {error}")))
@@ -140,7 +139,7 @@ pub fn json_schema() -> serde_json::Value {
 fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
-    let written: Written = tree.read()?;
+    let mut written: Written = tree.read()?;
     if written.schema != SCHEMA {
         return Err(place("schema").error(
             format!(
@@ -186,8 +185,13 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
             Some(format!("built-in cards: {}", Card::names().join(", "))),
         ));
     }
-    let card = Card::load(&written.dataset.card)
+    let card = written
+        .dataset
+        .load_card()
         .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
+    if card.is_table() {
+        made_elsewhere(path, &tree, &mut written, stand_in)?;
+    }
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
     let features = features(&tree, written.features, &written.model, protocol.task)?;
@@ -209,6 +213,28 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         card,
         file: path.to_owned(),
     })
+}
+
+/// What makes no sense with features made elsewhere. The encoder of a recipe that is extended is left aside.
+fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: bool) -> Result<(), Box<RecipeError>> {
+    if stand_in {
+        return Err(tree.place_of("dataset.card", false).error(
+            "features made elsewhere have no stand-in: no faces are read",
+            "reads a table of features",
+            Some("run it without --stand-in".to_owned()),
+        ));
+    }
+    let encoder = tree.place_of("encoder.kind", false);
+    let own = encoder.file() == "--set" || Path::new(encoder.file()) == path;
+    if own && written.encoder != EncoderConfig::default() {
+        return Err(encoder.error(
+            "features made elsewhere are not encoded again",
+            "has no effect with dataset.card = \"table\"",
+            Some("remove the section; dataset.table.encoder names the model that made the features".to_owned()),
+        ));
+    }
+    written.encoder = EncoderConfig::default();
+    Ok(())
 }
 
 fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Result<(), Box<RecipeError>> {

@@ -30,6 +30,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// The file, or a description such as `--set`.
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
     /// The source's name and the 1-based line.
     pub fn line(&self) -> (String, usize) {
         let before = self.source.text.get(..self.span.start).unwrap_or_default();

@@ -5,11 +5,13 @@ mod chain;
 mod checks;
 mod data;
 mod device;
+mod elsewhere;
 mod extract;
 mod folds;
 mod published;
 mod queries;
 mod recipes;
+mod validate;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -223,6 +223,21 @@ impl Protocol {
         }
     }
 
+    /// Fills in the outputs where only the data knew them (features made elsewhere).
+    pub fn complete(&mut self, outputs: &[String]) {
+        if !self.outputs().is_empty() {
+            return;
+        }
+        match self.task {
+            Task::Expression => self.classes = outputs.to_vec(),
+            Task::ValenceArousal => self.dimensions = outputs.to_vec(),
+            Task::ActionUnits => {
+                let unit = |name: &String| name.strip_prefix("au")?.parse().ok();
+                self.action_units = outputs.iter().filter_map(unit).collect();
+            }
+        }
+    }
+
     /// The folds to compute: those of the protocol, or one without number.
     pub fn units(&self) -> Vec<Option<i32>> {
         if self.folds.is_empty() {

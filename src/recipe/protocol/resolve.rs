@@ -56,6 +56,8 @@ impl Resolver<'_> {
         let (config, card) = (self.config, self.card);
         let task = self.task()?;
         let intensities = card.choices.au_scale == AuScale::Intensity;
+        // What features made elsewhere offer is known from their data only.
+        let table = card.is_table();
         self.only(
             task != Task::ActionUnits,
             &["classes", "exclude_classes"],
@@ -81,13 +83,23 @@ impl Resolver<'_> {
             "it has no error log of frames",
         )?;
         self.only(
+            !card.folds.is_empty() || table,
+            &["folds"],
+            "it has a division into training and test of its own",
+        )?;
+        self.only(
             !card.folds.is_empty(),
-            &["folds", "fold_list", "fold_list_digest"],
+            &["fold_list", "fold_list_digest"],
             "it has a division into training and test of its own",
         )?;
         self.only(
             card.choices.split_list,
-            &["split_list", "split_list_digest", "split_seed", "test_share"],
+            &["split_list", "split_list_digest"],
+            "it has a split of its own",
+        )?;
+        self.only(
+            card.choices.split_list || table,
+            &["split_seed", "test_share"],
             "it has a split of its own",
         )?;
         if config.sampling == Sampling::Balanced && task != Task::Expression {
@@ -107,8 +119,11 @@ impl Resolver<'_> {
             classes,
             dimensions: self.dimensions(task)?,
             action_units: self.action_units(task)?,
-            au_threshold: (task == Task::ActionUnits && intensities)
-                .then(|| config.au_threshold.unwrap_or(AuThreshold::PAPER)),
+            au_threshold: match config.au_threshold {
+                // Labels of 0 and 1 need none; the import asks for one where it finds intensities.
+                None if table => None,
+                written => (task == Task::ActionUnits && intensities).then(|| written.unwrap_or(AuThreshold::PAPER)),
+            },
             release: self.release()?,
             images: card.choices.images.then(|| config.images.unwrap_or_default()),
             frames: (!card.bad_frames.is_empty()).then(|| config.frames.unwrap_or_default()),
@@ -173,6 +188,22 @@ impl Resolver<'_> {
         }
         let all = self.card.class_names();
         let config = self.config;
+        if self.card.is_table() && all.is_empty() {
+            // Checked when the labels are read.
+            if !config.exclude_classes.is_empty() {
+                return self.wrong(
+                    "exclude_classes",
+                    "the classes of this table are not listed".to_owned(),
+                    "out of an unknown list",
+                    Some("list them as dataset.table.classes, or those that take part as protocol.classes".to_owned()),
+                );
+            }
+            let wanted = config.classes.clone().unwrap_or_default();
+            if task == Task::Expression && wanted.len() == 1 {
+                return self.wrong("classes", "at least two classes are needed".to_owned(), "too few", None);
+            }
+            return Ok(wanted);
+        }
         self.known_class("classes", config.classes.as_deref().unwrap_or_default(), &all)?;
         self.known_class("exclude_classes", &config.exclude_classes, &all)?;
         let takes_part = |name: &String| {
@@ -224,6 +255,10 @@ impl Resolver<'_> {
             .iter()
             .copied()
             .collect();
+        if card.is_table() && card.aus.is_empty() {
+            // Checked when the labels are read.
+            return Ok(wanted.into_iter().collect());
+        }
         let known: Vec<String> = card.aus.iter().map(u8::to_string).collect();
         if let Some(unknown) = wanted.iter().find(|au| !card.aus.contains(au)) {
             return self.wrong(
@@ -265,6 +300,11 @@ impl Resolver<'_> {
     /// Folds, where they come from, and the digest of who belongs where.
     fn folds(&self, protocol: &mut Protocol) -> Resolved<()> {
         let (config, card) = (self.config, self.card);
+        if card.is_table() {
+            protocol.folds = config.folds.clone().unwrap_or_default();
+            protocol.folds.sort_unstable();
+            return Ok(());
+        }
         if card.folds.is_empty() {
             return Ok(());
         }
@@ -326,6 +366,11 @@ impl Resolver<'_> {
     /// The split of a database that has no official one.
     fn split(&self, protocol: &mut Protocol) -> Resolved<()> {
         let config = self.config;
+        if self.card.is_table() {
+            protocol.split_seed = Some(config.split_seed.unwrap_or_default());
+            protocol.test_share = Some(config.test_share.unwrap_or(crate::dataset::convert::TEST_SHARE));
+            return Ok(());
+        }
         if !self.card.choices.split_list {
             return Ok(());
         }

@@ -1,0 +1,97 @@
+//! Stages 1 and 2 for features made elsewhere: they and their labels become a samples table and a feature table.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::dataset::ConvertOptions;
+use crate::error::Result;
+use crate::feature::import::{FEATURES, Import};
+use crate::recipe::Recipe;
+
+use super::convert::Samples;
+use super::data::expand;
+use super::extract::Features;
+use super::{Chain, publish};
+
+/// A path of the recipe, with the environment variables in it.
+fn place(key: &str, text: &str) -> Result<PathBuf> {
+    expand(text).map_err(|reason| crate::error::Error::Data(format!("dataset.{key} = \"{text}\", but {reason}")))
+}
+
+/// The import that a recipe with the card `table` asks for.
+///
+/// # Errors
+/// [`crate::Error::Data`] if a path names an environment variable that is not set.
+pub fn of_recipe<'a>(recipe: &'a Recipe, options: &'a ConvertOptions, outputs: &'a [String]) -> Result<Import<'a>> {
+    let table = &recipe.dataset.table;
+    Ok(Import {
+        features: place("path", &recipe.dataset.path)?,
+        labels: match table.labels.as_str() {
+            "" => None,
+            labels => Some(place("table.labels", labels)?),
+        },
+        table,
+        card: &recipe.card,
+        options,
+        store: &recipe.features,
+        task: recipe.protocol.task,
+        outputs,
+        binary: recipe.protocol.au_threshold.is_none(),
+        folds: &recipe.protocol.folds,
+    })
+}
+
+/// Labels that the protocol names: classes or action units.
+pub fn named(recipe: &Recipe) -> Vec<String> {
+    match recipe.protocol.task {
+        // Of valence and arousal both are always there.
+        crate::task::Task::ValenceArousal => recipe.protocol.classes.clone(),
+        _ => recipe.protocol.outputs(),
+    }
+}
+
+impl Chain<'_> {
+    /// Imports, or finds the import of exactly these files by exactly this code.
+    pub fn import(&mut self) -> Result<(Samples, Features)> {
+        let started = Instant::now();
+        let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
+        let outputs = named(self.recipe);
+        let import = of_recipe(self.recipe, &options, &outputs)?;
+        let digest = import.digest()?;
+        let name = format!("{}-table-{}", self.recipe.card.id, &digest[..16]);
+        let folder = self.options.cache.join("features").join(name);
+        let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
+            let imported = import.run(partial, &self.progress, self.interrupt)?;
+            let conversion = &imported.conversion;
+            self.progress.line(&format!(
+                "            {} samples with {} values each, {} rejected",
+                conversion.samples, imported.dim, conversion.rejected
+            ));
+            Ok(())
+        })?;
+        self.done("import", started, cached, &digest);
+        let table = folder.join("samples.parquet");
+        Ok((
+            Samples {
+                digest: crate::digest::of_file(&table)?,
+                table,
+                truth: None,
+                release: None,
+            },
+            Features {
+                folder: folder.join(FEATURES),
+                digest,
+                encoder: import.encoder(),
+            },
+        ))
+    }
+
+    /// The folder with the images behind the features, if one is named: only the report's pictures need it.
+    pub fn image_root(&self) -> Result<Option<PathBuf>> {
+        match (&self.options.data, self.recipe.dataset.root.as_str()) {
+            (Some(folder), _) => Ok(Some(folder.clone())),
+            (None, "") => Ok(None),
+            (None, text) => place("root", text).map(Some),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a recipe would read, without writing anything.
+
+use serde::Serialize;
+
+use crate::dataset::Reject;
+use crate::dataset::convert::{Conversion, examine};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+
+use super::{data, import};
+
+/// The data of a recipe.
+#[derive(Debug, Serialize)]
+pub struct DataReport {
+    /// What a conversion or an import would find.
+    pub conversion: Conversion,
+    /// Rows that it would leave out, sorted.
+    #[serde(skip)]
+    pub rejects: Vec<Reject>,
+}
+
+/// Reads and checks the data that a recipe names; `root` is the folder of the command line.
+///
+/// # Errors
+/// [`crate::Error::Data`] if they are missing or unusable.
+pub fn data_report(
+    recipe: &Recipe,
+    root: Option<&std::path::Path>,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<DataReport> {
+    let options = recipe.protocol.convert_options(&recipe.dataset);
+    let outputs = import::named(recipe);
+    let (conversion, rejects) = if recipe.card.is_table() {
+        let imported = import::of_recipe(recipe, &options, &outputs)?.examine(interrupt)?;
+        (imported.conversion, imported.rejects)
+    } else {
+        let root = data::locate(recipe, root)?;
+        let examined = examine(&recipe.card, &root, &options, progress, interrupt)?;
+        (examined.conversion, examined.rejects)
+    };
+    Ok(DataReport { conversion, rejects })
+}

@@ -1,0 +1,115 @@
+//! Features made elsewhere: the how-to's own example, against scikit-learn.
+
+use std::path::Path;
+
+use crate::Bench;
+
+/// Files of `tests/peers/table`.
+fn peer(name: &str) -> Vec<u8> {
+    std::fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/peers/table")
+            .join(name),
+    )
+    .unwrap()
+}
+
+/// The first TOML block of the how-to.
+fn example() -> String {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/features-from-elsewhere.md")).unwrap();
+    let start = text.find("```toml\n").unwrap() + "```toml\n".len();
+    let end = start + text[start..].find("```").unwrap();
+    text[start..end].to_owned()
+}
+
+fn digits() -> Bench {
+    let bench = Bench::new();
+    bench.write("digits.npz", peer("digits.npz"));
+    bench.write("digits.csv", peer("digits.csv"));
+    bench.write("digits.toml", example());
+    bench
+}
+
+#[test]
+fn the_example_of_the_how_to_agrees_with_scikit_learn() {
+    let bench = digits();
+    let golden: serde_json::Value = serde_json::from_slice(&peer("golden.json")).unwrap();
+    let arguments = ["run", "digits.toml", "--json", "--quiet", "--set", "train.epochs=6"];
+    let summary = bench.json(&arguments);
+    assert_eq!(summary["dataset"], "digits");
+    let test = golden["test"].as_f64().unwrap();
+    for method in ["knn", "logistic"] {
+        let ours = summary["methods"][method]["acc"]["mean"].as_f64().unwrap();
+        let theirs = golden[method].as_f64().unwrap();
+        assert!(
+            (ours - theirs).abs() * test < 1.5,
+            "{method}: {ours} here, {theirs} in scikit-learn: more than one of {test} samples differs"
+        );
+    }
+    let aura = summary["metrics"]["acc"]["mean"].as_f64().unwrap();
+    assert!(aura > 0.9, "AURA reads digits with an accuracy of {aura} only");
+    assert_eq!(summary["stages"]["import"]["cached"], false);
+    assert!(bench.path(summary["report"].as_str().unwrap()).is_file());
+    let manifest =
+        std::fs::read_to_string(bench.path(summary["run_dir"].as_str().unwrap()).join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["encoder"]["kind"], "grey values");
+    assert_eq!(manifest["classes"].as_array().unwrap().len(), 10);
+    let again = bench.json(&arguments);
+    assert_eq!(again["stages"]["import"]["cached"], true);
+    assert_eq!(again["metrics"], summary["metrics"]);
+
+    // A recipe with every default spelled out is the same recipe.
+    let resolved = bench.ok(&["validate", "digits.toml", "--resolved", "--set", "train.epochs=6"]);
+    bench.write("resolved.toml", resolved);
+    let third = bench.json(&["run", "resolved.toml", "--json", "--quiet"]);
+    assert_eq!(third["run"], summary["run"]);
+
+    // The protocol of another recipe serves too; its encoder does not.
+    bench.write(
+        "other.toml",
+        "schema = 1\nextends = \"digits.toml\"\n[encoder]\nkind = \"clip\"\n",
+    );
+    let text = bench.fails(2, &["validate", "other.toml"]);
+    assert!(text.contains("not encoded again"), "{text}");
+    let example = example();
+    bench.write("images.toml", example.replace("card = \"table\"", "card = \"rafdb\""));
+    let text = bench.fails(2, &["validate", "images.toml"]);
+    assert!(text.contains("only the card `table` reads it"), "{text}");
+}
+
+#[test]
+fn what_makes_no_sense_is_said() {
+    let bench = digits();
+    let text = bench.fails(2, &["run", "digits.toml", "--stand-in"]);
+    assert!(text.contains("have no stand-in"), "{text}");
+    let text = bench.fails(2, &["run", "digits.toml", "--set", "encoder.kind=clip"]);
+    assert!(text.contains("not encoded again"), "{text}");
+    let text = bench.fails(3, &["run", "digits.toml", "--set", "dataset.path=nothing.npz"]);
+    assert!(text.contains("there is no such file"), "{text}");
+    let text = bench.fails(3, &["run", "digits.toml", "--set", "dataset.table.label=digti"]);
+    assert!(
+        text.contains("dataset.table.label = \"digti\"") && text.contains("name, part, digit"),
+        "{text}"
+    );
+    let text = bench.fails(3, &["run", "digits.toml", "--set", "protocol.task=valence_arousal"]);
+    assert!(text.contains("dataset.table.valence"), "{text}");
+    let labels = String::from_utf8(peer("digits.csv")).unwrap();
+    bench.write("digits.csv", labels.replacen("training,", "training", 1));
+    let text = bench.fails(3, &["run", "digits.toml"]);
+    assert!(
+        text.contains("digits.csv:") && text.contains("expected 3 fields"),
+        "{text}"
+    );
+}
+
+#[test]
+fn validate_reads_the_table_and_writes_nothing() {
+    let bench = digits();
+    let report = bench.json(&["validate", "digits.toml", "--json"]);
+    assert_eq!(report["data"]["samples"], 1797);
+    assert_eq!(report["data"]["by_split"]["test"], 450);
+    assert_eq!(report["data"]["by_class"]["7"], 179);
+    assert!(!bench.path("cache").exists() && !bench.path("runs").exists());
+}
