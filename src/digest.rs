@@ -52,6 +52,8 @@ pub fn of_file(path: &Path) -> Result<String> {
 pub mod room {
     /// `src/baseline`.
     pub const BASELINE: &str = env!("AURA_ROOM_BASELINE");
+    /// `finetune/`.
+    pub const FINETUNE: &str = env!("AURA_ROOM_FINETUNE");
     /// `src/chain`.
     pub const CHAIN: &str = env!("AURA_ROOM_CHAIN");
     /// `src/dataset` and the cards.

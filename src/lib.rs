@@ -1,6 +1,7 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
 pub mod baseline;
+pub mod bench;
 pub mod chain;
 pub mod check;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod doctor;
 pub mod encoder;
 pub mod error;
 pub mod feature;
+pub mod finetune;
 pub mod image;
 pub mod interrupt;
 pub mod metric;

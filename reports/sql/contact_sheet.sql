@@ -43,7 +43,8 @@ flat AS (
   FROM ranked WHERE rank <= $archetypes
 )
 SELECT f.run, f.seed, f.rank, f.archetype, f.label, f.label_name, f.uses, f.place, f.sample_id, f.similarity,
-       s.image_path, s.expression_name, CAST(s.expression AS INT) AS expression
+       s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h, s.expression_name,
+       f.label IS NOT NULL AND s.expression_name <> f.label_name AS contradicts
 FROM flat f
 LEFT JOIN samples s ON f.run = s.run AND f.sample_id = s.sample_id
 WHERE f.place <= $images

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::device::Resolved;
 use crate::digest::{Digest, room};
-use crate::encoder::EncoderKind;
+use crate::encoder::{Encoder, EncoderKind};
 use crate::error::{Error, Result};
 use crate::feature;
 
@@ -25,10 +25,15 @@ pub struct Features {
 
 impl Chain<'_> {
     /// Extracts on `device`, or finds the table of exactly these samples, this encoder and this code.
-    pub fn extract(&mut self, data: &Data, samples: &Samples, device: &Resolved) -> Result<Features> {
+    pub fn extract(
+        &mut self,
+        data: &Data,
+        samples: &Samples,
+        encoder: &dyn Encoder,
+        device: &Resolved,
+    ) -> Result<Features> {
         let started = Instant::now();
         let recipe = self.recipe;
-        let encoder = recipe.encoder.fetched(None, self.progress)?.build_on(&device.device)?;
         // Devices of different kinds differ in their last digits; histograms are always computed on the processor.
         let kind = if recipe.encoder.kind == EncoderKind::Hog {
             "cpu"
@@ -50,7 +55,7 @@ impl Chain<'_> {
             let report = feature::extract(
                 &samples.table,
                 &data.root,
-                encoder.as_ref(),
+                encoder,
                 &recipe.features,
                 partial,
                 self.progress,

@@ -56,6 +56,8 @@ struct Chain<'a> {
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
     cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    image_root: Option<PathBuf>,
 }
 
 impl Chain<'_> {
@@ -119,6 +121,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         interrupt,
         stages: Vec::new(),
         cost: None,
+        image_root: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -131,11 +134,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let (samples, features) = chain.import()?;
         (chain.image_root()?, samples, features)
     } else {
+        // Weights that are missing or do not fit should be told before thousands of faces are drawn.
+        let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
-        let features = chain.extract(&data, &samples, &device)?;
+        let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };
+    chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
     let digest = Digest::new("run")
@@ -145,6 +151,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("code", crate::digest::room::TRAIN)
         .part("model", crate::digest::room::MODEL)
         .part("baseline", crate::digest::room::BASELINE)
+        .part("finetune", crate::digest::room::FINETUNE)
         .part("metric", crate::digest::room::METRIC)
         .part("chain", crate::digest::room::CHAIN)
         .finish();

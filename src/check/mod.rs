@@ -2,12 +2,15 @@
 
 pub mod answers;
 pub mod baseline;
+pub mod compare;
 pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;
 pub mod published;
 pub mod show;
+#[cfg(test)]
+mod tests;
 pub mod verdict;
 
 pub use expect::{BaselineRule, ExpectConfig, Expectation, RuleName};

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::check::baseline::{Baseline, SaveOptions, line_of};
 use crate::check::facts::Facts;
 use crate::check::judge::{self, CheckOptions, CheckReport, Place, Source};
+use crate::check::published::values_for;
 use crate::check::verdict::Verdict;
 use crate::error::{Context, Error, Result};
 use crate::metric::Bootstrap;
@@ -24,6 +25,9 @@ pub struct CheckArguments {
     /// A baseline file, or the run folder to compare with
     #[arg(long, value_name = "FILE|RUN")]
     baseline: Option<PathBuf>,
+    /// Also hold the runs against the published numbers for their database and encoder (reports/published)
+    #[arg(long)]
+    published: bool,
     /// The recipe whose [expect] holds, and whose lines annotations name [default: as the run recorded it]
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
@@ -93,7 +97,13 @@ pub fn run(arguments: &CheckArguments) -> Result<()> {
             ..Bootstrap::default()
         },
     };
-    let mut report = judge::check(&runs, &options, |_| Ok(Vec::new()))?;
+    let mut report = judge::check(&runs, &options, |run| {
+        if arguments.published {
+            values_for(run).map(Some)
+        } else {
+            Ok(None)
+        }
+    })?;
     add_places(&mut report, &runs, arguments, &as_run)?;
     if let Some(path) = &arguments.junit {
         atomic::write(path, report.to_junit()?.as_bytes())?;

@@ -20,6 +20,9 @@ pub struct DoctorArguments {
     /// What --gpu-parity compares with the processor: cuda, cuda:N, or cpu to see the suite run without a GPU
     #[arg(long, default_value = "cuda", requires = "gpu_parity")]
     device: DeviceChoice,
+    /// Compare small models: to see the suite itself run in seconds
+    #[arg(long, requires = "gpu_parity")]
+    quick: bool,
     /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
     #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,

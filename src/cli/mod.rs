@@ -1,7 +1,9 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
 mod baseline;
+mod bench;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod doctor;
@@ -53,6 +55,8 @@ enum Verb {
     Report(report::ReportArguments),
     /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
     Check(check::CheckArguments),
+    /// Put runs side by side, with significance; refuses to rank unequal protocols
+    Compare(compare::CompareArguments),
     /// Save the baseline of a run
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
@@ -67,6 +71,8 @@ enum Verb {
     Schema(schema::SchemaArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
+    /// Measure the speed of training or of an encoder on a device
+    Bench(bench::BenchArguments),
     /// Print shell completions
     Completions(completions::CompletionsArguments),
 }
@@ -100,6 +106,7 @@ pub fn main() -> ExitCode {
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
@@ -107,6 +114,7 @@ pub fn main() -> ExitCode {
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
+        Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
     };
     match result {

@@ -237,6 +237,18 @@ impl Scale {
         warm: 30,
         steps: 20,
     };
+
+    /// Small models: to see the suite itself run in seconds.
+    pub const QUICK: Self = Self {
+        samples: 600,
+        dims: 48,
+        k: 24,
+        width: 32,
+        hidden: 48,
+        batch: 64,
+        warm: 20,
+        steps: 20,
+    };
 }
 
 /// A model variant.
@@ -799,20 +811,9 @@ fn steps(sides: &Sides, models: [Aura; 2], rows: &[usize], table: &mut Table, in
 mod tests {
     use super::*;
 
-    const SMALL: Scale = Scale {
-        samples: 600,
-        dims: 48,
-        k: 24,
-        width: 32,
-        hidden: 48,
-        batch: 64,
-        warm: 20,
-        steps: 20,
-    };
-
     fn table(case: Case, disturb: Option<Disturbance>) -> Result<Vec<Comparison>> {
         let device = Device::flex();
-        compare(case, SMALL, &device, &device, disturb, &Interrupt::default())
+        compare(case, Scale::QUICK, &device, &device, disturb, &Interrupt::default())
     }
 
     fn failed(rows: &[Comparison]) -> Vec<String> {

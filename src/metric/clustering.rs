@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 pub struct ClusterAgreement {
     /// I(labels; clusters) / mean of both entropies; 1 if both are a single group.
     pub nmi: f64,
+    /// The same beyond chance (Vinh, Epps & Bailey 2010): (I − E[I]) / (mean entropy − E[I]), where E[I] is what clusters of
+    /// these sizes drawn at random would share with labels of these sizes. Around 0 without any relation, at most 1.
+    pub ami: f64,
     /// 1 − H(label | cluster) / H(label): 1 if no cluster mixes labels.
     pub homogeneity: f64,
     /// 1 − H(cluster | label) / H(cluster): 1 if no label is spread over clusters.
@@ -63,13 +66,22 @@ pub fn agreement<L: Ord, C: Ord>(labels: &[L], clusters: &[C]) -> Result<Cluster
         }
     };
     let (homogeneity, completeness) = (share(h_label), share(h_cluster));
+    let mean_entropy = 0.5 * (h_label + h_cluster);
+    let chance = expected_mutual_information(by_label.values().copied(), by_cluster.values().copied());
+    let room = mean_entropy - chance;
     let mut largest: BTreeMap<&C, u64> = BTreeMap::new();
     for ((cluster, _), &count) in &joint {
         let entry = largest.entry(cluster).or_default();
         *entry = (*entry).max(count);
     }
     Ok(ClusterAgreement {
-        nmi: share(0.5 * (h_label + h_cluster)),
+        nmi: share(mean_entropy),
+        // Two identical trivial groupings (all in one, or each alone) leave nothing to chance.
+        ami: if room.abs() > 1e-12 {
+            (mutual - chance) / room
+        } else {
+            1.0
+        },
         homogeneity,
         completeness,
         v_measure: if homogeneity + completeness > 0.0 {
@@ -84,6 +96,64 @@ pub fn agreement<L: Ord, C: Ord>(labels: &[L], clusters: &[C]) -> Result<Cluster
         },
         n: labels.len(),
     })
+}
+
+/// E[I] in nats over all ways of drawing groups of the sizes `b` at random from groups of the sizes `a` (hypergeometric).
+fn expected_mutual_information(a: impl Iterator<Item = u64>, b: impl Iterator<Item = u64>) -> f64 {
+    // Groups of equal size contribute equally.
+    let sizes = |counts: &mut dyn Iterator<Item = u64>| {
+        let mut times: BTreeMap<u64, u64> = BTreeMap::new();
+        for count in counts.filter(|&c| c > 0) {
+            *times.entry(count).or_default() += 1;
+        }
+        times
+    };
+    let (a, b) = (sizes(&mut { a }), sizes(&mut { b }));
+    let n: u64 = a.iter().map(|(size, times)| size * times).sum();
+    let mut expected = 0.0;
+    for (&x, &many_x) in &a {
+        for (&y, &many_y) in &b {
+            expected += (many_x * many_y) as f64 * expected_cell(x, y, n);
+        }
+    }
+    expected
+}
+
+/// `Σ_k P(k) k/n ln(nk / xy)`, where k is the overlap of two random groups of x and y among n. Probabilities are followed
+/// outwards from the most likely overlap, as ratios to it, until they no longer count.
+fn expected_cell(x: u64, y: u64, n: u64) -> f64 {
+    let (xf, yf, nf) = (x as f64, y as f64, n as f64);
+    let (least, most) = ((x + y).saturating_sub(n), x.min(y));
+    let mode = (((xf + 1.0) * (yf + 1.0) / (nf + 2.0)).floor() as u64).clamp(least, most);
+    let term = |k: u64| {
+        if k == 0 {
+            0.0
+        } else {
+            let k = k as f64;
+            k / nf * (nf * k / (xf * yf)).ln()
+        }
+    };
+    // P(k+1) / P(k)
+    let ratio = |k: u64| {
+        let k = k as f64;
+        (xf - k) * (yf - k) / ((k + 1.0) * (nf - xf - yf + k + 1.0))
+    };
+    let (mut mass, mut sum) = (1.0, term(mode));
+    let (mut k, mut weight) = (mode, 1.0);
+    while k < most && weight > 1e-18 {
+        weight *= ratio(k);
+        k += 1;
+        mass += weight;
+        sum += weight * term(k);
+    }
+    (k, weight) = (mode, 1.0);
+    while k > least && weight > 1e-18 {
+        weight /= ratio(k - 1);
+        k -= 1;
+        mass += weight;
+        sum += weight * term(k);
+    }
+    sum / mass
 }
 
 /// Shannon entropy in nats of a distribution given by counts; 0 of nothing.

@@ -90,11 +90,10 @@ pub fn info(name: &str) -> Option<MetricInfo> {
         "acc" | "balanced_acc" | "f1_macro" => (Some(true), Some(Expression), Percent),
         "f1_avg" | "acc_avg" => (Some(true), Some(ActionUnits), Percent),
         "matched_share" => (Some(true), None, Percent),
-        "nmi_mode" | "homogeneity_mode" | "completeness_mode" | "flip_precision" | "flip_recall" | "flip_ap" => {
-            (Some(true), None, Decimal)
-        }
-        "nmi_subject" | "loss" => (Some(false), None, Decimal),
-        "codebook_active" | "codebook_dead" | "resets" | "k_stable" => (None, None, Count),
+        "nmi_mode" | "ami_mode" | "homogeneity_mode" | "completeness_mode" | "flip_precision" | "flip_recall"
+        | "flip_ap" => (Some(true), None, Decimal),
+        "nmi_subject" | "ami_subject" | "loss" => (Some(false), None, Decimal),
+        "codebook_active" | "codebook_dead" | "resets" | "k_stable" | "k_before_merge" => (None, None, Count),
         "codebook_perplexity" => (None, None, Decimal),
         "codebook_largest_share" => (None, None, Percent),
         "convergence_epoch" => (Some(false), None, Count),

@@ -1,7 +1,7 @@
 //! What several seeds say together, and when training had converged.
 
 use crate::metric::interval::Interval;
-use crate::metric::special::t_quantile;
+use crate::metric::special::{beta_inc, t_quantile};
 
 /// Mean and spread over seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,22 @@ pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
         low: difference - half,
         high: difference + half,
     })
+}
+
+/// Two-sided p-value of Welch's test of two means; `None` unless both have at least two values.
+///
+/// Without any spread it is 1 for equal means and 0 for others.
+pub fn welch_p(first: &[f64], second: &[f64]) -> Option<f64> {
+    let (a, b) = (summarise(first)?, summarise(second)?);
+    let (n, m) = (first.len() as f64, second.len() as f64);
+    let (va, vb) = (a.sd?.powi(2) / n, b.sd?.powi(2) / m);
+    let difference = b.mean - a.mean;
+    if va + vb <= 0.0 {
+        return Some(if difference == 0.0 { 1.0 } else { 0.0 });
+    }
+    let freedom = (va + vb).powi(2) / (va * va / (n - 1.0) + vb * vb / (m - 1.0));
+    let t2 = difference * difference / (va + vb);
+    Some(beta_inc(0.5 * freedom, 0.5, freedom / (freedom + t2)))
 }
 
 /// Distance below the best value within which training counts as converged: 0.1 point of per cent.

@@ -197,6 +197,7 @@ fn clusterings_agree_with_scikit_learn() {
     let ours = clustering::agreement(&truth, &cluster).expect("equal length");
     for (name, value) in [
         ("nmi", ours.nmi),
+        ("ami", ours.ami),
         ("homogeneity", ours.homogeneity),
         ("completeness", ours.completeness),
         ("v_measure", ours.v_measure),
@@ -471,6 +472,7 @@ proptest! {
         let b = clustering::agreement(&labels, &renamed).expect("equal length");
         let swapped = clustering::agreement(&clusters, &labels).expect("equal length");
         prop_assert!((a.nmi - b.nmi).abs() < 1e-12 && (a.nmi - swapped.nmi).abs() < 1e-12);
+        prop_assert!((a.ami - b.ami).abs() < 1e-9 && (a.ami - swapped.ami).abs() < 1e-9 && a.ami <= 1.0 + 1e-9);
         prop_assert!((a.homogeneity - swapped.completeness).abs() < 1e-12);
         for v in [a.nmi, a.homogeneity, a.completeness, a.v_measure, a.purity] {
             prop_assert!((0.0..=1.0).contains(&v));

@@ -27,7 +27,8 @@ pub struct TruthSample<'a> {
     pub flipped: bool,
 }
 
-/// Per split: `nmi_mode`, `homogeneity_mode`, `completeness_mode`, `nmi_subject`, `flip_precision`, `flip_recall`, `flip_ap`.
+/// Per split: `nmi_mode`, `ami_mode`, `homogeneity_mode`, `completeness_mode`, `nmi_subject`, `ami_subject`,
+/// `flip_precision`, `flip_recall`, `flip_ap`.
 ///
 /// `values` holds each archetype's class distribution (empty for tasks without classes). A number that is undefined
 /// (nothing was flipped, nothing flagged, no subjects) has no row.
@@ -51,6 +52,7 @@ pub fn agreement(
         let modes: Vec<&str> = part.iter().map(|s| s.mode).collect();
         let with_modes = clustering::agreement(&modes, &archetypes)?;
         named.push(NamedValue::new("nmi_mode".to_owned(), with_modes.nmi, n));
+        named.push(NamedValue::new("ami_mode".to_owned(), with_modes.ami, n));
         named.push(NamedValue::new(
             "homogeneity_mode".to_owned(),
             with_modes.homogeneity,
@@ -64,6 +66,7 @@ pub fn agreement(
         if let Some(subjects) = part.iter().map(|s| s.subject).collect::<Option<Vec<&str>>>() {
             let with_subjects = clustering::agreement(&subjects, &archetypes)?;
             named.push(NamedValue::new("nmi_subject".to_owned(), with_subjects.nmi, n));
+            named.push(NamedValue::new("ami_subject".to_owned(), with_subjects.ami, n));
         }
         // Labels outside the protocol's classes are unknown, and cannot be contradicted.
         let labelled: Vec<(&TruthSample<'_>, usize)> = part.iter().filter_map(|s| s.label.map(|l| (*s, l))).collect();
@@ -216,7 +219,7 @@ mod tests {
             flipped: false,
         }; 3];
         let rows = agreement("aura", &samples, &BTreeMap::new()).expect("nothing is missing");
-        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.len(), 4);
         assert_eq!(value(&rows, "train", "flip_ap"), None);
         assert_eq!(value(&rows, "train", "nmi_subject"), None);
     }

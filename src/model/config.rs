@@ -190,6 +190,34 @@ impl Default for ResetConfig {
     }
 }
 
+/// `[model.merge]`: archetypes that say the same become one, after training and before pruning. What decides is a share of
+/// the spread of the data and not a number of archetypes: so `k_max` hardly matters to the number that stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MergeConfig {
+    /// Two groups of samples are joined while that loses less than this share of the spread of the projected training
+    /// samples; 0: none are joined.
+    pub tolerance: f64,
+    /// The least share in samples: a join that loses less than so many samples at the average distance is made in any case,
+    /// since so few could lie where they do by chance. What counts in small data, as `tolerance` does in large.
+    pub samples: f64,
+    /// Weight η of the label information lost by a join, as a share of all of it; 0: geometry alone decides.
+    pub label_weight: f64,
+    /// Steps before and after joining that move each archetype to the mean direction of the samples nearest to it.
+    pub refine: usize,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        Self {
+            tolerance: 5e-4,
+            samples: 2.0,
+            label_weight: 0.0,
+            refine: 5,
+        }
+    }
+}
+
 /// `[model.prune]`: which archetypes are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -225,6 +253,9 @@ pub struct ModelConfig {
     pub pooling: Pooling,
     /// Learned queries of `pooling = "attention"`.
     pub pooling_queries: usize,
+    /// Standard deviation of the start values of what each query prefers by position, which is learned; 0: queries see what
+    /// a token shows, but not where.
+    pub pooling_spread: f64,
     /// Standardisation of the features.
     pub standardise: Standardise,
     /// Temperature T of the soft assignment.
@@ -257,6 +288,8 @@ pub struct ModelConfig {
     pub contextualization: ContextualizationConfig,
     /// Reset of under-used archetypes.
     pub reset: ResetConfig,
+    /// Joining of archetypes that say the same.
+    pub merge: MergeConfig,
     /// Pruning.
     pub prune: PruneConfig,
 }
@@ -270,7 +303,8 @@ impl Default for ModelConfig {
             hidden: 512,
             dropout: 0.2,
             pooling: Pooling::Attention,
-            pooling_queries: 4,
+            pooling_queries: 16,
+            pooling_spread: 4.0,
             standardise: Standardise::Global,
             temperature: 0.1,
             init: Init::Kmeans,
@@ -287,6 +321,7 @@ impl Default for ModelConfig {
             head_scale: 8.0,
             contextualization: ContextualizationConfig::default(),
             reset: ResetConfig::default(),
+            merge: MergeConfig::default(),
             prune: PruneConfig::default(),
         }
     }
@@ -323,6 +358,11 @@ impl ModelConfig {
             (1..=256).contains(&self.pooling_queries),
             "pooling_queries",
             "expected 1 to 256",
+        )?;
+        require(
+            not_negative(self.pooling_spread) && self.pooling_spread <= 100.0,
+            "pooling_spread",
+            "expected 0 to 100",
         )?;
         require(positive(self.temperature), "temperature", "expected a number above 0")?;
         require(self.init_samples >= 2, "init_samples", "expected at least 2")?;
@@ -365,6 +405,18 @@ impl ModelConfig {
             "reset.noise",
             "expected 0 to 1",
         )?;
+        require(
+            (0.0..1.0).contains(&self.merge.tolerance),
+            "merge.tolerance",
+            "expected 0 to less than 1",
+        )?;
+        require(not_negative(self.merge.samples), "merge.samples", "expected 0 or more")?;
+        require(
+            not_negative(self.merge.label_weight),
+            "merge.label_weight",
+            "expected 0 or more",
+        )?;
+        require(self.merge.refine <= 100, "merge.refine", "expected 0 to 100 steps")?;
         require(
             (0.0..1.0).contains(&self.prune.share),
             "prune.share",
@@ -479,7 +531,7 @@ impl Default for LossConfig {
             diversity_weight: 0.1,
             diversity_margin: 0.95,
             dice_weight: 1.0,
-            balance_units: true,
+            balance_units: false,
         }
     }
 }

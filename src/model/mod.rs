@@ -10,6 +10,7 @@ pub mod flops;
 pub mod kmeans;
 pub mod loss;
 pub mod math;
+pub mod merge;
 pub mod params;
 pub mod predict;
 pub mod projector;

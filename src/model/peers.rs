@@ -6,6 +6,7 @@ use burn::tensor::{Device, Gradients, Int, Tensor};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::feature::Matrix;
 use crate::model::aura::{Aura, Batch, DICTIONARY, Prior};
 use crate::model::codebook::{Assigned, Buffers, cosines, primal, soft_assignment};
 use crate::model::config::{ContextualizationConfig, LossConfig, ModelConfig};
@@ -14,9 +15,10 @@ use crate::model::loss::reg::{self, Dictionary, Margins, Parts};
 use crate::model::loss::task::{Target, TaskLoss, concordance};
 use crate::model::loss::{assign, contx, dis, vas};
 use crate::model::math::{host, host_indices, matrix, off_diagonal, one_hot, stream};
+use crate::model::merge::{Criterion, ward};
 use crate::model::params::{AdamW, Leaves, Parameter};
 use crate::model::projector::{Head, Masks, Projector, Sizes};
-use crate::task::Task;
+use crate::task::{Targets, Task};
 
 #[derive(Debug, Deserialize)]
 struct Array {
@@ -132,16 +134,22 @@ fn projector() -> Result<()> {
 
 #[test]
 fn pooling() -> Result<()> {
-    let case = case("pooling")?;
+    pool("pooling", &["queries", "pool_out"])?;
+    pool("pooling_by_position", &["queries", "pool_out", "positions"])
+}
+
+fn pool(name: &'static str, keys: &[&'static str]) -> Result<()> {
+    let case = case(name)?;
+    let full: Vec<String> = keys.iter().map(|key| format!("projector.{key}")).collect();
     let mut names = PROJECTOR.to_vec();
-    names.extend([("projector.queries", "queries"), ("projector.pool_out", "pool_out")]);
+    names.extend(full.iter().map(String::as_str).zip(keys.iter().copied()));
     let leaves = tracked(&case, &names)?;
     let z = Projector::bind(&leaves, 3)?
         .forward(case.get("x")?, &Masks::default())
         .z;
     let gradients = (z.clone() * case.get("weight")?).sum().backward();
     case.check("z", z)?;
-    for key in ["queries", "pool_out"] {
+    for key in keys {
         let leaf = leaves.get(&format!("projector.{key}"))?;
         case.check_grad(&format!("grad_{key}"), &leaf, &gradients)?;
     }
@@ -473,6 +481,50 @@ fn two_steps_of_everything() -> Result<()> {
         }
         expected.check("size", model.buffers.size.clone())?;
         expected.check("labels", model.buffers.labels.clone())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn joining_agrees_with_brute_force() -> Result<()> {
+    let case = case("merge")?;
+    let floats = |key: &str| -> Result<Vec<f32>> { Ok(case.array(key)?.data.iter().map(|&v| v as f32).collect()) };
+    let shape = &case.array("z")?.shape;
+    let z = Matrix {
+        rows: shape[0],
+        cols: shape[1],
+        data: floats("z")?,
+    };
+    let near = case.indices("near")?;
+    for (key, task, labels, label_weight, tolerance) in [
+        ("geometry", Task::Expression, "classes", 0.0, 0.02),
+        ("expression", Task::Expression, "classes", 0.5, 0.03),
+        ("valence_arousal", Task::ValenceArousal, "scores", 0.7, 0.03),
+        ("action_units", Task::ActionUnits, "units", 0.6, 0.04),
+    ] {
+        let values = floats(labels)?;
+        let outputs = values.len() / z.rows;
+        let known = if labels == "units" {
+            floats("seen")?.into_iter().map(|seen| seen > 0.5).collect()
+        } else {
+            vec![true; values.len()]
+        };
+        let targets = Targets {
+            task,
+            names: (0..outputs).map(|output| output.to_string()).collect(),
+            values,
+            known,
+        };
+        let expected = &case.array(key)?.data;
+        let criterion = Criterion {
+            tolerance,
+            label_weight,
+        };
+        let home = ward(&z, &near, expected.len(), &targets, criterion);
+        let expected: Vec<Option<usize>> = expected.iter().map(|&k| (k >= 0.0).then_some(k as usize)).collect();
+        assert_eq!(home, expected, "{key}");
+        let joined = |(k, place): (usize, &Option<usize>)| place.is_some_and(|place| place != k);
+        assert!(home.iter().enumerate().any(joined), "{key}: nothing was joined");
     }
     Ok(())
 }

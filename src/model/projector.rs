@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
 use crate::model::config::{Level, ModelConfig, Pooling};
-use crate::model::math::{dropout_mask, matrix, normal, normalise_rows, uniform, unit_rows};
+use crate::model::math::{dropout_values, matrix, normal, normalise_rows, uniform, unit_rows};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 use crate::task::Task;
 
@@ -33,9 +33,38 @@ pub struct Masks {
 impl Masks {
     /// Masks for `rows` projected vectors.
     pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64, device: &Device) -> Self {
+        MaskValues::draw(rng, rows, input, hidden, rate).upload(device)
+    }
+}
+
+/// Dropout masks in host memory, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MaskValues {
+    input: Option<Vec<f32>>,
+    hidden: Option<Vec<f32>>,
+    rows: usize,
+}
+
+impl MaskValues {
+    /// Masks for `rows` projected vectors.
+    pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64) -> Self {
         Self {
-            input: dropout_mask(rng, rows, input, rate, device),
-            hidden: dropout_mask(rng, rows, hidden, rate, device),
+            input: dropout_values(rng, rows * input, rate),
+            hidden: dropout_values(rng, rows * hidden, rate),
+            rows,
+        }
+    }
+
+    /// The masks on the device.
+    pub fn upload(self, device: &Device) -> Masks {
+        let rows = self.rows;
+        let up = |values: Vec<f32>| {
+            let cols = values.len() / rows.max(1);
+            matrix(values, rows, cols, device)
+        };
+        Masks {
+            input: self.input.map(up),
+            hidden: self.hidden.map(up),
         }
     }
 }
@@ -64,6 +93,8 @@ pub struct Projector {
 #[derive(Debug, Clone)]
 struct Pool {
     queries: Tensor<2>,
+    /// What each query adds at each position, P × Q.
+    positions: Option<Tensor<2>>,
     out: Tensor<2>,
 }
 
@@ -98,6 +129,16 @@ impl Projector {
             let deviation = 1.0 / (d as f32).sqrt();
             let value = matrix(normal(rng, queries * d, deviation), queries, d, device);
             store.insert("projector.queries", Parameter::new(value, true));
+            if model.pooling_spread > 0.0 {
+                let count = sizes.patches * queries;
+                let value = matrix(
+                    normal(rng, count, model.pooling_spread as f32),
+                    sizes.patches,
+                    queries,
+                    device,
+                );
+                store.insert("projector.positions", Parameter::new(value, false));
+            }
         }
     }
 
@@ -109,6 +150,10 @@ impl Projector {
         let pool = if leaves.contains("projector.queries") {
             Some(Pool {
                 queries: leaves.get("projector.queries")?,
+                positions: leaves
+                    .contains("projector.positions")
+                    .then(|| leaves.get("projector.positions"))
+                    .transpose()?,
                 out: leaves.get("projector.pool_out")?,
             })
         } else {
@@ -133,7 +178,8 @@ impl Projector {
         let [h2, d] = self.w2.dims();
         let pool_fits = self.pool.as_ref().is_none_or(|pool| {
             let [q, width] = pool.queries.dims();
-            width == d && pool.out.dims() == [q * d, d]
+            let placed = pool.positions.as_ref().is_none_or(|p| p.dims() == [self.patches, q]);
+            width == d && pool.out.dims() == [q * d, d] && placed
         });
         let fits = h == h2
             && self.skip.dims() == [input, d]
@@ -186,9 +232,13 @@ impl Projector {
             return mean;
         };
         let q = pool.queries.dims()[0];
-        // a_jp = softmax over patches of √d q_j · t_p/‖t_p‖
+        // a_jp = softmax over patches of √d q_j · t_p/‖t_p‖ + o_jp
         let logits = unit_rows(t).matmul(pool.queries.clone().transpose()) * (d as f64).sqrt();
-        let weights = softmax(logits.reshape([b, p, q]), 1);
+        let mut logits = logits.reshape([b, p, q]);
+        if let Some(positions) = &pool.positions {
+            logits = logits + positions.clone().reshape([1, p, q]);
+        }
+        let weights = softmax(logits, 1);
         let pooled = weights.swap_dims(1, 2).matmul(tokens).reshape([b, q * d]);
         pooled.matmul(pool.out.clone()) + mean
     }

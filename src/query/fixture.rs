@@ -323,12 +323,12 @@ impl Fixture<'_> {
         push("aura", "all", None, "convergence_epoch", 4.0 + seed as f64, None);
         push("aura", "all", None, "matched_share", 1.0, None);
         if self.stand_in {
-            push("aura", "all", None, "nmi_mode", 0.8 + 0.1 * seed as f64, None);
-            push("aura", "all", None, "homogeneity_mode", 0.9, None);
-            push("aura", "all", None, "completeness_mode", 0.7, None);
-            push("aura", "all", None, "nmi_subject", 0.2, None);
-            push("aura", "all", None, "flip_precision", 0.5, None);
-            push("aura", "all", None, "flip_recall", 1.0, None);
+            push("aura", "train", None, "nmi_mode", 0.8 + 0.1 * seed as f64, None);
+            push("aura", "train", None, "homogeneity_mode", 0.9, None);
+            push("aura", "train", None, "completeness_mode", 0.7, None);
+            push("aura", "train", None, "nmi_subject", 0.2, None);
+            push("aura", "train", None, "flip_precision", 0.5, None);
+            push("aura", "train", None, "flip_recall", 1.0, None);
         }
         rows
     }

@@ -202,6 +202,7 @@ impl QueryContext {
             |error: DataFusionError| Error::Data(format!("failed to open the view `{view}`: {}", message(&error)));
         let table = match query {
             Some(query) => self.derive(view, query, rows),
+            None if view == "units" => self.units(),
             None => self.base(view),
         };
         let registered = table.and_then(|table| {
@@ -270,6 +271,40 @@ impl QueryContext {
             Some(batches) => in_memory(files.schema(), batches),
             None => Ok(Arc::new(files)),
         }
+    }
+}
+
+impl QueryContext {
+    /// The view `units`: the action units of `samples` and `truth`, one row a known value.
+    /// Every known action unit of `samples` and `truth` as a row of its own.
+    fn units(&self) -> Result<Arc<dyn TableProvider>> {
+        self.register("samples", true)?;
+        self.register("truth", true)?;
+        let made = self.runtime.block_on(async {
+            let mut parts = Vec::new();
+            for source in ["samples", "truth"] {
+                let table = self.session.table_provider(source).await?;
+                for field in table.schema().fields() {
+                    let unit = field.name();
+                    if unit.strip_prefix("au").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit())) {
+                        parts.push(format!(
+                            "SELECT run, sample_id, '{source}' AS source, '{unit}' AS unit, CAST({unit} AS DOUBLE) AS value \
+                             FROM {source} WHERE {unit} IS NOT NULL"
+                        ));
+                    }
+                }
+            }
+            if parts.is_empty() {
+                parts.push(
+                    "SELECT run, sample_id, '' AS source, '' AS unit, CAST(NULL AS DOUBLE) AS value FROM samples WHERE false"
+                        .to_owned(),
+                );
+            }
+            Ok(self.session.sql(&parts.join(" UNION ALL ")).await?.into_view())
+        });
+        made.map_err(|error: DataFusionError| {
+            Error::Data(format!("failed to open the view `units`: {}", message(&error)))
+        })
     }
 }
 

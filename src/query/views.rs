@@ -31,7 +31,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 23] = [
+pub const VIEWS: [&str; 24] = [
     "archetype_uses",
     "archetypes",
     "assignments",
@@ -55,6 +55,7 @@ pub const VIEWS: [&str; 23] = [
     "settings",
     "stages",
     "truth",
+    "units",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.

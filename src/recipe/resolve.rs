@@ -8,9 +8,10 @@ use crate::baseline::BaselineConfig;
 use crate::check::ExpectConfig;
 use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
-use crate::encoder::EncoderConfig;
+use crate::encoder::{EncoderConfig, EncoderKind};
 use crate::error::Result;
 use crate::feature::{FeaturesConfig, TokenGrid};
+use crate::finetune::FinetuneConfig;
 use crate::model::config::Level;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
@@ -54,6 +55,8 @@ pub struct Recipe {
     pub train: TrainConfig,
     /// The rivals.
     pub baselines: BaselineConfig,
+    /// The rival that trains the encoder itself.
+    pub finetune: FinetuneConfig,
     /// The report.
     pub report: ReportConfig,
     /// What the numbers are expected to be.
@@ -174,6 +177,14 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
     check(&tree, "loss", written.loss.validate())?;
     check(&tree, "train", written.train.validate())?;
     check(&tree, "baselines", written.baselines.validate())?;
+    check(&tree, "finetune", written.finetune.validate())?;
+    if written.finetune.enabled && written.encoder.kind == EncoderKind::Hog {
+        return Err(place("finetune.enabled").error(
+            "`hog` has no weights that could be fine-tuned",
+            "needs an encoder that can be trained",
+            Some("set encoder.kind to \"clip\", \"dino\" or \"dinov2\"".to_owned()),
+        ));
+    }
     check(&tree, "report", written.report.validate())?;
     check(&tree, "expect", written.expect.validate())?;
     check(&tree, "stand_in", written.stand_in.validate())?;
@@ -207,6 +218,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         loss: written.loss,
         train: written.train,
         baselines: written.baselines,
+        finetune: written.finetune,
         report: written.report,
         expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),

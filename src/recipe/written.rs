@@ -8,6 +8,7 @@ use crate::check::ExpectConfig;
 use crate::dataset::DatasetConfig;
 use crate::encoder::EncoderConfig;
 use crate::feature::FeaturesConfig;
+use crate::finetune::FinetuneConfig;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
 use crate::train::TrainConfig;
@@ -51,6 +52,8 @@ pub struct Written {
     /// The rivals that run on the same features.
     #[serde(default)]
     pub baselines: BaselineConfig,
+    /// The rival that trains the encoder itself.
+    pub finetune: FinetuneConfig,
     /// The report.
     #[serde(default)]
     pub report: ReportConfig,

@@ -145,6 +145,7 @@ pub(super) enum Chart {
     Bars,
     Usage,
     Contact,
+    Panels,
 }
 
 /// One table or figure.

@@ -20,6 +20,10 @@ pub struct ReportConfig {
     pub contact_archetypes: usize,
     /// Images in each row of the contact sheet.
     pub contact_images: usize,
+    /// Panels of the figures of contradicting labels and of failures.
+    pub panels: usize,
+    /// Images on each side of a panel.
+    pub panel_images: usize,
     /// Edges of the bins of valence and arousal in Table 1, ascending.
     pub va_bins: Vec<f64>,
     /// Edges of the bins of activation in Table 1, ascending.
@@ -42,6 +46,8 @@ impl Default for ReportConfig {
             leave_out: Vec::new(),
             contact_archetypes: 12,
             contact_images: 8,
+            panels: 6,
+            panel_images: 4,
             va_bins: affect,
             au_bins: activation,
             action_units: units,
@@ -59,6 +65,8 @@ impl ReportConfig {
         let limits = [
             ("contact_archetypes", self.contact_archetypes, 400),
             ("contact_images", self.contact_images, 32),
+            ("panels", self.panels, 40),
+            ("panel_images", self.panel_images, 12),
         ];
         for (key, value, most) in limits {
             if value == 0 || value > most {
@@ -88,10 +96,12 @@ impl ReportConfig {
     }
 
     /// The values that the statistics may name as `$name`.
-    pub(super) fn parameters(&self) -> [(&'static str, Value); 2] {
-        [
+    pub(super) fn parameters(&self) -> Vec<(&'static str, Value)> {
+        vec![
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
+            ("panels", Value::Int(self.panels as i64)),
+            ("panel_images", Value::Int(self.panel_images as i64)),
         ]
     }
 

@@ -246,6 +246,7 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
             sample,
             ("seed", Value::Int(seed)),
             ("split", Value::Text(split.clone())),
+            ("fold", seeds.get(chosen, "fold").clone()),
             ("archetypes", Value::Int(options.archetypes as i64)),
             ("images", Value::Int(options.images as i64)),
         ],

@@ -9,6 +9,8 @@ mod config;
 mod escape;
 mod explain;
 mod figure;
+#[cfg(test)]
+mod label_tests;
 mod page;
 mod provenance;
 #[cfg(test)]
@@ -29,7 +31,7 @@ use crate::query::{FoundRun, QueryContext, Table, Value, csv_line, plain};
 use crate::run::atomic;
 use catalog::{Assets, Chart, Entry, EntryKind};
 use cells::Shown;
-use figure::{ContactRow, Picture, Rendered};
+use figure::{ContactRow, Panel, PanelTile, Picture, Rendered};
 use page::{fill, serial};
 
 /// What was written.
@@ -225,6 +227,16 @@ struct FigureFile {
     svg: String,
     /// The contact sheet, which the page shows as a grid of images.
     sheet: Vec<SheetRow>,
+    /// Panels, which the page shows as two groups of images each.
+    panels: Vec<[PanelSide; 2]>,
+}
+
+/// One half of a panel.
+#[derive(Debug, Serialize)]
+struct PanelSide {
+    heading: String,
+    note: String,
+    tiles: Vec<SheetTile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -263,6 +275,14 @@ impl Builder<'_> {
                 None => absent.push(title),
             }
         }
+        // The page is divided by section: numbers follow the order in which it is read.
+        let mut sections: Vec<String> = Vec::new();
+        for block in &blocks {
+            if !sections.contains(&block.section) {
+                sections.push(block.section.clone());
+            }
+        }
+        blocks.sort_by_key(|block| sections.iter().position(|section| *section == block.section));
         let mut numbers = BTreeMap::new();
         for block in &mut blocks {
             let number = numbers.entry(block.kind).or_insert(0);
@@ -357,6 +377,7 @@ impl Builder<'_> {
             }
             let stand_in = run.manifest.stand_in;
             let mut sheet = Vec::new();
+            let mut shown_panels = Vec::new();
             let rendered = match chart {
                 Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
                 Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
@@ -367,6 +388,12 @@ impl Builder<'_> {
                     let found = figure::contact_rows(table, &rows, root.as_deref());
                     sheet = found.iter().map(sheet_row).collect();
                     draw(figure::contact(&found), stand_in)?
+                }
+                Chart::Panels => {
+                    let root = self.data_root(run);
+                    let found = figure::panel_rows(table, &rows, root.as_deref());
+                    shown_panels = found.iter().map(panel_sides).collect();
+                    draw(figure::panels(&found), stand_in)?
                 }
             };
             let Some(rendered) = rendered else {
@@ -393,13 +420,14 @@ impl Builder<'_> {
                 run: if several { run.run.clone() } else { String::new() },
                 alt: rendered.alt,
                 file,
-                wide: chart == Chart::Contact,
-                svg: if sheet.is_empty() {
+                wide: matches!(chart, Chart::Contact | Chart::Panels),
+                svg: if sheet.is_empty() && shown_panels.is_empty() {
                     inline(&rendered.svg)
                 } else {
                     String::new()
                 },
                 sheet,
+                panels: shown_panels,
             });
         }
         Ok(out)
@@ -510,5 +538,24 @@ fn sheet_row(row: &ContactRow) -> SheetRow {
                 source: tile.picture.source(),
             })
             .collect(),
+    }
+}
+
+fn panel_sides(panel: &Panel) -> [PanelSide; 2] {
+    [&panel.left, &panel.right].map(|side| PanelSide {
+        heading: side.heading.clone(),
+        note: side.note.clone(),
+        tiles: side.tiles.iter().map(panel_tile).collect(),
+    })
+}
+
+fn panel_tile(tile: &PanelTile) -> SheetTile {
+    SheetTile {
+        sample: tile.sample_id.clone(),
+        label: tile.label.clone(),
+        contradicts: tile.contradicts,
+        similarity: tile.numbers(),
+        missing: tile.picture.missing.unwrap_or_default().to_owned(),
+        source: tile.picture.source(),
     }
 }

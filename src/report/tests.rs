@@ -49,7 +49,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     let (folder, paths) = report(&[Fixture::default()], &ReportOptions::default());
     let markdown = read(&paths.markdown);
     let tables = &markdown[..markdown.find("## Provenance").unwrap()];
-    insta::assert_snapshot!(tables, @r#"
+    insta::assert_snapshot!(tables, @r"
     # Report of tiny-0a1b2c3d
 
     > **STAND-IN.** Every image behind these numbers was drawn by a program. They say nothing about a database of photographs.
@@ -147,22 +147,27 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ## Labels
 
-    **[STAND-IN] Table 6. Labels that contradict their archetype.** Samples matched with an archetype of another class than their label, ranked by how many seeds agree and by the mean margin of the archetype over the second nearest. Candidates for a second look, not errors: compound and mild expressions stand here too.
+    ![One panel of images. 1. happiness P1, archetype 0 (0 labelled neutral; cosine of the pair 1.0): no images; neutral P1, archetype 2 (1 labelled happiness; cosine of the pair 1.0): 1 labelled happiness. 1 images could not be shown.](figures/label_pairs.svg)
 
-    | Sample | Split | Label | Archetype's class | Seeds that agree | Similarity | Margin | Flipped on purpose |
-    | :--- | :--- | :--- | :--- | ---: | ---: | ---: | :--- |
-    | train\_00012 | train | happiness | neutral | 1 | 0.900 | 0.300 | yes |
-    | train\_00020 | train | neutral | happiness | 1 | 0.900 | 0.100 | no |
-    | train\_00021 | train | sadness | happiness | 1 | 0.900 | 0.100 | no |
+    **[STAND-IN] Figure 6. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
+
+    Statistic: `reports/sql/label_pairs.sql`
+
+    **[STAND-IN] Table 6. Labels that contradict their archetype.** Samples matched with an archetype of another class than their label, ranked by doubt: how much more of the archetype's value lies on its own class than on the label, averaged over all seeds. The margin is the similarity with the archetype less that with the nearest archetype of the label's class. Candidates for a second look, not errors: compound and mild expressions stand here too.
+
+    | Sample | Split | Label | Archetype's class | Seeds that agree | Doubt | Similarity | Margin | Flipped on purpose |
+    | :--- | :--- | :--- | :--- | ---: | ---: | ---: | ---: | :--- |
+    | train\_00012 | train | happiness | neutral | 1 | 0.350 | 0.900 | 0.100 | yes |
+    | train\_00020 | train | neutral | happiness | 1 | 0.350 | 0.900 | 0.100 | no |
+    | train\_00021 | train | sadness | happiness | 1 | 0.350 | 0.900 | 0.100 | no |
 
     Statistic: `reports/sql/label_issues.sql`
 
-    **[STAND-IN] Table 7. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype. Mean ± standard deviation over seeds.
+    **[STAND-IN] Table 7. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype, or by confident learning on the outputs of the same model. Precision: of the samples flagged, the share that was flipped. Recall: of the flipped labels, the share that was flagged. In per cent, mean ± standard deviation over seeds.
 
-    | Quantity | Split | Value | Seeds |
-    | :--- | :--- | ---: | ---: |
-    | Precision: of the samples flagged, the share that was flipped | all | 0.500 ± 0.000 | 2 |
-    | Recall: of the flipped labels, the share that was flagged | all | 1.000 ± 0.000 | 2 |
+    | Split | Flagged by | Flipped labels | Precision | Recall | Average precision |
+    | :--- | :--- | ---: | ---: | ---: | ---: |
+    | train | archetype of another class | 1 | 50.0 ± 0.0 | 100.0 ± 0.0 | — |
 
     Statistic: `reports/sql/flip_detection.sql`
 
@@ -170,13 +175,13 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     | Quantity | Split | Value | Seeds |
     | :--- | :--- | ---: | ---: |
-    | Planted modes: normalised mutual information | all | 0.850 ± 0.071 | 2 |
-    | Planted modes: homogeneity (an archetype holds one mode) | all | 0.900 ± 0.000 | 2 |
-    | Planted modes: completeness (a mode lies in one archetype) | all | 0.700 ± 0.000 | 2 |
-    | Identity: normalised mutual information with the drawn person (low is good) | all | 0.200 ± 0.000 | 2 |
+    | Planted modes: normalised mutual information | train | 0.850 ± 0.071 | 2 |
+    | Planted modes: homogeneity (an archetype holds one mode) | train | 0.900 ± 0.000 | 2 |
+    | Planted modes: completeness (a mode lies in one archetype) | train | 0.700 ± 0.000 | 2 |
+    | Identity: normalised mutual information with the drawn person (low is good) | train | 0.200 ± 0.000 | 2 |
 
     Statistic: `reports/sql/mode_agreement.sql`
-    "#);
+    ");
     insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
     % Statistic: reports/sql/table1_expression.sql
     % Needs \usepackage[T1]{fontenc}, \usepackage{textcomp}, \usepackage{booktabs}, \usepackage{graphicx}.

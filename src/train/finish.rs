@@ -14,6 +14,7 @@ use crate::task::{Split, Targets, Task};
 use crate::train::checkpoint::{Point, Position};
 use crate::train::config::Selection;
 use crate::train::data::{self, Standardiser};
+use crate::train::merge;
 use crate::train::run::{SeedOutcome, Setup};
 use crate::train::trained::Trained;
 
@@ -47,6 +48,7 @@ pub fn finish(
     let mut trained = unpruned(data, setup, model, standardiser)?;
     let k = setup.model.k_max;
     let z = trained.project(&data.train)?;
+    let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
 
     let first = host_indices(trained.cosines(&z).argmax(1))?;
     let alpha: Vec<f64> = count(&first, k)
@@ -93,7 +95,13 @@ pub fn finish(
         }
     }
     let matched: f64 = alpha.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(a, _)| a).sum();
-    dictionary_metrics(&mut outcome.metrics, setup, position, &alpha, &kept, matched);
+    let dictionary = Dictionary {
+        alpha: &alpha,
+        kept: &kept,
+        matched,
+        before,
+    };
+    dictionary_metrics(&mut outcome.metrics, setup, position, &dictionary);
     cost_metrics(&mut outcome, &kept)?;
     Ok(outcome)
 }
@@ -287,16 +295,27 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
     Ok(())
 }
 
-/// `K_stable` at the pruning share and at the reported ones, the share of training samples whose archetype was kept, and the
-/// convergence epoch.
-fn dictionary_metrics(
-    metrics: &mut Vec<MetricRow>,
-    setup: &Setup,
-    position: &Position,
-    alpha: &[f64],
-    kept: &[bool],
+/// What became of the archetypes.
+struct Dictionary<'a> {
+    /// Share of the training samples of each archetype, before pruning.
+    alpha: &'a [f64],
+    /// Whether it survived pruning.
+    kept: &'a [bool],
+    /// Share of the training samples whose archetype survived.
     matched: f64,
-) {
+    /// Archetypes with samples before any were joined.
+    before: usize,
+}
+
+/// The number of archetypes before any were joined, `K_stable` at the pruning share and at the reported ones, the share of training samples whose archetype was kept, and the
+/// convergence epoch.
+fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Position, dictionary: &Dictionary) {
+    let Dictionary {
+        alpha,
+        kept,
+        matched,
+        before,
+    } = *dictionary;
     let mut push = |metric: &str, value: f64, higher_is_better: Option<bool>| {
         metrics.push(MetricRow {
             method: "aura".into(),
@@ -310,6 +329,7 @@ fn dictionary_metrics(
             higher_is_better,
         });
     };
+    push("k_before_merge", before as f64, None);
     push("k_stable", kept.iter().filter(|&&keep| keep).count() as f64, None);
     for (name, share) in REPORTED_SHARES {
         push(name, alpha.iter().filter(|&&a| a >= share).count() as f64, None);

@@ -3,9 +3,12 @@
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod feed;
 pub mod finish;
+mod merge;
 pub mod reset;
 pub mod run;
+pub mod speed;
 pub mod synth;
 pub mod trained;
 

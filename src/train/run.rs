@@ -1,6 +1,7 @@
 //! One seed from start values to frozen dictionary.
 
 use std::path::Path;
+use std::time::Duration;
 
 use burn::tensor::{Device, Tensor};
 use rand::RngExt;
@@ -16,13 +17,14 @@ use crate::model::config::{Init, LossConfig, ModelConfig, Readout};
 use crate::model::kmeans;
 use crate::model::math::{Purpose, host, matrix, permutation, stream};
 use crate::model::predict;
-use crate::model::projector::{Masks, Projector};
+use crate::model::projector::{Projector, Sizes};
 use crate::progress::Progress;
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
 use crate::task::{Targets, Task};
 use crate::train::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use crate::train::config::{Sampling, Selection, TrainConfig};
 use crate::train::data::{self, Standardiser};
+use crate::train::feed::{Feed, Placement, Steps};
 use crate::train::reset::{self, Source};
 use crate::train::trained::{Trained, project};
 
@@ -117,14 +119,14 @@ fn hash_set(hasher: &mut blake3::Hasher, set: &FeatureSet, setup: &Setup) {
 }
 
 /// What stays the same over a seed's whole training.
-struct Bench<'a> {
+pub(super) struct Bench<'a> {
     data: &'a SplitSets,
     setup: &'a Setup,
     seed: u64,
     device: Device,
     train: &'a Matrix,
-    patches: usize,
-    standardiser: Standardiser,
+    sizes: Sizes,
+    feed: Feed<'a>,
     batches: usize,
 }
 
@@ -143,38 +145,10 @@ pub fn train_seed(
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<SeedOutcome> {
-    setup.validate()?;
-    if data.train.targets.task != setup.task {
-        return Err(Error::data(format!(
-            "the features carry targets for {:?}, the protocol asks for {:?}",
-            data.train.targets.task, setup.task
-        )));
-    }
-    if setup.selection == Selection::BestOnVal && data.val.as_ref().is_none_or(FeatureSet::is_empty) {
-        return Err(Error::data(
-            "protocol.selection is \"best_on_val\", but there are no validation samples: give the protocol a \
-             validation split, or select \"last\"",
-        ));
-    }
-    let level = setup.model.level_for(setup.task);
-    let sizes = data::sizes(data, level)?;
-    data::check(&setup.model, sizes, data.train.len())?;
-    let (values, patches) = data::features(&data.train, level)?;
-    let device = device.clone().inner();
-    let bench = Bench {
-        data,
-        setup,
-        seed,
-        train: values,
-        patches,
-        standardiser: Standardiser::fit(values, sizes.input, setup.model.standardise),
-        // Batches of nearly equal size: a small last one would make the batch statistics of the losses noisy.
-        batches: data.train.len().div_ceil(setup.train.batch_for(setup.task)).max(1),
-        device,
-    };
+    let bench = Bench::new(data, setup, seed, device, Placement::Auto)?;
     let digest = setup.digest(data, seed);
     let file = checkpoint::path(folder);
-    let mut state = bench.start(sizes)?;
+    let mut state = bench.start()?;
     if !checkpoint::resume(&file, &digest, &mut state)? {
         bench.initialise(&mut state.model)?;
         state.usage_before = state.model.buffers.usage.clone();
@@ -205,12 +179,75 @@ pub fn train_seed(
         Selection::Last => model,
         Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
     };
-    crate::train::finish::finish(data, setup, &model, bench.standardiser, &position)
+    crate::train::finish::finish(data, setup, &model, bench.feed.standardiser().clone(), &position)
+}
+
+impl<'a> Bench<'a> {
+    /// Checks that settings and data fit together, and brings the features to where batches are gathered.
+    pub(super) fn new(
+        data: &'a SplitSets,
+        setup: &'a Setup,
+        seed: u64,
+        device: &Device,
+        placement: Placement,
+    ) -> Result<Self> {
+        setup.validate()?;
+        if data.train.targets.task != setup.task {
+            return Err(Error::data(format!(
+                "the features carry targets for {:?}, the protocol asks for {:?}",
+                data.train.targets.task, setup.task
+            )));
+        }
+        if setup.selection == Selection::BestOnVal && data.val.as_ref().is_none_or(FeatureSet::is_empty) {
+            return Err(Error::data(
+                "protocol.selection is \"best_on_val\", but there are no validation samples: give the protocol a \
+                 validation split, or select \"last\"",
+            ));
+        }
+        let level = setup.model.level_for(setup.task);
+        let sizes = data::sizes(data, level)?;
+        data::check(&setup.model, sizes, data.train.len())?;
+        let (train, _) = data::features(&data.train, level)?;
+        let standardiser = Standardiser::fit(train, sizes.input, setup.model.standardise);
+        let device = device.clone().inner();
+        Ok(Self {
+            feed: Feed::new(data, level, standardiser, placement, &device)?,
+            // Batches of nearly equal size: a small last one would make the batch statistics of the losses noisy.
+            batches: data.train.len().div_ceil(setup.train.batch_for(setup.task)).max(1),
+            data,
+            setup,
+            seed,
+            train,
+            sizes,
+            device,
+        })
+    }
+
+    /// Where tensors live.
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Sizes of inputs and outputs.
+    pub(super) fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// Where batches come from.
+    pub(super) fn feed(&self) -> &Feed<'a> {
+        &self.feed
+    }
+
+    /// Steps an epoch.
+    pub(super) fn batches(&self) -> usize {
+        self.batches
+    }
 }
 
 impl Bench<'_> {
     /// A state before the first epoch, with drawn parameters.
-    fn start(&self, sizes: crate::model::projector::Sizes) -> Result<State> {
+    pub(super) fn start(&self) -> Result<State> {
+        let sizes = self.sizes;
         let targets = &self.data.train.targets;
         let mean = data::prior(targets);
         let weights = data::weights(targets, &mean, self.setup.loss.balance_units);
@@ -243,8 +280,13 @@ impl Bench<'_> {
         } else {
             (0..n).collect()
         };
-        let projector = Projector::bind(&model.store.values(), self.patches)?;
-        let z = project(&projector, &self.standardiser, &self.train.select(&rows), &self.device)?;
+        let projector = Projector::bind(&model.store.values(), self.sizes.patches)?;
+        let z = project(
+            &projector,
+            self.feed.standardiser(),
+            &self.train.select(&rows),
+            &self.device,
+        )?;
         let targets = self.data.train.targets.select(&rows);
         let (k, d) = (self.setup.model.k_max, self.setup.model.width);
         let centres = match self.setup.model.init {
@@ -294,40 +336,55 @@ impl Bench<'_> {
 
     /// One epoch, from the step where the state stands.
     fn epoch(&self, state: &mut State, interrupt: &Interrupt) -> Result<()> {
-        let (model, train) = (&self.setup.model, &self.setup.train);
         let epoch = state.position.epoch + 1;
+        let (_, order) = self.steps(state, epoch, interrupt)?;
+        self.close(state, epoch, order.last().map_or(&[], Vec::as_slice))
+    }
+
+    /// The steps of an epoch, from the one where the state stands; nothing is read back from the device. Returns how long
+    /// the host waited for batches, and the rows of every batch.
+    pub(super) fn steps(
+        &self,
+        state: &mut State,
+        epoch: usize,
+        interrupt: &Interrupt,
+    ) -> Result<(Duration, Vec<Vec<usize>>)> {
+        let (model, train) = (&self.setup.model, &self.setup.train);
         let order = self.order(epoch);
         let contextual = epoch >= model.contextualization_start();
         let total = train.epochs * self.batches;
-        for (step, rows) in order.iter().enumerate().skip(state.position.step) {
+        let steps = Steps {
+            seed: self.seed,
+            epoch,
+            order: &order,
+            first: state.position.step,
+            model,
+        };
+        let waited = self.feed.steps(steps, |step, batch, masks| {
             interrupt.check()?;
-            let batch = data::batch(
-                self.train,
-                &self.data.train.targets,
-                &self.standardiser,
-                rows,
-                &self.device,
-            );
-            let [vectors, input] = batch.x.dims();
-            let mut rng = stream(self.seed, Purpose::Dropout, epoch, step);
-            let masks = Masks::draw(&mut rng, vectors, input, model.hidden, model.dropout, &self.device);
             let done = (epoch - 1) * self.batches + step;
             let losses = state.model.step(&batch, &masks, contextual, |name| {
                 train.adam(name == crate::model::aura::DICTIONARY, done, total)
             })?;
             state.sums = state.sums.clone() + losses;
             state.position.step = step + 1;
-        }
-        self.close(state, epoch, order.last().map_or(&[], Vec::as_slice))
+            Ok(())
+        })?;
+        Ok((waited, order))
     }
 
     /// The end of an epoch: curves, selection, reset or pruning.
     fn close(&self, state: &mut State, epoch: usize, last: &[usize]) -> Result<()> {
-        let sums = host(state.sums.clone())?;
+        // Losses, usage and life of the archetypes in one transfer: each one would wait for the device.
+        let buffers = &state.model.buffers;
+        let usage = buffers.usage.clone() - state.usage_before.clone();
+        let read = host(Tensor::cat(vec![state.sums.clone(), usage, buffers.alive.clone()], 1))?;
+        let (sums, rest) = read.split_at(LOSS_NAMES.len());
+        let (usage, alive) = rest.split_at(self.setup.model.k_max);
         let mut point = |split: &str, metric: &str, value: f64| {
             state.position.history.push(Point::new(epoch, split, metric, value));
         };
-        for (name, sum) in LOSS_NAMES.iter().zip(&sums) {
+        for (name, sum) in LOSS_NAMES.iter().zip(sums) {
             point("train", name, f64::from(*sum) / self.batches as f64);
         }
         if !sums.iter().all(|v| v.is_finite()) {
@@ -335,9 +392,7 @@ impl Bench<'_> {
                 "training diverged in epoch {epoch} (a loss is not a finite number): lower train.lr"
             )));
         }
-        let usage = host(state.model.buffers.usage.clone() - state.usage_before.clone())?;
-        let alive = host(state.model.buffers.alive.clone())?;
-        let health = reset::health(&usage, &alive, self.setup.model.prune.share);
+        let health = reset::health(usage, alive, self.setup.model.prune.share);
         for (name, value) in [
             ("codebook_active", health.active as f64),
             ("codebook_perplexity", health.perplexity),
@@ -375,7 +430,7 @@ impl Bench<'_> {
             let Some(set) = set.filter(|set| !set.is_empty()) else {
                 continue;
             };
-            let outputs = self.outputs(&state.model, set)?;
+            let outputs = self.outputs(&state.model, split)?;
             let outputs = Matrix {
                 rows: set.len(),
                 cols: set.targets.outputs(),
@@ -402,11 +457,9 @@ impl Bench<'_> {
     }
 
     /// Outputs of the configured read-out with the dictionary as it stands.
-    fn outputs(&self, model: &Aura, set: &FeatureSet) -> Result<Vec<f32>> {
-        let (values, _) = data::features(set, self.setup.model.level_for(self.setup.task))?;
-        let projector = Projector::bind(&model.store.values(), self.patches)?;
-        let z = project(&projector, &self.standardiser, values, &self.device)?;
-        let z = matrix(z.data, set.len(), self.setup.model.width, &self.device);
+    fn outputs(&self, model: &Aura, split: &str) -> Result<Vec<f32>> {
+        let projector = Projector::bind(&model.store.values(), self.sizes.patches)?;
+        let z = self.feed.project(split, &projector)?;
         let cosine = cosines(z, model.dictionary()?, &model.buffers.alive);
         let value = model.value()?;
         host(match self.setup.model.readout {
@@ -420,8 +473,13 @@ impl Bench<'_> {
         let config = &self.setup.model;
         let mut count = 0;
         if epoch <= config.reset.warmup && epoch.is_multiple_of(config.reset.interval) {
-            let projector = Projector::bind(&state.model.store.values(), self.patches)?;
-            let z = project(&projector, &self.standardiser, &self.train.select(last), &self.device)?;
+            let projector = Projector::bind(&state.model.store.values(), self.sizes.patches)?;
+            let z = project(
+                &projector,
+                self.feed.standardiser(),
+                &self.train.select(last),
+                &self.device,
+            )?;
             let target = data::target(&self.data.train.targets, last, &self.device);
             let (targets, known) = (host(target.y)?, host(target.known)?);
             let source = Source {

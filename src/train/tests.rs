@@ -417,6 +417,28 @@ fn every_alternative_trains() -> Result<()> {
 }
 
 #[test]
+fn the_number_of_archetypes_does_not_follow_k_max() -> Result<()> {
+    let planted = planted(Task::Expression, 800, 200, 48, 2);
+    let folder = folder()?;
+    let run = |k_max: usize| -> Result<(f64, f64, f64)> {
+        let mut setup = small(Task::Expression);
+        setup.model.k_max = k_max;
+        setup.model.contextualization.enabled = false;
+        setup.train.epochs = 12;
+        let outcome = train(&planted.sets, &setup, &folder.path().join(k_max.to_string()))?;
+        let all = |metric| last(&outcome, "all", metric);
+        assert!(all("matched_share") >= 0.99, "{}", all("matched_share"));
+        Ok((all("k_before_merge"), all("k_stable"), last(&outcome, "test", "acc")))
+    };
+    let (few, many) = (run(50)?, run(150)?);
+    assert!(many.0 > 1.5 * few.0, "{few:?} {many:?}");
+    let (least, most) = (few.1.min(many.1), few.1.max(many.1));
+    assert!(most <= 1.25 * least && least >= 5.0, "{few:?} {many:?}");
+    assert!((few.2 - many.2).abs() < 0.1, "{few:?} {many:?}");
+    Ok(())
+}
+
+#[test]
 fn scores_and_action_units_beat_the_nearest_neighbour_without_collapse() -> Result<()> {
     for task in [Task::ValenceArousal, Task::ActionUnits] {
         let planted = planted(task, 1200, 400, 48, 7);

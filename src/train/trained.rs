@@ -19,7 +19,7 @@ use crate::train::checkpoint::{Loaded, Tensors, encode};
 use crate::train::data::{Standardiser, features};
 
 /// Vectors projected at a time: bounds the memory of a pass over a whole split.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 
 /// Projector, kept archetypes and their values, ready for cosine matching.
 #[derive(Debug, Clone)]

@@ -149,3 +149,12 @@ fn control_c_stops_cleanly_with_its_code() {
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("the same command continues"));
 }
+
+#[test]
+fn missing_weights_are_told_before_anything_is_drawn() {
+    let bench = Bench::new();
+    let arguments = small(&["--set", "encoder.kind=clip", "--set", "encoder.weights=nowhere"]);
+    let text = bench.fails(3, &arguments);
+    assert!(text.contains("nowhere"), "{text}");
+    assert!(!bench.path("cache/stand-in").exists(), "nothing was drawn for it");
+}

@@ -157,3 +157,34 @@ fn a_damaged_baseline_is_an_error_and_no_verdict(bench: &Bench, run: &str) {
     let text = bench.fails(3, &["check", "nowhere"]);
     assert!(text.contains("nowhere"), "{text}");
 }
+
+#[test]
+fn unequal_protocols_are_not_ranked_unless_forced_and_then_it_is_said() {
+    let bench = Bench::new();
+    let of = |more: &[&'static str]| bench.json(&small(more))["run_dir"].as_str().unwrap().to_owned();
+    let (first, second) = (of(&["--json"]), of(&["--json", "--set", "train.epochs=2"]));
+    let equal = bench.json(&["compare", &first, &second, "--json"]);
+    assert_eq!((&equal["comparable"], &equal["forced"]), (&true.into(), &false.into()));
+    assert_eq!(equal["recipe_differences"][0]["key"], "train.epochs");
+    assert!(equal["metrics"][0]["values"][0]["mean"].is_f64());
+    assert!(equal["notes"][0].as_str().unwrap().contains("one seed"));
+
+    let other = of(&["--json", "--set", "protocol.selection=best_on_test"]);
+    let text = bench.fails(2, &["compare", &first, &other]);
+    assert!(text.contains("protocol.selection: last in"), "{text}");
+    let output = bench.run(&["compare", &first, &other, "--force", "--markdown", "c.md"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("NOT COMPARABLE"));
+    assert!(
+        std::fs::read_to_string(bench.path("c.md"))
+            .unwrap()
+            .contains("NOT COMPARABLE")
+    );
+    let forced = bench.json(&["compare", &first, &other, "--force", "--json"]);
+    assert_eq!(
+        (&forced["comparable"], &forced["forced"]),
+        (&false.into(), &true.into())
+    );
+    let text = bench.fails(2, &["compare", &first, &first]);
+    assert!(text.contains("two runs"), "{text}");
+}

@@ -8,6 +8,7 @@ mod device;
 mod elsewhere;
 mod extract;
 mod folds;
+mod kill;
 mod published;
 mod queries;
 mod recipes;

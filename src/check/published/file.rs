@@ -37,6 +37,9 @@ pub struct Paper {
     /// Numbers of other sources that rules compare with.
     #[serde(default, rename = "fact")]
     pub facts: Vec<Fact>,
+    /// The numbers that a run can be held against.
+    #[serde(default, rename = "result")]
+    pub results: Vec<PaperResult>,
     /// What must hold.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
@@ -102,6 +105,31 @@ pub enum PaperCell {
     Words(String),
     /// Nothing printed.
     Empty,
+}
+
+/// A printed number that `check --published` holds a run against.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperResult {
+    /// Card of the database.
+    pub dataset: String,
+    /// Kind of the frozen encoder.
+    pub encoder: String,
+    /// Size of the dictionary before pruning, where the number is printed for one.
+    pub k_max: Option<u64>,
+    /// The metric of a run.
+    pub metric: String,
+    /// The table that prints it.
+    pub table: String,
+    /// Its row.
+    pub row: String,
+    /// Its column.
+    pub column: String,
+    /// Printed in per cent; a run's metric is a fraction.
+    #[serde(default)]
+    pub percent: bool,
+    /// Largest harmless distance below the number, in units of the metric.
+    pub tolerance: f64,
 }
 
 /// A number of the running text.
@@ -245,6 +273,21 @@ impl Paper {
                 return Err(wrong(format!("fact `{}`: expected a finite number", fact.id)));
             }
         }
+        for (i, result) in paper.results.iter().enumerate() {
+            let here = |what: String| wrong(format!("result {} (`{}`): {what}", i + 1, result.metric));
+            if crate::metric::info(&result.metric).is_none() {
+                return Err(here("runs have no such metric; docs/metrics.md lists them".to_owned()));
+            }
+            if !result.tolerance.is_finite() || result.tolerance < 0.0 {
+                return Err(here("expected a tolerance of 0 or more".to_owned()));
+            }
+            if paper.number(result).is_none() {
+                return Err(here(format!(
+                    "table `{}` prints no number in row `{}`, column `{}`",
+                    result.table, result.row, result.column
+                )));
+            }
+        }
         let mut rules = std::mem::take(&mut paper.rules);
         let mut ids = BTreeSet::new();
         for rule in &mut rules {
@@ -274,6 +317,17 @@ impl Paper {
     /// The table of this name.
     pub fn table(&self, id: &str) -> Option<&PaperTable> {
         self.tables.iter().find(|table| table.id == id)
+    }
+
+    /// The printed number that `result` names, as it is printed.
+    pub fn number(&self, result: &PaperResult) -> Option<f64> {
+        let table = self.table(&result.table)?;
+        let column = table.columns.iter().position(|column| column.name == result.column)?;
+        let row = table.rows.iter().find(|row| row.name == result.row)?;
+        match row.cells.get(column)? {
+            PaperCell::Number(number) => Some(*number),
+            PaperCell::Words(_) | PaperCell::Empty => None,
+        }
     }
 
     /// How many numbers it holds, without facts from other sources.

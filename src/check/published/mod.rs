@@ -7,9 +7,11 @@ mod file;
 mod language;
 mod lint;
 mod names;
+mod results;
 #[cfg(test)]
 mod tests;
 
 pub use compare::{Beside, BesideTable, Comparison, Verdict, beside};
-pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
+pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperResult, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
 pub use lint::{Finding, Lint, lint};
+pub use results::values_for;

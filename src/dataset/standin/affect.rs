@@ -9,6 +9,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::action_units::Expression;
+use super::axis::Axis;
 use super::identity::bell;
 use super::modes::{Emotion, Mode};
 use super::plan::{draw_mode, stream};
@@ -17,10 +18,10 @@ use super::plan::{draw_mode, stream};
 pub(super) const EDGES: [f32; 8] = [-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0];
 
 /// Samples in each bin of valence, Table 1.
-pub(super) const VALENCE: [u32; 7] = [17_989, 31_838, 36_753, 50_891, 29_866, 66_280, 60_793];
+pub(super) const VALENCE: [f64; 7] = [17_989.0, 31_838.0, 36_753.0, 50_891.0, 29_866.0, 66_280.0, 60_793.0];
 
 /// Samples in each bin of arousal, Table 1.
-pub(super) const AROUSAL: [u32; 7] = [3_716, 12_372, 52_069, 99_781, 74_212, 30_415, 21_845];
+pub(super) const AROUSAL: [f64; 7] = [3_716.0, 12_372.0, 52_069.0, 99_781.0, 74_212.0, 30_415.0, 21_845.0];
 
 /// Faces in the reference population, and knots of the functions fitted to it.
 const REFERENCE: usize = 16_384;
@@ -95,50 +96,6 @@ pub(super) struct Scale {
     arousal: Axis,
 }
 
-/// One of them: `knots` are the raw values of evenly spaced ranks.
-struct Axis {
-    knots: Vec<f32>,
-    /// Rank at every edge of the bins.
-    ranks: [f32; 8],
-}
-
-impl Axis {
-    fn new(mut raw: Vec<f32>, bins: &[u32; 7]) -> Self {
-        raw.sort_by(f32::total_cmp);
-        let last = raw.len() - 1;
-        let knots = (0..KNOTS).map(|i| raw[i * last / (KNOTS - 1)]).collect();
-        let total: u32 = bins.iter().sum();
-        let mut ranks = [0.0; 8];
-        let mut below = 0;
-        for (rank, bin) in ranks[1..].iter_mut().zip(bins) {
-            below += bin;
-            *rank = below as f32 / total as f32;
-        }
-        Self { knots, ranks }
-    }
-
-    /// Share of the reference population below this raw value.
-    fn rank(&self, raw: f32) -> f32 {
-        let after = self.knots.partition_point(|knot| *knot <= raw);
-        if after == 0 {
-            return 0.0;
-        }
-        if after == self.knots.len() {
-            return 1.0;
-        }
-        let (low, high) = (self.knots[after - 1], self.knots[after]);
-        let within = (raw - low) / (high - low).max(f32::MIN_POSITIVE);
-        ((after - 1) as f32 + within) / (KNOTS - 1) as f32
-    }
-
-    /// The value of this rank: even within each bin.
-    fn value(&self, rank: f32) -> f32 {
-        let bin = self.ranks[1..7].partition_point(|edge| *edge <= rank);
-        let within = (rank - self.ranks[bin]) / (self.ranks[bin + 1] - self.ranks[bin]);
-        (EDGES[bin] + within * (EDGES[bin + 1] - EDGES[bin])).clamp(-1.0, 1.0)
-    }
-}
-
 impl Scale {
     /// Fits both functions to a population with this many images of each emotion; the same on every call.
     pub fn new(shares: &[(Emotion, usize)]) -> Self {
@@ -163,15 +120,14 @@ impl Scale {
             raw.1.push(face.arousal());
         }
         Self {
-            valence: Axis::new(raw.0, &VALENCE),
-            arousal: Axis::new(raw.1, &AROUSAL),
+            valence: Axis::new(raw.0, Some(KNOTS), &EDGES, &VALENCE),
+            arousal: Axis::new(raw.1, Some(KNOTS), &EDGES, &AROUSAL),
         }
     }
 
     /// True valence and arousal of a face.
     pub fn truth(&self, face: &Expression) -> (f32, f32) {
-        let of = |axis: &Axis, raw| axis.value(axis.rank(raw));
-        (of(&self.valence, face.valence()), of(&self.arousal, face.arousal()))
+        (self.valence.at(face.valence()), self.arousal.at(face.arousal()))
     }
 
     /// What an annotator writes. Ranks are moved and reflected at both ends, which leaves an even distribution even: labels

@@ -205,7 +205,7 @@ fn placed(rng: &mut ChaCha8Rng) -> Frame {
     Frame {
         scale,
         centre: (rng.random_range(-room..room), rng.random_range(-room..room)),
-        turn: [0.0; 3],
+        ..Frame::default()
     }
 }
 

@@ -365,6 +365,14 @@ impl Shot {
     /// The same photograph with the face at another place and size.
     #[must_use]
     pub fn framed(mut self, frame: &Frame) -> Self {
+        if frame.studio {
+            self.yaw *= 0.25;
+            self.pitch *= 0.4;
+            self.roll *= 0.4;
+            self.light_strength *= 0.4;
+            self.blur *= 0.5;
+            self.saturation = self.saturation.max(0.8);
+        }
         let [yaw, pitch, roll] = frame.turn;
         self.yaw += yaw;
         self.pitch += pitch;

@@ -11,7 +11,10 @@
 mod action_units;
 mod affect;
 mod affectnet;
+mod axis;
 mod canvas;
+mod disfa;
+mod emotionet;
 mod face;
 mod hair;
 mod identity;
@@ -130,13 +133,17 @@ trait Layout: Sync {
 }
 
 /// Every database that can be imitated; the first layout of a card is what it gets unasked.
-static LAYOUTS: [&dyn Layout; 7] = [
+static LAYOUTS: [&dyn Layout; 11] = [
     &affectnet::SEVEN[0],
     &affectnet::SEVEN[1],
     &affectnet::EIGHT[0],
     &affectnet::EIGHT[1],
     &affectnet::AFFECT[0],
     &affectnet::AFFECT[1],
+    &disfa::Disfa,
+    &emotionet::WORKBOOK,
+    &emotionet::CSV,
+    &emotionet::LISTS,
     &rafdb::RafDb,
 ];
 

@@ -21,6 +21,8 @@ pub(super) struct Frame {
     pub centre: (f32, f32),
     /// What is added to yaw, pitch and roll of the shot: frames of one video share a shot, and heads move.
     pub turn: [f32; 3],
+    /// Whether the camera stands before the face, in colour and in focus.
+    pub studio: bool,
 }
 
 impl Default for Frame {
@@ -30,6 +32,7 @@ impl Default for Frame {
             scale: 1.0,
             centre: (0.0, 0.0),
             turn: [0.0; 3],
+            studio: false,
         }
     }
 }

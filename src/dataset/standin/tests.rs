@@ -1,6 +1,8 @@
 //! What a stand-in promises: the layout, the proportions, the truth, the same bytes.
 
 mod affectnet;
+mod disfa;
+mod emotionet;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -34,21 +34,17 @@ pub(in crate::report) struct Tile {
     pub(in crate::report) picture: Thumbnail,
 }
 
-/// From the rows of one run: `archetype, label, label_name, uses, sample_id, similarity, image_path, expression,
-/// expression_name` and those of the picture, ordered by archetype and place. Images are read from below `root`.
+/// From the rows of one run: `archetype, label, label_name, uses, sample_id, similarity, image_path,
+/// expression_name, contradicts` and those of the picture, ordered by archetype and place. Images are read from below `root`.
 pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root: Option<&Path>) -> Vec<ContactRow> {
     let tiles: Vec<Tile> = rows
         .par_iter()
-        .map(|row| {
-            let class = table.get(row, "label").as_i64();
-            let own = table.get(row, "expression").as_i64();
-            Tile {
-                sample_id: table.get(row, "sample_id").as_str().unwrap_or_default().to_owned(),
-                label: table.get(row, "expression_name").as_str().map(str::to_owned),
-                contradicts: class.is_some() && own.is_some() && class != own,
-                similarity: table.get(row, "similarity").as_f64(),
-                picture: Thumbnail::of_row(table, row, root, TILE as u32),
-            }
+        .map(|row| Tile {
+            sample_id: table.get(row, "sample_id").as_str().unwrap_or_default().to_owned(),
+            label: table.get(row, "expression_name").as_str().map(str::to_owned),
+            contradicts: *table.get(row, "contradicts") == Value::Bool(true),
+            similarity: table.get(row, "similarity").as_f64(),
+            picture: Thumbnail::of_row(table, row, root, TILE as u32),
         })
         .collect();
     let mut out: Vec<ContactRow> = Vec::new();

@@ -7,6 +7,7 @@ mod bars;
 mod confusion;
 mod contact;
 mod curves;
+mod panels;
 mod usage;
 
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ pub(super) use bars::bars;
 pub(super) use confusion::confusion;
 pub(super) use contact::{ContactRow, contact, contact_rows};
 pub(super) use curves::curves;
+pub(super) use panels::{Panel, PanelTile, panel_rows, panels};
 pub(super) use usage::usage;
 
 use super::catalog::embedded_bytes;

@@ -86,6 +86,7 @@ pool = {"queries": draw(Q, d, scale=0.5), "pool_out": draw(Q * d, d, scale=0.4)}
 def pooled(p, pool):
     t = project(xp, p).reshape(B, P, d)
     logits = jnp.sqrt(float(d)) * jnp.einsum("bpd,qd->bpq", unit(t), pool["queries"])
+    logits = logits + pool.get("positions", 0.0)
     a = jax.nn.softmax(logits, axis=1)
     cat = jnp.einsum("bpq,bpd->bqd", a, t).reshape(B, Q * d)
     return unit(cat @ pool["pool_out"] + t.mean(1))
@@ -407,6 +408,85 @@ for step in (1, 2):
     state["S"] = rho * state["S"] + (1 - rho) * ind.T @ one
     state["M"] = rho * state["M"] + (1 - rho) * ind.T @ np.ones((N, O))
     case(f"step_{step}", **theta, parts=parts, size=state["n"], labels=state["S"])
+
+# ---------------------------------------------------------------- joining of archetypes
+# Brute force from the definition: every candidate union is judged by its own list of samples.
+N, K, d = 90, 14, 5
+centres = np.asarray(unit(rng.normal(size=(6, d))))
+which = rng.integers(0, 6, N)
+z = np.asarray(unit(centres[which] + 0.25 * rng.normal(size=(N, d))), dtype=np.float32).astype(np.float64)
+seeds = np.asarray(unit(z[rng.permutation(N)[:K - 1]]))
+near = (z @ seeds.T).argmax(1)
+near = np.where(near >= 7, near + 1, near)  # archetype 7 has no samples
+classes = np.eye(3)[np.where(rng.random(N) < 0.8, which % 3, rng.integers(0, 3, N))]
+scores = np.asarray(np.tanh(z[:, :2] + 0.2 * rng.normal(size=(N, 2))), dtype=np.float32).astype(np.float64)
+units = (z[:, :3] + 0.3 * rng.normal(size=(N, 3)) > 0.1).astype(float)
+seen = (rng.random((N, 3)) < 0.9).astype(float)
+
+
+def distortion(rows):
+    total = z[rows].sum(0)
+    return (1.0 - z[rows] @ (total / np.linalg.norm(total))).sum()
+
+
+def class_entropy(rows):
+    share = classes[rows].mean(0)
+    share = share[share > 0]
+    return -len(rows) * (share * np.log(share)).sum()
+
+
+def deviation(rows):
+    return ((scores[rows] - scores[rows].mean(0)) ** 2).sum()
+
+
+def unit_entropy(rows):
+    total = 0.0
+    for a in range(3):
+        y = units[rows][seen[rows][:, a] > 0, a]
+        for q in ([y.mean(), 1 - y.mean()] if len(y) else []):
+            total -= len(y) * q * np.log(q) if q > 0 else 0.0
+    return total / 3
+
+
+def join(impurity, weight, tolerance):
+    groups = {k: np.flatnonzero(near == k) for k in range(K) if (near == k).any()}
+    everything = np.arange(N)
+    home = {k: k for k in groups}
+    while len(groups) > 2:
+        best = None
+        for i in sorted(groups):
+            for j in sorted(groups):
+                if i < j:
+                    both = np.concatenate([groups[i], groups[j]])
+                    cost = (distortion(both) - distortion(groups[i]) - distortion(groups[j])) / distortion(everything)
+                    lost = impurity(both) - impurity(groups[i]) - impurity(groups[j])
+                    cost += weight * lost / impurity(everything)
+                    if best is None or cost < best[0]:
+                        best = (cost, i, j)
+        cost, i, j = best
+        if cost >= tolerance:
+            break
+        keep, gone = (j, i) if len(groups[j]) > len(groups[i]) else (i, j)
+        groups[keep] = np.concatenate([groups[i], groups[j]])
+        del groups[gone]
+        home = {k: keep if v == gone else v for k, v in home.items()}
+    return [home.get(k, -1) for k in range(K)]
+
+
+case("merge", z=z, near=near, classes=classes, scores=scores, units=units, seen=seen,
+     geometry=join(class_entropy, 0.0, 0.02), expression=join(class_entropy, 0.5, 0.03),
+     valence_arousal=join(deviation, 0.7, 0.03), action_units=join(unit_entropy, 0.6, 0.04))
+
+# ---------------------------------------------------------------- pooling that knows positions
+start = out["pooling"]
+load = lambda key: np.array(start[key]["data"]).reshape(start[key]["shape"])
+B, D, H, d, O, P, Q = 5, 7, 6, 4, 3, 3, 2
+xp, weight = load("x"), load("weight")
+p = {k: load(k) for k in ("w1", "b1", "w2", "b2", "skip")}
+pool = {"queries": load("queries"), "pool_out": load("pool_out"), "positions": draw(P, Q, scale=2.0)}
+grads = jax.grad(lambda pool: (pooled(p, pool) * weight).sum())(pool)
+case("pooling_by_position", x=xp, **p, **pool, weight=weight, z=pooled(p, pool),
+     **{f"grad_{k}": v for k, v in grads.items()})
 
 path = pathlib.Path(__file__).with_name("golden.json")
 path.write_text(json.dumps(out, separators=(",", ":"), sort_keys=True) + "\n")

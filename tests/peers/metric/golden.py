@@ -111,6 +111,7 @@ golden["clustering"] = {
     "truth": truth.tolist(),
     "cluster": cluster.tolist(),
     "nmi": metrics.normalized_mutual_info_score(truth, cluster, average_method="arithmetic"),
+    "ami": metrics.adjusted_mutual_info_score(truth, cluster, average_method="arithmetic"),
     "homogeneity": metrics.homogeneity_score(truth, cluster),
     "completeness": metrics.completeness_score(truth, cluster),
     "v_measure": metrics.v_measure_score(truth, cluster),

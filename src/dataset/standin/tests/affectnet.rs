@@ -58,13 +58,13 @@ fn the_usual_layout_is_the_first_and_others_must_exist() {
 }
 
 /// Largest difference, over the bins of Table 1, between the shares of `values` and the table's.
-fn distance(values: &[f32], bins: [u32; 7]) -> f32 {
-    let total: u32 = bins.iter().sum();
+fn distance(values: &[f32], bins: [f64; 7]) -> f32 {
+    let total: f64 = bins.iter().sum();
     let mut largest = 0.0_f32;
     for (i, &bin) in bins.iter().enumerate() {
         let inside = |v: f32| v >= EDGES[i] && (v < EDGES[i + 1] || i == 6);
         let share = values.iter().filter(|&&v| inside(v)).count() as f32 / values.len() as f32;
-        largest = largest.max((share - bin as f32 / total as f32).abs());
+        largest = largest.max((share - (bin / total) as f32).abs());
     }
     largest
 }

@@ -1,0 +1,648 @@
+//! Runs side by side: numbers over seeds, what differs in their protocols, and which differences are more than chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::metric::compare::{holm, mcnemar, paired_bootstrap_over_seeds};
+use crate::metric::{Bootstrap, Measure, expression, seeds};
+use crate::task::Task;
+
+use super::baseline::headline;
+use super::evidence;
+use super::facts::{Facts, protocol_keys};
+use super::show::{number, plain};
+
+/// Version of [`Comparison`] as JSON.
+pub const SCHEMA: u32 = 1;
+
+/// A difference counts if Holm's p-value lies below this.
+pub const LEVEL: f64 = 0.05;
+
+/// What is compared and how.
+#[derive(Debug, Clone)]
+pub struct CompareOptions {
+    /// Metrics beside the task's headline ones.
+    pub metrics: Vec<String>,
+    /// Whether unequal protocols are shown side by side all the same.
+    pub force: bool,
+    /// How intervals and p-values are made.
+    pub bootstrap: Bootstrap,
+}
+
+/// A metric over seeds, as a fraction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OverSeeds {
+    /// Mean over the seeds.
+    pub mean: f64,
+    /// Standard deviation over the seeds (n − 1); null for a single seed.
+    pub sd: Option<f64>,
+    /// The value of each seed, in the order of the run's seeds.
+    pub seeds: Vec<f64>,
+}
+
+/// One run of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedRun {
+    /// Folder name.
+    pub run: String,
+    /// The folder.
+    pub run_dir: String,
+    /// Whether the faces were generated.
+    pub stand_in: bool,
+    /// Its seeds.
+    pub seeds: Vec<i64>,
+    /// Key under which numbers may be ranked side by side.
+    pub protocol_digest: String,
+    /// Digest of the test samples and their labels.
+    pub samples_digest: String,
+}
+
+/// A key in which runs differ, with the value of each run in their order; null where a run has no such key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyDifference {
+    /// Dotted key of the recipe.
+    pub key: String,
+    /// Values, one a run.
+    pub values: Vec<Option<String>>,
+}
+
+/// One metric of every run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedMetric {
+    /// Its name.
+    pub metric: String,
+    /// Whether larger is better; null where neither is.
+    pub higher_is_better: Option<bool>,
+    /// One entry a run; null where a run lacks the number for one of its seeds or folds.
+    pub values: Vec<Option<OverSeeds>>,
+    /// Position of the best run; null if the metric has no direction, or a value is missing.
+    pub best: Option<usize>,
+    /// Positions of the runs that cannot be told from the best one, the best among them.
+    pub not_told_from_best: Vec<usize>,
+}
+
+/// Two runs in one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pair {
+    /// Position of the first run.
+    pub first: usize,
+    /// Position of the second run.
+    pub second: usize,
+    /// The metric.
+    pub metric: String,
+    /// Second minus first.
+    pub difference: f64,
+    /// Lower end of the 95 % interval of the difference.
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval of the difference.
+    pub high: Option<f64>,
+    /// Two-sided p-value of the paired bootstrap over the test samples (subjects where known).
+    pub p_samples: Option<f64>,
+    /// Two-sided p-value of Welch's test over the seeds; null unless both runs have two seeds or more.
+    pub p_seeds: Option<f64>,
+    /// The larger of the two: neither chance explains the difference. Null if neither can be computed.
+    pub p: Option<f64>,
+    /// `p` after Holm's correction over all pairs of runs in this metric.
+    pub p_holm: Option<f64>,
+    /// Whether the difference is more than chance: `p_holm` below 0.05.
+    pub significant: bool,
+    /// Of expressions, in `acc`: `McNemar`'s test.
+    pub mcnemar: Option<McnemarTest>,
+}
+
+/// `McNemar`'s test; with several seeds a sample is right if more than half of the seeds are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct McnemarTest {
+    /// Samples that only the first run got right.
+    pub only_first: u64,
+    /// Samples that only the second run got right.
+    pub only_second: u64,
+    /// Exact two-sided p-value.
+    pub p: f64,
+    /// After Holm's correction over all pairs of runs.
+    pub p_holm: f64,
+}
+
+/// The outcome of `aura-bench compare`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "aura-bench compare --json")]
+pub struct Comparison {
+    /// Version of this object: 1.
+    pub schema: u32,
+    /// The database of the first run.
+    pub dataset: String,
+    /// The task of all runs.
+    pub task: String,
+    /// Whether the protocols and the test samples are equal: only then do ranks mean anything.
+    pub comparable: bool,
+    /// Whether unequal protocols were put side by side by force.
+    pub forced: bool,
+    /// Keys of the protocol in which the runs differ.
+    pub protocol_differences: Vec<KeyDifference>,
+    /// Other keys of the recipes in which the runs differ: what is compared.
+    pub recipe_differences: Vec<KeyDifference>,
+    /// What else a reader should know.
+    pub notes: Vec<String>,
+    /// The runs, in the order given.
+    pub runs: Vec<ComparedRun>,
+    /// The numbers.
+    pub metrics: Vec<ComparedMetric>,
+    /// Every pair of runs in every metric with a direction.
+    pub pairs: Vec<Pair>,
+}
+
+/// Reads the runs at `paths`, in that order, each once.
+///
+/// # Errors
+/// [`Error::Usage`] if fewer than two runs are named, else as [`Facts::open`].
+pub fn open(paths: &[PathBuf]) -> Result<Vec<Facts>> {
+    let mut runs: Vec<Facts> = Vec::new();
+    for path in paths {
+        for run in Facts::open(std::slice::from_ref(path))? {
+            if runs.iter().all(|there| there.path != run.path) {
+                runs.push(run);
+            }
+        }
+    }
+    if runs.len() < 2 {
+        return Err(Error::Usage(
+            "a comparison needs two runs or more; the paths name one".to_owned(),
+        ));
+    }
+    Ok(runs)
+}
+
+/// Compares runs of one task.
+///
+/// # Errors
+/// [`Error::Usage`] if tasks differ, if protocols or test samples differ and `force` is not set, or for a metric that no run
+/// has.
+pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
+    let Some(first) = runs.first() else {
+        return Err(Error::Usage("a comparison needs two runs or more".to_owned()));
+    };
+    if let Some(other) = runs.iter().find(|run| run.task != first.task) {
+        return Err(Error::Usage(format!(
+            "{} predicts {}, {} {}: there is nothing to compare",
+            first.manifest.run, first.manifest.task, other.manifest.run, other.manifest.task
+        )));
+    }
+    let protocols: Vec<_> = runs.iter().map(Facts::protocol).collect();
+    let equal = |get: fn(&Facts) -> String| runs.iter().all(|run| get(run) == get(first));
+    let one_protocol = equal(|run| run.manifest.protocol_digest.clone());
+    let protocol_differences = if one_protocol {
+        Vec::new()
+    } else {
+        differences(&protocols)
+    };
+    let mut obstacles: Vec<String> = protocol_differences.iter().map(|d| describe(d, runs)).collect();
+    if !one_protocol && obstacles.is_empty() {
+        obstacles.push("the protocol digests differ although no key does: made by different versions".to_owned());
+    }
+    if obstacles.is_empty() && !equal(|run| run.predictions.samples_digest()) {
+        obstacles.push("the test samples or their labels differ".to_owned());
+    }
+    let comparable = obstacles.is_empty();
+    if !comparable && !options.force {
+        return Err(Error::Usage(format!(
+            "the runs do not follow one protocol, so their numbers must not be ranked:\n  {}\nuse --force to see them side \
+             by side all the same, marked as not comparable",
+            obstacles.join("\n  ")
+        )));
+    }
+    let recipes: Vec<BTreeMap<String, String>> = runs
+        .iter()
+        .map(|run| {
+            let protocol = protocol_keys(&run.settings);
+            let own = run.settings.iter().filter(|(key, _)| !protocol.contains_key(*key));
+            let of_method = |key: &str| {
+                let section = key.split('.').next().unwrap_or_default();
+                !matches!(section, "name" | "title" | "schema" | "report" | "expect")
+                    && !matches!(key, "dataset.root" | "protocol.seeds")
+            };
+            own.filter(|(key, _)| of_method(key))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        })
+        .collect();
+    let mut names: Vec<String> = headline(first.task).iter().map(|&name| name.to_owned()).collect();
+    for metric in options.metrics.iter().cloned().chain(["k_stable".to_owned()]) {
+        if !names.contains(&metric) {
+            names.push(metric);
+        }
+    }
+    for name in &options.metrics {
+        if runs.iter().all(|run| run.of(name).is_empty()) {
+            return Err(Error::Usage(format!("no run has a number `{name}`")));
+        }
+    }
+    let mut metrics = Vec::new();
+    let mut pairs = Vec::new();
+    for name in names {
+        let values: Vec<Option<OverSeeds>> = runs.iter().map(|run| over_seeds(run, &name)).collect();
+        let direction = Facts::higher_is_better(&name);
+        let found = if direction.is_some() {
+            pairs_of(&name, runs, &values, options)?
+        } else {
+            Vec::new()
+        };
+        let best = best(&values, direction);
+        let not_told_from_best = best.map_or_else(Vec::new, |best| {
+            (0..runs.len())
+                .filter(|&i| {
+                    i == best
+                        || found
+                            .iter()
+                            .find(|pair| (pair.first, pair.second) == (i.min(best), i.max(best)))
+                            .is_none_or(|pair| !pair.significant)
+                })
+                .collect()
+        });
+        metrics.push(ComparedMetric {
+            metric: name,
+            higher_is_better: direction,
+            values,
+            best,
+            not_told_from_best,
+        });
+        pairs.extend(found);
+    }
+    let mut notes = Vec::new();
+    if !comparable {
+        notes.extend(obstacles);
+    }
+    if runs.iter().any(|run| run.manifest.seeds.len() < 2) {
+        notes.push("a run with one seed: how far training alone moves its numbers is not part of the tests".to_owned());
+    }
+    Ok(Comparison {
+        schema: SCHEMA,
+        dataset: first.manifest.dataset.clone(),
+        task: first.manifest.task.clone(),
+        comparable,
+        forced: !comparable,
+        protocol_differences,
+        recipe_differences: differences(&recipes),
+        notes,
+        runs: runs
+            .iter()
+            .map(|run| ComparedRun {
+                run: run.manifest.run.clone(),
+                run_dir: run.path.display().to_string(),
+                stand_in: run.manifest.stand_in,
+                seeds: run.manifest.seeds.clone(),
+                protocol_digest: run.manifest.protocol_digest.clone(),
+                samples_digest: run.predictions.samples_digest(),
+            })
+            .collect(),
+        metrics,
+        pairs,
+    })
+}
+
+fn differences(sides: &[BTreeMap<String, String>]) -> Vec<KeyDifference> {
+    let keys: BTreeSet<&String> = sides.iter().flat_map(BTreeMap::keys).collect();
+    keys.into_iter()
+        .map(|key| KeyDifference {
+            key: key.clone(),
+            values: sides.iter().map(|side| side.get(key).cloned()).collect(),
+        })
+        .filter(|difference| difference.values.iter().any(|value| *value != difference.values[0]))
+        .collect()
+}
+
+fn describe(difference: &KeyDifference, runs: &[Facts]) -> String {
+    let values: Vec<String> = difference
+        .values
+        .iter()
+        .zip(runs)
+        .map(|(value, run)| format!("{} in {}", value.as_deref().unwrap_or("—"), run.manifest.run))
+        .collect();
+    format!("{}: {}", difference.key, values.join(", "))
+}
+
+fn over_seeds(run: &Facts, metric: &str) -> Option<OverSeeds> {
+    let by_seed = run.of(metric);
+    let values: Option<Vec<f64>> = run
+        .manifest
+        .seeds
+        .iter()
+        .map(|seed| by_seed.get(seed).copied().filter(|v| v.is_finite()))
+        .collect();
+    let summary = seeds::summarise(&values?)?;
+    Some(OverSeeds {
+        mean: summary.mean,
+        sd: summary.sd,
+        seeds: summary.values,
+    })
+}
+
+fn best(values: &[Option<OverSeeds>], direction: Option<bool>) -> Option<usize> {
+    let sign = if direction? { 1.0 } else { -1.0 };
+    let means: Option<Vec<f64>> = values.iter().map(|v| v.as_ref().map(|v| sign * v.mean)).collect();
+    let means = means?;
+    let mut best = 0;
+    for (i, mean) in means.iter().enumerate() {
+        if *mean > means[best] {
+            best = i;
+        }
+    }
+    Some(best)
+}
+
+fn pairs_of(metric: &str, runs: &[Facts], values: &[Option<OverSeeds>], options: &CompareOptions) -> Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for i in 0..runs.len() {
+        for j in i + 1..runs.len() {
+            let (Some(a), Some(b)) = (&values[i], &values[j]) else {
+                continue;
+            };
+            let paired = match evidence::pairs(metric, &runs[i].predictions, &runs[j].predictions) {
+                Some(folds) => Some(paired_bootstrap_over_seeds(metric, &folds, &options.bootstrap)?),
+                None => None,
+            };
+            let by_seeds = if a.seeds.len() > 1 && b.seeds.len() > 1 {
+                evidence::over_seeds(&a.seeds, &b.seeds, options.bootstrap.level)
+            } else {
+                None
+            };
+            let p_samples = paired.as_ref().map(|paired| paired.p);
+            let p_seeds = seeds::welch_p(&a.seeds, &b.seeds);
+            let difference = b.mean - a.mean;
+            let interval = match (paired.and_then(|paired| paired.interval), by_seeds) {
+                (Some(samples), Some(seeds)) => Some(evidence::both(difference, samples, seeds)),
+                (one, other) => one.or(other),
+            };
+            pairs.push(Pair {
+                first: i,
+                second: j,
+                metric: metric.to_owned(),
+                difference,
+                low: interval.map(|i| i.low),
+                high: interval.map(|i| i.high),
+                p_samples,
+                p_seeds,
+                p: match (p_samples, p_seeds) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    (one, other) => one.or(other),
+                },
+                p_holm: None,
+                significant: false,
+                mcnemar: votes(metric, &runs[i], &runs[j])?,
+            });
+        }
+    }
+    let known: Vec<f64> = pairs.iter().filter_map(|pair| pair.p).collect();
+    let mut adjusted = holm(&known).into_iter();
+    for pair in &mut pairs {
+        if pair.p.is_some() {
+            pair.p_holm = adjusted.next();
+        }
+        pair.significant = pair.p_holm.is_some_and(|p| p < LEVEL);
+    }
+    let exact: Vec<f64> = pairs
+        .iter()
+        .filter_map(|pair| pair.mcnemar.as_ref().map(|m| m.p))
+        .collect();
+    let mut adjusted = holm(&exact).into_iter();
+    for test in pairs.iter_mut().filter_map(|pair| pair.mcnemar.as_mut()) {
+        if let Some(p) = adjusted.next() {
+            test.p_holm = p;
+        }
+    }
+    Ok(pairs)
+}
+
+/// `McNemar`'s test of the majorities over seeds; `None` but for the accuracy of expressions on the same samples.
+fn votes(metric: &str, first: &Facts, second: &Facts) -> Result<Option<McnemarTest>> {
+    let applies = first.task == Task::Expression
+        && Measure::parse(metric, first.task, &first.manifest.classes) == Some(Measure::Accuracy);
+    let Some(folds) = evidence::pairs(metric, &first.predictions, &second.predictions).filter(|_| applies) else {
+        return Ok(None);
+    };
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for fold in &folds {
+        for i in 0..fold.targets.len() {
+            let Some(label) = fold.targets.class(i) else { continue };
+            let majority = |matrices: &[&crate::feature::Matrix]| {
+                let right = matrices
+                    .iter()
+                    .filter(|m| expression::argmax(m.row(i)) == label)
+                    .count();
+                2 * right > matrices.len()
+            };
+            a.push(majority(&fold.first));
+            b.push(majority(&fold.second));
+        }
+    }
+    let test = mcnemar(&a, &b)?;
+    Ok(Some(McnemarTest {
+        only_first: test.only_first,
+        only_second: test.only_second,
+        p: test.p_exact,
+        p_holm: test.p_exact,
+    }))
+}
+
+fn p_value(p: Option<f64>) -> String {
+    match p {
+        None => "—".to_owned(),
+        Some(p) if p < 0.001 => "< 0.001".to_owned(),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
+impl Comparison {
+    /// What must stand above every form of the output if the numbers are not to be ranked.
+    fn warning(&self) -> Option<String> {
+        self.forced.then(|| {
+            "NOT COMPARABLE: the runs do not follow one protocol; shown side by side by --force, ranks mean nothing"
+                .to_owned()
+        })
+    }
+
+    fn cell(&self, metric: &ComparedMetric, i: usize) -> String {
+        let Some(value) = &metric.values[i] else {
+            return "—".to_owned();
+        };
+        let mut text = number(&metric.metric, Some(value.mean));
+        if let Some(sd) = value.sd {
+            let _ = write!(text, " ± {}", number(&metric.metric, Some(sd)));
+        }
+        if self.comparable && metric.best.is_some() {
+            if metric.best == Some(i) {
+                text.push_str(" ▲");
+            } else if metric.not_told_from_best.contains(&i) {
+                text.push_str(" ≈");
+            } else {
+                text.push_str("  ");
+            }
+        }
+        text
+    }
+
+    fn sentence(&self, pair: &Pair) -> String {
+        let signed = |value: Option<f64>| match value {
+            Some(v) if v >= 0.0 => format!("+{}", number(&pair.metric, value)),
+            _ => number(&pair.metric, value),
+        };
+        let interval = match (pair.low, pair.high) {
+            (Some(_), Some(_)) => format!(" [{}, {}]", signed(pair.low), signed(pair.high)),
+            _ => String::new(),
+        };
+        let mcnemar = pair.mcnemar.as_ref().map_or_else(String::new, |test| {
+            format!(
+                "; McNemar {} / {} right alone, p {} (Holm {})",
+                test.only_first,
+                test.only_second,
+                p_value(Some(test.p)),
+                p_value(Some(test.p_holm))
+            )
+        });
+        format!(
+            "{}: {} − {} = {}{interval}; p {} over samples, {} over seeds, Holm {}{mcnemar}: {}",
+            pair.metric,
+            self.runs[pair.second].run,
+            self.runs[pair.first].run,
+            signed(Some(pair.difference)),
+            p_value(pair.p_samples),
+            p_value(pair.p_seeds),
+            p_value(pair.p_holm),
+            match (pair.p, pair.significant) {
+                (None, _) => "no test possible",
+                (_, true) => "different",
+                (_, false) => "may be chance",
+            }
+        )
+    }
+
+    /// For a terminal.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        if let Some(warning) = self.warning() {
+            let _ = writeln!(out, "{warning}");
+        }
+        if self.runs.iter().any(|run| run.stand_in) {
+            let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.dataset);
+        }
+        let first = self
+            .metrics
+            .iter()
+            .map(|m| m.metric.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(6);
+        let cells: Vec<Vec<String>> = self
+            .metrics
+            .iter()
+            .map(|metric| (0..self.runs.len()).map(|i| self.cell(metric, i)).collect())
+            .collect();
+        let widths: Vec<usize> = (0..self.runs.len())
+            .map(|i| {
+                let widest = cells.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+                widest.max(self.runs[i].run.chars().count())
+            })
+            .collect();
+        let mut line = |head: &str, row: &[String]| {
+            let _ = write!(out, "{head}{}", " ".repeat(first - head.chars().count()));
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(out, "  {}{cell}", " ".repeat(width - cell.chars().count()));
+            }
+            while out.ends_with(' ') {
+                out.pop();
+            }
+            out.push('\n');
+        };
+        line(
+            "metric",
+            &self.runs.iter().map(|run| run.run.clone()).collect::<Vec<_>>(),
+        );
+        for (metric, row) in self.metrics.iter().zip(&cells) {
+            line(&metric.metric, row);
+        }
+        if self.comparable {
+            let _ = writeln!(out, "▲ best   ≈ cannot be told from the best\n");
+        }
+        for pair in &self.pairs {
+            let _ = writeln!(out, "{}", self.sentence(pair));
+        }
+        for (title, differences) in [
+            ("protocol differs", &self.protocol_differences),
+            ("recipe differs", &self.recipe_differences),
+        ] {
+            for difference in differences {
+                let _ = writeln!(out, "{title}: {}: {}", difference.key, values(difference));
+            }
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "note: {note}");
+        }
+        out
+    }
+
+    /// For a pull request or a page.
+    pub fn to_markdown(&self) -> String {
+        let mut out = String::from("## Comparison\n\n");
+        if let Some(warning) = self.warning() {
+            let _ = writeln!(out, "**{warning}**\n");
+        }
+        if self.runs.iter().any(|run| run.stand_in) {
+            let _ = writeln!(
+                out,
+                "**Stand-in faces: these numbers say nothing about {}.**\n",
+                plain(&self.dataset)
+            );
+        }
+        let _ = write!(out, "| metric |");
+        for run in &self.runs {
+            let _ = write!(out, " {} |", plain(&run.run));
+        }
+        let _ = writeln!(out, "\n|---|{}", "---:|".repeat(self.runs.len()));
+        for metric in &self.metrics {
+            let _ = write!(out, "| {} |", plain(&metric.metric));
+            for i in 0..self.runs.len() {
+                let _ = write!(out, " {} |", self.cell(metric, i).trim_end());
+            }
+            out.push('\n');
+        }
+        if self.comparable {
+            let _ = writeln!(
+                out,
+                "\n▲ best, ≈ cannot be told from the best. Shares are in per cent.\n"
+            );
+        }
+        for pair in &self.pairs {
+            let _ = writeln!(out, "- {}", plain(&self.sentence(pair)));
+        }
+        for (title, differences) in [
+            ("Protocol differs", &self.protocol_differences),
+            ("Recipe differs", &self.recipe_differences),
+        ] {
+            for difference in differences {
+                let _ = writeln!(
+                    out,
+                    "- {title}: `{}`: {}",
+                    difference.key.replace('`', ""),
+                    plain(&values(difference))
+                );
+            }
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "- {}", plain(note));
+        }
+        out
+    }
+}
+
+fn values(difference: &KeyDifference) -> String {
+    let shown: Vec<&str> = difference
+        .values
+        .iter()
+        .map(|value| value.as_deref().unwrap_or("—"))
+        .collect();
+    shown.join(" | ")
+}
