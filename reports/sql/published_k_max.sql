@@ -1,16 +1,10 @@
 -- The numbers of a run that stand beside the paper's Table 2; the primary metric in per cent.
-WITH sizes AS (
-  SELECT d.run, avg(d.kept) AS k_stable, stddev_samp(d.kept) AS k_stable_sd
-  FROM dictionary_sizes d JOIN primary_metrics p ON p.run = d.run
-  GROUP BY d.run
-  HAVING count(*) = max(p.seeds)
-)
-SELECT t.run, t.seeds, t.k_max, z.k_stable, z.k_stable_sd, 100 * t.value AS value, 100 * t.value_sd AS value_sd,
+SELECT t.run, t.seeds, t.k_max, z.mean AS k_stable, z.sd AS k_stable_sd, 100 * t.value AS value, 100 * t.value_sd AS value_sd,
        t.epoch, t.epoch_sd, g.mean AS gflops,
        a.anger, a.anger_sd, a.disgust, a.disgust_sd, a.fear, a.fear_sd, a.happiness, a.happiness_sd, a.neutral, a.neutral_sd,
        a.sadness, a.sadness_sd, a.surprise, a.surprise_sd
 FROM run_settings t
-LEFT JOIN sizes z ON z.run = t.run
+LEFT JOIN scores z ON z.run = t.run AND z.method = 'aura' AND z.metric = 'k_stable'
 LEFT JOIN scores g ON g.run = t.run AND g.method = 'aura' AND g.metric = 'gflops'
 LEFT JOIN (
   SELECT run,

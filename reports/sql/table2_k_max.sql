@@ -5,17 +5,18 @@
 WITH varied AS (
   SELECT study, dataset FROM run_settings GROUP BY study, dataset HAVING count(DISTINCT k_max) > 1
 ),
-sizes AS (
-  SELECT d.run, avg(d.kept) AS k_stable, stddev_samp(d.kept) AS k_stable_sd
-  FROM dictionary_sizes d JOIN primary_metrics p ON p.run = d.run
-  GROUP BY d.run
-  HAVING count(*) = max(p.seeds)
+dictionaries AS (
+  SELECT run, count(*) AS found FROM (SELECT DISTINCT run, fold, seed FROM archetypes) GROUP BY run
+),
+kept AS (
+  SELECT run, label, count(*) AS archetypes FROM archetypes WHERE active AND label IS NOT NULL GROUP BY run, label
 ),
 per_class AS (
-  SELECT c.run, c.class, c.class_name, round(avg(c.assigned), 1) AS archetypes
-  FROM class_allocation c JOIN primary_metrics p ON p.run = c.run
-  GROUP BY c.run, c.class, c.class_name
-  HAVING count(*) = max(p.seeds * p.folds)
+  SELECT k.run, k.class_name, round(coalesce(t.archetypes, 0) / CAST(d.found AS DOUBLE), 1) AS archetypes
+  FROM classes k
+  JOIN primary_metrics p ON p.run = k.run AND p.task = 'expression'
+  JOIN dictionaries d ON d.run = k.run AND d.found = p.seeds * p.folds
+  LEFT JOIN kept t ON t.run = k.run AND t.label = k.class
 ),
 shares AS (
   SELECT run, string_agg(
@@ -23,13 +24,13 @@ shares AS (
                                      ELSE CAST(archetypes AS VARCHAR) END, ' / ' ORDER BY class_name) AS distribution
   FROM per_class GROUP BY run
 )
-SELECT t.run, t.study, t.dataset, t.metric, t.k_max, z.k_stable, z.k_stable_sd, t.value, t.value_sd,
+SELECT t.run, t.study, t.dataset, t.metric, t.k_max, z.mean AS k_stable, z.sd AS k_stable_sd, t.value, t.value_sd,
        t.epoch AS convergence_epoch, t.epoch_sd AS convergence_epoch_sd, h.distribution,
        g.mean AS gflops, f.mean AS gflops_pruned
 FROM run_settings t
 JOIN varied v ON v.study = t.study AND v.dataset = t.dataset
-LEFT JOIN sizes z ON z.run = t.run
 LEFT JOIN shares h ON h.run = t.run
+LEFT JOIN scores z ON z.run = t.run AND z.method = 'aura' AND z.metric = 'k_stable'
 LEFT JOIN scores g ON g.run = t.run AND g.method = 'aura' AND g.metric = 'gflops'
 LEFT JOIN scores f ON f.run = t.run AND f.method = 'aura' AND f.metric = 'gflops_pruned'
 ORDER BY t.dataset, t.study, t.k_max, t.run

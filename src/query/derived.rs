@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 11] = [
+const DERIVED: [(&str, &str); 10] = [
     (
         "archetype_uses",
         include_str!("../../reports/sql/views/archetype_uses.sql"),
@@ -23,10 +23,6 @@ const DERIVED: [(&str, &str); 11] = [
     (
         "class_allocation_seeds",
         include_str!("../../reports/sql/views/class_allocation_seeds.sql"),
-    ),
-    (
-        "dictionary_sizes",
-        include_str!("../../reports/sql/views/dictionary_sizes.sql"),
     ),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (

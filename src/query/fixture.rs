@@ -461,18 +461,27 @@ impl Point<'_> {
             manifest["sweep"] = serde_json::json!({"name": study, "point": {}});
         }
         std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-        std::fs::write(folder.join("recipe.toml"), self.recipe).unwrap();
+        let offered = format!("[model]\nk_max = {}\n", self.k_max);
+        let recipe = if self.recipe.contains("[model]\n") {
+            self.recipe.replace("[model]\n", &offered)
+        } else {
+            format!("{}\n{offered}", self.recipe)
+        };
+        std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
         for (i, seed) in self.seeds.iter().enumerate() {
+            let stable = self.kept.get(i).map(|kept| kept.len() as f64);
             let metrics: Vec<MetricRow> = self
                 .metrics
                 .iter()
-                .filter_map(|(method, split, metric, values)| {
+                .map(|(method, split, metric, values)| (*method, *split, *metric, values[i]))
+                .chain([("aura", "all", "k_stable", stable)])
+                .filter_map(|(method, split, metric, value)| {
                     Some(MetricRow {
-                        method: (*method).to_owned(),
-                        split: (*split).to_owned(),
+                        method: method.to_owned(),
+                        split: split.to_owned(),
                         epoch: None,
-                        metric: (*metric).to_owned(),
-                        value: values[i]?,
+                        metric: metric.to_owned(),
+                        value: value?,
                         low: None,
                         high: None,
                         n: None,

@@ -31,7 +31,7 @@ use crate::error::{Context, Error, Result};
 use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 24] = [
+pub const VIEWS: [&str; 23] = [
     "archetype_uses",
     "archetypes",
     "assignments",
@@ -41,7 +41,6 @@ pub const VIEWS: [&str; 24] = [
     "class_allocation",
     "class_allocation_seeds",
     "classes",
-    "dictionary_sizes",
     "leads",
     "metrics",
     "predictions",
