@@ -1,10 +1,9 @@
-//! The statistics of Table 1 over a training set of AffectNet's size: 294,410 samples on 400 archetypes, from Parquet, in
+//! The statistics of Table 1 over a training set of a large database's size: 294,410 samples on 400 archetypes, from Parquet, in
 //! one pass over the assignments.
 //!
 //! `cargo bench --bench statistics` measures opening the run folder and the query together. With `AURA_BENCH_PYTHON` set
-//! to a Python that has DuckDB and polars, the same table is then computed by both on the same files, compared number by
+//! to a Python that has both peers (duckdb, polars), the same table is then computed by both on the same files, compared number by
 //! number, and the ratios are printed.
-#![expect(missing_docs, reason = "a benchmark has no users")]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
