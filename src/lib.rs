@@ -11,8 +11,11 @@ pub mod digest;
 pub mod doctor;
 pub mod encoder;
 pub mod error;
+pub mod export;
 pub mod feature;
 pub mod finetune;
+#[doc(hidden)]
+pub mod hostile;
 pub mod image;
 pub mod interrupt;
 pub mod metric;

@@ -10,6 +10,7 @@ mod extract;
 pub mod import;
 mod publish;
 mod report;
+mod study;
 mod summary;
 mod train;
 mod truth;
@@ -30,6 +31,7 @@ use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
+pub use study::{PointSummary, StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
 pub use validate::{DataReport, data_report};
 

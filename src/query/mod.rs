@@ -16,7 +16,7 @@ mod value;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
@@ -36,7 +36,7 @@ pub(crate) use format::{csv_line, plain, printable, reorders};
 pub use value::{Column, Kind, Table, Value};
 pub use views::VIEWS;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// A read-only SQL session over run folders.
 pub struct QueryContext {
@@ -118,6 +118,58 @@ impl QueryContext {
     /// # Errors
     /// As [`QueryContext::query`]; a parameter without a value is a usage error.
     pub fn query_with(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<Table> {
+        let (schema, batches) = self.collect(sql, parameters)?;
+        Table::from_batches(&schema, &batches)
+    }
+
+    /// Runs one query and writes its rows as Parquet, with the types that they have.
+    ///
+    /// # Errors
+    /// As [`QueryContext::query_with`]; also if the file cannot be written.
+    pub fn query_to_parquet(&self, sql: &str, parameters: &[(&str, Value)], path: &Path) -> Result<()> {
+        let (schema, batches) = self.collect(sql, parameters)?;
+        // Parquet wants every column's name once.
+        let names = value::unique_names(&schema);
+        let fields: Vec<_> = schema
+            .fields()
+            .iter()
+            .zip(names)
+            .map(|(field, name)| field.as_ref().clone().with_name(name))
+            .collect();
+        let batch = arrow::compute::concat_batches(&schema, &batches).at("encode", path)?;
+        let renamed = Arc::new(arrow::datatypes::Schema::new(fields));
+        let batch = arrow::array::RecordBatch::try_new_with_options(
+            renamed,
+            batch.columns().to_vec(),
+            &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+        )
+        .at("encode", path)?;
+        crate::run::tables::write_batch(path, &batch, &[])
+    }
+
+    /// The columns of every view.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a file behind a view cannot be read.
+    pub fn columns(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let table = self.query(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' \
+             ORDER BY table_name, ordinal_position",
+        )?;
+        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in &table.rows {
+            if let [Value::Text(view), Value::Text(column)] = row.as_slice() {
+                columns.entry(view.clone()).or_default().push(column.clone());
+            }
+        }
+        Ok(columns)
+    }
+
+    fn collect(
+        &self,
+        sql: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<(arrow::datatypes::SchemaRef, Vec<arrow::array::RecordBatch>)> {
         let statement = self
             .session
             .state()
@@ -180,7 +232,7 @@ impl QueryContext {
                 .map_err(|error| explain(&error))?;
             let schema = Arc::clone(frame.schema().inner());
             let batches = frame.collect().await.map_err(|error| explain(&error))?;
-            Table::from_batches(&schema, &batches)
+            Ok((schema, batches))
         })
     }
 

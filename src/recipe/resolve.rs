@@ -19,7 +19,7 @@ use crate::task::Task;
 use crate::train::TrainConfig;
 
 use super::error::RecipeError;
-use super::load::{LoadOptions, load};
+use super::load::{LoadOptions, load, stem};
 use super::protocol::{self, Protocol};
 use super::stand_in::StandInConfig;
 use super::tree::Node;
@@ -139,7 +139,11 @@ pub fn json_schema() -> serde_json::Value {
     schemars::schema_for!(Written).to_value()
 }
 
-fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
+/// Checks a whole tree and leaves nothing open.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
     let mut written: Written = tree.read()?;
@@ -155,12 +159,16 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
             )),
         ));
     }
+    if written.sweep.is_some() {
+        return Err(tree.place_of("sweep", true).error(
+            "this recipe is a study, and one run is asked for",
+            "a study",
+            Some("`aura-bench run` runs all its points".to_owned()),
+        ));
+    }
     let name = match &written.name {
         Some(name) => name.clone(),
-        None => path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default(),
+        None => stem(path),
     };
     if name.is_empty() || name.len() > 80 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err(place("name").error(

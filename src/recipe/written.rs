@@ -15,6 +15,7 @@ use crate::train::TrainConfig;
 
 use super::protocol::ProtocolConfig;
 use super::stand_in::StandInConfig;
+use super::sweep::SweepConfig;
 
 /// The sections of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +61,9 @@ pub struct Written {
     /// What the numbers are expected to be, by metric.
     #[serde(default)]
     pub expect: ExpectConfig,
+    /// A study: many points of this recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepConfig>,
     /// How the recipe runs on generated faces.
     #[serde(default)]
     pub stand_in: StandInConfig,

@@ -12,6 +12,8 @@ mod kill;
 mod published;
 mod queries;
 mod recipes;
+mod schemas;
+mod studies;
 mod validate;
 
 use std::path::{Path, PathBuf};
