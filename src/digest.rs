@@ -64,6 +64,8 @@ pub mod room {
     pub const FEATURE: &str = env!("AURA_ROOM_FEATURE");
     /// `src/image`.
     pub const IMAGE: &str = env!("AURA_ROOM_IMAGE");
+    /// `src/map`.
+    pub const MAP: &str = env!("AURA_ROOM_MAP");
     /// `src/metric`.
     pub const METRIC: &str = env!("AURA_ROOM_METRIC");
     /// `src/model`.

@@ -18,6 +18,7 @@ pub mod finetune;
 pub mod hostile;
 pub mod image;
 pub mod interrupt;
+pub mod map;
 pub mod metric;
 pub mod model;
 pub mod progress;

@@ -8,6 +8,7 @@ mod cost;
 mod data;
 mod extract;
 pub mod import;
+mod map;
 mod publish;
 mod report;
 mod study;
@@ -162,6 +163,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 
     let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
     comparable.protocol.complete(&trained.outputs);
+    let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -192,7 +194,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
-    let report = chain.report(&folder, &manifest, &digest)?;
+    let report = chain.report(&folder, &manifest, &format!("{digest} {maps}"))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);

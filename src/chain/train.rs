@@ -255,7 +255,7 @@ impl Chain<'_> {
     }
 
     /// Reads the feature table into memory, split by the protocol.
-    fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
+    pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {

@@ -314,7 +314,7 @@ impl QueryContext {
             return in_memory(batch.schema(), vec![batch]);
         }
         let files = views::RunFiles::open(view, &self.runs)?;
-        let loaded = if matches!(view, "metrics" | "resets") {
+        let loaded = if matches!(view, "metrics" | "resets" | "separability") {
             files.load()?
         } else {
             None

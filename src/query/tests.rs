@@ -66,6 +66,12 @@ fn every_statistic_runs_on_a_run_and_on_nothing() {
         ("archetypes", Value::Int(3)),
         ("images", Value::Int(2)),
         ("dimension", Value::Text("valence".into())),
+        ("panels", Value::Int(2)),
+        ("arousal_clusters", Value::Text("-1,0,1".into())),
+        ("valence_clusters", Value::Text("-1,0,1".into())),
+        ("map_units", Value::Text("au12".into())),
+        ("au_levels", Value::Text("0,0.5,1".into())),
+        ("panel_images", Value::Int(2)),
         ("sample", Value::Text("test_00001".into())),
         ("seed", Value::Int(0)),
         ("split", Value::Text("test".into())),
@@ -177,7 +183,7 @@ fn unknown_names_come_with_the_nearest_ones() {
     .map(|text| context.query(text).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, leads, metrics, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, settings, stages, truth, units
+    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, leads, maps, metrics, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, truth, units
     no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, fold, high, higher_is_better, low, method, metric, n, run, seed, split, value
     no column named `xyz`; columns here: class, class_name, run
     no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, fold, folds, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, study, task, value, version

@@ -28,10 +28,12 @@ use rayon::prelude::*;
 use super::derived::Bins;
 use super::discover::FoundRun;
 use crate::error::{Context, Error, Result};
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow, Table};
+use crate::run::tables::{
+    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table,
+};
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 23] = [
+pub const VIEWS: [&str; 25] = [
     "archetype_uses",
     "archetypes",
     "assignments",
@@ -42,6 +44,7 @@ pub const VIEWS: [&str; 23] = [
     "class_allocation_seeds",
     "classes",
     "leads",
+    "maps",
     "metrics",
     "predictions",
     "primary_metrics",
@@ -51,6 +54,7 @@ pub const VIEWS: [&str; 23] = [
     "samples",
     "scores",
     "seed_metrics",
+    "separability",
     "settings",
     "stages",
     "truth",
@@ -248,6 +252,8 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "assignments" => schema_of(AssignmentRow::batch(&[])),
         "archetypes" => schema_of(ArchetypeRow::batch(&[])),
         "resets" => schema_of(ResetRow::batch(&[])),
+        "maps" => schema_of(MapRow::batch(&[])),
+        "separability" => schema_of(SeparabilityRow::batch(&[])),
         "samples" => Ok(samples_columns()),
         "truth" => Ok(truth_columns()),
         _ => Err(Error::Usage(format!("no view {name}"))),

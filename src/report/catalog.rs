@@ -146,6 +146,8 @@ pub(super) enum Chart {
     Usage,
     Contact,
     Panels,
+    ClassMaps,
+    ScoreMaps,
 }
 
 /// One table or figure.

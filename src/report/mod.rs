@@ -404,6 +404,8 @@ impl Builder<'_> {
                 Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
                 Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
                 Chart::Bars => draw(figure::bars(table, &rows), stand_in)?,
+                Chart::ClassMaps => draw(figure::class_maps(table, &rows), stand_in)?,
+                Chart::ScoreMaps => draw(figure::score_maps(table, &rows), stand_in)?,
                 Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
                 Chart::Contact => {
                     let root = self.data_root(run);
@@ -442,7 +444,10 @@ impl Builder<'_> {
                 run: if several { run.run.clone() } else { String::new() },
                 alt: rendered.alt,
                 file,
-                wide: matches!(chart, Chart::Contact | Chart::Panels),
+                wide: matches!(
+                    chart,
+                    Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps
+                ),
                 svg: if sheet.is_empty() && shown_panels.is_empty() {
                     inline(&rendered.svg)
                 } else {

@@ -9,6 +9,7 @@ mod elsewhere;
 mod extract;
 mod folds;
 mod kill;
+mod page;
 mod published;
 mod queries;
 mod recipes;
