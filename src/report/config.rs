@@ -155,6 +155,7 @@ impl ReportConfig {
 
     /// The values that the statistics may name as `$name`.
     pub(super) fn parameters(&self) -> Vec<(&'static str, Value)> {
+        let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
         vec![
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
