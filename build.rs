@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-const ROOMS: [&str; 11] = [
-    "baseline", "chain", "dataset", "encoder", "feature", "image", "metric", "model", "query", "report", "train",
+const ROOMS: [&str; 13] = [
+    "baseline", "finetune", "chain", "dataset", "encoder", "feature", "image", "map", "metric", "model", "query",
+    "report", "train",
 ];
 
 /// Libraries that compute: their versions go into what `doctor` says.

@@ -52,6 +52,8 @@ pub fn of_file(path: &Path) -> Result<String> {
 pub mod room {
     /// `src/baseline`.
     pub const BASELINE: &str = env!("AURA_ROOM_BASELINE");
+    /// `finetune/`.
+    pub const FINETUNE: &str = env!("AURA_ROOM_FINETUNE");
     /// `src/chain`.
     pub const CHAIN: &str = env!("AURA_ROOM_CHAIN");
     /// `src/dataset` and the cards.
@@ -62,6 +64,8 @@ pub mod room {
     pub const FEATURE: &str = env!("AURA_ROOM_FEATURE");
     /// `src/image`.
     pub const IMAGE: &str = env!("AURA_ROOM_IMAGE");
+    /// `src/map`.
+    pub const MAP: &str = env!("AURA_ROOM_MAP");
     /// `src/metric`.
     pub const METRIC: &str = env!("AURA_ROOM_METRIC");
     /// `src/model`.

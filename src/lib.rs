@@ -11,9 +11,14 @@ pub mod digest;
 pub mod doctor;
 pub mod encoder;
 pub mod error;
+pub mod export;
 pub mod feature;
+pub mod finetune;
+#[doc(hidden)]
+pub mod hostile;
 pub mod image;
 pub mod interrupt;
+pub mod map;
 pub mod metric;
 pub mod model;
 pub mod progress;

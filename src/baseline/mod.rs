@@ -361,7 +361,7 @@ pub fn run_all(
 }
 
 impl BaselineOutcome {
-    fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
+    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
         let options = Options {
             subjects: Some(&set.subjects),
             intervals: Intervals::Primary,

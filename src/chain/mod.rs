@@ -8,8 +8,10 @@ mod cost;
 mod data;
 mod extract;
 pub mod import;
+mod map;
 mod publish;
 mod report;
+mod study;
 mod summary;
 mod train;
 mod truth;
@@ -30,6 +32,7 @@ use crate::run::folder::RunFolder;
 use crate::run::lock::Lock;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
+pub use study::{PointSummary, StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
 pub use validate::{DataReport, data_report};
 
@@ -56,6 +59,8 @@ struct Chain<'a> {
     interrupt: &'a Interrupt,
     stages: Vec<StageRecord>,
     cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    image_root: Option<PathBuf>,
 }
 
 impl Chain<'_> {
@@ -119,6 +124,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         interrupt,
         stages: Vec::new(),
         cost: None,
+        image_root: None,
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -138,6 +144,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };
+    chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
     let digest = Digest::new("run")
@@ -147,6 +154,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("code", crate::digest::room::TRAIN)
         .part("model", crate::digest::room::MODEL)
         .part("baseline", crate::digest::room::BASELINE)
+        .part("finetune", crate::digest::room::FINETUNE)
         .part("metric", crate::digest::room::METRIC)
         .part("chain", crate::digest::room::CHAIN)
         .finish();
@@ -155,6 +163,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 
     let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
     comparable.protocol.complete(&trained.outputs);
+    let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -185,7 +194,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
-    let report = chain.report(&folder, &manifest, &digest)?;
+    let report = chain.report(&folder, &manifest, &format!("{digest} {maps}"))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -14,7 +15,7 @@ use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord};
 
 /// A metric over the seeds of the call, in the order of `seeds`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OverSeeds {
     /// Mean over the seeds.
     pub mean: f64,
@@ -25,7 +26,7 @@ pub struct OverSeeds {
 }
 
 /// The outcome of a run. Fractions, never per cent.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Summary {
     /// Version of this object.
     pub schema: u32,
@@ -53,6 +54,7 @@ pub struct Summary {
     pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
     /// Stages in their order: seconds, and whether they were cached.
     #[serde(serialize_with = "stages_by_name")]
+    #[schemars(with = "BTreeMap<String, StageTime>")]
     pub stages: Vec<StageRecord>,
     #[serde(skip)]
     primary: &'static str,
@@ -130,18 +132,22 @@ fn over_seeds(seeds: Vec<f64>) -> OverSeeds {
     OverSeeds { mean, sd, seeds }
 }
 
+/// What the summary says of a stage.
+#[derive(Serialize, JsonSchema)]
+struct StageTime {
+    /// Seconds of this call.
+    seconds: f64,
+    /// Whether everything was there already.
+    cached: bool,
+}
+
 /// `{"convert": {"seconds": 1.2, "cached": false}, …}` in the order of the chain.
 fn stages_by_name<S: Serializer>(stages: &[StageRecord], serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Stage {
-        seconds: f64,
-        cached: bool,
-    }
     let mut map = serializer.serialize_map(Some(stages.len()))?;
     for stage in stages {
         map.serialize_entry(
             &stage.name,
-            &Stage {
+            &StageTime {
                 seconds: stage.seconds,
                 cached: stage.cached,
             },
@@ -203,16 +209,24 @@ impl Summary {
         out
     }
 
+    /// The task's primary metric.
+    pub(super) fn primary(&self) -> &'static str {
+        self.primary
+    }
+
+    /// The best of the rivals by the primary metric, and its mean.
+    pub(super) fn best_rival(&self) -> Option<(&str, f64)> {
+        self.methods
+            .iter()
+            .filter(|(name, _)| !name.starts_with("aura"))
+            .filter_map(|(name, metrics)| Some((name.as_str(), metrics.get(self.primary)?.mean)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
     /// How AURA stands against the best of its rivals, in one sentence.
     fn standing(&self) -> Option<String> {
-        let of = |method: &str| self.methods.get(method)?.get(self.primary).map(|metric| metric.mean);
-        let aura = of("aura")?;
-        let (rival, best) = self
-            .methods
-            .keys()
-            .filter(|name| !name.starts_with("aura"))
-            .filter_map(|name| Some((name, of(name)?)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let aura = self.methods.get("aura")?.get(self.primary)?.mean;
+        let (rival, best) = self.best_rival()?;
         let points = (aura - best) * 100.0;
         let word = if points >= 0.0 { "above" } else { "BELOW" };
         Some(format!(
@@ -222,7 +236,8 @@ impl Summary {
     }
 }
 
-fn cell(metric: &OverSeeds) -> String {
+/// "mean ± sd" in per cent.
+pub(super) fn cell(metric: &OverSeeds) -> String {
     match metric.sd {
         Some(sd) => format!("{:.2} ± {:.2}", metric.mean * 100.0, sd * 100.0),
         None => format!("{:.2}", metric.mean * 100.0),

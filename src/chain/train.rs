@@ -11,6 +11,7 @@ use crate::device::Resolved;
 use crate::digest::of_file;
 use crate::error::{Context, Error, Result};
 use crate::feature::{FeatureSet, FeatureTable, LoadOptions, SplitSets, Validation};
+use crate::finetune::{self, Images};
 use crate::model::config::Level;
 use crate::run::atomic;
 use crate::run::cost::{Cost, peak_memory};
@@ -68,6 +69,8 @@ struct Shared<'a> {
     device: &'a Resolved,
     truth: Option<Truth>,
     setup: Setup,
+    /// The images, where the encoder itself is trained too.
+    images: Option<Images>,
 }
 
 impl Chain<'_> {
@@ -156,6 +159,14 @@ impl Chain<'_> {
                 selection: protocol.selection,
                 sampling: protocol.sampling,
             },
+            images: if recipe.finetune.enabled {
+                let root = self.image_root.as_deref().ok_or_else(|| {
+                    Error::Usage("finetune.enabled: features made elsewhere come without images to train on".to_owned())
+                })?;
+                Some(Images::read(&samples.table, root, &recipe.features)?)
+            } else {
+                None
+            },
         };
         let calibration_per_second = calibrate(&device.device)?;
         // What an interrupted call trained was not timed.
@@ -207,7 +218,7 @@ impl Chain<'_> {
         let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
 
         let clock = Instant::now();
-        let rivals = baseline::run_all(
+        let mut rivals = baseline::run_all(
             sets,
             &self.recipe.baselines,
             unit.seed,
@@ -215,6 +226,21 @@ impl Chain<'_> {
             &self.progress,
             self.interrupt,
         )?;
+        if let Some(images) = &shared.images {
+            let finetune = finetune::Job {
+                config: &self.recipe.finetune,
+                encoder: &self.recipe.encoder,
+                sets,
+                images,
+                selection: self.recipe.protocol.selection,
+                seed: unit.seed,
+                device: &shared.device.device,
+                folder: here.path(),
+                progress: self.progress,
+                interrupt: self.interrupt,
+            };
+            rivals.push(finetune.run()?);
+        }
         write_seed(&here, outcome, rivals, shared.truth.as_ref(), shared.digest, sets)?;
         let seed = unit.seed;
         self.progress.line(&match unit.fold {
@@ -229,7 +255,7 @@ impl Chain<'_> {
     }
 
     /// Reads the feature table into memory, split by the protocol.
-    fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
+    pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {

@@ -8,8 +8,10 @@ mod completions;
 mod convert;
 mod doctor;
 mod explain;
+mod export;
 mod extract;
 mod output;
+mod prompt;
 mod published;
 mod query;
 mod report;
@@ -39,7 +41,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/rafdb.toml --stand-in";
+First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -65,9 +67,11 @@ enum Verb {
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
+    /// Write runs and tables as other programs read them: `MLflow`, Croissant
+    Export(export::ExportArguments),
     /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),
-    /// Print the JSON Schema of recipes or cards
+    /// Print the JSON Schema of a file or an output
     Schema(schema::SchemaArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments),
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),

@@ -1,12 +1,13 @@
 //! `aura-bench run RECIPE`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
 
-use crate::chain::{self, RunOptions};
-use crate::error::Result;
-use crate::recipe::{LoadOptions, Recipe};
+use crate::chain::{self, RunOptions, StudyOptions, StudySummary, Summary};
+use crate::error::{Context, Error, Result};
+use crate::recipe::{Job, LoadOptions};
 
 use super::{Shell, output, parse_seeds};
 
@@ -32,9 +33,15 @@ pub struct RunArguments {
     /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
     #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
     cache: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
+    /// auto, cpu, cuda or cuda:N; for a study also several, as cuda:0,1: one process on each
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Points of a study that run side by side on one device
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    jobs: usize,
+    /// Only this point of a study, from 0, without the study's report
+    #[arg(long, value_name = "N")]
+    point: Option<usize>,
     /// Print one JSON object with `run_dir`, metrics and stages
     #[arg(long)]
     json: bool,
@@ -55,13 +62,10 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
     if let Some(SeedList(seeds)) = &arguments.seeds {
         set.push(format!("protocol.seeds={seeds:?}"));
     }
-    let recipe = Recipe::load(
-        &arguments.recipe,
-        &LoadOptions {
-            stand_in: arguments.stand_in,
-            set,
-        },
-    )?;
+    let load = LoadOptions {
+        stand_in: arguments.stand_in,
+        set,
+    };
     let options = RunOptions {
         data: arguments.data.clone(),
         out: arguments.out.clone(),
@@ -69,10 +73,70 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
         device: arguments.device.clone(),
         sweep: None,
     };
-    let summary = chain::run(&recipe, &options, shell.progress, &shell.interrupt)?;
+    match (Job::load(&arguments.recipe, &load)?, arguments.point) {
+        (Job::Run(recipe), None) => {
+            let summary = chain::run(&recipe, &options, shell.progress, &shell.interrupt)?;
+            show(arguments, &summary, Summary::to_text)
+        }
+        (Job::Run(_), Some(_)) => Err(Error::Usage(format!(
+            "--point is for studies; {} has no [sweep]",
+            arguments.recipe.display()
+        ))),
+        (Job::Study(study), Some(point)) => {
+            let summary = chain::point(&study, point, &options, shell.progress, &shell.interrupt)?;
+            show(arguments, &summary, Summary::to_text)
+        }
+        (Job::Study(study), None) => {
+            let program = std::env::current_exe().at("find", Path::new("the program itself"))?;
+            let command = |point: usize, device: &str| Ok(child(&program, arguments, &options, &load, point, device));
+            let options = StudyOptions {
+                run: options.clone(),
+                jobs: arguments.jobs,
+                command: &command,
+            };
+            let summary = chain::study(&study, &options, shell.progress, &shell.interrupt)?;
+            show(arguments, &summary, StudySummary::to_text)
+        }
+    }
+}
+
+/// This program again, for one point of the same study.
+fn child(
+    program: &Path,
+    arguments: &RunArguments,
+    options: &RunOptions,
+    load: &LoadOptions,
+    point: usize,
+    device: &str,
+) -> Command {
+    let mut command = Command::new(program);
+    command.arg("run").arg(&arguments.recipe);
+    if let Some(data) = &options.data {
+        command.arg("--data").arg(data);
+    }
+    if load.stand_in {
+        command.arg("--stand-in");
+    }
+    for set in &load.set {
+        command.arg("--set").arg(set);
+    }
+    command
+        .arg("--out")
+        .arg(&options.out)
+        .arg("--cache")
+        .arg(&options.cache);
+    command
+        .arg("--device")
+        .arg(device)
+        .arg("--point")
+        .arg(point.to_string());
+    command
+}
+
+fn show<T: serde::Serialize>(arguments: &RunArguments, summary: &T, text: impl Fn(&T) -> String) -> Result<()> {
     if arguments.json {
-        output::print_json(&summary)
+        output::print_json(summary)
     } else {
-        output::print(&summary.to_text())
+        output::print(&text(summary))
     }
 }

@@ -1,10 +1,19 @@
 //! `aura-bench schema`.
 
 use clap::{Args, ValueEnum};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
 
-use crate::dataset::Card;
+use crate::chain::Summary;
+use crate::check::baseline::{self, Baseline};
+use crate::check::compare::{self, Comparison};
+use crate::check::judge::{self, CheckReport};
+use crate::dataset::{Card, Conversion};
 use crate::error::Result;
 use crate::recipe;
+use crate::report::Explanation;
+use crate::run::manifest::{self, Manifest};
 
 use super::output;
 
@@ -21,11 +30,40 @@ enum Kind {
     Recipe,
     /// Dataset cards (datasets/*.toml)
     Card,
+    /// Baseline files
+    Baseline,
+    /// manifest.json of a run folder
+    Manifest,
+    /// conversion.json beside a samples table
+    Conversion,
+    /// run --json
+    Run,
+    /// check --json
+    Check,
+    /// compare --json
+    Compare,
+    /// explain --json
+    Explain,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
     output::print_json(&match arguments.kind {
         Kind::Recipe => recipe::json_schema(),
         Kind::Card => Card::json_schema().to_value(),
+        Kind::Baseline => schema::<Baseline>("baseline", baseline::SCHEMA),
+        Kind::Manifest => schema::<Manifest>("manifest", manifest::SCHEMA),
+        Kind::Conversion => schema::<Conversion>("conversion", 1),
+        Kind::Run => schema::<Summary>("run", 1),
+        Kind::Check => schema::<CheckReport>("check", judge::SCHEMA),
+        Kind::Compare => schema::<Comparison>("compare", compare::SCHEMA),
+        Kind::Explain => schema::<Explanation>("explain", 1),
     })
+}
+
+/// The schema of what the program writes, under a name that carries its version.
+fn schema<T: JsonSchema>(name: &str, version: u32) -> Json {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    schema["$id"] = Json::String(format!("urn:aura-bench:schema:{name}:{version}"));
+    schema
 }

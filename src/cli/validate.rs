@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::chain;
 use crate::dataset::{Card, ConvertOptions, fit};
 use crate::error::{Error, Result};
-use crate::recipe::{LoadOptions, Recipe};
+use crate::recipe::{Job, LoadOptions, Study};
 
 use super::{Shell, output};
 
@@ -175,7 +175,10 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         stand_in: arguments.stand_in,
         set: arguments.set.clone(),
     };
-    let recipe = Recipe::load(&arguments.target, &options)?;
+    let recipe = match Job::load(&arguments.target, &options)? {
+        Job::Run(recipe) => recipe,
+        Job::Study(study) => return print_study(arguments, shell, &study),
+    };
     if arguments.resolved {
         return output::print(&recipe.to_toml()?);
     }
@@ -226,4 +229,42 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         }
     }
     output::print(&text)
+}
+
+/// A study: one line a point.
+fn print_study(arguments: &ValidateArguments, shell: &Shell, study: &Study) -> Result<()> {
+    if arguments.data.is_some() {
+        return Err(Error::Usage(
+            "a study reads the data of its recipes; validate these with --data".to_owned(),
+        ));
+    }
+    if arguments.resolved {
+        let mut text = String::new();
+        for point in &study.points {
+            let _ = writeln!(text, "# {}\n{}", point.label(), point.recipe.to_toml()?);
+        }
+        return output::print(&text);
+    }
+    let points = study
+        .points
+        .iter()
+        .map(|point| Ok((point.label(), point.recipe.digest()?, point.recipe.protocol_digest()?)))
+        .collect::<Result<Vec<_>>>()?;
+    if arguments.json {
+        let points: Vec<_> = points
+            .iter()
+            .map(|(label, recipe, protocol)| json!({"label": label, "recipe_digest": recipe, "protocol_digest": protocol}))
+            .collect();
+        return output::print_json(&json!({"kind": "study", "study": study.name, "points": points}));
+    }
+    shell.progress.line(&format!(
+        "{} is a valid study of {} points",
+        arguments.target.display(),
+        study.points.len()
+    ));
+    let lines: Vec<String> = points
+        .iter()
+        .map(|(label, recipe, _)| format!("{}  {label}", &recipe[..16]))
+        .collect();
+    output::print(&lines.join("\n"))
 }

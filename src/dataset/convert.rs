@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::card::Card;
@@ -81,7 +82,7 @@ impl From<&DatasetConfig> for ConvertOptions {
 }
 
 /// One count that is not what the card expects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The split.
     pub split: String,
@@ -94,7 +95,7 @@ pub struct Difference {
 }
 
 /// The card's counts against what was found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {
     /// Samples by split.
     pub by_split: BTreeMap<String, u64>,
@@ -105,8 +106,11 @@ pub struct Expected {
 }
 
 /// What a conversion found; `conversion.json`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversion {
+    /// Version of this file: 1.
+    #[serde(default)]
+    pub schema: u32,
     /// Card id.
     pub dataset: String,
     /// Layout that was read.
@@ -144,7 +148,7 @@ pub struct Conversion {
 }
 
 /// Labels of one action unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuCount {
     /// Samples with a known value.
     pub known: u64,
@@ -270,6 +274,7 @@ fn read(
     rejects.sort();
 
     let mut conversion = Conversion {
+        schema: 1,
         dataset: card.id.clone(),
         layout: detected.layout.name.clone(),
         layout_why: detected.why.clone(),

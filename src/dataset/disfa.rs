@@ -237,11 +237,23 @@ pub(super) fn read(source: &Source<'_>) -> Result<Found> {
         .collect::<Result<_>>()?;
     source.interrupt.check()?;
     let mut folders = frame_folders(source)?;
-    if folders.is_empty() {
-        extract_videos(source, &labelled)?;
+    let mut warnings = Vec::new();
+    let with_frames: BTreeSet<&str> = folders
+        .iter()
+        .filter(|(_, frames)| camera_of(&frames.folder).is_none_or(|camera| camera == source.options.camera))
+        .map(|(subject, _)| subject.as_str())
+        .collect();
+    // Frames of some people only: an extraction that was interrupted, or a copy in parts.
+    let without_frames: BTreeSet<String> = labelled
+        .iter()
+        .map(|recording| recording.subject.clone())
+        .filter(|subject| !with_frames.contains(subject.as_str()))
+        .collect();
+    if folders.is_empty() || !without_frames.is_empty() {
+        decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
         folders = frame_folders(source)?;
     }
-    assemble(source, labelled, &folders, Vec::new())
+    assemble(source, labelled, &folders, warnings)
 }
 
 /// DISFA+: `Labels/SN001/TRIAL/AU1.txt` with `Images/SN001/TRIAL/`.
@@ -541,30 +553,49 @@ fn extraction_folder(camera: Camera) -> &'static str {
     }
 }
 
-/// Decodes the videos of a database without frames with `ffmpeg`, into `Frames_LeftCamera/SN001/00001.jpg` beside the labels.
-fn extract_videos(source: &Source<'_>, labelled: &[Labelled]) -> Result<()> {
-    let camera = source.options.camera;
+/// The videos of `subjects` below the base, of the camera asked for.
+fn videos_of(source: &Source<'_>, subjects: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let mut videos: BTreeMap<String, String> = BTreeMap::new();
-    for folder in paths::list(&source.inside(source.base)?)?
-        .into_iter()
-        .filter(|entry| entry.is_dir)
-    {
-        let path = paths::join(source.base, &folder.name);
-        for entry in paths::list(&source.inside(&path)?)? {
-            let video = paths::join(&path, &entry.name);
+    let mut folders = vec![source.base.to_owned()];
+    folders.extend(
+        paths::list(&source.inside(source.base)?)?
+            .into_iter()
+            .filter(|entry| entry.is_dir && !entry.name.starts_with('.'))
+            .map(|entry| paths::join(source.base, &entry.name))
+            .filter(|folder| source.inside(folder).is_ok()),
+    );
+    for folder in folders {
+        for entry in paths::list(&source.inside(&folder)?)? {
+            let video = paths::join(&folder, &entry.name);
             let lower = entry.name.to_ascii_lowercase();
             if !entry.is_dir
                 && (lower.ends_with(".avi") || lower.ends_with(".mp4"))
-                && camera_of(&video).is_none_or(|found| found == camera)
+                && camera_of(&video).is_none_or(|found| found == source.options.camera)
                 && let Some(subject) = subject_in(&entry.name)
-                && labelled.iter().any(|recording| recording.subject == subject)
+                && subjects.contains(&subject)
             {
                 videos.entry(subject).or_insert(video);
             }
         }
     }
+    Ok(videos)
+}
+
+/// Decodes the videos of people without frames with `ffmpeg`, into `Frames_LeftCamera/SN001/00001.jpg` beside the labels. Where
+/// others have frames (`none` is false), what cannot be decoded is a warning: their rows are rejected one by one.
+fn decode_videos(
+    source: &Source<'_>,
+    subjects: &BTreeSet<String>,
+    none: bool,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let camera = source.options.camera;
+    let videos = videos_of(source, subjects)?;
     let base = source.root.join(source.base);
     let Some((subject, video)) = videos.first_key_value() else {
+        if !none {
+            return Ok(());
+        }
         return Err(Error::data(format!(
             "{}: neither frames nor videos of the {} camera were found: expected folders of images named after the subjects \
              (…/SN001/00001.jpg), or Videos_LeftCamera/LeftVideoSN001_comp.avi; found {}",
@@ -573,64 +604,86 @@ fn extract_videos(source: &Source<'_>, labelled: &[Labelled]) -> Result<()> {
             super::layout::contents(&base)
         )));
     };
+    let folder = base.join(extraction_folder(camera));
     let example = format!(
-        "mkdir -p {0}/SN001 && ffmpeg -i {1} -start_number 1 -fps_mode passthrough -q:v 2 {0}/{subject}/%05d.jpg",
-        base.join(extraction_folder(camera)).display(),
+        "mkdir -p {0}/{subject} && ffmpeg -i {1} -start_number 1 -fps_mode passthrough -q:v 2 {0}/{subject}/%05d.jpg",
+        folder.display(),
         source.root.join(video).display()
-    )
-    .replace("SN001 &&", &format!("{subject} &&"));
-    if !source.may_decode {
-        return Err(Error::data(format!(
-            "{}: there are {} videos and no frames: `convert` and `run` decode them with ffmpeg, which is{} installed",
+    );
+    let ffmpeg = find_program("ffmpeg");
+    let problem = match (&ffmpeg, source.may_decode) {
+        (Some(_), false) => Some("`convert` and `run` decode them with ffmpeg, which is installed".to_owned()),
+        (Some(_), true) => None,
+        (None, _) => Some(format!(
+            "`ffmpeg` is not installed. Install it and run the same command again, or extract the frames of each video \
+             elsewhere:\n  {example}"
+        )),
+    };
+    let (Some(ffmpeg), None) = (&ffmpeg, &problem) else {
+        let which: Vec<&str> = videos.keys().map(String::as_str).collect();
+        let problem = problem.unwrap_or_default();
+        let message = format!(
+            "{}: there are videos, but no frames, of {} people ({}), and {problem}",
             base.display(),
             videos.len(),
-            if find_program("ffmpeg").is_some() { "" } else { " not" }
-        )));
-    }
-    let Some(ffmpeg) = find_program("ffmpeg") else {
-        return Err(Error::data(format!(
-            "{}: there are videos, but no frames, and `ffmpeg` is not installed. Install it and run the same command again, or \
-             extract the frames of each of the {} videos elsewhere:\n  {example}",
-            base.display(),
-            videos.len()
-        )));
+            which.join(", ")
+        );
+        if none {
+            return Err(Error::data(message));
+        }
+        warnings.push(message);
+        return Ok(());
     };
+    if folder.exists() {
+        source.inside(&paths::join(source.base, extraction_folder(camera)))?;
+    }
     source.progress.line(&format!(
         "convert: decoding {} videos with {} into {} (about 0.5 GB each)",
         videos.len(),
         ffmpeg.display(),
-        base.join(extraction_folder(camera)).display()
+        folder.display()
     ));
     let bar = source.progress.bar("videos", videos.len() as u64, "videos");
     for (subject, video) in &videos {
         source.interrupt.check()?;
-        extract(
-            &ffmpeg,
-            &source.inside(video)?,
-            &base.join(extraction_folder(camera)),
-            subject,
-        )?;
+        decode_video(ffmpeg, &source.inside(video)?, &folder, subject)?;
         bar.inc(1);
     }
     Ok(())
 }
 
 /// Decodes one video into `folder/subject/%05d.jpg`; the folder appears only when it is complete.
-fn extract(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<()> {
-    std::fs::create_dir_all(folder).at("create the folder", folder)?;
+fn decode_video(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<()> {
+    let unwritable = |error: std::io::Error| {
+        Error::data(format!(
+            "{}: frames cannot be written there ({error}); make the folder writable, or extract the frames elsewhere and point \
+             --data at a folder that holds ActionUnit_Labels and the frames",
+            folder.display()
+        ))
+    };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
     let temporary = tempfile::Builder::new()
         .prefix(".partial-")
         .tempdir_in(folder)
-        .at("write frames in", folder)?;
-    let output = Command::new(ffmpeg)
-        .args(["-nostdin", "-loglevel", "error", "-i"])
-        .arg(video)
-        .args(["-start_number", "1", "-fps_mode", "passthrough", "-q:v", "2"])
-        .arg(temporary.path().join("%05d.jpg"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .output()
-        .at("start", ffmpeg)?;
+        .map_err(unwritable)?;
+    let run = |every_frame: [&str; 2]| {
+        Command::new(ffmpeg)
+            .args(["-nostdin", "-loglevel", "error", "-i"])
+            .arg(video)
+            .args(["-start_number", "1"])
+            .args(every_frame)
+            .args(["-q:v", "2"])
+            .arg(temporary.path().join("%05d.jpg"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .output()
+            .at("start", ffmpeg)
+    };
+    let mut output = run(["-fps_mode", "passthrough"])?;
+    if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("fps_mode") {
+        // Before version 5.1 the option had another name.
+        output = run(["-vsync", "0"])?;
+    }
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last: Vec<&str> = said.lines().rev().take(3).collect();
@@ -639,6 +692,13 @@ fn extract(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<
             video.display(),
             output.status,
             last.into_iter().rev().collect::<Vec<_>>().join("; ")
+        )));
+    }
+    let mut frames = std::fs::read_dir(temporary.path()).at("list", temporary.path())?;
+    if frames.next().is_none() {
+        return Err(Error::data(format!(
+            "{}: ffmpeg found no frames in it",
+            video.display()
         )));
     }
     let target = folder.join(subject);
@@ -675,20 +735,40 @@ mod tests {
     fn videos_are_decoded_whole_or_not_at_all() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let program = |text: &str| {
-            let path = folder.path().join("ffmpeg");
+        let program = |name: &str, text: &str| {
+            let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
             path
         };
         let (video, frames) = (folder.path().join("v.avi"), folder.path().join("frames"));
-        let failing = program("#!/bin/sh\necho moov atom not found >&2\nexit 1\n");
-        let error = extract(&failing, &video, &frames, "SN001").unwrap_err().to_string();
+        let failing = program("failing", "#!/bin/sh\necho moov atom not found >&2\nexit 1\n");
+        let error = decode_video(&failing, &video, &frames, "SN001")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("moov atom not found"), "{error}");
+        let empty = program("empty", "#!/bin/sh\nexit 0\n");
+        let error = decode_video(&empty, &video, &frames, "SN001").unwrap_err().to_string();
+        assert!(error.contains("no frames in it"), "{error}");
         assert_eq!(std::fs::read_dir(&frames).unwrap().count(), 0);
         // The last argument is the pattern of the frames.
-        let working = program("#!/bin/sh\nfor last; do :; done\ntouch \"$(dirname \"$last\")/00001.jpg\"\n");
-        extract(&working, &video, &frames, "SN001").unwrap();
+        let working = "for last; do :; done\ntouch \"$(dirname \"$last\")/00001.jpg\"\n";
+        decode_video(
+            &program("working", &format!("#!/bin/sh\n{working}")),
+            &video,
+            &frames,
+            "SN001",
+        )
+        .unwrap();
         assert!(frames.join("SN001/00001.jpg").is_file());
+        let old = format!(
+            "#!/bin/sh\ncase \"$*\" in *fps_mode*) echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1;; esac\n{working}"
+        );
+        decode_video(&program("old", &old), &video, &frames, "SN002").unwrap();
+        assert!(frames.join("SN002/00001.jpg").is_file());
+        let closed = folder.path().join("a file");
+        std::fs::write(&closed, "").unwrap();
+        let error = decode_video(&empty, &video, &closed, "SN001").unwrap_err().to_string();
+        assert!(error.contains("cannot be written there"), "{error}");
     }
 }

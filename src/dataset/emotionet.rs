@@ -415,7 +415,7 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
                 }
                 rows.push(file, lines.get(row).unwrap_or_default(), urls.get(row), &values, None);
             }
-            Ok(())
+            text::bounded(&rows.rejects, &path)
         })?;
         rows.rejects.append(&mut rejects);
         bar.inc(1);
@@ -455,6 +455,7 @@ pub(super) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
             read += 1;
             if read.is_multiple_of(4096) {
                 source.interrupt.check()?;
+                text::bounded(&rows.rejects, &path)?;
             }
             let url = cells.iter().position(|cell| {
                 cell.as_deref()

@@ -33,7 +33,13 @@ pub fn check(path: &Path, max_pixels: u64) -> Result<(u32, u32), Reason> {
     Ok((width, height))
 }
 
+/// As [`read_dimensions`]; a decoder that panics on a malformed header only loses this image.
 fn dimensions(path: &Path) -> Result<(u32, u32), Reason> {
+    std::panic::catch_unwind(|| read_dimensions(path))
+        .unwrap_or_else(|_| Err(Reason::UnreadableHeader("the decoder gave up on malformed data".into())))
+}
+
+fn read_dimensions(path: &Path) -> Result<(u32, u32), Reason> {
     let unreadable = |error: &dyn std::fmt::Display| Reason::UnreadableHeader(error.to_string());
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Reason::MissingImage(path.display().to_string()),

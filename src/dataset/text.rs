@@ -18,6 +18,20 @@ use crate::error::{Context, Error, Result};
 const BLOCK: usize = 8 << 20;
 /// No line of any label file comes near; longer ones are rejected unread.
 const LONGEST_LINE: usize = 1 << 20;
+/// Rejected lines after which a file is no label file; each costs more memory than a short line on disk.
+const MOST_REJECTS: usize = 1 << 21;
+
+/// Gives up on a file of which hardly anything can be used.
+pub(super) fn bounded(rejects: &[Reject], path: &Path) -> Result<()> {
+    if rejects.len() > MOST_REJECTS {
+        return Err(Error::data(format!(
+            "{}: more than {MOST_REJECTS} lines cannot be used; the first: {}; is it really a label file?",
+            path.display(),
+            rejects[0]
+        )));
+    }
+    Ok(())
+}
 
 /// Whole lines of a label file, clean enough to be parsed.
 struct Block {
@@ -73,6 +87,7 @@ impl<'a> Blocks<'a> {
                 self.skipping = true;
             }
             let block = self.clean(&whole, rejects);
+            bounded(rejects, self.path)?;
             if !block.lines.is_empty() {
                 return Ok(Some(block));
             }
@@ -269,6 +284,7 @@ pub fn read_delimited(
         }
         let frame = parse_block(block, &names, form, path)?;
         each(frame, rejects)?;
+        bounded(rejects, path)?;
     }
     Ok((columns.unwrap_or_default(), has_header))
 }

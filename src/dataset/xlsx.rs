@@ -19,13 +19,24 @@ const LONGEST_PART: u64 = 256 << 20;
 const MOST_TEXT: usize = 64 << 20;
 /// Most columns that are looked at.
 const MOST_COLUMNS: usize = 1024;
+/// Most bytes of the parts that name the sheets.
+const LONGEST_INDEX: u64 = 1 << 20;
+/// Most sheets that are read.
+const MOST_SHEETS: usize = 256;
+/// Longest text of a cell: what spreadsheets allow, in bytes.
+const LONGEST_CELL: usize = 4 * 32_767;
 
 /// A part of the archive, cut off at the limit.
-fn part<'a>(archive: &'a mut zip::ZipArchive<BufReader<File>>, name: &str, path: &Path) -> Result<impl Read + use<'a>> {
+fn part<'a>(
+    archive: &'a mut zip::ZipArchive<BufReader<File>>,
+    name: &str,
+    path: &Path,
+    limit: u64,
+) -> Result<impl Read + use<'a>> {
     let entry = archive
         .by_name(name)
         .map_err(|error| Error::data(format!("{}: {name}: {error}", path.display())))?;
-    Ok(entry.take(LONGEST_PART))
+    Ok(entry.take(limit))
 }
 
 fn xml(error: impl std::fmt::Display, path: &Path, name: &str) -> Error {
@@ -47,7 +58,7 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
 fn sheets(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -> Result<Vec<(String, String)>> {
     let mut targets = BTreeMap::new();
     let name = "xl/_rels/workbook.xml.rels";
-    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path)?));
+    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path, LONGEST_INDEX)?));
     let mut buffer = Vec::new();
     loop {
         match reader
@@ -73,7 +84,7 @@ fn sheets(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -> Result
     drop(reader);
     let mut found = Vec::new();
     let name = "xl/workbook.xml";
-    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path)?));
+    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path, LONGEST_INDEX)?));
     loop {
         match reader
             .read_event_into(&mut buffer)
@@ -83,6 +94,12 @@ fn sheets(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -> Result
             Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == b"sheet" => {
                 let title = attribute(&tag, "name").unwrap_or_default();
                 if let Some(target) = attribute(&tag, "r:id").and_then(|id| targets.get(&id).cloned()) {
+                    if found.len() == MOST_SHEETS {
+                        return Err(Error::data(format!(
+                            "{}: more than {MOST_SHEETS} sheets",
+                            path.display()
+                        )));
+                    }
                     found.push((title, target));
                 }
             }
@@ -127,18 +144,23 @@ fn shared_strings(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -
     if archive.index_for_name(name).is_none() {
         return Ok(Vec::new());
     }
-    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path)?));
+    let mut reader = Reader::from_reader(BufReader::new(part(archive, name, path, LONGEST_PART)?));
     let mut buffer = Vec::new();
     let mut strings = Vec::new();
     let mut bytes = 0;
     loop {
-        match reader
+        let event = reader
             .read_event_into(&mut buffer)
-            .map_err(|error| xml(error, path, name))?
-        {
+            .map_err(|error| xml(error, path, name))?;
+        let empty = matches!(event, Event::Empty(_));
+        match event {
             Event::Eof => return Ok(strings),
-            Event::Start(tag) if tag.local_name().as_ref() == b"si" => {
-                let text = inner_text(&mut reader, b"si").map_err(|error| xml(error, path, name))?;
+            Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == b"si" => {
+                let text = if empty {
+                    String::new()
+                } else {
+                    inner_text(&mut reader, b"si").map_err(|error| xml(error, path, name))?
+                };
                 bytes += text.len() + size_of::<String>();
                 if bytes > MOST_TEXT {
                     return Err(Error::data(format!(
@@ -148,7 +170,6 @@ fn shared_strings(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -
                 }
                 strings.push(text);
             }
-            Event::Empty(tag) if tag.local_name().as_ref() == b"si" => strings.push(String::new()),
             _ => {}
         }
         buffer.clear();
@@ -182,7 +203,7 @@ pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> R
         .map_err(|error| Error::data(format!("{}: not an .xlsx workbook: {error}", path.display())))?;
     let strings = shared_strings(&mut archive, path)?;
     for (title, name) in sheets(&mut archive, path)? {
-        let mut reader = Reader::from_reader(BufReader::new(part(&mut archive, &name, path)?));
+        let mut reader = Reader::from_reader(BufReader::new(part(&mut archive, &name, path, LONGEST_PART)?));
         let mut buffer = Vec::new();
         let mut row: Vec<Option<String>> = Vec::new();
         let (mut number, mut column) = (0_u32, 0_usize);
@@ -221,6 +242,12 @@ pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> R
                     } else {
                         Some(text)
                     };
+                    if text.as_ref().is_some_and(|text| text.len() > LONGEST_CELL) {
+                        return Err(Error::data(format!(
+                            "{}: sheet {title}, row {number}: a cell of more than {LONGEST_CELL} bytes; this is no label file",
+                            path.display()
+                        )));
+                    }
                     if let Some(text) = text.filter(|text| !text.is_empty())
                         && (1..=MOST_COLUMNS).contains(&column)
                     {

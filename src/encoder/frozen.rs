@@ -32,31 +32,16 @@ impl Frozen {
     /// [`Error::Data`] if there are no weights, or they are not of the architecture; [`Error::Io`] if a file cannot be read;
     /// [`Error::Usage`] for an unknown architecture or an input size that does not fit.
     pub fn load(config: &EncoderConfig, device: &Device) -> Result<Self> {
-        let Parts {
-            mut architecture,
-            mut preprocess,
-            source,
-        } = Parts::find(config)?;
-        if config.global != Global::Projected {
-            architecture.projection = None;
-        }
-        if let Some(size) = config.input_size {
-            resize_input(&mut preprocess, size);
-        }
-        let size = input_side(&preprocess)?;
-        let mut weights = match source {
-            WeightSource::Random(seed) => Weights::random(&architecture, seed),
-            WeightSource::Files(files) => Weights::read(&files, &architecture)?,
-        };
-        let digest = std::mem::take(&mut weights.digest);
+        let mut opened = Opened::open(config)?;
         let vit = Vit::new(
-            &architecture,
-            size as usize,
+            &opened.architecture,
+            opened.size,
             config.global,
             config.precision,
             device,
-            |name| weights.take(name),
+            |name| opened.weights.take(name),
         )?;
+        let (preprocess, digest) = (opened.preprocess, opened.weights.digest);
         Ok(Self {
             kind: config.kind,
             vit,
@@ -103,6 +88,43 @@ impl Encoder for Frozen {
 
     fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
         self.vit.encode(prepared, &self.preprocess)
+    }
+}
+
+/// A model with its weights in host memory.
+pub(super) struct Opened {
+    pub(super) architecture: Architecture,
+    pub(super) preprocess: Preprocess,
+    /// Pixels a side of its input.
+    pub(super) size: usize,
+    pub(super) weights: Weights,
+}
+
+impl Opened {
+    /// Finds and reads what `config` names, which lies on this machine.
+    pub(super) fn open(config: &EncoderConfig) -> Result<Self> {
+        let Parts {
+            mut architecture,
+            mut preprocess,
+            source,
+        } = Parts::find(config)?;
+        if config.global != Global::Projected {
+            architecture.projection = None;
+        }
+        if let Some(size) = config.input_size {
+            resize_input(&mut preprocess, size);
+        }
+        let size = input_side(&preprocess)? as usize;
+        let weights = match source {
+            WeightSource::Random(seed) => Weights::random(&architecture, seed),
+            WeightSource::Files(files) => Weights::read(&files, &architecture)?,
+        };
+        Ok(Self {
+            architecture,
+            preprocess,
+            size,
+            weights,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod frozen;
 pub mod hog;
 pub mod hub;
+pub mod trainable;
 pub mod vit;
 pub mod weights;
 
@@ -18,6 +19,7 @@ use crate::progress::Progress;
 
 pub use frozen::Frozen;
 pub use hog::{Hog, HogColour, HogConfig};
+pub use trainable::Trainable;
 pub use vit::{Global, Precision};
 
 /// The grid of tokens of one image: `rows` × `cols` tokens of `width` values, row by row.

@@ -186,6 +186,15 @@ impl Architecture {
         })
     }
 
+    /// Values of parameter `name` as [`Self::fitted`] has them: positions are interpolated, all others are as they were.
+    pub fn resampled(&self, name: &str, values: Vec<f32>, size: usize) -> Vec<f32> {
+        if name == "position" {
+            resample_positions(&values, self.grid(self.image_size), self.grid(size), self.hidden)
+        } else {
+            values
+        }
+    }
+
     /// All parameters with their shapes, matrices as (outputs, inputs), in a fixed order.
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let d = self.hidden;
@@ -413,11 +422,7 @@ impl Vit {
         let fitted = architecture.fitted(size)?;
         let shapes: BTreeMap<String, Vec<usize>> = fitted.parameters().into_iter().collect();
         Self::assemble(fitted, global, precision, device, |name| {
-            let mut values = take(name)?;
-            if name == "position" {
-                let (from, to) = (architecture.grid(architecture.image_size), architecture.grid(size));
-                values = resample_positions(&values, from, to, architecture.hidden);
-            }
+            let values = architecture.resampled(name, take(name)?, size);
             Ok(matrix_of(values, shapes.get(name), device))
         })
     }
@@ -630,7 +635,7 @@ pub fn matrix_of(values: Vec<f32>, shape: Option<&Vec<usize>>, device: &Device) 
 
 /// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated
 /// bicubically (a = -0.75, no antialiasing, pixel centres aligned), as `torch.nn.functional.interpolate` does.
-pub fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
+fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
     if from == to {
         return position.to_vec();
     }

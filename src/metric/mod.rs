@@ -10,6 +10,7 @@ pub mod expression;
 pub mod interval;
 pub mod retrieval;
 pub mod seeds;
+pub mod separability;
 pub(crate) mod special;
 mod tally;
 #[cfg(test)]

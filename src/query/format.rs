@@ -14,13 +14,16 @@ pub enum Format {
     Csv,
     /// An array of objects; numbers stay numbers.
     Json,
+    /// A Parquet file with the types of the columns; only with a file to write to.
+    Parquet,
 }
 
 impl Table {
     /// The whole result as text, ending in a line break.
     pub fn to_text(&self, format: Format) -> String {
         match format {
-            Format::Table => self.to_aligned(),
+            // Parquet is no text; what comes here is shown to a person.
+            Format::Table | Format::Parquet => self.to_aligned(),
             Format::Csv => self.to_csv(),
             Format::Json => self.to_json(),
         }

@@ -105,19 +105,14 @@ impl Table {
     /// # Errors
     /// [`Error::Data`] if a column has a type that cannot be shown.
     pub(super) fn from_batches(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
-        let mut columns: Vec<Column> = Vec::new();
-        for field in schema.fields() {
-            let mut name = field.name().clone();
-            let mut copy = 1;
-            while columns.iter().any(|column| column.name == name) {
-                copy += 1;
-                name = format!("{}_{copy}", field.name());
-            }
-            columns.push(Column {
+        let columns: Vec<Column> = unique_names(schema)
+            .into_iter()
+            .zip(schema.fields())
+            .map(|(name, field)| Column {
                 name,
                 kind: kind(field.data_type()),
-            });
-        }
+            })
+            .collect();
         let mut rows = Vec::new();
         for batch in batches {
             let values: Vec<Vec<Value>> = batch.columns().iter().map(convert).collect::<Result<_>>()?;
@@ -133,6 +128,21 @@ impl Table {
         }
         Ok(Self { columns, rows })
     }
+}
+
+/// Names of a result's columns, each once: `value`, `value_2`.
+pub(super) fn unique_names(schema: &SchemaRef) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for field in schema.fields() {
+        let mut name = field.name().clone();
+        let mut copy = 1;
+        while names.contains(&name) {
+            copy += 1;
+            name = format!("{}_{copy}", field.name());
+        }
+        names.push(name);
+    }
+    names
 }
 
 fn kind(data_type: &DataType) -> Kind {

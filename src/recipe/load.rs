@@ -25,7 +25,34 @@ pub struct LoadOptions {
 /// # Errors
 /// A file that cannot be read, bad TOML, a cycle of `extends`, or a malformed override.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<RecipeError>> {
-    let mut tree = load_file(path, &mut Vec::new(), None)?;
+    overlay(file(path)?, options)
+}
+
+/// Reads `path` and all that it extends into one tree.
+///
+/// # Errors
+/// As [`load`], but for the overrides.
+pub fn file(path: &Path) -> Result<Node, Box<RecipeError>> {
+    load_file(path, &mut Vec::new(), None)
+}
+
+/// As [`file`], for a path that stands in another recipe.
+pub fn file_named_by(path: &Path, named_by: &Node) -> Result<Node, Box<RecipeError>> {
+    load_file(path, &mut Vec::new(), Some(named_by))
+}
+
+/// The name that a recipe has by its file.
+pub fn stem(path: &Path) -> String {
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// Lays the stand-in overrides and `--set` over a tree.
+///
+/// # Errors
+/// A malformed override.
+pub fn overlay(mut tree: Node, options: &LoadOptions) -> Result<Node, Box<RecipeError>> {
     let overrides = tree
         .get("stand_in")
         .and_then(|section| section.get("override"))
@@ -34,7 +61,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<RecipeError>
         tree = tree.overlaid(overrides);
     }
     for argument in &options.set {
-        tree = tree.overlaid(Node::parse_override(argument)?);
+        tree = tree.overlaid(Node::parse_override(argument)?.with_nested_sweep());
     }
     Ok(tree)
 }
@@ -75,7 +102,7 @@ fn load_file(path: &Path, chain: &mut Vec<Link>, named_by: Option<&Node>) -> Res
             });
         }
     };
-    let mut tree = Node::parse(&shown, &text)?;
+    let mut tree = Node::parse(&shown, &text)?.with_nested_sweep();
     let Some(extends) = tree.remove("extends") else {
         return Ok(tree);
     };

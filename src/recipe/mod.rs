@@ -7,6 +7,7 @@ mod places;
 mod protocol;
 mod resolve;
 mod stand_in;
+mod sweep;
 mod tree;
 mod written;
 
@@ -17,4 +18,5 @@ pub use places::Places;
 pub use protocol::{Protocol, ProtocolConfig};
 pub use resolve::{Recipe, json_schema};
 pub use stand_in::StandInConfig;
+pub use sweep::{Job, Study, StudyPoint};
 pub use tree::nearest;

@@ -8,9 +8,10 @@ use crate::baseline::BaselineConfig;
 use crate::check::ExpectConfig;
 use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
-use crate::encoder::EncoderConfig;
+use crate::encoder::{EncoderConfig, EncoderKind};
 use crate::error::Result;
 use crate::feature::{FeaturesConfig, TokenGrid};
+use crate::finetune::FinetuneConfig;
 use crate::model::config::Level;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
@@ -18,7 +19,7 @@ use crate::task::Task;
 use crate::train::TrainConfig;
 
 use super::error::RecipeError;
-use super::load::{LoadOptions, load};
+use super::load::{LoadOptions, load, stem};
 use super::protocol::{self, Protocol};
 use super::stand_in::StandInConfig;
 use super::tree::Node;
@@ -54,6 +55,8 @@ pub struct Recipe {
     pub train: TrainConfig,
     /// The rivals.
     pub baselines: BaselineConfig,
+    /// The rival that trains the encoder itself.
+    pub finetune: FinetuneConfig,
     /// The report.
     pub report: ReportConfig,
     /// What the numbers are expected to be.
@@ -136,7 +139,11 @@ pub fn json_schema() -> serde_json::Value {
     schemars::schema_for!(Written).to_value()
 }
 
-fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
+/// Checks a whole tree and leaves nothing open.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
     let mut written: Written = tree.read()?;
@@ -152,12 +159,16 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
             )),
         ));
     }
+    if written.sweep.is_some() {
+        return Err(tree.place_of("sweep", true).error(
+            "this recipe is a study, and one run is asked for",
+            "a study",
+            Some("`aura-bench run` runs all its points".to_owned()),
+        ));
+    }
     let name = match &written.name {
         Some(name) => name.clone(),
-        None => path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default(),
+        None => stem(path),
     };
     if name.is_empty() || name.len() > 80 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err(place("name").error(
@@ -174,6 +185,14 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
     check(&tree, "loss", written.loss.validate())?;
     check(&tree, "train", written.train.validate())?;
     check(&tree, "baselines", written.baselines.validate())?;
+    check(&tree, "finetune", written.finetune.validate())?;
+    if written.finetune.enabled && written.encoder.kind == EncoderKind::Hog {
+        return Err(place("finetune.enabled").error(
+            "`hog` has no weights that could be fine-tuned",
+            "needs an encoder that can be trained",
+            Some("set encoder.kind to \"clip\", \"dino\" or \"dinov2\"".to_owned()),
+        ));
+    }
     check(&tree, "report", written.report.validate())?;
     check(&tree, "expect", written.expect.validate())?;
     check(&tree, "stand_in", written.stand_in.validate())?;
@@ -207,6 +226,7 @@ fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Re
         loss: written.loss,
         train: written.train,
         baselines: written.baselines,
+        finetune: written.finetune,
         report: written.report,
         expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),

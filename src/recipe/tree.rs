@@ -215,6 +215,88 @@ impl Node {
         }
     }
 
+    /// A tree with one leaf at a dotted path.
+    pub fn leaf_at(path: &str, value: toml::Value, place: &Place) -> Self {
+        let leaf = Self {
+            place: place.clone(),
+            kind: Kind::Leaf(value),
+        };
+        path.rsplit('.').fold(leaf, |node, name| Self {
+            place: place.clone(),
+            kind: Kind::Table(BTreeMap::from([(
+                name.to_owned(),
+                Entry {
+                    key: place.clone(),
+                    node,
+                },
+            )])),
+        })
+    }
+
+    /// Every leaf below this table with its dotted path, in order.
+    pub fn leaves(&self) -> Vec<(String, &Self)> {
+        let Kind::Table(entries) = &self.kind else {
+            return vec![(String::new(), self)];
+        };
+        entries
+            .iter()
+            .flat_map(|(name, entry)| {
+                entry.node.leaves().into_iter().map(move |(path, node)| {
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{name}.{path}")
+                    };
+                    (path, node)
+                })
+            })
+            .collect()
+    }
+
+    /// Turns the quoted keys of `[sweep]` (`"model.k_max"`), also of the stand-in overrides, into tables, so that they are
+    /// overlaid and set like any other dotted key.
+    #[must_use]
+    pub fn with_nested_sweep(mut self) -> Self {
+        for path in [&["sweep"][..], &["stand_in", "override", "sweep"][..]] {
+            let mut here = Some(&mut self);
+            for name in path {
+                here = here.and_then(|node| match &mut node.kind {
+                    Kind::Table(entries) => entries.get_mut(*name).map(|entry| &mut entry.node),
+                    Kind::Leaf(_) => None,
+                });
+            }
+            if let Some(sweep) = here {
+                let flat = std::mem::replace(&mut sweep.kind, Kind::Table(BTreeMap::new()));
+                let Kind::Table(entries) = flat else {
+                    sweep.kind = flat;
+                    continue;
+                };
+                let mut nested = Self {
+                    place: sweep.place.clone(),
+                    kind: Kind::Table(BTreeMap::new()),
+                };
+                for (name, entry) in entries {
+                    let one = name.rsplit('.').fold(None, |below: Option<Self>, part| {
+                        let node = below.unwrap_or_else(|| entry.node.clone());
+                        let entry = Entry {
+                            key: entry.key.clone(),
+                            node,
+                        };
+                        Some(Self {
+                            place: sweep.place.clone(),
+                            kind: Kind::Table(BTreeMap::from([(part.to_owned(), entry)])),
+                        })
+                    });
+                    if let Some(one) = one {
+                        nested = nested.overlaid(one);
+                    }
+                }
+                sweep.kind = nested.kind;
+            }
+        }
+        self
+    }
+
     /// The text of a string leaf.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {

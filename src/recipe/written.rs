@@ -8,12 +8,14 @@ use crate::check::ExpectConfig;
 use crate::dataset::DatasetConfig;
 use crate::encoder::EncoderConfig;
 use crate::feature::FeaturesConfig;
+use crate::finetune::FinetuneConfig;
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
 use crate::train::TrainConfig;
 
 use super::protocol::ProtocolConfig;
 use super::stand_in::StandInConfig;
+use super::sweep::SweepConfig;
 
 /// The sections of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,12 +53,17 @@ pub struct Written {
     /// The rivals that run on the same features.
     #[serde(default)]
     pub baselines: BaselineConfig,
+    /// The rival that trains the encoder itself.
+    pub finetune: FinetuneConfig,
     /// The report.
     #[serde(default)]
     pub report: ReportConfig,
     /// What the numbers are expected to be, by metric.
     #[serde(default)]
     pub expect: ExpectConfig,
+    /// A study: many points of this recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepConfig>,
     /// How the recipe runs on generated faces.
     #[serde(default)]
     pub stand_in: StandInConfig,

@@ -1,12 +1,13 @@
 //! The `[report]` section of a recipe, and what the command line adds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
-use crate::query::Value;
+use crate::query::{Bins, Value};
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,23 @@ pub struct ReportConfig {
     pub panels: usize,
     /// Images on each side of a panel.
     pub panel_images: usize,
+    /// Test samples on the maps, evenly over the split; 0 draws no maps.
+    pub map_points: usize,
+    /// Neighbours that a map keeps near (UMAP's `n_neighbors`, the point itself among them).
+    pub map_neighbours: usize,
+    /// How near points may come on a map (UMAP's `min_dist`).
+    pub map_min_dist: f64,
+    /// Feature tables of other models to map beside the encoder's, by the name shown: `"POSTER++" = "folder"`. They must know
+    /// the run's test samples by the same identifiers.
+    pub features: BTreeMap<String, String>,
+    /// Edges of the ranges of arousal whose archetypes are counted on the map, ascending.
+    pub arousal_clusters: Vec<f64>,
+    /// The same for valence.
+    pub valence_clusters: Vec<f64>,
+    /// Action units whose activation is mapped (`au04`); those that a run does not have are left out.
+    pub map_units: Vec<String>,
+    /// Edges of the levels of activation whose archetypes are counted on the map, ascending.
+    pub au_levels: Vec<f64>,
     /// Edges of the bins of valence and arousal in Table 1, ascending.
     pub va_bins: Vec<f64>,
     /// Edges of the bins of activation in Table 1, ascending.
@@ -36,6 +54,11 @@ pub struct ReportConfig {
 
 impl Default for ReportConfig {
     fn default() -> Self {
+        let Bins {
+            affect,
+            activation,
+            units,
+        } = Bins::default();
         Self {
             title: String::new(),
             leave_out: Vec::new(),
@@ -43,9 +66,17 @@ impl Default for ReportConfig {
             contact_images: 8,
             panels: 6,
             panel_images: 4,
-            va_bins: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
-            au_bins: vec![0.0, 0.3, 0.5, 0.7, 1.0],
-            action_units: vec!["au12".to_owned(), "au25".to_owned()],
+            map_points: 2000,
+            map_neighbours: 15,
+            map_min_dist: 0.1,
+            features: BTreeMap::new(),
+            arousal_clusters: vec![-1.0, -0.5, -0.1, 0.3, 1.0],
+            valence_clusters: vec![-1.0, -0.5, 0.0, 0.6, 1.0],
+            map_units: ["au04", "au12", "au25", "au26"].map(str::to_owned).to_vec(),
+            au_levels: vec![0.0, 0.4, 0.7, 1.0],
+            va_bins: affect,
+            au_bins: activation,
+            action_units: units,
             images: true,
         }
     }
@@ -71,21 +102,53 @@ impl ReportConfig {
                 ));
             }
         }
-        for (key, edges) in [("va_bins", &self.va_bins), ("au_bins", &self.au_bins)] {
+        if self.map_points > 5000 {
+            return Err((
+                "map_points".to_owned(),
+                format!(
+                    "expected at most 5000 (all distances are held in memory), found {}",
+                    self.map_points
+                ),
+            ));
+        }
+        if !(2..=200).contains(&self.map_neighbours) {
+            return Err((
+                "map_neighbours".to_owned(),
+                format!("expected a number from 2 to 200, found {}", self.map_neighbours),
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.map_min_dist) {
+            return Err((
+                "map_min_dist".to_owned(),
+                format!("expected a number from 0 to 1, found {}", self.map_min_dist),
+            ));
+        }
+        if let Some(name) = self
+            .features
+            .keys()
+            .find(|name| name.is_empty() || matches!(name.as_str(), "archetypes" | "aura" | "encoder"))
+        {
+            return Err((
+                "features".to_owned(),
+                format!("`{name}` cannot name another model: expected a name of its own"),
+            ));
+        }
+        for (key, edges) in [
+            ("va_bins", &self.va_bins),
+            ("au_bins", &self.au_bins),
+            ("arousal_clusters", &self.arousal_clusters),
+            ("valence_clusters", &self.valence_clusters),
+            ("au_levels", &self.au_levels),
+        ] {
             let ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
             if edges.len() < 2 || !ascending || edges.iter().any(|edge| !edge.is_finite()) {
                 return Err((key.to_owned(), "expected at least two numbers, ascending".to_owned()));
             }
         }
-        if let Some(name) = self
-            .action_units
-            .iter()
-            .find(|name| name.is_empty() || name.contains(','))
-        {
-            return Err((
-                "action_units".to_owned(),
-                format!("expected names such as `au12`, found `{name}`"),
-            ));
+        for (key, names) in [("action_units", &self.action_units), ("map_units", &self.map_units)] {
+            if let Some(name) = names.iter().find(|name| name.is_empty() || name.contains(',')) {
+                return Err((key.to_owned(), format!("expected names such as `au12`, found `{name}`")));
+            }
         }
         Ok(())
     }
@@ -98,10 +161,20 @@ impl ReportConfig {
             ("images", Value::Int(self.contact_images as i64)),
             ("panels", Value::Int(self.panels as i64)),
             ("panel_images", Value::Int(self.panel_images as i64)),
-            ("va_bins", edges(&self.va_bins)),
-            ("au_bins", edges(&self.au_bins)),
-            ("aus", Value::Text(self.action_units.join(","))),
+            ("arousal_clusters", edges(&self.arousal_clusters)),
+            ("valence_clusters", edges(&self.valence_clusters)),
+            ("map_units", Value::Text(self.map_units.join(","))),
+            ("au_levels", edges(&self.au_levels)),
         ]
+    }
+
+    /// The bins of Table 1.
+    pub(super) fn bins(&self) -> Bins {
+        Bins {
+            affect: self.va_bins.clone(),
+            activation: self.au_bins.clone(),
+            units: self.action_units.clone(),
+        }
     }
 }
 

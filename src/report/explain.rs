@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::catalog::Assets;
@@ -49,8 +50,10 @@ impl Default for ExplainOptions {
 }
 
 /// Why a sample is predicted as it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Explanation {
+    /// Version of this object: 1.
+    pub schema: u32,
     /// The run.
     pub run: String,
     /// Database.
@@ -94,7 +97,7 @@ struct Shown {
 }
 
 /// The sample as the tables know it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Sample {
     /// Its identifier.
     pub id: String,
@@ -113,7 +116,7 @@ pub struct Sample {
 }
 
 /// One output of the model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Output {
     /// Class, dimension or action unit.
     pub name: String,
@@ -124,7 +127,7 @@ pub struct Output {
 }
 
 /// One of the nearest archetypes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Near {
     /// 1 for the primal one.
     pub rank: i64,
@@ -143,7 +146,7 @@ pub struct Near {
 }
 
 /// A training sample that an archetype stands for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Support {
     /// Its identifier.
     pub sample_id: String,
@@ -156,7 +159,7 @@ pub struct Support {
 }
 
 /// What one seed says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SeedLine {
     /// The seed.
     pub seed: i64,
@@ -270,6 +273,7 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
         .collect();
     let task = run.manifest.task.clone();
     Ok(Explanation {
+        schema: 1,
         run: run.run.clone(),
         dataset: run.manifest.dataset.clone(),
         stand_in: run.manifest.stand_in,

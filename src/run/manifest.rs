@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -18,8 +19,9 @@ pub const FILE: &str = "manifest.json";
 pub const SCHEMA: u32 = 1;
 
 /// Everything about a run that is not a number of its results. Unknown keys are ignored, so that newer runs stay readable.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(title = "aura-bench manifest.json")]
 pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -71,7 +73,7 @@ pub struct Manifest {
 }
 
 /// Which point of which study a run is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SweepPoint {
     /// Name of the study's recipe.
@@ -81,7 +83,7 @@ pub struct SweepPoint {
 }
 
 /// One stage of the chain.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageRecord {
     /// `stand-in`, `convert`, `extract`, `train`, `evaluate`, `statistics`, `report`.

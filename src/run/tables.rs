@@ -109,6 +109,38 @@ pub struct ArchetypeRow {
     pub nearest_similarity: Vec<f32>,
 }
 
+/// A point of a map: a sample or an archetype.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRow {
+    /// Place of the map among those of the run, 0-based.
+    pub place: i32,
+    /// `archetypes`, `aura` (samples and archetypes in the projected space), `encoder`, or the name of another model.
+    pub space: String,
+    /// The sample, if the point is one.
+    pub sample_id: Option<String>,
+    /// The archetype, if the point is one.
+    pub archetype: Option<i32>,
+    /// Horizontal; maps have neither scale nor direction.
+    pub x: f32,
+    /// Vertical.
+    pub y: f32,
+}
+
+/// How well classes lie apart in a space, and how far its map keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeparabilityRow {
+    /// As in [`MapRow`].
+    pub place: i32,
+    /// As in [`MapRow`].
+    pub space: String,
+    /// `silhouette`, `purity` (both by cosine), `silhouette_map`, `purity_map`, `trustworthiness`.
+    pub measure: String,
+    /// The value.
+    pub value: f64,
+    /// Points that it rests on.
+    pub n: i64,
+}
+
 /// One replacement of an under-used archetype during the warm-up (appendix B).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResetRow {
@@ -353,6 +385,63 @@ impl Table for ArchetypeRow {
                 "nearest_similarity",
                 false,
                 float_lists(rows.iter().map(|r| r.nearest_similarity.as_slice())),
+            ),
+        ])
+    }
+}
+
+impl Table for MapRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "place",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.place))),
+            ),
+            ("space", false, strings(rows.iter().map(|r| r.space.as_str()))),
+            (
+                "sample_id",
+                true,
+                Arc::new(rows.iter().map(|r| r.sample_id.as_deref()).collect::<StringArray>()),
+            ),
+            (
+                "archetype",
+                true,
+                Arc::new(rows.iter().map(|r| r.archetype).collect::<Int32Array>()),
+            ),
+            (
+                "x",
+                false,
+                Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.x))),
+            ),
+            (
+                "y",
+                false,
+                Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.y))),
+            ),
+        ])
+    }
+}
+
+impl Table for SeparabilityRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "place",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.place))),
+            ),
+            ("space", false, strings(rows.iter().map(|r| r.space.as_str()))),
+            ("measure", false, strings(rows.iter().map(|r| r.measure.as_str()))),
+            (
+                "value",
+                false,
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.value))),
+            ),
+            (
+                "n",
+                false,
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.n))),
             ),
         ])
     }

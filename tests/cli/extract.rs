@@ -85,7 +85,7 @@ fn impossible_extractions_say_what_was_expected() {
     assert!(with(&["--encoder", "lcip"], 2).contains("expected one of"));
     assert!(with(&["--encoder", "hog", "--weights", "x"], 2).contains("encoder.weights"));
     assert!(with(&["--encoder", "hog", "--shard", "3/2"], 2).contains("1/4"));
-    assert!(with(&["--encoder", "hog", "--tokens", "9x9"], 2).contains("7x7"));
+    assert!(with(&["--encoder", "hog", "--tokens", "9x9"], 2).contains("7 x 7"));
     for name in [
         "hf://",
         "hf://one",
@@ -331,4 +331,35 @@ fn a_hostile_hub_writes_nothing_elsewhere() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_recipe_can_fine_tune_its_encoder() {
+    let bench = Bench::new();
+    let weights = format!("encoder.weights={:?}", peer("vit/dino"));
+    let mut arguments = crate::small(&["--set", "encoder.kind=dino", "--set"]);
+    arguments.push(&weights);
+    arguments.extend([
+        "--set",
+        "finetune.enabled=true",
+        "--set",
+        "finetune.epochs=2",
+        "--set",
+        "finetune.batch=32",
+        "--json",
+    ]);
+    let summary = bench.json(&arguments);
+    let run = summary["run_dir"].as_str().unwrap();
+    let rows = bench.json(&[
+        "query",
+        "SELECT method, value FROM metrics WHERE metric = 'acc' AND split = 'test' AND epoch IS NULL AND method = 'finetune'",
+        "--runs",
+        run,
+        "--format",
+        "json",
+    ]);
+    let value = rows[0]["value"].as_f64().unwrap();
+    assert!(value > 0.0 && value <= 1.0, "{rows}");
+    let text = bench.fails(2, &crate::small(&["--set", "finetune.enabled=true"]));
+    assert!(text.contains("hog") && text.contains("fine-tuned"), "{text}");
 }

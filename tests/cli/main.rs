@@ -9,9 +9,12 @@ mod elsewhere;
 mod extract;
 mod folds;
 mod kill;
+mod page;
 mod published;
 mod queries;
 mod recipes;
+mod schemas;
+mod studies;
 mod validate;
 
 use std::path::{Path, PathBuf};

@@ -250,10 +250,74 @@ fn without_frames_the_message_says_how_to_get_them() {
         "{error}"
     );
     tree.write("Videos_LeftCamera/LeftVideoSN001_Comp.avi", "RIFF");
+    // Looking writes nothing, whether or not ffmpeg is there.
     let error = tree.examine("disfa").unwrap_err().to_string();
-    // With ffmpeg on the machine it tries, and fails on this file; without, it names the command.
+    assert!(
+        error.contains("of 1 people (SN001)") && error.contains("ffmpeg"),
+        "{error}"
+    );
+    assert!(!tree.root().join("Frames_LeftCamera").exists());
+    // With ffmpeg on the machine a conversion tries, and fails on this file; without, it names the command.
+    let error = tree.convert("disfa").unwrap_err().to_string();
     assert!(error.contains("ffmpeg"), "{error}");
     assert!(!tree.root().join("Frames_LeftCamera/SN001").exists());
+}
+
+#[test]
+fn frames_of_some_and_videos_of_others() {
+    let tree = Tree::new();
+    for subject in ["SN001", "SN002"] {
+        labels(&tree, "ActionUnit_Labels", subject, 1..=3, ",");
+    }
+    for frame in 1..=3 {
+        tree.image(&format!("Frames_LeftCamera/SN001/{frame:05}.jpg"));
+    }
+    tree.write("Videos_LeftCamera/LeftVideoSN002_comp.avi", "RIFF");
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.conversion.samples, 3);
+    let warnings = examined.conversion.warnings.join("\n");
+    assert!(warnings.contains("of 1 people (SN002)"), "{warnings}");
+}
+
+/// With a real ffmpeg, where there is one: a video of five frames becomes five samples, in order.
+#[test]
+fn a_video_becomes_frames() {
+    let run = |arguments: &[&str], folder: &std::path::Path| {
+        std::process::Command::new("ffmpeg")
+            .args(["-nostdin", "-loglevel", "error"])
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=5, ",");
+    tree.write("Videos_LeftCamera/.keep", "");
+    let video = "Videos_LeftCamera/LeftVideoSN001_comp.avi";
+    let test_picture = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=size=64x48:rate=20",
+        "-frames:v",
+        "5",
+        "-c:v",
+        "mjpeg",
+        video,
+    ];
+    if !run(&test_picture, &tree.root()) {
+        // Nothing to look at: the tests of the reader itself use a stand-in program.
+        return;
+    }
+    let conversion = tree.convert("disfa").unwrap();
+    assert_eq!((conversion.samples, conversion.rejected), (5, 0));
+    let (table, _) = crate::dataset::samples::read(&tree.out().join("samples.parquet")).unwrap();
+    assert_eq!(table.num_rows(), 5);
+    assert!(tree.root().join("Frames_LeftCamera/SN001/00005.jpg").is_file());
+    assert!(!tree.root().join("Frames_LeftCamera/SN001/00006.jpg").exists());
+    // The frames are there now; a second conversion needs no video.
+    std::fs::remove_file(tree.root().join(video)).unwrap();
+    assert_eq!(tree.convert("disfa").unwrap().samples, 5);
 }
 
 #[test]

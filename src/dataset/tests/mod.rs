@@ -3,4 +3,5 @@
 mod affectnet;
 mod disfa;
 mod emotionet;
+mod mixed;
 mod rafdb;

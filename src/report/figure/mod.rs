@@ -7,6 +7,7 @@ mod bars;
 mod confusion;
 mod contact;
 mod curves;
+mod maps;
 mod panels;
 mod usage;
 
@@ -22,6 +23,7 @@ pub(super) use bars::bars;
 pub(super) use confusion::confusion;
 pub(super) use contact::{ContactRow, contact, contact_rows};
 pub(super) use curves::curves;
+pub(super) use maps::{class_maps, score_maps};
 pub(super) use panels::{Panel, PanelTile, panel_rows, panels};
 pub(super) use usage::usage;
 
@@ -183,6 +185,11 @@ impl<B: DrawingBackend> Canvas<'_, B> {
         self.fill((x0, y1 - width), (x1, y1), color)?;
         self.fill((x0, y0), (x0 + width, y1), color)?;
         self.fill((x1 - width, y0), (x1, y1), color)
+    }
+
+    /// A filled polygon.
+    pub(super) fn polygon(&self, points: Vec<(i32, i32)>, color: RGBColor) -> Drawn<B> {
+        self.0.draw(&Polygon::new(points, color.filled()))
     }
 
     /// A ring.

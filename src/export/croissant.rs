@@ -1,0 +1,217 @@
+//! Croissant 1.0 metadata of a table: a feature table's folder of parts, or one Parquet file.
+
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::{DataType, Schema};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use serde_json::{Value as Json, json};
+
+use crate::error::{Context, Error, Result};
+
+/// Name of the metadata file beside a table.
+pub const FILE: &str = "croissant.json";
+
+/// The metadata of the table at `path`: a folder with Parquet files of one kind, or one Parquet file.
+///
+/// Addresses are relative to the folder of the table, so that table and metadata can be moved together.
+///
+/// # Errors
+/// [`Error::Data`] if there is no Parquet file, or parts differ in their columns.
+pub fn describe(path: &Path) -> Result<Json> {
+    let files = parts(path)?;
+    let Some(first) = files.first() else {
+        return Err(Error::Data(format!(
+            "{} holds no Parquet file; expected a feature table or one Parquet file",
+            path.display()
+        )));
+    };
+    let (schema, metadata, mut rows) = read(first)?;
+    for file in &files[1..] {
+        let (other, _, more) = read(file)?;
+        if other.fields() != schema.fields() {
+            return Err(Error::Data(format!(
+                "{} has other columns than {}; they are not parts of one table",
+                file.display(),
+                first.display()
+            )));
+        }
+        rows += more;
+    }
+    let name = path
+        .canonicalize()
+        .at("open", path)?
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let includes = if path.is_dir() {
+        "*.parquet".to_owned()
+    } else {
+        first
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    let fields: Vec<Json> = schema.fields().iter().filter_map(|field| described(field)).collect();
+    let stand_in = metadata.values().any(|value| value.contains("\"stand_in\":true"));
+    let warning = if stand_in {
+        " The faces are generated stand-ins: the table says nothing about the database."
+    } else {
+        ""
+    };
+    Ok(json!({
+        "@context": context(),
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": name,
+        "description": format!(
+            "{rows} samples of a facial-affect database with labels, and features where they were extracted, made by \
+             aura-bench {}. It holds no images; the licence of the database applies.{warning}",
+            env!("CARGO_PKG_VERSION")
+        ),
+        "version": "1.0.0",
+        "isLiveDataset": false,
+        "distribution": [{
+            "@type": "cr:FileSet",
+            "@id": "parts",
+            "name": "parts",
+            "description": "The rows in order, one Parquet file after the other.",
+            "encodingFormat": "application/x-parquet",
+            "includes": includes,
+        }],
+        "recordSet": [{
+            "@type": "cr:RecordSet",
+            "@id": "samples",
+            "name": "samples",
+            "description": "One record a sample; columns as in docs/tables.md.",
+            "key": {"@id": "samples/sample_id"},
+            "field": fields,
+        }],
+    }))
+}
+
+fn parts(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).at("list", path)? {
+        let file = entry.at("list", path)?.path();
+        if file.is_file() && file.extension().is_some_and(|extension| extension == "parquet") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+type Read = (Schema, std::collections::HashMap<String, String>, i64);
+
+fn read(path: &Path) -> Result<Read> {
+    let file = std::fs::File::open(path).at("read", path)?;
+    let reader = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).at("read", path)?;
+    let rows = reader.metadata().file_metadata().num_rows();
+    let pairs = reader.metadata().file_metadata().key_value_metadata();
+    let metadata = pairs
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+        .collect();
+    Ok((reader.schema().as_ref().clone(), metadata, rows))
+}
+
+/// A column as a field; `None` for a type that Croissant has no word for.
+fn described(field: &arrow::datatypes::Field) -> Option<Json> {
+    let (kind, repeated) = match field.data_type() {
+        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => (item.data_type(), true),
+        other => (other, false),
+    };
+    let kind = match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "sc:Text",
+        DataType::Boolean => "sc:Boolean",
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => "sc:Float",
+        other if other.is_integer() => "sc:Integer",
+        _ => return None,
+    };
+    let name = field.name();
+    let mut described = json!({
+        "@type": "cr:Field",
+        "@id": format!("samples/{name}"),
+        "name": name,
+        "description": meaning(name),
+        "dataType": kind,
+        "source": {"fileSet": {"@id": "parts"}, "extract": {"column": name}},
+    });
+    if repeated {
+        described["repeated"] = Json::Bool(true);
+    }
+    Some(described)
+}
+
+fn meaning(column: &str) -> String {
+    let known = match column {
+        "sample_id" => "Identifier, unique in the database",
+        "dataset" => "Card of the database",
+        "split" => "train, val or test",
+        "subject" => "Person in the image, where known",
+        "frame" => "Frame of the video, where it is one",
+        "fold" => "Fold in which the sample is tested on",
+        "image_path" => "Image, relative to the folder of the database",
+        "bbox_x" | "bbox_y" | "bbox_w" | "bbox_h" => "Box of the face in pixels",
+        "expression" => "Class, 0-based",
+        "expression_name" => "Name of the class",
+        "valence" | "arousal" => "From -1 to 1",
+        "global" => "The encoder's vector of the image",
+        "tokens" => "The encoder's patch tokens, one after the other",
+        unit if unit.strip_prefix("au").is_some_and(|n| n.parse::<u32>().is_ok()) => "Action unit; null where unknown",
+        other => return other.to_owned(),
+    };
+    known.to_owned()
+}
+
+/// The standard context of Croissant 1.0.
+fn context() -> Json {
+    let plain = [
+        "citeAs",
+        "column",
+        "equivalentProperty",
+        "extract",
+        "field",
+        "fileProperty",
+        "fileObject",
+        "fileSet",
+        "format",
+        "includes",
+        "isLiveDataset",
+        "jsonPath",
+        "key",
+        "md5",
+        "parentField",
+        "path",
+        "recordSet",
+        "references",
+        "regex",
+        "repeated",
+        "replace",
+        "samplingRate",
+        "separator",
+        "source",
+        "subField",
+        "transform",
+    ];
+    let mut context = json!({
+        "@language": "en",
+        "@vocab": "https://schema.org/",
+        "conformsTo": "dct:conformsTo",
+        "cr": "http://mlcommons.org/croissant/",
+        "rai": "http://mlcommons.org/croissant/RAI/",
+        "data": {"@id": "cr:data", "@type": "@json"},
+        "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+        "dct": "http://purl.org/dc/terms/",
+        "examples": {"@id": "cr:examples", "@type": "@json"},
+        "sc": "https://schema.org/",
+    });
+    for name in plain {
+        context[name] = Json::String(format!("cr:{name}"));
+    }
+    context
+}

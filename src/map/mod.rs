@@ -1,0 +1,11 @@
+//! Maps: high-dimensional points in the plane, so that neighbours stay neighbours.
+//!
+//! Pure arithmetic on the CPU, in one order: the same points give the same map.
+
+mod neighbours;
+#[cfg(test)]
+mod tests;
+mod umap;
+
+pub use neighbours::{Distances, Neighbours};
+pub use umap::{Umap, curve};

@@ -1,0 +1,73 @@
+//! The pages in a real browser, with names that try to break them. Without Chromium the test says that it was skipped.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Bench, small};
+
+/// Names that try to break out of an element, an attribute, a script and a style.
+const HOSTILE: [&str; 4] = [
+    "<script>console.error(1)</script>",
+    "\"><img src=https://example.org/x.png onerror=console.error(2)>",
+    "</style></script><iframe src=//example.org></iframe>",
+    "{{ 7 * 7 }} a_very_long_name_without_any_place_to_break_it_that_goes_on_and_on_and_on_and_on_and_on",
+];
+
+/// Whether the pages are fine; nothing if there is no browser.
+fn check(pages: &[&Path]) -> Option<String> {
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check-page"))
+        .args(pages)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.code() {
+        Some(77) => None,
+        Some(0) => Some(String::new()),
+        _ => Some(text),
+    }
+}
+
+#[test]
+fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
+    let bench = Bench::new();
+    let broken = bench.write(
+        "broken.html",
+        "<!DOCTYPE html><html><body><img src='http://example.org/x.png'><script>nothing()</script></body></html>",
+    );
+    let Some(found) = check(&[&broken]) else {
+        #[expect(
+            clippy::print_stderr,
+            reason = "a test that did not look must not seem to have looked"
+        )]
+        {
+            eprintln!("SKIPPED: no Chromium, the pages were not opened in a browser");
+        }
+        return;
+    };
+    assert!(
+        found.contains("console") && found.contains("example.org"),
+        "the check must see what is wrong: {found}"
+    );
+
+    bench.ok(&small(&[]));
+    let path = bench.json(&["query", "SELECT path FROM runs", "--format", "json"])[0]["path"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let file = Path::new(&path).join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    for (i, name) in HOSTILE.iter().enumerate() {
+        manifest["classes"][i] = (*name).into();
+    }
+    for key in ["name", "dataset", "device"] {
+        manifest[key] = HOSTILE[1].into();
+    }
+    manifest["protocol"]["task"] = HOSTILE[2].into();
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    let out = bench.path("report");
+    bench.ok(&["report", &path, "--out", &out.display().to_string()]);
+    let why = bench.path("why.html");
+    bench.ok(&["explain", &path, "train_00001", "--html", &why.display().to_string()]);
+    let found = check(&[&out.join("report.html"), &why]).unwrap();
+    assert!(found.is_empty(), "{found}");
+}
