@@ -2,7 +2,7 @@
 -- would stay at other pruning thresholds (share of the training samples, before pruning).
 -- perplexity = exp(entropy of the shares of use, in nats): the number of evenly used archetypes with the same entropy.
 WITH counted AS (
-  SELECT run, fold, seed, archetype, count(*) AS uses FROM assignments WHERE split = 'train' GROUP BY run, fold, seed, archetype
+  SELECT run, fold, seed, archetype, uses FROM archetype_uses WHERE uses > 0
 ),
 shares AS (
   SELECT run, fold, seed, CAST(uses AS DOUBLE) / sum(uses) OVER (PARTITION BY run, fold, seed) AS share, uses FROM counted

@@ -1,76 +1,31 @@
--- Action units: methods against F1 of each unit and their mean, mean and standard deviation over the seeds of a run, on the test split.
--- A mean is given only where every seed of the run has the metric; otherwise the cell is missing.
--- lead: f1_avg of AURA's primal read-out minus the row's, taken seed by seed.
+-- Action units: methods against F1 of each unit and their mean, over the seeds of a run, on the test split.
+-- A mean is given only where every seed of the run has the metric (view `scores`); otherwise the cell is missing.
+-- lead: mean F1 of AURA's primal read-out minus the row's, taken seed by seed (view `leads`).
 -- low/high: the seeds' own 95 % intervals (uncertainty of a finite test set), averaged.
-WITH seeds AS (
-  SELECT run, CAST(array_length(seeds) AS BIGINT) AS wanted FROM runs WHERE task = 'action_units'
-),
-final AS (
-  SELECT run, seed, method, metric, value, low, high, n
-  FROM seed_metrics
-  WHERE epoch IS NULL AND split = 'test' AND metric IN (
+SELECT s.run, s.method, min(s.seeds) AS seeds, max(s.n) AS samples,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_avg') AS f1_avg, max(s.sd) FILTER (WHERE s.metric = 'f1_avg') AS f1_avg_sd,
+       max(s.low) FILTER (WHERE s.metric = 'f1_avg') AS f1_avg_low, max(s.high) FILTER (WHERE s.metric = 'f1_avg') AS f1_avg_high,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au01') AS f1_au01, max(s.sd) FILTER (WHERE s.metric = 'f1_au01') AS f1_au01_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au02') AS f1_au02, max(s.sd) FILTER (WHERE s.metric = 'f1_au02') AS f1_au02_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au04') AS f1_au04, max(s.sd) FILTER (WHERE s.metric = 'f1_au04') AS f1_au04_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au05') AS f1_au05, max(s.sd) FILTER (WHERE s.metric = 'f1_au05') AS f1_au05_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au06') AS f1_au06, max(s.sd) FILTER (WHERE s.metric = 'f1_au06') AS f1_au06_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au09') AS f1_au09, max(s.sd) FILTER (WHERE s.metric = 'f1_au09') AS f1_au09_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au12') AS f1_au12, max(s.sd) FILTER (WHERE s.metric = 'f1_au12') AS f1_au12_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au15') AS f1_au15, max(s.sd) FILTER (WHERE s.metric = 'f1_au15') AS f1_au15_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au17') AS f1_au17, max(s.sd) FILTER (WHERE s.metric = 'f1_au17') AS f1_au17_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au20') AS f1_au20, max(s.sd) FILTER (WHERE s.metric = 'f1_au20') AS f1_au20_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au25') AS f1_au25, max(s.sd) FILTER (WHERE s.metric = 'f1_au25') AS f1_au25_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'f1_au26') AS f1_au26, max(s.sd) FILTER (WHERE s.metric = 'f1_au26') AS f1_au26_sd,
+       max(s.mean) FILTER (WHERE s.metric = 'acc_avg') AS acc_avg, max(s.sd) FILTER (WHERE s.metric = 'acc_avg') AS acc_avg_sd,
+       max(l.lead) AS lead, max(l.lead_sd) AS lead_sd
+FROM scores s
+JOIN primary_metrics p ON p.run = s.run AND p.task = 'action_units'
+LEFT JOIN leads l ON l.run = s.run AND l.method = s.method
+WHERE s.split = 'test'
+  AND s.metric IN (
     'f1_avg', 'f1_au01', 'f1_au02', 'f1_au04', 'f1_au05', 'f1_au06', 'f1_au09', 'f1_au12', 'f1_au15',
     'f1_au17', 'f1_au20', 'f1_au25', 'f1_au26', 'acc_avg'
   )
-),
-summary AS (
-  SELECT f.run, f.method, f.metric, count(f.value) AS found, max(s.wanted) AS wanted, max(f.n) AS n,
-         avg(f.value) AS mean, stddev_samp(f.value) AS sd,
-         CASE WHEN count(f.low) = count(f.value) THEN avg(f.low) END AS low,
-         CASE WHEN count(f.high) = count(f.value) THEN avg(f.high) END AS high
-  FROM final f JOIN seeds s ON f.run = s.run
-  GROUP BY f.run, f.method, f.metric
-),
-complete AS (
-  SELECT run, method, metric, n, found, wanted,
-         CASE WHEN found = wanted THEN mean END AS mean,
-         CASE WHEN found = wanted THEN sd END AS sd,
-         CASE WHEN found = wanted THEN low END AS low,
-         CASE WHEN found = wanted THEN high END AS high
-  FROM summary
-),
-lead AS (
-  SELECT o.run, o.method, avg(a.value - o.value) AS lead, stddev_samp(a.value - o.value) AS lead_sd
-  FROM final o
-  JOIN final a ON a.run = o.run AND a.seed = o.seed AND a.metric = o.metric AND a.method = 'aura'
-  JOIN seeds s ON s.run = o.run
-  WHERE o.metric = 'f1_avg' AND o.method <> 'aura'
-  GROUP BY o.run, o.method
-  HAVING count(*) = max(s.wanted)
-)
-SELECT c.run, c.method, min(found) AS seeds, max(n) AS samples,
-       max(mean) FILTER (WHERE metric = 'f1_avg') AS f1_avg,
-       max(sd) FILTER (WHERE metric = 'f1_avg') AS f1_avg_sd,
-       max(low) FILTER (WHERE metric = 'f1_avg') AS f1_avg_low,
-       max(high) FILTER (WHERE metric = 'f1_avg') AS f1_avg_high,
-       max(mean) FILTER (WHERE metric = 'f1_au01') AS f1_au01,
-       max(sd) FILTER (WHERE metric = 'f1_au01') AS f1_au01_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au02') AS f1_au02,
-       max(sd) FILTER (WHERE metric = 'f1_au02') AS f1_au02_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au04') AS f1_au04,
-       max(sd) FILTER (WHERE metric = 'f1_au04') AS f1_au04_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au05') AS f1_au05,
-       max(sd) FILTER (WHERE metric = 'f1_au05') AS f1_au05_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au06') AS f1_au06,
-       max(sd) FILTER (WHERE metric = 'f1_au06') AS f1_au06_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au09') AS f1_au09,
-       max(sd) FILTER (WHERE metric = 'f1_au09') AS f1_au09_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au12') AS f1_au12,
-       max(sd) FILTER (WHERE metric = 'f1_au12') AS f1_au12_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au15') AS f1_au15,
-       max(sd) FILTER (WHERE metric = 'f1_au15') AS f1_au15_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au17') AS f1_au17,
-       max(sd) FILTER (WHERE metric = 'f1_au17') AS f1_au17_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au20') AS f1_au20,
-       max(sd) FILTER (WHERE metric = 'f1_au20') AS f1_au20_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au25') AS f1_au25,
-       max(sd) FILTER (WHERE metric = 'f1_au25') AS f1_au25_sd,
-       max(mean) FILTER (WHERE metric = 'f1_au26') AS f1_au26,
-       max(sd) FILTER (WHERE metric = 'f1_au26') AS f1_au26_sd,
-       max(mean) FILTER (WHERE metric = 'acc_avg') AS acc_avg,
-       max(sd) FILTER (WHERE metric = 'acc_avg') AS acc_avg_sd,
-       max(l.lead) AS lead, max(l.lead_sd) AS lead_sd
-FROM complete c
-LEFT JOIN lead l ON l.run = c.run AND l.method = c.method
-GROUP BY c.run, c.method
-ORDER BY c.run, CASE c.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, c.method
+GROUP BY s.run, s.method
+ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, s.method

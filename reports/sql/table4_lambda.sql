@@ -1,33 +1,25 @@
--- The paper's Table 4: primary metric on the test split and epoch of convergence for each setting of the loss weights.
--- Only where runs differ in them. A weight that the recipe leaves out is 1.
-WITH wanted AS (
-  SELECT run, dataset, encoder, CAST(array_length(seeds) AS BIGINT) AS seeds,
-         CASE task WHEN 'expression' THEN 'acc' WHEN 'valence_arousal' THEN 'ccc_va' ELSE 'f1_avg' END AS metric
-  FROM runs
+-- The paper's Table 4: primary metric on the test split and epoch of convergence for each setting of the loss weights; one row for
+-- a setting, one pair of columns for a task. Cells come from one run each: where several runs of a task have the same
+-- setting, they stand in further rows. Only the runs of a study (or, outside of studies, of a database) in which it varies.
+WITH varied AS (
+  SELECT study, dataset FROM run_settings GROUP BY study, dataset HAVING count(DISTINCT CAST(lambda_proj AS VARCHAR) || ' ' || CAST(lambda_arc AS VARCHAR) || ' ' || CAST(lambda_contx AS VARCHAR)) > 1
 ),
-numbers AS (
-  SELECT m.run, m.metric, CASE WHEN count(*) = max(w.seeds) THEN avg(m.value) END AS mean,
-         CASE WHEN count(*) = max(w.seeds) THEN stddev_samp(m.value) END AS sd
-  FROM seed_metrics m JOIN wanted w ON m.run = w.run
-  WHERE m.epoch IS NULL AND m.method = 'aura'
-    AND (m.metric = 'convergence_epoch' OR (m.split = 'test' AND m.metric = w.metric))
-  GROUP BY m.run, m.metric
-),
-weights AS (
-  SELECT w.run,
-         coalesce(max(CAST(s.value AS DOUBLE)) FILTER (WHERE s.key = 'loss.lambda_proj'), 1.0) AS lambda_proj,
-         coalesce(max(CAST(s.value AS DOUBLE)) FILTER (WHERE s.key = 'loss.lambda_arc'), 1.0) AS lambda_arc,
-         coalesce(max(CAST(s.value AS DOUBLE)) FILTER (WHERE s.key = 'loss.lambda_contx'), 1.0) AS lambda_contx
-  FROM wanted w
-  LEFT JOIN (SELECT run, key, value FROM settings WHERE key IN ('loss.lambda_proj', 'loss.lambda_arc', 'loss.lambda_contx')) s
-    ON s.run = w.run
-  GROUP BY w.run
+cells AS (
+  SELECT t.*, row_number() OVER (PARTITION BY t.lambda_proj, t.lambda_arc, t.lambda_contx, t.task ORDER BY t.study, t.dataset, t.run) AS place
+  FROM run_settings t
+  JOIN varied v ON v.study = t.study AND v.dataset = t.dataset
 )
-SELECT w.run, w.dataset, w.metric, g.lambda_proj, g.lambda_arc, g.lambda_contx,
-       v.mean AS value, v.sd AS value_sd, e.mean AS convergence_epoch, e.sd AS convergence_epoch_sd
-FROM wanted w
-JOIN weights g ON g.run = w.run
-LEFT JOIN numbers v ON v.run = w.run AND v.metric = w.metric
-LEFT JOIN numbers e ON e.run = w.run AND e.metric = 'convergence_epoch'
-WHERE (SELECT count(*) FROM (SELECT DISTINCT lambda_proj, lambda_arc, lambda_contx FROM weights)) > 1
-ORDER BY w.dataset, g.lambda_proj, g.lambda_arc, g.lambda_contx, w.run
+SELECT string_agg(run, ', ' ORDER BY run) AS run, bool_or(stand_in) AS stand_in, lambda_proj, lambda_arc, lambda_contx,
+       max(value) FILTER (WHERE task = 'expression') AS acc, max(value_sd) FILTER (WHERE task = 'expression') AS acc_sd,
+       max(epoch) FILTER (WHERE task = 'expression') AS acc_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'expression') AS acc_epoch_sd,
+       max(value) FILTER (WHERE task = 'action_units') AS f1, max(value_sd) FILTER (WHERE task = 'action_units') AS f1_sd,
+       max(epoch) FILTER (WHERE task = 'action_units') AS f1_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'action_units') AS f1_epoch_sd,
+       max(value) FILTER (WHERE task = 'valence_arousal') AS ccc,
+       max(value_sd) FILTER (WHERE task = 'valence_arousal') AS ccc_sd,
+       max(epoch) FILTER (WHERE task = 'valence_arousal') AS ccc_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'valence_arousal') AS ccc_epoch_sd
+FROM cells
+GROUP BY lambda_proj, lambda_arc, lambda_contx, place
+ORDER BY abs(lambda_proj - 1) + abs(lambda_arc - 1) + abs(lambda_contx - 1) > 0, lambda_proj = 1, lambda_arc = 1, lambda_proj, lambda_arc, lambda_contx, place

@@ -1,26 +1,25 @@
--- The paper's Table 5: primary metric on the test split for each margin m of the archetype regularisation.
--- Only where runs differ in it; a run whose recipe leaves it to the task's default is left out.
-WITH wanted AS (
-  SELECT run, dataset, encoder, CAST(array_length(seeds) AS BIGINT) AS seeds,
-         CASE task WHEN 'expression' THEN 'acc' WHEN 'valence_arousal' THEN 'ccc_va' ELSE 'f1_avg' END AS metric
-  FROM runs
+-- The paper's Table 5: primary metric on the test split and epoch of convergence for each margin m of the archetype regularisation; one row for
+-- a setting, one pair of columns for a task. Cells come from one run each: where several runs of a task have the same
+-- setting, they stand in further rows. Only the runs of a study (or, outside of studies, of a database) in which it varies.
+WITH varied AS (
+  SELECT study, dataset FROM run_settings GROUP BY study, dataset HAVING count(DISTINCT margin) > 1
 ),
-numbers AS (
-  SELECT m.run, m.metric, CASE WHEN count(*) = max(w.seeds) THEN avg(m.value) END AS mean,
-         CASE WHEN count(*) = max(w.seeds) THEN stddev_samp(m.value) END AS sd
-  FROM seed_metrics m JOIN wanted w ON m.run = w.run
-  WHERE m.epoch IS NULL AND m.method = 'aura'
-    AND (m.metric = 'convergence_epoch' OR (m.split = 'test' AND m.metric = w.metric))
-  GROUP BY m.run, m.metric
-),
-margins AS (
-  SELECT run, CAST(value AS DOUBLE) AS margin FROM settings WHERE key = 'loss.margin'
+cells AS (
+  SELECT t.*, row_number() OVER (PARTITION BY t.margin, t.task ORDER BY t.study, t.dataset, t.run) AS place
+  FROM run_settings t
+  JOIN varied v ON v.study = t.study AND v.dataset = t.dataset
 )
-SELECT w.run, w.dataset, w.metric, g.margin, v.mean AS value, v.sd AS value_sd,
-       e.mean AS convergence_epoch, e.sd AS convergence_epoch_sd
-FROM wanted w
-JOIN margins g ON g.run = w.run
-LEFT JOIN numbers v ON v.run = w.run AND v.metric = w.metric
-LEFT JOIN numbers e ON e.run = w.run AND e.metric = 'convergence_epoch'
-WHERE (SELECT count(DISTINCT margin) FROM margins) > 1
-ORDER BY w.dataset, g.margin, w.run
+SELECT string_agg(run, ', ' ORDER BY run) AS run, bool_or(stand_in) AS stand_in, margin,
+       max(value) FILTER (WHERE task = 'expression') AS acc, max(value_sd) FILTER (WHERE task = 'expression') AS acc_sd,
+       max(epoch) FILTER (WHERE task = 'expression') AS acc_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'expression') AS acc_epoch_sd,
+       max(value) FILTER (WHERE task = 'action_units') AS f1, max(value_sd) FILTER (WHERE task = 'action_units') AS f1_sd,
+       max(epoch) FILTER (WHERE task = 'action_units') AS f1_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'action_units') AS f1_epoch_sd,
+       max(value) FILTER (WHERE task = 'valence_arousal') AS ccc,
+       max(value_sd) FILTER (WHERE task = 'valence_arousal') AS ccc_sd,
+       max(epoch) FILTER (WHERE task = 'valence_arousal') AS ccc_epoch,
+       max(epoch_sd) FILTER (WHERE task = 'valence_arousal') AS ccc_epoch_sd
+FROM cells
+GROUP BY margin, place
+ORDER BY margin, place

@@ -6,6 +6,7 @@ pub mod aura;
 pub mod codebook;
 pub mod config;
 pub mod contextualization;
+pub mod flops;
 pub mod kmeans;
 pub mod loss;
 pub mod math;

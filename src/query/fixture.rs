@@ -409,3 +409,118 @@ pub(crate) fn scores(runs: &Path, task: &str, names: &[&str], archetypes: &[(&[f
     tables::write(&seed.join("archetypes.parquet"), &rows, &[]).unwrap();
     tables::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
 }
+
+/// A run of a study, with just what the tables of studies need: settings, final metrics and dictionaries.
+pub(crate) struct Point<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) task: &'a str,
+    pub(crate) encoder: &'a str,
+    pub(crate) study: Option<&'a str>,
+    pub(crate) stand_in: bool,
+    pub(crate) seeds: &'a [i64],
+    pub(crate) classes: &'a [&'a str],
+    /// The resolved recipe.
+    pub(crate) recipe: &'a str,
+    /// Archetypes offered.
+    pub(crate) k_max: usize,
+    /// Seed by seed, the class of each archetype that is kept. Each is matched with one training sample of its own.
+    pub(crate) kept: &'a [&'a [i32]],
+    /// Method, split, metric, and the value of each seed; a seed without a value lacks it.
+    pub(crate) metrics: &'a [(&'a str, &'a str, &'a str, &'a [Option<f64>])],
+}
+
+impl Default for Point<'_> {
+    fn default() -> Self {
+        Self {
+            run: "point",
+            dataset: "rafdb",
+            task: "expression",
+            encoder: "clip",
+            study: None,
+            stand_in: false,
+            seeds: &[0, 1],
+            classes: &CLASSES,
+            recipe: "",
+            k_max: 4,
+            kept: &[&[0, 1], &[0, 0, 2]],
+            metrics: &[],
+        }
+    }
+}
+
+impl Point<'_> {
+    pub(crate) fn write(&self, runs: &Path) -> PathBuf {
+        let folder = runs.join(self.run);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut manifest = serde_json::json!({
+            "schema": 1, "run": self.run, "name": self.run, "dataset": self.dataset, "task": self.task,
+            "stand_in": self.stand_in, "encoder": {"kind": self.encoder}, "classes": self.classes, "seeds": self.seeds,
+        });
+        if let Some(study) = self.study {
+            manifest["sweep"] = serde_json::json!({"name": study, "point": {}});
+        }
+        std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+        let offered = format!("[model]\nk_max = {}\n", self.k_max);
+        let recipe = if self.recipe.contains("[model]\n") {
+            self.recipe.replace("[model]\n", &offered)
+        } else {
+            format!("{}\n{offered}", self.recipe)
+        };
+        std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
+        for (i, seed) in self.seeds.iter().enumerate() {
+            let stable = self.kept.get(i).map(|kept| kept.len() as f64);
+            let metrics: Vec<MetricRow> = self
+                .metrics
+                .iter()
+                .map(|(method, split, metric, values)| (*method, *split, *metric, values[i]))
+                .chain([("aura", "all", "k_stable", stable)])
+                .filter_map(|(method, split, metric, value)| {
+                    Some(MetricRow {
+                        method: method.to_owned(),
+                        split: split.to_owned(),
+                        epoch: None,
+                        metric: metric.to_owned(),
+                        value: value?,
+                        low: None,
+                        high: None,
+                        n: None,
+                        higher_is_better: None,
+                    })
+                })
+                .collect();
+            let folder = folder.join(format!("seed-{seed}"));
+            tables::write(&folder.join("metrics.parquet"), &metrics, &[]).unwrap();
+            let Some(kept) = self.kept.get(i) else { continue };
+            let archetypes: Vec<ArchetypeRow> = (0..self.k_max)
+                .map(|k| ArchetypeRow {
+                    archetype: k as i32,
+                    active: k < kept.len(),
+                    uses: i64::from(k < kept.len()),
+                    alpha: 0.0,
+                    label: kept.get(k).copied(),
+                    label_name: kept.get(k).map(|&class| self.classes[class as usize].to_owned()),
+                    value: vec![0.0; self.classes.len()],
+                    embedding: vec![1.0],
+                    nearest: Vec::new(),
+                    nearest_similarity: Vec::new(),
+                })
+                .collect();
+            let assignments: Vec<AssignmentRow> = (0..kept.len())
+                .map(|k| AssignmentRow {
+                    sample_id: format!("s{k}"),
+                    split: "train".to_owned(),
+                    archetype: k as i32,
+                    similarity: 0.9,
+                    second: None,
+                    margin: None,
+                    top_archetypes: vec![k as i32],
+                    top_similarities: vec![0.9],
+                })
+                .collect();
+            tables::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
+            tables::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
+        }
+        folder
+    }
+}

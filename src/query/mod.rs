@@ -3,10 +3,13 @@
 //! The views and their columns are documented in `docs/tables.md`. Queries see the run folders that were opened and
 //! nothing else: no other file, no setting, no writing.
 
+mod derived;
 mod discover;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod format;
+#[cfg(test)]
+mod studies;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -16,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::catalog::TableProvider as _;
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::LogicalPlan;
@@ -26,6 +29,7 @@ use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser;
 
+pub use derived::Bins;
 pub use discover::{FoundRun, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain, printable, reorders};
@@ -40,8 +44,10 @@ pub struct QueryContext {
     session: SessionContext,
     runs: Vec<FoundRun>,
     warnings: Vec<String>,
-    /// Views are opened when first named: a listing of a thousand runs reads no Parquet file.
-    opened: Mutex<BTreeSet<&'static str>>,
+    bins: Bins,
+    /// Views are opened when first named: a listing of a thousand runs reads no Parquet file. The flag says whether the
+    /// view has rows, or its columns alone.
+    opened: Mutex<BTreeMap<&'static str, bool>>,
 }
 
 impl std::fmt::Debug for QueryContext {
@@ -58,6 +64,14 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        Self::open_with(paths, Bins::default())
+    }
+
+    /// As [`QueryContext::open`], with bins of one's own in the views `bins` and `bin_allocation`.
+    ///
+    /// # Errors
+    /// As [`QueryContext::open`].
+    pub fn open_with(paths: &[PathBuf], bins: Bins) -> Result<Self> {
         let (runs, warnings) = discover(paths)?;
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -75,7 +89,8 @@ impl QueryContext {
             session: SessionContext::new_with_config(config),
             runs,
             warnings,
-            opened: Mutex::new(BTreeSet::new()),
+            bins,
+            opened: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -175,10 +190,10 @@ impl QueryContext {
         for table in &tables {
             if table.schema() == Some("information_schema") {
                 for view in VIEWS {
-                    self.register(view)?;
+                    self.register(view, false)?;
                 }
-            } else if let Some(view) = VIEWS.into_iter().find(|view| *view == table.table()) {
-                self.register(view)?;
+            } else if let Some(view) = derived::view(table.table()) {
+                self.register(view, true)?;
             } else {
                 return Err(Error::Usage(format!(
                     "no view named `{}`{}; views: {}",
@@ -221,67 +236,103 @@ impl QueryContext {
         })
     }
 
-    fn register(&self, view: &'static str) -> Result<()> {
-        if view == "units" {
-            // Made of these two.
-            self.register("samples")?;
-            self.register("truth")?;
+    /// Opens a view, unless it is open; `rows`: with its rows, not with its columns alone.
+    fn register(&self, view: &'static str, rows: bool) -> Result<()> {
+        let query = derived::sql(view);
+        // What is not derived is opened lazily in any case, and so with its rows.
+        let rows = rows || query.is_none();
+        let known = {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = opened.get(view).copied();
+            if known == Some(true) || known == Some(rows) {
+                return Ok(());
+            }
+            opened.insert(view, rows);
+            known
+        };
+        let failed =
+            |error: DataFusionError| Error::Data(format!("failed to open the view `{view}`: {}", message(&error)));
+        let table = match query {
+            Some(query) => self.derive(view, query, rows),
+            None if view == "units" => self.units(),
+            None => self.base(view),
+        };
+        let registered = table.and_then(|table| {
+            if known.is_some() {
+                self.session.deregister_table(view).map_err(failed)?;
+            }
+            self.session.register_table(view, table).map_err(failed).map(|_| ())
+        });
+        if registered.is_err() {
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
         }
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if !opened.insert(view) {
-            return Ok(());
+        registered
+    }
+
+    /// A view that is made from others. It is computed once and kept: most statistics of a report share a few of them.
+    fn derive(&self, view: &str, query: &str, rows: bool) -> Result<Arc<dyn TableProvider>> {
+        let failed =
+            |error: DataFusionError| Error::Data(format!("failed to compute the view `{view}`: {}", message(&error)));
+        let statement = self
+            .session
+            .state()
+            .sql_to_statement(query, &datafusion::config::Dialect::Generic)
+            .map_err(failed)?;
+        let (tables, _) = resolve_table_references(&statement, true).map_err(failed)?;
+        for table in &tables {
+            if let Some(below) = derived::view(table.table()) {
+                self.register(below, rows)?;
+            }
         }
-        if view == "units" {
-            return self.register_units();
+        let frame = self.runtime.block_on(self.session.sql(query)).map_err(failed)?;
+        if !rows {
+            return Ok(frame.into_view());
         }
-        let from_manifests = match view {
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = self.runtime.block_on(frame.collect()).map_err(failed)?;
+        let table = MemTable::try_new(schema, vec![batches]).map_err(failed)?;
+        Ok(Arc::new(table))
+    }
+
+    /// A view that shows files or manifests.
+    fn base(&self, view: &str) -> Result<Arc<dyn TableProvider>> {
+        let failed =
+            |error: DataFusionError| Error::Data(format!("failed to open the view `{view}`: {}", message(&error)));
+        let in_memory = |schema, batches| -> Result<Arc<dyn TableProvider>> {
+            Ok(Arc::new(MemTable::try_new(schema, vec![batches]).map_err(failed)?))
+        };
+        let made = match view {
             "runs" => Some(views::runs_batch(&self.runs)),
             "classes" => Some(views::classes_batch(&self.runs)),
             "settings" => Some(views::settings_batch(&self.runs)),
             "stages" => Some(views::stages_batch(&self.runs)),
+            "bins" => Some(views::bins_batch(&self.bins)),
             _ => None,
         };
-        let in_memory = |schema, batches| {
-            MemTable::try_new(schema, vec![batches])
-                .and_then(|table| self.session.register_table(view, Arc::new(table)))
-        };
-        if view == "seed_metrics" {
-            drop(opened);
-            for below in ["metrics", "runs"] {
-                self.register(below)?;
-            }
-            let frame = self.runtime.block_on(self.session.sql(views::SEED_METRICS));
-            return frame
-                .and_then(|frame| self.session.register_table(view, frame.into_view()))
-                .map(|_| ())
-                .map_err(|error| Error::Data(format!("failed to open the view `{view}`: {}", message(&error))));
+        if let Some(batch) = made {
+            let batch = batch.map_err(|error| failed(error.into()))?;
+            return in_memory(batch.schema(), vec![batch]);
         }
-        let registered = if let Some(batch) = from_manifests {
-            batch
-                .map_err(DataFusionError::from)
-                .and_then(|batch| in_memory(batch.schema(), vec![batch]))
+        let files = views::RunFiles::open(view, &self.runs)?;
+        let loaded = if matches!(view, "metrics" | "resets" | "separability") {
+            files.load()?
         } else {
-            let files = views::RunFiles::open(view, &self.runs)?;
-            let loaded = if matches!(view, "metrics" | "resets" | "separability") {
-                files.load()?
-            } else {
-                None
-            };
-            match loaded {
-                Some(batches) => in_memory(files.schema(), batches),
-                None => self.session.register_table(view, Arc::new(files)),
-            }
+            None
         };
-        registered
-            .map(|_| ())
-            .map_err(|error| Error::Data(format!("failed to open the view `{view}`: {}", message(&error))))
+        match loaded {
+            Some(batches) => in_memory(files.schema(), batches),
+            None => Ok(Arc::new(files)),
+        }
     }
 }
 
 impl QueryContext {
     /// The view `units`: the action units of `samples` and `truth`, one row a known value.
-    fn register_units(&self) -> Result<()> {
-        let registered = self.runtime.block_on(async {
+    /// Every known action unit of `samples` and `truth` as a row of its own.
+    fn units(&self) -> Result<Arc<dyn TableProvider>> {
+        self.register("samples", true)?;
+        self.register("truth", true)?;
+        let made = self.runtime.block_on(async {
             let mut parts = Vec::new();
             for source in ["samples", "truth"] {
                 let table = self.session.table_provider(source).await?;
@@ -301,12 +352,11 @@ impl QueryContext {
                         .to_owned(),
                 );
             }
-            let view = self.session.sql(&parts.join(" UNION ALL ")).await?.into_view();
-            self.session.register_table("units", view)
+            Ok(self.session.sql(&parts.join(" UNION ALL ")).await?.into_view())
         });
-        registered
-            .map(|_| ())
-            .map_err(|error| Error::Data(format!("failed to open the view `units`: {}", message(&error))))
+        made.map_err(|error: DataFusionError| {
+            Error::Data(format!("failed to open the view `units`: {}", message(&error)))
+        })
     }
 }
 

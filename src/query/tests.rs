@@ -24,15 +24,15 @@ fn table_1_has_the_numbers_worked_out_by_hand() {
     let (_folder, context) = tiny();
     let table = context.query(&sql("table1_expression")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
-    run,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind
-    tiny-0a1b2c3d,0,happiness,3,2,7,13,12,row
-    tiny-0a1b2c3d,0,neutral,1,8,8,8,8,row
-    tiny-0a1b2c3d,0,sadness,1,3,3,3,4,row
-    tiny-0a1b2c3d,0,all,5,2,8,24,24,total
-    tiny-0a1b2c3d,1,happiness,1,12,12,12,12,row
-    tiny-0a1b2c3d,1,neutral,1,8,8,8,8,row
-    tiny-0a1b2c3d,1,sadness,1,4,4,4,4,row
-    tiny-0a1b2c3d,1,all,3,4,12,24,24,total
+    run,fold,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind
+    tiny-0a1b2c3d,,0,happiness,3,2,7,13,12,row
+    tiny-0a1b2c3d,,0,neutral,1,8,8,8,8,row
+    tiny-0a1b2c3d,,0,sadness,1,3,3,3,4,row
+    tiny-0a1b2c3d,,0,all,5,2,8,24,24,total
+    tiny-0a1b2c3d,,1,happiness,1,12,12,12,12,row
+    tiny-0a1b2c3d,,1,neutral,1,8,8,8,8,row
+    tiny-0a1b2c3d,,1,sadness,1,4,4,4,4,row
+    tiny-0a1b2c3d,,1,all,3,4,12,24,24,total
     "#);
 }
 
@@ -61,12 +61,11 @@ fn every_statistic_runs_on_a_run_and_on_nothing() {
     let (_folder, context) = tiny();
     let empty = tempfile::tempdir().unwrap();
     let nothing = open(empty.path());
+    // Every parameter that any of them names.
     let parameters = [
         ("archetypes", Value::Int(3)),
         ("images", Value::Int(2)),
-        ("va_bins", Value::Text("-1,0,1".into())),
-        ("au_bins", Value::Text("0,0.5,1".into())),
-        ("aus", Value::Text("au12,au25".into())),
+        ("dimension", Value::Text("valence".into())),
         ("panels", Value::Int(2)),
         ("arousal_clusters", Value::Text("-1,0,1".into())),
         ("valence_clusters", Value::Text("-1,0,1".into())),
@@ -76,6 +75,8 @@ fn every_statistic_runs_on_a_run_and_on_nothing() {
         ("sample", Value::Text("test_00001".into())),
         ("seed", Value::Int(0)),
         ("split", Value::Text("test".into())),
+        ("panels", Value::Int(2)),
+        ("panel_images", Value::Int(2)),
         ("fold", Value::Null),
     ];
     let mut files: Vec<_> = std::fs::read_dir(format!("{}/reports/sql", env!("CARGO_MANIFEST_DIR")))
@@ -83,7 +84,7 @@ fn every_statistic_runs_on_a_run_and_on_nothing() {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    for file in files {
+    for file in files.into_iter().filter(|file| file.is_file()) {
         let text = std::fs::read_to_string(&file).unwrap();
         let full = context
             .query_with(&text, &parameters)
@@ -182,7 +183,7 @@ fn unknown_names_come_with_the_nearest_ones() {
     .map(|text| context.query(text).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetypes, assignments, classes, maps, metrics, predictions, resets, runs, samples, seed_metrics, separability, settings, stages, truth, units
+    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, leads, maps, metrics, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, truth, units
     no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, fold, high, higher_is_better, low, method, metric, n, run, seed, split, value
     no column named `xyz`; columns here: class, class_name, run
     no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, fold, folds, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, study, task, value, version
@@ -324,15 +325,18 @@ fn archetypes_fall_into_bins_of_their_score() {
         [1.0, -1.0],
     ];
     super::fixture::scores(folder.path(), "valence_arousal", &names, &archetypes, &labels);
-    let context = open(folder.path());
-    let bins = [("va_bins", Value::Text("-1,0,1".into()))];
-    let table = context.query_with(&sql("table1_va"), &bins).unwrap();
+    let bins = Bins {
+        affect: vec![-1.0, 0.0, 1.0],
+        ..Bins::default()
+    };
+    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let table = context.query(&sql("table1_va")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
-    run,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
-    valence_arousal,0,arousal,-1.0,0.0,1,2,2,2,2
-    valence_arousal,0,arousal,0.0,1.0,3,1,2,4,4
-    valence_arousal,0,valence,-1.0,0.0,2,1,2,3,2
-    valence_arousal,0,valence,0.0,1.0,2,1,2,3,4
+    run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
+    valence_arousal,,0,arousal,-1.0,0.0,1,2,2,2,2
+    valence_arousal,,0,arousal,0.0,1.0,3,1,2,4,4
+    valence_arousal,,0,valence,-1.0,0.0,2,1,2,3,2
+    valence_arousal,,0,valence,0.0,1.0,2,1,2,3,4
     "#);
 }
 
@@ -342,12 +346,13 @@ fn archetypes_fall_into_bins_of_their_activation() {
     let archetypes: [(&[f32], usize); 3] = [(&[0.1, 0.9], 3), (&[0.4, 0.0], 1), (&[1.0, 0.2], 2)];
     let labels = [[0.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0]];
     super::fixture::scores(folder.path(), "action_units", &["au12", "au25"], &archetypes, &labels);
-    let context = open(folder.path());
-    let parameters = [
-        ("au_bins", Value::Text("0,0.3,0.5,1".into())),
-        ("aus", Value::Text("au12,au99".into())),
-    ];
-    let table = context.query_with(&sql("table1_au"), &parameters).unwrap();
+    let bins = Bins {
+        activation: vec![0.0, 0.3, 0.5, 1.0],
+        units: vec!["au12".to_owned(), "au99".to_owned()],
+        ..Bins::default()
+    };
+    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let table = context.query(&sql("table1_au")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
     run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
     action_units,,0,au12,0.0,0.3,1,3,3,3,3

@@ -25,6 +25,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
+use super::derived::Bins;
 use super::discover::FoundRun;
 use crate::error::{Context, Error, Result};
 use crate::run::tables::{
@@ -32,16 +33,26 @@ use crate::run::tables::{
 };
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 15] = [
+pub const VIEWS: [&str; 25] = [
+    "archetype_uses",
     "archetypes",
     "assignments",
+    "bin_allocation",
+    "bin_allocation_seeds",
+    "bins",
+    "class_allocation",
+    "class_allocation_seeds",
     "classes",
+    "leads",
     "maps",
     "metrics",
     "predictions",
+    "primary_metrics",
     "resets",
+    "run_settings",
     "runs",
     "samples",
+    "scores",
     "seed_metrics",
     "separability",
     "settings",
@@ -49,22 +60,6 @@ pub const VIEWS: [&str; 15] = [
     "truth",
     "units",
 ];
-
-/// The query behind `seed_metrics`: a metric of a seed is its mean over the folds, and missing where a fold lacks it.
-///
-/// Folds test on different people, so that the half-widths of their intervals add up like independent errors.
-pub(super) const SEED_METRICS: &str = "\
-SELECT m.run, m.seed, m.method, m.split, m.epoch, m.metric, avg(m.value) AS value, \
-       CASE WHEN count(*) = 1 THEN max(m.low) \
-            WHEN count(m.low) = count(*) THEN avg(m.value) - sqrt(sum(power(m.value - m.low, 2))) / count(*) END AS low, \
-       CASE WHEN count(*) = 1 THEN max(m.high) \
-            WHEN count(m.high) = count(*) THEN avg(m.value) + sqrt(sum(power(m.high - m.value, 2))) / count(*) END AS high, \
-       sum(m.n) AS n, bool_and(m.higher_is_better) AS higher_is_better \
-FROM metrics m \
-JOIN (SELECT run, CASE WHEN coalesce(array_length(folds), 0) = 0 THEN 1 ELSE CAST(array_length(folds) AS BIGINT) END AS wanted \
-      FROM runs) r ON r.run = m.run \
-GROUP BY m.run, m.seed, m.method, m.split, m.epoch, m.metric \
-HAVING count(m.value) = max(r.wanted)";
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.
 ///
@@ -453,6 +448,47 @@ pub(super) fn classes_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatc
             true,
         ),
         ("class_name", texts(rows().map(|(.., name)| Some(name))), true),
+    ])
+}
+
+/// One row a bin of a dimension of a task.
+pub(super) fn bins_batch(bins: &Bins) -> std::result::Result<RecordBatch, ArrowError> {
+    let affect = ["valence", "arousal"].map(|name| ("valence_arousal", name, bins.affect.as_slice()));
+    let units = bins
+        .units
+        .iter()
+        .map(|name| ("action_units", name.as_str(), bins.activation.as_slice()));
+    let rows: Vec<(&str, &str, usize, f64, f64, bool)> = affect
+        .into_iter()
+        .chain(units)
+        .flat_map(|(task, dimension, edges)| {
+            let pairs = edges.windows(2).enumerate();
+            pairs.map(move |(i, pair)| (task, dimension, i, pair[0], pair[1], i + 2 == edges.len()))
+        })
+        .collect();
+    RecordBatch::try_from_iter_with_nullable([
+        ("task", texts(rows.iter().map(|row| Some(row.0))), true),
+        ("dimension", texts(rows.iter().map(|row| Some(row.1))), true),
+        (
+            "position",
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2 as i64))) as ArrayRef,
+            true,
+        ),
+        (
+            "low",
+            Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.3))) as ArrayRef,
+            true,
+        ),
+        (
+            "high",
+            Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.4))) as ArrayRef,
+            true,
+        ),
+        (
+            "last",
+            Arc::new(rows.iter().map(|row| Some(row.5)).collect::<BooleanArray>()) as ArrayRef,
+            true,
+        ),
     ])
 }
 

@@ -165,6 +165,8 @@ pub(super) struct Entry {
     pub(super) tasks: Vec<String>,
     #[serde(default)]
     pub(super) several_runs: bool,
+    #[serde(default)]
+    pub(super) runs_at_most: Option<usize>,
     #[serde(default = "all_rows")]
     pub(super) rows: usize,
     #[serde(default)]

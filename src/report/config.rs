@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
-use crate::query::Value;
+use crate::query::{Bins, Value};
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,11 @@ pub struct ReportConfig {
 
 impl Default for ReportConfig {
     fn default() -> Self {
+        let Bins {
+            affect,
+            activation,
+            units,
+        } = Bins::default();
         Self {
             title: String::new(),
             leave_out: Vec::new(),
@@ -69,9 +74,9 @@ impl Default for ReportConfig {
             valence_clusters: vec![-1.0, -0.5, 0.0, 0.6, 1.0],
             map_units: ["au04", "au12", "au25", "au26"].map(str::to_owned).to_vec(),
             au_levels: vec![0.0, 0.4, 0.7, 1.0],
-            va_bins: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
-            au_bins: vec![0.0, 0.3, 0.5, 0.7, 1.0],
-            action_units: vec!["au12".to_owned(), "au25".to_owned()],
+            va_bins: affect,
+            au_bins: activation,
+            action_units: units,
             images: true,
         }
     }
@@ -160,10 +165,16 @@ impl ReportConfig {
             ("valence_clusters", edges(&self.valence_clusters)),
             ("map_units", Value::Text(self.map_units.join(","))),
             ("au_levels", edges(&self.au_levels)),
-            ("va_bins", edges(&self.va_bins)),
-            ("au_bins", edges(&self.au_bins)),
-            ("aus", Value::Text(self.action_units.join(","))),
         ]
+    }
+
+    /// The bins of Table 1.
+    pub(super) fn bins(&self) -> Bins {
+        Bins {
+            affect: self.va_bins.clone(),
+            activation: self.au_bins.clone(),
+            units: self.action_units.clone(),
+        }
     }
 }
 

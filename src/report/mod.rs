@@ -17,7 +17,7 @@ mod provenance;
 mod tests;
 mod thumbnail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
@@ -69,6 +69,8 @@ pub struct Statistics<'a> {
     query: QueryContext,
     options: &'a ReportOptions,
     results: Vec<Statistic>,
+    /// What the page says about itself.
+    notes: Vec<String>,
 }
 
 /// One entry of the catalogue with the result of its SQL.
@@ -99,23 +101,34 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
             )));
         }
     }
-    let query = QueryContext::open(runs)?;
+    let query = QueryContext::open_with(runs, options.config.bins())?;
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let mut results = Vec::new();
     let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
-    let alone = query.runs().len() < 2;
+    let count = query.runs().len();
+    let mut too_many = Vec::new();
     for entry in catalog.entry {
         bar.inc(1);
-        if alone && entry.several_runs {
+        if count < 2 && entry.several_runs {
             continue;
         }
         let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
-        if applies && !options.config.leave_out.contains(&entry.id) {
+        if applies && entry.runs_at_most.is_some_and(|most| count > most) {
+            too_many.push(entry.title.clone());
+        } else if applies && !options.config.leave_out.contains(&entry.id) {
             results.push(Statistic::of(entry, &assets, &query, options)?);
         }
+    }
+    let mut notes = Vec::new();
+    if !too_many.is_empty() {
+        notes.push(format!(
+            "Left out, because they look at single samples, epochs or archetypes and there are {count} runs: {}. A report of \
+             fewer runs has them.",
+            too_many.join("; ")
+        ));
     }
     Ok(Statistics {
         assets,
@@ -123,6 +136,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         query,
         options,
         results,
+        notes,
     })
 }
 
@@ -168,10 +182,17 @@ impl Statistics<'_> {
             query,
             options,
             results,
+            notes,
         } = self;
         let builder = Builder {
             assets,
             labels,
+            stand_ins: query
+                .runs()
+                .iter()
+                .filter(|run| run.manifest.stand_in)
+                .map(|run| run.run.clone())
+                .collect(),
             query,
             out,
             options,
@@ -181,7 +202,7 @@ impl Statistics<'_> {
                 latex: out.join("report.tex"),
                 tables: Vec::new(),
                 figures: Vec::new(),
-                warnings: Vec::new(),
+                warnings: notes,
             },
         };
         builder.lay_out(results)
@@ -189,7 +210,9 @@ impl Statistics<'_> {
 }
 struct Builder<'a> {
     assets: Assets,
-    labels: std::collections::BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
+    /// Names of the runs whose faces were generated.
+    stand_ins: BTreeSet<String>,
     query: QueryContext,
     out: &'a Path,
     options: &'a ReportOptions,
@@ -330,22 +353,29 @@ impl Builder<'_> {
         Ok((block.table.is_some() || !block.figures.is_empty()).then_some(block))
     }
 
+    /// Whether a row shows a stand-in: the result says so itself where a row is made of several runs.
     fn stand_in(&self, table: &Table, row: &[Value]) -> bool {
-        let name = table.get(row, "run").as_str();
-        self.query
-            .runs()
-            .iter()
-            .any(|run| Some(run.run.as_str()) == name && run.manifest.stand_in)
+        if let Value::Bool(stand_in) = table.get(row, "stand_in") {
+            return *stand_in;
+        }
+        table
+            .get(row, "run")
+            .as_str()
+            .is_some_and(|run| self.stand_ins.contains(run))
     }
 
     /// All columns and rows of the result, with a last column that says which rows are of stand-ins.
     fn write_csv(&mut self, entry: &Entry, table: &Table) -> Result<()> {
         let mut text = String::new();
-        let names = table.columns.iter().map(|column| column.name.clone());
+        let own = table.column("stand_in");
+        let others = |i: &usize| Some(*i) != own;
+        let places: Vec<usize> = (0..table.columns.len()).filter(others).collect();
+        let names = places.iter().map(|i| table.columns[*i].name.clone());
         csv_line(&mut text, names.chain(["stand_in".to_owned()]));
         for row in &table.rows {
             let stand_in = self.stand_in(table, row).to_string();
-            csv_line(&mut text, row.iter().map(|value| plain(value, "")).chain([stand_in]));
+            let cells = places.iter().map(|i| plain(&row[*i], ""));
+            csv_line(&mut text, cells.chain([stand_in]));
         }
         let path = self.out.join("tables").join(format!("{}.csv", entry.id));
         atomic::write(&path, text.as_bytes())?;
@@ -356,7 +386,7 @@ impl Builder<'_> {
     fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table) -> Result<Vec<FigureFile>> {
         let mut out = Vec::new();
         let several = self.query.runs().len() > 1;
-        let mut used = std::collections::BTreeSet::new();
+        let mut used = BTreeSet::new();
         let runs: Vec<FoundRun> = self.query.runs().to_vec();
         for run in &runs {
             let rows: Vec<&Vec<Value>> = table
@@ -461,6 +491,15 @@ impl Builder<'_> {
         } else {
             self.options.config.title.clone()
         };
+        // One column a run is readable up to here; beyond, the page says what all runs share and a file says the rest.
+        let many = runs.len() > provenance::COLUMNS;
+        let facts = provenance::block(runs);
+        let columns = if many { vec!["all runs"] } else { names.clone() };
+        if many {
+            let path = self.out.join("tables").join("provenance.csv");
+            atomic::write(&path, provenance::csv(&facts).as_bytes())?;
+            self.paths.tables.push(path);
+        }
         let mut sections: Vec<&str> = Vec::new();
         for block in blocks {
             if !sections.contains(&block.section.as_str()) {
@@ -469,6 +508,7 @@ impl Builder<'_> {
         }
         let page = context! {
             title, runs => serial(&names),
+            columns => serial(&columns),
             sections => serial(&sections),
             blocks => serial(blocks),
             absent => serial(absent),
@@ -477,8 +517,8 @@ impl Builder<'_> {
                 runs.iter().filter(|run| run.manifest.stand_in).map(|run| run.run.as_str()).collect::<Vec<_>>(),
             ),
             protocols => protocols.len(),
-            provenance => serial(provenance::block(runs)),
-            stages => serial(provenance::stages(runs)),
+            provenance => serial(if many { provenance::merged(facts) } else { facts }),
+            stages => serial(if many { Vec::new() } else { provenance::stages(runs) }),
             warnings => serial(&self.paths.warnings),
             css => page::raw(&self.assets, "css/report.css")?,
             js => page::raw(&self.assets, "templates/sort.js")?,

@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::cells::{MISSING, fixed};
-use crate::query::FoundRun;
+use crate::query::{FoundRun, csv_line};
+
+/// Runs that have a column each on the page.
+pub(super) const COLUMNS: usize = 24;
 
 /// A fact of every run.
 #[derive(Debug, Serialize)]
@@ -90,6 +93,34 @@ pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
     );
     add("Made", each(&|run| run.manifest.created.clone()));
     facts
+}
+
+/// The facts with one value for all runs: what they share, or how many values there are.
+pub(super) fn merged(facts: Vec<Fact>) -> Vec<Fact> {
+    facts
+        .into_iter()
+        .map(|fact| {
+            let distinct: std::collections::BTreeSet<&String> = fact.values.iter().collect();
+            let value = match fact.values.first() {
+                Some(only) if distinct.len() == 1 => only.clone(),
+                _ => format!("{} different (tables/provenance.csv)", distinct.len()),
+            };
+            Fact {
+                values: vec![value],
+                ..fact
+            }
+        })
+        .collect()
+}
+
+/// One row a run, one column a fact.
+pub(super) fn csv(facts: &[Fact]) -> String {
+    let mut text = String::new();
+    csv_line(&mut text, facts.iter().map(|fact| fact.name.clone()));
+    for i in 0..facts.first().map_or(0, |fact| fact.values.len()) {
+        csv_line(&mut text, facts.iter().map(|fact| fact.values[i].clone()));
+    }
+    text
 }
 
 /// The members of a JSON object, over all runs.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::query::fixture::Fixture;
+use crate::query::fixture::{Fixture, Point};
 
 fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
     let folder = tempfile::tempdir().unwrap();
@@ -106,6 +106,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     | happiness | 2 | 2.0 ± 1.4 | 2–12 | 12.5 ± 0.7 | 12 |
     | neutral | 2 | 1.0 ± 0.0 | 8–8 | 8.0 ± 0.0 | 8 |
     | sadness | 2 | 1.0 ± 0.0 | 3–4 | 3.5 ± 0.7 | 4 |
+    | **all** | **2** | **4.0 ± 1.4** | **2–12** | **24.0 ± 0.0** | **24** |
 
     Statistic: `reports/sql/table1_expression_seeds.sql`
 
@@ -454,4 +455,36 @@ fn look() {
         .write(&runs);
     }
     build(&[runs], &target.join("report"), &ReportOptions::default()).unwrap();
+}
+
+#[test]
+fn many_runs_are_reported_without_what_looks_at_single_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..30).map(|i| format!("run-{i:02}")).collect();
+    for name in &names {
+        Point {
+            run: name,
+            stand_in: name == "run-07",
+            metrics: &[("aura", "test", "acc", &[Some(0.5), Some(0.75)])],
+            ..Point::default()
+        }
+        .write(&folder.path().join("runs"));
+    }
+    let out = folder.path().join("out");
+    let paths = build(&[folder.path().join("runs")], &out, &ReportOptions::default()).unwrap();
+    assert!(paths.figures.is_empty());
+    assert!(
+        paths.warnings[0].starts_with("Left out, because they look at single samples"),
+        "{:?}",
+        paths.warnings
+    );
+    let page = read(&paths.markdown);
+    assert!(page.contains("| run-29 |") && page.contains("62.5 ± 17.7"), "{page}");
+    assert!(
+        page.contains("| Run (differs) | 30 different (tables/provenance.csv) |"),
+        "{page}"
+    );
+    assert!(read(&paths.html).contains("Left out, because they look at single samples"));
+    let rows = read(&out.join("tables/provenance.csv"));
+    assert_eq!(rows.lines().count(), 31);
 }

@@ -5,6 +5,7 @@ use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::metric;
 use crate::model::aura::Aura;
 use crate::model::config::Value;
+use crate::model::flops::Inference;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict::largest;
@@ -101,6 +102,7 @@ pub fn finish(
         before,
     };
     dictionary_metrics(&mut outcome.metrics, setup, position, &dictionary);
+    cost_metrics(&mut outcome, &kept)?;
     Ok(outcome)
 }
 
@@ -344,6 +346,43 @@ fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Po
     if let Some(best) = &position.best {
         push("selected_epoch", best.epoch as f64, None);
     }
+}
+
+/// `gflops`: inference on one image's features with the dictionary of K max, as in Table 2; `gflops_pruned`: with what is
+/// kept of it.
+fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
+    let model = &outcome.model;
+    let queries = if model.leaves.contains("projector.queries") {
+        Some(model.leaves.get("projector.queries")?.dims()[0] as u64)
+    } else {
+        None
+    };
+    let inference = Inference {
+        tokens: model.patches as u64,
+        input: model.leaves.get("projector.w1")?.dims()[0] as u64,
+        hidden: model.config.hidden as u64,
+        width: model.config.width as u64,
+        queries,
+        archetypes: kept.len() as u64,
+    };
+    let pruned = Inference {
+        archetypes: kept.iter().filter(|&&keep| keep).count() as u64,
+        ..inference
+    };
+    for (metric, value) in [("gflops", inference.gflops()), ("gflops_pruned", pruned.gflops())] {
+        outcome.metrics.push(MetricRow {
+            method: "aura".into(),
+            split: "all".into(),
+            epoch: None,
+            metric: metric.to_owned(),
+            value,
+            low: None,
+            high: None,
+            n: None,
+            higher_is_better: Some(false),
+        });
+    }
+    Ok(())
 }
 
 /// The first epoch whose metric is within 0.1 points of the best.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::file::{Paper, PaperCell, PaperTable};
 use super::language::{Expr, Over, Relation};
@@ -113,10 +114,25 @@ pub(super) fn plain(number: f64) -> String {
     }
 }
 
+/// Databases' cards, each read once.
+#[derive(Debug, Default)]
+pub(super) struct Cards(RefCell<BTreeMap<String, Rc<Card>>>);
+
+impl Cards {
+    fn get(&self, name: &str) -> Evaluated<Rc<Card>> {
+        if let Some(card) = self.0.borrow().get(name) {
+            return Ok(Rc::clone(card));
+        }
+        let card = Rc::new(Card::load(name).map_err(|error| error.to_string())?);
+        self.0.borrow_mut().insert(name.to_owned(), Rc::clone(&card));
+        Ok(card)
+    }
+}
+
 /// Evaluates the rules of one paper.
 pub(super) struct Evaluator<'a> {
     paper: &'a Paper,
-    cards: RefCell<BTreeMap<String, Card>>,
+    cards: &'a Cards,
     seen: RefCell<BTreeSet<Reference>>,
     missing: RefCell<BTreeSet<String>>,
 }
@@ -124,10 +140,10 @@ pub(super) struct Evaluator<'a> {
 type Evaluated<T = Shown> = Result<T, String>;
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(paper: &'a Paper) -> Self {
+    pub(super) fn new(paper: &'a Paper, cards: &'a Cards) -> Self {
         Self {
             paper,
-            cards: RefCell::default(),
+            cards,
             seen: RefCell::default(),
             missing: RefCell::default(),
         }
@@ -549,12 +565,7 @@ impl<'a> Evaluator<'a> {
     /// What a database's card says.
     fn card(&self, kind: &str, words: &[&str]) -> Evaluated {
         let name = words[0];
-        if !self.cards.borrow().contains_key(name) {
-            let card = Card::load(name).map_err(|error| error.to_string())?;
-            self.cards.borrow_mut().insert(name.to_owned(), card);
-        }
-        let cards = self.cards.borrow();
-        let card = &cards[name];
+        let card = self.cards.get(name)?;
         let split = |word: &str| {
             let split =
                 Split::parse(word).ok_or_else(|| format!("`{word}` is no split: expected train, val or test"))?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
+use super::compare::Comparison;
 use super::language::{self, Expr};
 use crate::error::{Context, Error, Result};
 
@@ -42,6 +43,9 @@ pub struct Paper {
     /// What must hold.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
+    /// How the numbers of a run are set beside a table.
+    #[serde(default, rename = "compare")]
+    pub comparisons: Vec<Comparison>,
     /// The file, for messages.
     #[serde(skip)]
     pub origin: String,
@@ -304,6 +308,9 @@ impl Paper {
         }
         paper.rules = rules;
         super::names::check(&paper).map_err(wrong)?;
+        for comparison in &paper.comparisons {
+            comparison.validate(&paper).map_err(wrong)?;
+        }
         Ok(paper)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::evaluate::{Evaluator, Here, Reference, Scope, truth};
+use super::evaluate::{Cards, Evaluator, Here, Reference, Scope, truth};
 use super::file::{Paper, PaperCell, Rule, Severity};
 use crate::error::{Error, Result};
 
@@ -91,7 +91,11 @@ impl Lint {
 /// [`Error::Usage`] if a rule cannot be evaluated: it compares words with numbers, names a row that is not there, or asks
 /// for a database without a card.
 pub fn lint(paper: &Paper) -> Result<Lint> {
-    let evaluator = Evaluator::new(paper);
+    lint_with(paper, &Cards::default())
+}
+
+pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
+    let evaluator = Evaluator::new(paper, cards);
     let mut findings = Vec::new();
     let mut looked_at = BTreeSet::new();
     let mut checks = 0;

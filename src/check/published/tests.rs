@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::query::fixture::Point;
 
 const SMALL: &str = r#"
 schema = 1
@@ -189,8 +190,13 @@ fn report_on_the_paper() {
     insta::assert_snapshot!(report.to_text());
 }
 
+thread_local! {
+    static CARDS: super::evaluate::Cards = super::evaluate::Cards::default();
+}
+
 fn signature(paper: &Paper) -> BTreeSet<(String, String, String)> {
-    lint(paper)
+    CARDS
+        .with(|cards| super::lint::lint_with(paper, cards))
         .unwrap()
         .findings
         .into_iter()
@@ -307,6 +313,101 @@ fn a_changed_number_of_the_running_text_is_found() {
         }
     }
     assert_eq!(passed_over, Vec::<String>::new());
+}
+
+const RECIPE: &str = "[encoder]\nkind = 'clip'\n[train]\nlr = 1e-4\n[model]\ndropout = 0.2\n\
+                      [loss]\nlambda_proj = 1.0\nlambda_arc = 1.0\nlambda_contx = 1.0\nbeta = 1.0\nmargin = 0.3";
+
+/// A run with the size of the paper's dictionary, of which 12 archetypes stay: 11 of anger, 1 of fear.
+fn run(stand_in: bool, recipe: &str) -> (tempfile::TempDir, Vec<std::path::PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    Point {
+        stand_in,
+        recipe,
+        classes: &["anger", "fear"],
+        k_max: 150,
+        kept: &[
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        ],
+        metrics: &[
+            ("aura", "test", "acc", &[Some(0.94), Some(0.95)]),
+            ("aura", "all", "convergence_epoch", &[Some(150.0), None]),
+        ],
+        ..Point::default()
+    }
+    .write(folder.path());
+    let runs = vec![folder.path().to_owned()];
+    (folder, runs)
+}
+
+const OPEN: [&str; 5] = ["convergence", "dictionary", "encoder-size", "margin", "selection"];
+
+#[test]
+fn a_run_stands_beside_what_is_printed() {
+    let paper = Paper::built_in("aura").unwrap();
+    let (_folder, runs) = run(false, RECIPE);
+    let assume: Vec<String> = OPEN.iter().map(|name| (*name).to_owned()).collect();
+    let tables = beside(&paper, &runs, &assume).unwrap();
+    let text: Vec<String> = tables.iter().map(BesideTable::to_text).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_run_is_compared_only_under_the_same_conditions() {
+    let paper = Paper::built_in("aura").unwrap();
+    let reasons = |stand_in, recipe: &str, assume: &[&str]| {
+        let (_folder, runs) = run(stand_in, recipe);
+        let assume: Vec<String> = assume.iter().map(|name| (*name).to_owned()).collect();
+        let tables = beside(&paper, &runs, &assume).unwrap();
+        let margin = tables.iter().find(|table| table.table == "margin").unwrap();
+        assert!(
+            margin.numbers[0].verdict == Verdict::NotComparable && margin.numbers[0].difference.is_some(),
+            "the difference is always given"
+        );
+        margin.reasons.clone()
+    };
+    assert_eq!(
+        reasons(false, RECIPE, &["encoder-size", "dictionary"]),
+        ["the paper does not say which epoch is reported (--assume selection)"]
+    );
+    assert_eq!(
+        reasons(true, RECIPE, &OPEN),
+        ["the faces of the run are generated stand-ins"]
+    );
+    let other = RECIPE.replace("'clip'", "'hog'").replace("beta = 1.0\n", "");
+    assert_eq!(
+        reasons(false, &other, &OPEN),
+        [
+            "encoder.kind is hog in the run, clip in the paper",
+            "the run does not say loss.beta, which is 1.0 in the paper"
+        ]
+    );
+    let (_folder, runs) = run(false, RECIPE);
+    let error = beside(&paper, &runs, &["luck".to_owned()]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("--assume luck: the paper leaves open convergence, "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_run_of_another_database_has_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    Point {
+        dataset: "mine",
+        ..Point::default()
+    }
+    .write(folder.path());
+    let paper = Paper::built_in("aura").unwrap();
+    let error = beside(&paper, &[folder.path().to_owned()], &[]).unwrap_err();
+    assert_eq!(error.exit_code(), crate::error::exit::DATA);
+    assert!(
+        error
+            .to_string()
+            .contains("it has numbers for affectnet_va (valence_arousal), "),
+        "{error}"
+    );
 }
 
 proptest::proptest! {

@@ -1,0 +1,81 @@
+//! Views that are made from other views by SQL (`reports/sql/views/`): what several statistics share stands there once.
+
+use super::views::VIEWS;
+
+/// Name and query of every derived view, sorted.
+const DERIVED: [(&str, &str); 10] = [
+    (
+        "archetype_uses",
+        include_str!("../../reports/sql/views/archetype_uses.sql"),
+    ),
+    (
+        "bin_allocation",
+        include_str!("../../reports/sql/views/bin_allocation.sql"),
+    ),
+    (
+        "bin_allocation_seeds",
+        include_str!("../../reports/sql/views/bin_allocation_seeds.sql"),
+    ),
+    (
+        "class_allocation",
+        include_str!("../../reports/sql/views/class_allocation.sql"),
+    ),
+    (
+        "class_allocation_seeds",
+        include_str!("../../reports/sql/views/class_allocation_seeds.sql"),
+    ),
+    ("leads", include_str!("../../reports/sql/views/leads.sql")),
+    (
+        "primary_metrics",
+        include_str!("../../reports/sql/views/primary_metrics.sql"),
+    ),
+    ("run_settings", include_str!("../../reports/sql/views/run_settings.sql")),
+    ("scores", include_str!("../../reports/sql/views/scores.sql")),
+    ("seed_metrics", include_str!("../../reports/sql/views/seed_metrics.sql")),
+];
+
+/// The query behind a view, if it is a derived one.
+pub(super) fn sql(view: &str) -> Option<&'static str> {
+    DERIVED.iter().find(|(name, _)| *name == view).map(|(_, sql)| *sql)
+}
+
+/// The view of this name, as it is spelled in [`VIEWS`].
+pub(super) fn view(name: &str) -> Option<&'static str> {
+    VIEWS.into_iter().find(|view| *view == name)
+}
+
+/// Edges of the bins in which archetypes are counted, and the action units that are (the view `bins`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    /// Edges for valence and arousal, ascending.
+    pub affect: Vec<f64>,
+    /// Edges for the activation of action units, ascending.
+    pub activation: Vec<f64>,
+    /// The action units, as their columns are named (`au12`).
+    pub units: Vec<String>,
+}
+
+impl Default for Bins {
+    /// Those of the paper's Table 1.
+    fn default() -> Self {
+        Self {
+            affect: vec![-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0],
+            activation: vec![0.0, 0.3, 0.5, 0.7, 1.0],
+            units: vec!["au12".to_owned(), "au25".to_owned()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_derived_view_is_a_view() {
+        for (name, _) in DERIVED {
+            assert_eq!(view(name), Some(name));
+        }
+        let files = std::fs::read_dir(format!("{}/reports/sql/views", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert_eq!(files.count(), DERIVED.len());
+    }
+}
