@@ -212,15 +212,15 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     "#);
     let csv = read(&folder.path().join("out/tables/table1_expression.csv")).replace("\r\n", "\n");
     insta::assert_snapshot!(csv, @r#"
-    run,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind,stand_in
-    tiny-0a1b2c3d,0,happiness,3,2,7,13,12,row,true
-    tiny-0a1b2c3d,0,neutral,1,8,8,8,8,row,true
-    tiny-0a1b2c3d,0,sadness,1,3,3,3,4,row,true
-    tiny-0a1b2c3d,0,all,5,2,8,24,24,total,true
-    tiny-0a1b2c3d,1,happiness,1,12,12,12,12,row,true
-    tiny-0a1b2c3d,1,neutral,1,8,8,8,8,row,true
-    tiny-0a1b2c3d,1,sadness,1,4,4,4,4,row,true
-    tiny-0a1b2c3d,1,all,3,4,12,24,24,total,true
+    run,fold,seed,class_name,assigned,uses_min,uses_max,matched,samples,row_kind,stand_in
+    tiny-0a1b2c3d,,0,happiness,3,2,7,13,12,row,true
+    tiny-0a1b2c3d,,0,neutral,1,8,8,8,8,row,true
+    tiny-0a1b2c3d,,0,sadness,1,3,3,3,4,row,true
+    tiny-0a1b2c3d,,0,all,5,2,8,24,24,total,true
+    tiny-0a1b2c3d,,1,happiness,1,12,12,12,12,row,true
+    tiny-0a1b2c3d,,1,neutral,1,8,8,8,8,row,true
+    tiny-0a1b2c3d,,1,sadness,1,4,4,4,4,row,true
+    tiny-0a1b2c3d,,1,all,3,4,12,24,24,total,true
     "#);
 }
 
