@@ -93,7 +93,7 @@ fn queries_come_from_files_and_prompts_and_take_parameters(bench: &Bench) {
 fn results_are_written_as_parquet(bench: &Bench) {
     bench.ok(&[
         "query",
-        "SELECT run, run, sample_id, output FROM predictions LIMIT 3",
+        "SELECT a.run, b.run, a.sample_id, a.output FROM predictions a JOIN predictions b ON a.sample_id = b.sample_id LIMIT 3",
         "--format",
         "parquet",
         "--out",
