@@ -544,7 +544,7 @@ fn moved(
     }
     if exact {
         decision.reason.push_str("; the predictions are the same");
-    } else if tolerance > stated.tolerance && stated.rule != RuleName::Relative {
+    } else if incomparable.is_none() && tolerance > stated.tolerance && stated.rule != RuleName::Relative {
         decision.reason.push_str(" (what the seeds alone move)");
     }
     Ok(Finding {
