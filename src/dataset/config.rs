@@ -93,6 +93,7 @@ pub struct DatasetConfig {
     /// `${NAME}` stands for an environment variable.
     pub path: String,
     /// Card `table` only: where the labels are, and what the columns mean.
+    #[serde(skip_serializing_if = "is_default")]
     pub table: TableConfig,
     /// Layout to read, by its name in the card; `auto` finds out.
     pub layout: String,
@@ -198,4 +199,9 @@ impl DatasetConfig {
         }
         config
     }
+}
+
+/// Whether a section says nothing: then it is no part of what makes numbers comparable.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
