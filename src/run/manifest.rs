@@ -155,3 +155,32 @@ pub fn git_state(folder: &Path) -> Json {
     };
     state().unwrap_or(Json::Null)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        // The report's address is made of the manifest: were a second of training read back one bit off, a call that has
+        // nothing to do would write the pages again.
+        #[test]
+        fn what_was_written_is_read_back_bit_for_bit(seconds in 0.0..1e5, speed in prop::num::f64::POSITIVE | prop::num::f64::NORMAL) {
+            let folder = tempfile::tempdir().unwrap();
+            let written = Manifest {
+                schema: SCHEMA,
+                run: "rafdb-01234567".to_owned(),
+                cost: Some(Cost {
+                    train_samples: 3,
+                    train_seconds: seconds,
+                    calibration_per_second: speed,
+                    peak_memory_bytes: None,
+                }),
+                ..Manifest::default()
+            };
+            written.write(folder.path()).unwrap();
+            prop_assert_eq!(Manifest::read(folder.path()).unwrap(), written);
+        }
+    }
+}
