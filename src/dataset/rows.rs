@@ -103,7 +103,7 @@ pub(super) fn with_classes(
         Evidence {
             layout: &source.layout.name,
             documented,
-            compare: !source.stand_in,
+            compare: source.is_counted(),
         },
     );
     warnings.extend(labels.warnings.iter().cloned());

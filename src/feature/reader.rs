@@ -1,12 +1,14 @@
 //! Opens a feature table and checks that its parts are whole and belong together.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
 
 use crate::error::{Context, Error, Result};
@@ -25,9 +27,22 @@ pub(super) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
         .as_deref()
 }
 
-fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+/// Opens a Parquet file for reading.
+///
+/// The schema that writers embed beside Parquet's own is decoded by code that panics on types that do not exist: such a file is
+/// refused like one that is cut off.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read as Parquet; `what` says what it should have been.
+pub(crate) fn open_parquet(path: &Path, what: &'static str) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).at("read", path)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).at("read the feature table", path)
+    catch_unwind(AssertUnwindSafe(|| ParquetRecordBatchReaderBuilder::try_new(file)))
+        .unwrap_or_else(|_| Err(ParquetError::General("its schema is malformed".to_owned())))
+        .at(what, path)
+}
+
+fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    open_parquet(path, "read the feature table")
 }
 
 /// The descriptions in one part file, checked against its columns and rows.

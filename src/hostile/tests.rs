@@ -364,6 +364,26 @@ macro_rules! survives {
     };
 }
 
+/// The decoder of embedded schemas panics on types that do not exist; whoever opens a table is told in words.
+#[test]
+fn schemas_of_no_types_are_refused() {
+    let bytes = parquet();
+    let key = b"ARROW:schema";
+    let start = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("features.parquet");
+    let mut malformed = 0;
+    for at in start + key.len()..bytes.len() - 8 {
+        let mut changed = bytes.clone();
+        changed[at] ^= 2;
+        std::fs::write(&path, changed).unwrap();
+        if let Err(error) = crate::feature::reader::open_parquet(&path, "read") {
+            malformed += u32::from(error.to_string().contains("its schema is malformed"));
+        }
+    }
+    assert!(malformed > 0);
+}
+
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
     table_labels 200, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,

@@ -8,7 +8,6 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::columns::{Columns, Format, Roles, find, listed};
 use super::spill::{Spill, SpillWriter};
@@ -17,6 +16,7 @@ use crate::dataset::table::TableConfig;
 use crate::encoder::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
+use crate::feature::reader::open_parquet;
 use crate::interrupt::Interrupt;
 
 /// Rows of a Parquet file read at a time.
@@ -286,8 +286,7 @@ impl Reading<'_> {
         let mut plan: Option<Plan> = None;
         let mut rows = 0;
         for file in files {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
+            let builder = open_parquet(file, "read")?;
             let names: Vec<String> = builder
                 .schema()
                 .fields()
@@ -410,7 +409,7 @@ struct Plan {
 
 /// The grid that a feature table of this program stores with its tokens, as a shape with rows; empty for other tables.
 fn stored_grid(file: &Path) -> Result<Vec<usize>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
+    let builder = open_parquet(file, "read")?;
     let text =
         crate::feature::reader::value_of(builder.metadata().file_metadata(), crate::feature::table::FEATURES_KEY);
     let metadata: Option<crate::feature::FeatureMetadata> = text.and_then(|text| serde_json::from_str(text).ok());
@@ -534,7 +533,7 @@ pub(super) fn read_parquet_labels(
     config: &TableConfig,
     interrupt: &Interrupt,
 ) -> Result<(Roles, Columns)> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read", path)?).at("read", path)?;
+    let builder = open_parquet(path, "read")?;
     let names: Vec<String> = builder
         .schema()
         .fields()
