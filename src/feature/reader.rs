@@ -8,7 +8,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
 
 use crate::error::{Context, Error, Result};
@@ -27,22 +26,22 @@ pub(super) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
         .as_deref()
 }
 
-/// Opens a Parquet file for reading.
-///
-/// The schema that writers embed beside Parquet's own is decoded by code that panics on types that do not exist: such a file is
-/// refused like one that is cut off.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be read as Parquet; `what` says what it should have been.
-pub(crate) fn open_parquet(path: &Path, what: &'static str) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).at("read", path)?;
-    catch_unwind(AssertUnwindSafe(|| ParquetRecordBatchReaderBuilder::try_new(file)))
-        .unwrap_or_else(|_| Err(ParquetError::General("its schema is malformed".to_owned())))
-        .at(what, path)
+/// Reads a Parquet file that may not be what it says. Its library panics on some (a schema with types that do not exist, columns of
+/// negative length): they are refused like one that is cut off.
+pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::data(format!(
+            "{}: no Parquet file that can be read: its schema or its columns are malformed",
+            path.display()
+        )))
+    })
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    open_parquet(path, "read the feature table")
+    let file = File::open(path).at("read", path)?;
+    guarded(path, || {
+        ParquetRecordBatchReaderBuilder::try_new(file).at("read the feature table", path)
+    })
 }
 
 /// The descriptions in one part file, checked against its columns and rows.
@@ -251,11 +250,8 @@ fn open_part(path: &Path, columns: Option<&[String]>, rows: usize) -> Result<Par
         Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().map(String::as_str)),
         None => ProjectionMask::all(),
     };
-    builder
-        .with_projection(mask)
-        .with_batch_size(rows)
-        .build()
-        .at("read the feature table", path)
+    let builder = builder.with_projection(mask).with_batch_size(rows);
+    guarded(path, || builder.build().at("read the feature table", path))
 }
 
 fn short(digest: &str) -> String {

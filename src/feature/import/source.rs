@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::columns::{Columns, Format, Roles, find, listed};
 use super::spill::{Spill, SpillWriter};
@@ -16,7 +17,7 @@ use crate::dataset::table::TableConfig;
 use crate::encoder::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
-use crate::feature::reader::open_parquet;
+use crate::feature::reader::guarded;
 use crate::interrupt::Interrupt;
 
 /// Rows of a Parquet file read at a time.
@@ -57,8 +58,8 @@ impl Reading<'_> {
         match Format::of(path)? {
             Format::Npy => self.npy(path),
             Format::Npz => self.npz(path),
-            Format::Parquet => self.parquet(path, &[path.to_owned()]),
-            Format::Folder => self.parquet(path, &parts(path)?),
+            Format::Parquet => guarded(path, || self.parquet(path, &[path.to_owned()])),
+            Format::Folder => guarded(path, || self.parquet(path, &parts(path)?)),
             Format::Csv => Err(Error::data(format!(
                 "{}: features are read from .parquet, .npy or .npz; a CSV can only hold labels (dataset.table.labels)",
                 path.display()
@@ -286,7 +287,8 @@ impl Reading<'_> {
         let mut plan: Option<Plan> = None;
         let mut rows = 0;
         for file in files {
-            let builder = open_parquet(file, "read")?;
+            let builder =
+                ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
             let names: Vec<String> = builder
                 .schema()
                 .fields()
@@ -409,7 +411,7 @@ struct Plan {
 
 /// The grid that a feature table of this program stores with its tokens, as a shape with rows; empty for other tables.
 fn stored_grid(file: &Path) -> Result<Vec<usize>> {
-    let builder = open_parquet(file, "read")?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
     let text =
         crate::feature::reader::value_of(builder.metadata().file_metadata(), crate::feature::table::FEATURES_KEY);
     let metadata: Option<crate::feature::FeatureMetadata> = text.and_then(|text| serde_json::from_str(text).ok());
@@ -533,7 +535,7 @@ pub(super) fn read_parquet_labels(
     config: &TableConfig,
     interrupt: &Interrupt,
 ) -> Result<(Roles, Columns)> {
-    let builder = open_parquet(path, "read")?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read", path)?).at("read", path)?;
     let names: Vec<String> = builder
         .schema()
         .fields()
