@@ -16,6 +16,7 @@ use super::layout::{self, Found, Source};
 use super::paths::Fence;
 use super::reject::{self, Reason, Reject};
 use super::samples::{self, SamplesMeta};
+use super::text::bounded;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -587,6 +588,7 @@ fn keep_good(frame: &DataFrame, reasons: Vec<Option<Reason>>, rejects: &mut Vec<
     for (row, reason) in reasons.into_iter().enumerate() {
         if let Some(reason) = reason {
             rejects.push(places.reject(row, reason));
+            bounded(rejects, Path::new(places.files.get(row).unwrap_or_default()))?;
         }
     }
     frame.filter(&mask).map_err(wrap)
