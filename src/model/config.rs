@@ -240,7 +240,8 @@ impl Default for PruneConfig {
 pub struct ModelConfig {
     /// Size of the dictionary before pruning, `K_max` (appendix E: 150–400).
     pub k_max: usize,
-    /// Features used; default by task: `patch` for action units, else `global`.
+    /// Features used; default by task: `patch` for action units (of features made elsewhere, if the recipe speaks of
+    /// tokens), else `global`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Dimension d of the archetype space.

@@ -254,6 +254,11 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
         ));
     }
     written.encoder = EncoderConfig::default();
+    // Most such tables hold one vector a sample: tokens are read where the recipe speaks of them.
+    let named = written.features.tokens != TokenGrid::None || !written.dataset.table.tokens.is_empty();
+    if !named && written.model.level.is_none() {
+        written.model.level = Some(Level::Global);
+    }
     Ok(())
 }
 
