@@ -161,7 +161,10 @@ fn a_killed_conversion_is_repeated() {
 /// Epochs that the checkpoint of the only run below `out` has behind it, as its header says; 0 while there is none.
 fn epochs_kept(out: &Path) -> u64 {
     let header = || -> std::io::Result<Vec<u8>> {
-        let run = std::fs::read_dir(out)?.next().ok_or(std::io::ErrorKind::NotFound)??.path();
+        let run = std::fs::read_dir(out)?
+            .next()
+            .ok_or(std::io::ErrorKind::NotFound)??
+            .path();
         let mut file = std::fs::File::open(run.join("seed-0/checkpoint/state.safetensors"))?;
         let mut length = [0; 8];
         file.read_exact(&mut length)?;
@@ -171,7 +174,8 @@ fn epochs_kept(out: &Path) -> u64 {
     };
     let Ok(header) = header() else { return 0 };
     let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
-    let state: serde_json::Value = serde_json::from_str(header["__metadata__"]["aura-bench"].as_str().unwrap()).unwrap();
+    let state: serde_json::Value =
+        serde_json::from_str(header["__metadata__"]["aura-bench"].as_str().unwrap()).unwrap();
     state["position"]["epoch"].as_u64().unwrap()
 }
 
@@ -196,11 +200,16 @@ fn training_killed_twice_and_interrupted_ends_with_the_bytes_of_an_unbroken_run(
     let out = bench.path("broken");
     for epochs in [4, 9] {
         let call = start(&bench, &command("broken"));
-        assert!(kill_when(call, || epochs_kept(&out) >= epochs), "it ended before it was killed");
+        assert!(
+            kill_when(call, || epochs_kept(&out) >= epochs),
+            "it ended before it was killed"
+        );
     }
     let mut call = start(&bench, &command("broken"));
     assert!(wait_until(&mut call, || epochs_kept(&out) >= 12));
-    let interrupt = std::process::Command::new("kill").args(["-INT", &call.id().to_string()]).status();
+    let interrupt = std::process::Command::new("kill")
+        .args(["-INT", &call.id().to_string()])
+        .status();
     assert!(interrupt.unwrap().success());
     assert_eq!(call.wait().unwrap().code(), Some(130));
     assert!((12..16).contains(&epochs_kept(&out)));
