@@ -25,6 +25,10 @@ pub struct ReportConfig {
     pub panels: usize,
     /// Images on each side of a panel.
     pub panel_images: usize,
+    /// Panels on the pages of their own, which have more of them than the figures.
+    pub page_panels: usize,
+    /// Images on each side of a panel there.
+    pub page_images: usize,
     /// Test samples on the maps, evenly over the split; 0 draws no maps.
     pub map_points: usize,
     /// Neighbours that a map keeps near (UMAP's `n_neighbors`, the point itself among them).
@@ -66,6 +70,8 @@ impl Default for ReportConfig {
             contact_images: 8,
             panels: 6,
             panel_images: 4,
+            page_panels: 24,
+            page_images: 12,
             map_points: 2000,
             map_neighbours: 15,
             map_min_dist: 0.1,
@@ -93,6 +99,8 @@ impl ReportConfig {
             ("contact_images", self.contact_images, 32),
             ("panels", self.panels, 40),
             ("panel_images", self.panel_images, 12),
+            ("page_panels", self.page_panels, 400),
+            ("page_images", self.page_images, 100),
         ];
         for (key, value, most) in limits {
             if value == 0 || value > most {
@@ -153,14 +161,22 @@ impl ReportConfig {
         Ok(())
     }
 
-    /// The values that the statistics may name as `$name`.
-    pub(super) fn parameters(&self) -> Vec<(&'static str, Value)> {
+    /// The values that the statistics may name as `$name`; `page`: for a figure that also has a page of its own.
+    pub(super) fn parameters(&self, page: bool) -> Vec<(&'static str, Value)> {
+        let (panels, images) = if page {
+            (
+                self.panels.max(self.page_panels),
+                self.panel_images.max(self.page_images),
+            )
+        } else {
+            (self.panels, self.panel_images)
+        };
         let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
         vec![
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
-            ("panels", Value::Int(self.panels as i64)),
-            ("panel_images", Value::Int(self.panel_images as i64)),
+            ("panels", Value::Int(panels as i64)),
+            ("panel_images", Value::Int(images as i64)),
             ("arousal_clusters", edges(&self.arousal_clusters)),
             ("valence_clusters", edges(&self.valence_clusters)),
             ("map_units", Value::Text(self.map_units.join(","))),

@@ -11,11 +11,15 @@ mod explain;
 mod figure;
 #[cfg(test)]
 mod label_tests;
+mod latex;
+#[cfg(test)]
+mod latex_tests;
 mod page;
 mod provenance;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
+mod tile;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,7 +35,7 @@ use crate::query::{FoundRun, QueryContext, Table, Value, csv_line, plain};
 use crate::run::atomic;
 use catalog::{Assets, Chart, Entry, EntryKind};
 use cells::Shown;
-use figure::{ContactRow, Panel, PanelTile, Picture, Rendered};
+use figure::{ContactRow, Panel, Picture, Rendered};
 use page::{fill, serial};
 
 /// What was written.
@@ -39,6 +43,8 @@ use page::{fill, serial};
 pub struct ReportPaths {
     /// The self-contained page.
     pub html: PathBuf,
+    /// Pages of their own beside it: all panels of a figure that shows the first ones.
+    pub pages: Vec<PathBuf>,
     /// The same in Markdown.
     pub markdown: PathBuf,
     /// A LaTeX document with all tables and figures.
@@ -144,7 +150,7 @@ impl Statistic {
     fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
-        let parameters = options.config.parameters();
+        let parameters = options.config.parameters(entry.page.is_some());
         let table = query.query_with(&sql, &parameters).map_err(|error| match error {
             Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
             Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
@@ -198,6 +204,7 @@ impl Statistics<'_> {
             options,
             paths: ReportPaths {
                 html: out.join("report.html"),
+                pages: Vec::new(),
                 markdown: out.join("report.md"),
                 latex: out.join("report.tex"),
                 tables: Vec::new(),
@@ -235,6 +242,8 @@ struct Block {
     figures: Vec<FigureFile>,
     sql_name: String,
     sql: String,
+    /// The derived views that the SQL is made from, however deep.
+    views: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -249,35 +258,20 @@ struct FigureFile {
     /// The drawing, for the page.
     svg: String,
     /// The contact sheet, which the page shows as a grid of images.
-    sheet: Vec<SheetRow>,
+    sheet: Vec<ContactRow>,
     /// Panels, which the page shows as two groups of images each.
-    panels: Vec<[PanelSide; 2]>,
+    panels: Vec<Panel>,
+    /// The page that has all panels.
+    page: Option<PanelPage>,
 }
 
-/// One half of a panel.
+/// A page of its own with all panels of a figure.
 #[derive(Debug, Serialize)]
-struct PanelSide {
-    heading: String,
-    note: String,
-    tiles: Vec<SheetTile>,
-}
-
-#[derive(Debug, Serialize)]
-struct SheetRow {
-    archetype: i64,
-    class: String,
-    uses: String,
-    tiles: Vec<SheetTile>,
-}
-
-#[derive(Debug, Serialize)]
-struct SheetTile {
-    sample: String,
-    label: String,
-    contradicts: bool,
-    similarity: String,
-    missing: String,
-    source: String,
+struct PanelPage {
+    /// Its name beside the report.
+    file: String,
+    /// How many panels it has.
+    panels: usize,
 }
 
 impl Builder<'_> {
@@ -340,11 +334,14 @@ impl Builder<'_> {
             number: 0,
             table: None,
             figures: Vec::new(),
+            views: self.query.behind(&[&sql])?.into_keys().collect(),
             sql_name: name,
             sql,
         };
         match entry.chart {
-            Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(&entry, chart, &table)?,
+            Some(chart) if entry.kind == EntryKind::Figure => {
+                block.figures = self.figures(&entry, chart, &table, &block)?;
+            }
             _ => {
                 self.write_csv(&entry, &table)?;
                 block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
@@ -383,7 +380,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table) -> Result<Vec<FigureFile>> {
+    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table, block: &Block) -> Result<Vec<FigureFile>> {
         let mut out = Vec::new();
         let several = self.query.runs().len() > 1;
         let mut used = BTreeSet::new();
@@ -399,7 +396,8 @@ impl Builder<'_> {
             }
             let stand_in = run.manifest.stand_in;
             let mut sheet = Vec::new();
-            let mut shown_panels = Vec::new();
+            let mut all_panels = Vec::new();
+            let mut shown_panels: Vec<Panel> = Vec::new();
             let rendered = match chart {
                 Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
                 Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
@@ -410,14 +408,19 @@ impl Builder<'_> {
                 Chart::Contact => {
                     let root = self.data_root(run);
                     let found = figure::contact_rows(table, &rows, root.as_deref());
-                    sheet = found.iter().map(sheet_row).collect();
-                    draw(figure::contact(&found), stand_in)?
+                    let drawn = draw(figure::contact(&found), stand_in)?;
+                    sheet = found;
+                    drawn
                 }
                 Chart::Panels => {
                     let root = self.data_root(run);
-                    let found = figure::panel_rows(table, &rows, root.as_deref());
-                    shown_panels = found.iter().map(panel_sides).collect();
-                    draw(figure::panels(&found), stand_in)?
+                    all_panels = figure::panel_rows(table, &rows, root.as_deref());
+                    let ReportConfig {
+                        panels, panel_images, ..
+                    } = self.options.config;
+                    let first = all_panels.iter().take(panels);
+                    shown_panels = first.map(|panel| panel.first(panel_images)).collect();
+                    draw(figure::panels(&shown_panels), stand_in)?
                 }
             };
             let Some(rendered) = rendered else {
@@ -427,14 +430,19 @@ impl Builder<'_> {
                 ));
                 continue;
             };
-            let mut file = if several {
-                format!("{}-{}", entry.id, escape::slug(&run.run))
+            let mut suffix = if several {
+                format!("-{}", escape::slug(&run.run))
             } else {
-                entry.id.clone()
+                String::new()
             };
-            while !used.insert(file.clone()) {
-                file.push('x');
+            while !used.insert(suffix.clone()) {
+                suffix.push('x');
             }
+            let file = format!("{}{suffix}", entry.id);
+            let page = match &entry.page {
+                None => None,
+                Some(name) => Some(self.panel_page(block, run, &all_panels, &format!("{name}{suffix}.html"))?),
+            };
             for (ending, bytes) in [("svg", rendered.svg.as_bytes()), ("png", &rendered.png)] {
                 let path = self.out.join("figures").join(format!("{file}.{ending}"));
                 atomic::write(&path, bytes)?;
@@ -455,6 +463,7 @@ impl Builder<'_> {
                 },
                 sheet,
                 panels: shown_panels,
+                page,
             });
         }
         Ok(out)
@@ -472,10 +481,42 @@ impl Builder<'_> {
         Some(root)
     }
 
+    /// Writes the page `file` that has all panels of a figure.
+    fn panel_page(&mut self, block: &Block, run: &FoundRun, panels: &[Panel], file: &str) -> Result<PanelPage> {
+        let env = page::environment(&self.assets, &["head.html", "tiles.html", "panels.html"])?;
+        let mut sql = vec![(block.sql_name.clone(), block.sql.as_str())];
+        for (view, text) in self.query.behind(&[&block.sql])? {
+            sql.push((format!("sql/views/{view}.sql"), text));
+        }
+        let content = context! {
+            title => format!("{}: {}", block.title, run.run),
+            block => serial(block),
+            stand_in => run.manifest.stand_in,
+            panels => serial(panels),
+            sql => serial(sql),
+            provenance => serial(provenance::block(std::slice::from_ref(run))),
+            ..page::frame(&self.assets)?
+        };
+        let path = self.out.join(file);
+        atomic::write(&path, fill(&env, "panels.html", &content)?.as_bytes())?;
+        self.paths.pages.push(path);
+        Ok(PanelPage {
+            file: file.to_owned(),
+            panels: panels.len(),
+        })
+    }
+
     fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
         let env = page::environment(
             &self.assets,
-            &["report.html", "head.html", "report.md", "report.tex", "table.tex"],
+            &[
+                "report.html",
+                "head.html",
+                "tiles.html",
+                "report.md",
+                "report.tex",
+                "table.tex",
+            ],
         )?;
         let runs = self.query.runs();
         let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
@@ -520,11 +561,8 @@ impl Builder<'_> {
             provenance => serial(if many { provenance::merged(facts) } else { facts }),
             stages => serial(if many { Vec::new() } else { provenance::stages(runs) }),
             warnings => serial(&self.paths.warnings),
-            css => page::raw(&self.assets, "css/report.css")?,
-            js => page::raw(&self.assets, "templates/sort.js")?,
-            font_regular => page::font("fonts/OpenSans-Regular.ttf"),
-            font_bold => page::font("fonts/OpenSans-Semibold.ttf"),
-            version => env!("CARGO_PKG_VERSION"),
+            views => serial(self.query.behind(&blocks.iter().map(|block| block.sql.as_str()).collect::<Vec<_>>())?),
+            ..page::frame(&self.assets)?
         };
         for (template, path) in [
             ("report.html", &self.paths.html),
@@ -556,43 +594,4 @@ fn inline(svg: &str) -> String {
         .replace("\"#5A6470\"", "\"var(--muted)\"")
         .replace("\"#DDE1E6\"", "\"var(--rule)\"")
         .replace("\"#FEFEFE\"", "\"var(--paper)\"")
-}
-
-fn sheet_row(row: &ContactRow) -> SheetRow {
-    SheetRow {
-        archetype: row.archetype,
-        class: row.class.clone().unwrap_or_else(|| "archetype".to_owned()),
-        uses: cells::thousands(row.uses as f64),
-        tiles: row
-            .tiles
-            .iter()
-            .map(|tile| SheetTile {
-                sample: tile.sample_id.clone(),
-                label: tile.label.clone().unwrap_or_default(),
-                contradicts: tile.contradicts,
-                similarity: tile.similarity.map(|value| cells::fixed(value, 2)).unwrap_or_default(),
-                missing: tile.picture.missing.unwrap_or_default().to_owned(),
-                source: tile.picture.source(),
-            })
-            .collect(),
-    }
-}
-
-fn panel_sides(panel: &Panel) -> [PanelSide; 2] {
-    [&panel.left, &panel.right].map(|side| PanelSide {
-        heading: side.heading.clone(),
-        note: side.note.clone(),
-        tiles: side.tiles.iter().map(panel_tile).collect(),
-    })
-}
-
-fn panel_tile(tile: &PanelTile) -> SheetTile {
-    SheetTile {
-        sample: tile.sample_id.clone(),
-        label: tile.label.clone(),
-        contradicts: tile.contradicts,
-        similarity: tile.numbers(),
-        missing: tile.picture.missing.unwrap_or_default().to_owned(),
-        source: tile.picture.source(),
-    }
 }
