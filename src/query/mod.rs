@@ -67,14 +67,6 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        Self::open_with(paths, Bins::default())
-    }
-
-    /// As [`QueryContext::open`], with bins of one's own in the views `bins` and `bin_allocation`.
-    ///
-    /// # Errors
-    /// As [`QueryContext::open`].
-    pub fn open_with(paths: &[PathBuf], bins: Bins) -> Result<Self> {
         let (runs, warnings) = discover(paths)?;
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,9 +84,16 @@ impl QueryContext {
             session: SessionContext::new_with_config(config),
             runs,
             warnings,
-            bins,
+            bins: Bins::default(),
             opened: Mutex::new(BTreeMap::new()),
         })
+    }
+
+    /// The same with bins of one's own in the views `bins` and `bin_allocation`; to be said before the first query.
+    #[must_use]
+    pub fn with_bins(mut self, bins: Bins) -> Self {
+        self.bins = bins;
+        self
     }
 
     /// The runs, sorted by name.

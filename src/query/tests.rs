@@ -329,7 +329,7 @@ fn archetypes_fall_into_bins_of_their_score() {
         affect: vec![-1.0, 0.0, 1.0],
         ..Bins::default()
     };
-    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let context = open(folder.path()).with_bins(bins);
     let table = context.query(&sql("table1_va")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
     run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
@@ -351,7 +351,7 @@ fn archetypes_fall_into_bins_of_their_activation() {
         units: vec!["au12".to_owned(), "au99".to_owned()],
         ..Bins::default()
     };
-    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let context = open(folder.path()).with_bins(bins);
     let table = context.query(&sql("table1_au")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
     run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples

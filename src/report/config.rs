@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::provenance::COLUMNS;
 use crate::progress::Progress;
-use crate::query::{Bins, Value};
+use crate::query::{Bins, FoundRun, Value};
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -194,11 +195,31 @@ impl ReportConfig {
     }
 }
 
+/// What the recipes of the runs say of their report, if they agree; the defaults for runs without a recipe, and for more runs
+/// than the page has columns for, where nothing is shown that a recipe decides. The title is that of a single run.
+pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
+    if runs.len() > COLUMNS {
+        return Some(ReportConfig::default());
+    }
+    let mut asked = runs.iter().map(|run| {
+        let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+        let recipe: toml::Table = text.parse().unwrap_or_default();
+        let section = recipe.get("report").cloned();
+        let mut config: ReportConfig = section.and_then(|section| section.try_into().ok()).unwrap_or_default();
+        if runs.len() > 1 {
+            config.title.clear();
+        }
+        config
+    });
+    let first = asked.next()?;
+    asked.all(|other| other == first).then_some(first)
+}
+
 /// What a report is built with, beside the runs.
 #[derive(Debug, Clone, Default)]
 pub struct ReportOptions {
-    /// The recipe's section.
-    pub config: ReportConfig,
+    /// The recipe's section. Without one, that of the runs' own recipes, if these agree.
+    pub config: Option<ReportConfig>,
     /// A folder whose `catalog.toml`, `sql/` and `templates/` are looked at before the program's own.
     pub reports: Option<PathBuf>,
     /// Where the images lie, if not where the manifest says.

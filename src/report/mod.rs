@@ -73,6 +73,7 @@ pub struct Statistics<'a> {
     assets: Assets,
     labels: BTreeMap<String, String>,
     query: QueryContext,
+    config: ReportConfig,
     options: &'a ReportOptions,
     results: Vec<Statistic>,
     /// What the page says about itself.
@@ -93,12 +94,28 @@ struct Statistic {
 /// # Errors
 /// As [`build`].
 pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
-    if let Err((key, expected)) = options.config.validate() {
+    let query = QueryContext::open(runs)?;
+    if query.runs().is_empty() {
+        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+    }
+    let mut notes = Vec::new();
+    let config = match &options.config {
+        Some(config) => config.clone(),
+        None => config::of_runs(query.runs()).unwrap_or_else(|| {
+            notes.push(
+                "The recipes of these runs ask for different reports ([report]): this one has the defaults.".to_owned(),
+            );
+            ReportConfig::default()
+        }),
+    };
+    if let Err((key, expected)) = config.validate() {
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
+    let query = query.with_bins(config.bins());
     let assets = Assets::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
-    for id in &options.config.leave_out {
+    for id in &config.leave_out {
         if catalog.entry.iter().all(|entry| entry.id != *id) {
             let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
             return Err(Error::Usage(format!(
@@ -106,11 +123,6 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
                 known.join(", ")
             )));
         }
-    }
-    let query = QueryContext::open_with(runs, options.config.bins())?;
-    if query.runs().is_empty() {
-        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let mut results = Vec::new();
     let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
@@ -124,11 +136,10 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
         if applies && entry.runs_at_most.is_some_and(|most| count > most) {
             too_many.push(entry.title.clone());
-        } else if applies && !options.config.leave_out.contains(&entry.id) {
-            results.push(Statistic::of(entry, &assets, &query, options)?);
+        } else if applies && !config.leave_out.contains(&entry.id) {
+            results.push(Statistic::of(entry, &assets, &query, &config)?);
         }
     }
-    let mut notes = Vec::new();
     if !too_many.is_empty() {
         notes.push(format!(
             "Left out, because they look at single samples, epochs or archetypes and there are {count} runs: {}. A report of \
@@ -140,6 +151,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         assets,
         labels: catalog.labels,
         query,
+        config,
         options,
         results,
         notes,
@@ -147,10 +159,10 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
 }
 
 impl Statistic {
-    fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
+    fn of(entry: Entry, assets: &Assets, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
-        let parameters = options.config.parameters(entry.page.is_some());
+        let parameters = config.parameters(entry.page.is_some());
         let table = query.query_with(&sql, &parameters).map_err(|error| match error {
             Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
             Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
@@ -186,6 +198,7 @@ impl Statistics<'_> {
             assets,
             labels,
             query,
+            config,
             options,
             results,
             notes,
@@ -201,6 +214,7 @@ impl Statistics<'_> {
                 .collect(),
             query,
             out,
+            config,
             options,
             paths: ReportPaths {
                 html: out.join("report.html"),
@@ -222,6 +236,7 @@ struct Builder<'a> {
     stand_ins: BTreeSet<String>,
     query: QueryContext,
     out: &'a Path,
+    config: ReportConfig,
     options: &'a ReportOptions,
     paths: ReportPaths,
 }
@@ -417,7 +432,7 @@ impl Builder<'_> {
                     all_panels = figure::panel_rows(table, &rows, root.as_deref());
                     let ReportConfig {
                         panels, panel_images, ..
-                    } = self.options.config;
+                    } = self.config;
                     let first = all_panels.iter().take(panels);
                     shown_panels = first.map(|panel| panel.first(panel_images)).collect();
                     draw(figure::panels(&shown_panels), stand_in)?
@@ -470,7 +485,7 @@ impl Builder<'_> {
     }
 
     fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
-        if !self.options.config.images {
+        if !self.config.images {
             return None;
         }
         let root = match (&self.options.data_root, &run.manifest.data_root) {
@@ -524,13 +539,13 @@ impl Builder<'_> {
         protocols.sort_unstable();
         protocols.dedup();
         let names: Vec<&str> = runs.iter().map(|run| run.run.as_str()).collect();
-        let title = if self.options.config.title.is_empty() {
+        let title = if self.config.title.is_empty() {
             match names[..] {
                 [only] => format!("Report of {only}"),
                 _ => format!("Report of {} runs", names.len()),
             }
         } else {
-            self.options.config.title.clone()
+            self.config.title.clone()
         };
         // One column a run is readable up to here; beyond, the page says what all runs share and a file says the rest.
         let many = runs.len() > provenance::COLUMNS;

@@ -493,3 +493,48 @@ fn many_runs_are_reported_without_what_looks_at_single_samples() {
     let rows = read(&out.join("tables/provenance.csv"));
     assert_eq!(rows.lines().count(), 31);
 }
+
+#[test]
+fn what_the_recipes_say_of_the_report_holds_if_they_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs: Vec<PathBuf> = ["one-11111111", "two-22222222"]
+        .into_iter()
+        .map(|run| {
+            let run = Fixture {
+                run,
+                ..Fixture::default()
+            }
+            .write(&folder.path().join("runs"));
+            std::fs::write(
+                run.join("recipe.toml"),
+                "[report]\nleave_out = [\"curves\"]\ntitle = \"Mine\"\n",
+            )
+            .unwrap();
+            run
+        })
+        .collect();
+    let reported = |runs: &[PathBuf]| {
+        let paths = build(runs, &folder.path().join("out"), &ReportOptions::default()).unwrap();
+        let curves = paths
+            .figures
+            .iter()
+            .any(|path| path.display().to_string().contains("curves"));
+        (curves, read(&paths.markdown), paths.warnings)
+    };
+    let (curves, page, warnings) = reported(&runs[..1]);
+    assert!(
+        !curves && page.starts_with("# Mine\n") && warnings.is_empty(),
+        "{warnings:?}"
+    );
+    let (curves, page, warnings) = reported(&runs);
+    assert!(
+        !curves && page.starts_with("# Report of 2 runs\n") && warnings.is_empty(),
+        "{warnings:?}"
+    );
+    std::fs::write(runs[1].join("recipe.toml"), "").unwrap();
+    let (curves, _, warnings) = reported(&runs);
+    assert!(
+        curves && warnings[0].contains("ask for different reports"),
+        "{warnings:?}"
+    );
+}
