@@ -16,7 +16,7 @@ use crate::model::loss::task::{Target, TaskLoss, concordance};
 use crate::model::loss::{assign, contx, dis, vas};
 use crate::model::math::{host, host_indices, matrix, off_diagonal, one_hot, stream};
 use crate::model::merge::{Criterion, ward};
-use crate::model::params::{AdamW, Leaves, Parameter};
+use crate::model::params::{AdamW, Leaves, Parameter, Store};
 use crate::model::projector::{Head, Masks, Projector, Sizes};
 use crate::task::{Targets, Task};
 
@@ -391,7 +391,8 @@ fn contextualization() -> Result<()> {
 #[test]
 fn adamw_forgets_rows() -> Result<()> {
     let case = case("adamw")?;
-    let mut parameter = Parameter::new(case.get("value")?, true);
+    let mut store = Store::default();
+    store.insert("p", Parameter::by_rows(case.get("value")?, true));
     let adam = AdamW {
         lr: 0.05,
         beta1: 0.9,
@@ -400,12 +401,12 @@ fn adamw_forgets_rows() -> Result<()> {
         weight_decay: 0.1,
     };
     for step in 0..4 {
-        parameter.step(case.get(&format!("g{step}"))?, &adam);
+        store.step(vec![("p".to_owned(), case.get(&format!("g{step}"))?)], |_| adam)?;
         if step == 1 {
-            parameter.forget_rows(&matrix(vec![1.0, 0.0, 1.0], 3, 1, &case.device));
+            store.forget_rows("p", &matrix(vec![1.0, 0.0, 1.0], 3, 1, &case.device))?;
         }
     }
-    case.check("result", parameter.value)
+    case.check("result", store.value("p")?)
 }
 
 /// Names of all parameters in the model and in the golden file.
@@ -456,7 +457,7 @@ fn two_steps_of_everything() -> Result<()> {
     let mut rng = stream(0, crate::model::math::Purpose::Parameters, 0, 0);
     let mut model = Aura::create((Task::Expression, config, loss), sizes, prior, &mut rng, &start.device)?;
     for (name, key) in whole() {
-        model.store.get_mut(&name)?.value = start.get(&key)?;
+        model.store.set(&name, start.get(&key)?)?;
     }
     model.buffers.size = start.get("size")?;
     model.buffers.labels = start.get("labels")?;
@@ -477,7 +478,7 @@ fn two_steps_of_everything() -> Result<()> {
         let losses = model.step(&batch, &Masks::default(), true, adam)?;
         expected.check("parts", losses)?;
         for (name, key) in whole() {
-            expected.check(&key, model.store.get(&name)?.value.clone())?;
+            expected.check(&key, model.store.value(&name)?)?;
         }
         expected.check("size", model.buffers.size.clone())?;
         expected.check("labels", model.buffers.labels.clone())?;

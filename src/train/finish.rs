@@ -109,9 +109,9 @@ pub fn finish(
 /// The model as training left it, every living archetype still there.
 fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standardiser) -> Result<Trained> {
     let mut leaves = Leaves::default();
-    for (name, parameter) in model.store.iter() {
+    for (name, value) in model.store.iter() {
         if name.starts_with("projector.") || name.starts_with("head.") {
-            leaves.insert(name.clone(), parameter.value.clone());
+            leaves.insert(name.clone(), value.clone());
         }
     }
     Ok(Trained {
