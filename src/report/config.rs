@@ -36,8 +36,8 @@ pub struct ReportConfig {
     pub map_neighbours: usize,
     /// How near points may come on a map (UMAP's `min_dist`).
     pub map_min_dist: f64,
-    /// Feature tables of other models to map beside the encoder's, by the name shown: `"POSTER++" = "folder"`. They must know
-    /// the run's test samples by the same identifiers.
+    /// Features of other models to map beside the encoder's, by the name shown: `"POSTER++" = "poster.parquet"`. Parquet, `.npz`,
+    /// or a folder that `extract` wrote; they must know the run's test samples by the same identifiers.
     pub features: BTreeMap<String, String>,
     /// Edges of the ranges of arousal whose archetypes are counted on the map, ascending.
     pub arousal_clusters: Vec<f64>,

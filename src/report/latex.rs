@@ -126,7 +126,7 @@ mod tests {
         );
         assert_eq!(
             found[0].width,
-            Some(((88 - 4 - 10 - 6) as f64 * LETTER * 10.0).round() / 10.0)
+            Some((f64::from(88 - 4 - 10 - 6) * LETTER * 10.0).round() / 10.0)
         );
         assert_eq!((found[1].width, found[2].width), (None, None));
         // Numbers are never broken, however wide they are.

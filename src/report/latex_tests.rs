@@ -96,7 +96,7 @@ fn the_tables_of_studies_compile_and_stay_on_the_page() {
                 encoder: ["clip", "dino", "hog"][i],
                 study: Some(dataset),
                 stand_in: true,
-                recipe: &format!("[loss]\nmargin = {margin}\nlambda_arc = {}.5\n", i),
+                recipe: &format!("[loss]\nmargin = {margin}\nlambda_arc = {i}.5\n"),
                 k_max: 3 + i,
                 metrics: &[
                     ("aura", "test", metric, &[Some(0.912), Some(0.935)]),
