@@ -358,9 +358,10 @@ impl Baseline {
                 metric.chance = None;
             }
             // Facts of the structure must hold for every seed, other numbers on average.
-            let values = match STRUCTURE.contains(&name.as_str()) {
-                true => metric.seeds.clone(),
-                false => vec![metric.mean],
+            let values = if STRUCTURE.contains(&name.as_str()) {
+                metric.seeds.clone()
+            } else {
+                vec![metric.mean]
             };
             let outside =
                 |value: &f64| kept.min.is_some_and(|min| *value < min) || kept.max.is_some_and(|max| *value > max);

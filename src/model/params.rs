@@ -38,6 +38,10 @@ pub struct Moments {
 
 /// Steps since moments were zero.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a parameter, beside two tensors of the same size"
+)]
 pub enum Age {
     /// Alike for the whole parameter.
     Whole(u64),
