@@ -379,7 +379,8 @@ fn malformed_parquet_is_refused() {
         std::fs::write(&path, changed).unwrap();
         let read = crate::feature::reader::guarded(&path, || {
             let file = std::fs::File::open(&path).unwrap();
-            let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
             Ok(reader.map_or(0, |reader| {
                 reader
                     .map_while(Result::ok)
