@@ -526,12 +526,12 @@ proptest::proptest! {
         for (key, value) in changes {
             config[KEYS[key]] = value;
         }
-        if let Ok(architecture) = weights::architecture_of(&config, kind) {
+        if let Ok(architecture) = model_folder::architecture_of(&config, kind) {
             proptest::prop_assert!(architecture.validate().is_ok());
             proptest::prop_assert!(!architecture.parameters().is_empty());
         }
         let default = crate::image::Preprocess::dino(224);
-        if let Ok(preprocess) = weights::preprocess_of(&config, &default) {
+        if let Ok(preprocess) = model_folder::preprocess_of(&config, &default) {
             proptest::prop_assert!(preprocess.std.iter().all(|&s| s > 0.0));
         }
     }
@@ -554,7 +554,7 @@ fn uniform(name: &str, count: usize) -> Vec<f32> {
 
 #[test]
 fn transformers_computes_the_same_at_full_size() {
-    let architecture = weights::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
+    let architecture = model_folder::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
     let shapes: std::collections::BTreeMap<_, _> = architecture.parameters().into_iter().collect();
     let golden: Golden = serde_json::from_str(&std::fs::read_to_string(model("full_b16.json")).unwrap()).unwrap();
     let noise = uniform("image", 224 * 224 * 3);

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use ::image::RgbImage;
 
+use crate::device::is_host;
 use crate::encoder::Encoded;
 use crate::encoder::TokenShape;
 use crate::error::{Error, Result};
@@ -100,8 +101,15 @@ const MAX_GRID: usize = 64;
 /// Memory that the attention weights of one batch may take, in bytes.
 const ATTENTION_BYTES: usize = 1 << 30;
 
-/// Largest batch.
-const MAX_BATCH: usize = 16;
+/// Largest batch on the processor, where more images together are no faster.
+const HOST_BATCH: usize = 16;
+
+/// Largest batch on a GPU, enough to keep it busy.
+const DEVICE_BATCH: usize = 128;
+
+/// Images that are encoded together on the processor. Matrix products use all of its threads, but the steps between them one
+/// each: small groups side by side keep all threads busy. The number is fixed, so that results do not hang on the machine.
+const TOGETHER: usize = 2;
 
 impl Architecture {
     /// Patches a side of an image of `size` pixels.
@@ -478,10 +486,15 @@ impl Vit {
         }
     }
 
-    /// Images a batch: as many as keep the attention weights below 1 GiB, 16 at most.
+    /// Images a batch: as many as keep the attention weights below 1 GiB, and the device busy.
     pub fn batch_size(&self) -> usize {
         let length = self.grid * self.grid + 1 + self.architecture.registers;
-        (ATTENTION_BYTES / (4 * self.architecture.heads * length * length)).clamp(1, MAX_BATCH)
+        let most = if is_host(&self.device) {
+            HOST_BATCH
+        } else {
+            DEVICE_BATCH
+        };
+        (ATTENTION_BYTES / (4 * self.architecture.heads * length * length)).clamp(1, most)
     }
 
     /// The patch tokens' grid.
@@ -514,6 +527,18 @@ impl Vit {
                 wrong.height()
             )));
         }
+        if is_host(&self.device) {
+            let groups: Vec<Vec<Encoded>> = images
+                .par_chunks(TOGETHER)
+                .map(|group| self.encode_together(group, preprocess))
+                .collect::<Result<_>>()?;
+            return Ok(groups.into_iter().flatten().collect());
+        }
+        self.encode_together(images, preprocess)
+    }
+
+    /// Encodes images of the right size in one go.
+    fn encode_together(&self, images: &[RgbImage], preprocess: &Preprocess) -> Result<Vec<Encoded>> {
         let (global, tokens) = self.forward(self.patches(images, preprocess));
         let read = |tensor: Tensor<2>| {
             tensor
