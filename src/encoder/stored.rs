@@ -38,16 +38,18 @@ impl Stored {
     /// # Errors
     /// [`Error::Io`] if the file cannot be read or is damaged, [`Error::Data`] if it is not as long as it says.
     pub(super) fn open(path: &Path, hasher: &mut blake3::Hasher) -> Result<Vec<(String, Self)>> {
-        let file = File::open(path).at("read the weights", path)?;
-        hasher.update_reader(&file).at("read the weights", path)?;
+        // What a file says of itself is checked first: digesting one that is far longer takes its time.
         if is_pickle(path) {
             let tensors = state_dict(path)?.into_tensors();
+            digest(path, hasher)?;
             return Ok(tensors
                 .into_iter()
                 .map(|(name, tensor)| (name, Self::Torch(tensor)))
                 .collect());
         }
+        let file = File::open(path).at("read the weights", path)?;
         let header = Header::read(&file, path)?;
+        digest(path, hasher)?;
         let file = Arc::new(file);
         Ok(header
             .tensors
@@ -135,7 +137,6 @@ impl Header {
         };
         let length = file.metadata().at("read the weights", path)?.len();
         let mut count = [0; 8];
-        file.seek(SeekFrom::Start(0)).at("read the weights", path)?;
         if length < count.len() as u64 {
             return Err(damaged(format!("it has {length} bytes")));
         }
@@ -196,6 +197,12 @@ impl Float {
             Self::Bf16 => each(data, endian, |bytes| bf16::from_le_bytes(bytes).to_f32()),
         }
     }
+}
+
+fn digest(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
+    let file = File::open(path).at("read the weights", path)?;
+    hasher.update_reader(file).at("read the weights", path)?;
+    Ok(())
 }
 
 /// Whether a file is a `PyTorch` state dict by its name.

@@ -91,9 +91,14 @@ impl Weights {
         let Some((scheme, prefix)) = detected else {
             return Err(Error::data(format!(
                 "{shown} holds no vision transformer that is known here (CLIP, DINO or DINOv2 in the naming of transformers, \
-                 open_clip, timm or the original releases); it has {} tensors, among them {}",
-                names.len(),
-                list(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+                 open_clip, timm or the original releases); {}",
+                match names.len() {
+                    0 => "it has no tensors".to_owned(),
+                    count => format!(
+                        "it has {count} tensors, among them {}",
+                        list(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+                    ),
+                }
             )));
         };
         let mut used = BTreeSet::new();
