@@ -101,7 +101,7 @@ impl TrainBench {
             device: device.name.clone(),
             kind: device.kind,
             task,
-            batch: self.setup.train.batch_for(task),
+            batch: self.setup.train.batch_for(task, sets.train.len()),
             model: [model.k_max, model.width, model.hidden],
             features: self
                 .features

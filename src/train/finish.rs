@@ -360,6 +360,7 @@ fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
     let inference = Inference {
         tokens: model.patches as u64,
         input: model.leaves.get("projector.w1")?.dims()[0] as u64,
+        anchors: model.leaves.contains("projector.anchor_w1"),
         hidden: model.config.hidden as u64,
         width: model.config.width as u64,
         queries,
