@@ -50,9 +50,6 @@ by_seed AS (
   FROM distances d
   LEFT JOIN truth t ON d.run = t.run AND d.sample_id = t.sample_id
   GROUP BY d.run, d.seed, d.failure
-),
-wanted AS (
-  SELECT run, CAST(array_length(seeds) AS BIGINT) AS seeds FROM runs
 )
 SELECT b.run, CASE WHEN b.failure THEN 'archetype of another class' ELSE 'archetype of the label''s class' END AS kind,
        avg(b.samples) AS samples, stddev_samp(b.samples) AS samples_sd,
@@ -61,7 +58,7 @@ SELECT b.run, CASE WHEN b.failure THEN 'archetype of another class' ELSE 'archet
        avg(b.to_archetype) AS to_archetype, stddev_samp(b.to_archetype) AS to_archetype_sd,
        avg(b.to_class) AS to_class, stddev_samp(b.to_class) AS to_class_sd,
        avg(b.flipped) AS flipped, stddev_samp(b.flipped) AS flipped_sd, count(*) AS seeds
-FROM by_seed b JOIN wanted w ON b.run = w.run
+FROM by_seed b JOIN primary_metrics p ON p.run = b.run
 GROUP BY b.run, b.failure
-HAVING count(*) = max(w.seeds)
+HAVING count(*) = max(p.seeds)
 ORDER BY b.run, b.failure DESC

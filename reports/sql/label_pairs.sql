@@ -1,18 +1,13 @@
 -- Pairs of neighbouring archetypes of different classes with the samples that each took from the other's class, as in the
 -- paper's Figure 1 (a). Two archetypes are neighbours if each is, in the other's class, the one most similar to the other.
--- Samples are ranked by margin: similarity with their archetype less that with the nearest archetype of their label's class (where
--- none of these is among the listed archetypes, the last of the list stands for it). The first seed of each run.
-WITH first_seed AS (
-  SELECT run, min(fold) AS fold, min(seed) AS seed FROM archetypes GROUP BY run
-),
-kept AS (
-  SELECT a.run, a.fold, a.seed, a.archetype, a.label_name, a.embedding,
-         a.label_name || ' P'
-           || CAST(row_number() OVER (PARTITION BY a.run, a.label ORDER BY a.uses DESC, a.archetype) AS VARCHAR) AS name
+-- Samples are ranked by margin (view `contradictions`). The first seed of each run.
+WITH kept AS (
+  SELECT a.run, a.fold, a.seed, a.archetype, a.label_name, a.embedding, n.name
   FROM archetypes a
-  JOIN first_seed f ON a.run = f.run AND a.seed = f.seed AND (a.fold IS NOT DISTINCT FROM f.fold)
-  JOIN runs r ON a.run = r.run AND r.task = 'expression'
-  WHERE a.active
+  JOIN first_seeds f ON f.run = a.run AND f.seed = a.seed AND (f.fold IS NOT DISTINCT FROM a.fold)
+  JOIN runs r ON r.run = a.run AND r.task = 'expression'
+  JOIN archetype_names n
+    ON n.run = a.run AND n.seed = a.seed AND (n.fold IS NOT DISTINCT FROM a.fold) AND n.archetype = a.archetype
 ),
 near AS (
   SELECT a.run, a.archetype, a.label_name, b.archetype AS other, b.label_name AS other_class,
@@ -22,22 +17,9 @@ near AS (
   FROM kept a JOIN kept b ON a.run = b.run AND a.label_name <> b.label_name
 ),
 taken AS (
-  SELECT a.run, a.fold, a.seed, a.sample_id, a.archetype, k.label_name AS archetype_class, s.expression_name AS label,
-         a.similarity, a.top_archetypes, a.top_similarities,
-         array_element(a.top_similarities, CAST(array_length(a.top_similarities) AS BIGINT)) AS last,
-         s.split, s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h
-  FROM assignments a
-  JOIN kept k ON a.run = k.run AND a.seed = k.seed AND (a.fold IS NOT DISTINCT FROM k.fold) AND a.archetype = k.archetype
-  JOIN samples s ON a.run = s.run AND a.sample_id = s.sample_id
-  WHERE s.expression_name IS NOT NULL AND s.expression_name <> k.label_name
-),
-listed AS (
-  SELECT run, sample_id, label, unnest(top_archetypes) AS archetype, unnest(top_similarities) AS similarity FROM taken
-),
-rival AS (
-  SELECT l.run, l.sample_id, max(l.similarity) AS similarity
-  FROM listed l JOIN kept k ON l.run = k.run AND l.archetype = k.archetype AND l.label = k.label_name
-  GROUP BY l.run, l.sample_id
+  SELECT c.run, c.archetype, c.label, c.sample_id, c.split, c.similarity, c.margin
+  FROM contradictions c
+  JOIN first_seeds f ON f.run = c.run AND f.seed = c.seed AND (f.fold IS NOT DISTINCT FROM c.fold)
 ),
 counts AS (
   SELECT run, archetype, label, count(*) AS samples FROM taken GROUP BY run, archetype, label
@@ -56,14 +38,14 @@ sides AS (
   SELECT p.run, p.one, p.two, p.cosine, p.two AS archetype, p.one AS other FROM paired p
 ),
 counted AS (
-  SELECT s.run, s.one, s.two, s.cosine, s.archetype, s.other, a.name, a.label_name AS own_class,
-         b.name AS other_name, b.label_name AS other_class, coalesce(c.samples, 0) AS samples,
+  SELECT s.run, s.one, s.two, s.cosine, s.archetype, s.other, a.name, b.label_name AS other_class,
+         coalesce(c.samples, 0) AS samples,
          min(coalesce(c.samples, 0)) OVER (PARTITION BY s.run, s.one, s.two) AS least_samples,
          sum(coalesce(c.samples, 0)) OVER (PARTITION BY s.run, s.one, s.two) AS both_samples
   FROM sides s
-  JOIN kept a ON s.run = a.run AND s.archetype = a.archetype
-  JOIN kept b ON s.run = b.run AND s.other = b.archetype
-  LEFT JOIN counts c ON s.run = c.run AND s.archetype = c.archetype AND b.label_name = c.label
+  JOIN kept a ON a.run = s.run AND a.archetype = s.archetype
+  JOIN kept b ON b.run = s.run AND b.archetype = s.other
+  LEFT JOIN counts c ON c.run = s.run AND c.archetype = s.archetype AND c.label = b.label_name
 ),
 ranked AS (
   SELECT *, dense_rank() OVER (PARTITION BY run ORDER BY least_samples DESC, both_samples DESC, cosine DESC, one, two)
@@ -72,22 +54,21 @@ ranked AS (
   WHERE both_samples > 0
 ),
 placed AS (
-  SELECT r.run, r.panel, r.one, r.archetype, r.name, r.own_class, r.other_class, r.cosine, r.samples, t.sample_id, t.split,
-         t.label, t.similarity, t.similarity - coalesce(v.similarity, t.last) AS margin,
-         t.image_path, t.bbox_x, t.bbox_y, t.bbox_w, t.bbox_h,
-         row_number() OVER (PARTITION BY r.run, r.panel, r.archetype
-                            ORDER BY t.similarity - coalesce(v.similarity, t.last) DESC, t.sample_id) AS place
+  SELECT r.run, r.panel, r.one, r.archetype, r.name, r.other_class, r.cosine, r.samples, t.sample_id, t.split, t.label,
+         t.similarity, t.margin,
+         row_number() OVER (PARTITION BY r.run, r.panel, r.archetype ORDER BY t.margin DESC, t.sample_id) AS place
   FROM ranked r
-  LEFT JOIN taken t ON r.run = t.run AND r.archetype = t.archetype AND r.other_class = t.label
-  LEFT JOIN rival v ON t.run = v.run AND t.sample_id = v.sample_id
+  LEFT JOIN taken t ON t.run = r.run AND t.archetype = r.archetype AND t.label = r.other_class
   WHERE r.panel <= $panels
 )
-SELECT run, panel, CASE WHEN archetype = one THEN 'left' ELSE 'right' END AS side,
-       name || ', archetype ' || CAST(archetype AS VARCHAR) AS heading,
-       CAST(samples AS VARCHAR) || ' labelled ' || other_class || '; cosine of the pair '
-         || CAST(round(cosine, 2) AS VARCHAR) AS note,
-       archetype, place, sample_id, split, label, similarity, margin, true AS contradicts,
-       image_path, bbox_x, bbox_y, bbox_w, bbox_h
-FROM placed
-WHERE place <= $panel_images
-ORDER BY run, panel, CASE WHEN archetype = one THEN 0 ELSE 1 END, place
+SELECT p.run, p.panel, CASE WHEN p.archetype = p.one THEN 'left' ELSE 'right' END AS side,
+       p.name || ', archetype ' || CAST(p.archetype AS VARCHAR) AS heading,
+       CAST(p.samples AS VARCHAR) || ' labelled ' || p.other_class || '; cosine of the pair '
+         || CAST(round(p.cosine, 2) AS VARCHAR) AS note,
+       p.archetype, p.place, p.sample_id, p.split, p.label, p.similarity, p.margin, true AS contradicts, t.flipped,
+       s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h
+FROM placed p
+LEFT JOIN samples s ON s.run = p.run AND s.sample_id = p.sample_id
+LEFT JOIN truth t ON t.run = p.run AND t.sample_id = p.sample_id
+WHERE p.place <= $panel_images
+ORDER BY p.run, p.panel, CASE WHEN p.archetype = p.one THEN 0 ELSE 1 END, p.place

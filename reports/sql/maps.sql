@@ -1,15 +1,12 @@
 -- The maps of the first seed: archetypes alone, test samples with the archetypes as AURA sees them, the same samples in the
 -- encoder's features and in those of other models, with the measures of each space (see docs/metrics.md).
-WITH first_seed AS (
-  SELECT run, min(fold) AS fold, min(seed) AS seed FROM archetypes GROUP BY run
-),
-measures AS (
+WITH measures AS (
   SELECT s.run, s.place,
          max(CASE WHEN s.measure = 'silhouette' THEN s.value END) AS silhouette,
          max(CASE WHEN s.measure = 'purity' THEN s.value END) AS purity,
          max(CASE WHEN s.measure = 'trustworthiness' THEN s.value END) AS trustworthiness
   FROM separability s
-  JOIN first_seed f ON s.run = f.run AND (s.fold IS NOT DISTINCT FROM f.fold) AND s.seed = f.seed
+  JOIN first_seeds f ON f.run = s.run AND f.seed = s.seed AND (f.fold IS NOT DISTINCT FROM s.fold)
   GROUP BY s.run, s.place
 )
 SELECT m.run, m.place, m.space,
@@ -18,7 +15,7 @@ SELECT m.run, m.place, m.space,
        m.sample_id, m.archetype, m.x, m.y, coalesce(a.uses, 0) AS uses, k.class, k.class_name,
        n.silhouette, n.purity, n.trustworthiness
 FROM maps m
-JOIN first_seed f ON m.run = f.run AND (m.fold IS NOT DISTINCT FROM f.fold) AND m.seed = f.seed
+JOIN first_seeds f ON f.run = m.run AND f.seed = m.seed AND (f.fold IS NOT DISTINCT FROM m.fold)
 JOIN runs r ON m.run = r.run
 LEFT JOIN measures n ON m.run = n.run AND m.place = n.place
 LEFT JOIN samples s ON m.run = s.run AND m.sample_id = s.sample_id

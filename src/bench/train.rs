@@ -101,7 +101,7 @@ impl TrainBench {
             device: device.name.clone(),
             kind: device.kind,
             task,
-            batch: self.setup.train.batch_for(task),
+            batch: self.setup.train.batch_for(task, sets.train.len()),
             model: [model.k_max, model.width, model.hidden],
             features: self
                 .features
@@ -178,13 +178,16 @@ impl TrainSpeed {
                 bytes as f64 / f64::from(1 << 30)
             )
         });
+        let kernels = s.kernels_per_step.map_or(String::new(), |kernels| {
+            format!("\nkernels       {kernels:.0} launched a step")
+        });
         format!(
             "device        {}\n\
              training      {} samples of {} × {} values, batches of {}, {} archetypes, width {width}, hidden {hidden}, \
              {} parameters\n\
              batches from  {}\n\
              speed         {:.0} samples/s, {:.3} ms a step ({} steps, {} epochs; first epoch {:.2} s)\n\
-             host waited   {:.1} % for batches, {:.1} % for the device\n\
+             host waited   {:.1} % for batches, {:.1} % for the device{kernels}\n\
              projection    {:.0} samples/s{memory}",
             self.device,
             s.samples,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::device::Resolved;
 use crate::digest::{Digest, room};
 use crate::error::{Error, Result};
-use crate::feature::{FeatureTable, LoadOptions, Matrix, SplitSets};
+use crate::feature::{Matrix, SplitSets, import};
 use crate::map::{Distances, Umap};
 use crate::metric::expression::argmax;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};
@@ -17,8 +17,8 @@ use crate::run::tables::{self, MapRow, SeparabilityRow};
 use crate::task::Task;
 use crate::train::Trained;
 
+use super::Chain;
 use super::extract::Features;
-use super::{Chain, json};
 
 /// Points of a space, each a sample or an archetype.
 struct Space<'a> {
@@ -56,10 +56,8 @@ impl Chain<'_> {
             .part("code", room::MAP)
             .part("metric", room::METRIC);
         for (name, path) in &config.features {
-            let table = FeatureTable::open(Path::new(path))?;
-            digest = digest
-                .part("table", name)
-                .part("what", json(table.metadata())?.to_string());
+            let what = import::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
+            digest = digest.part("table", name).part("what", what);
         }
         let digest = digest.finish();
         let here = folder.seed(fold, seed);
@@ -71,7 +69,7 @@ impl Chain<'_> {
         self.interrupt.check()?;
         let sets = self.load(features, fold)?;
         let model = Trained::load(&here.file("model.safetensors"), &device.device)?;
-        let spaces = self.spaces(&sets, &model)?;
+        let spaces = self.spaces(&sets, &model, folder.path())?;
         let umap = Umap {
             neighbours: config.map_neighbours,
             min_dist: config.map_min_dist,
@@ -89,7 +87,7 @@ impl Chain<'_> {
         Ok(digest)
     }
 
-    fn spaces<'a>(&'a self, sets: &SplitSets, model: &Trained) -> Result<Vec<Space<'a>>> {
+    fn spaces<'a>(&'a self, sets: &SplitSets, model: &Trained, scratch: &Path) -> Result<Vec<Space<'a>>> {
         let recipe = self.recipe;
         let expressions = recipe.protocol.task == Task::Expression;
         let (ids, dictionary, labels) = kept(model)?;
@@ -135,7 +133,8 @@ impl Chain<'_> {
         for (name, path) in &recipe.report.features {
             spaces.push(Space {
                 name,
-                points: self.others(name, Path::new(path), &chosen.sample_ids)?,
+                points: import::named(Path::new(path), &chosen.sample_ids, scratch, self.interrupt)
+                    .map_err(|error| of_features(name, error))?,
                 samples: chosen.sample_ids.clone(),
                 archetypes: Vec::new(),
                 classes: classes.clone(),
@@ -145,44 +144,13 @@ impl Chain<'_> {
         spaces.retain(|space| space.points.rows >= 4);
         Ok(spaces)
     }
+}
 
-    /// Features of another model for the samples `ids`, in that order.
-    fn others(&self, name: &str, folder: &Path, ids: &[String]) -> Result<Matrix> {
-        let table = FeatureTable::open(folder)?;
-        let loaded = table.load(&LoadOptions {
-            outputs: self.recipe.protocol.outputs(),
-            threshold: self.recipe.protocol.au_threshold.unwrap_or_default(),
-            ..LoadOptions::new(self.recipe.protocol.task)
-        })?;
-        let sets = [
-            Some(&loaded.sets.test),
-            loaded.sets.val.as_ref(),
-            Some(&loaded.sets.train),
-        ];
-        let mut places = std::collections::BTreeMap::new();
-        for set in sets.into_iter().flatten() {
-            for (row, id) in set.sample_ids.iter().enumerate() {
-                places.entry(id.as_str()).or_insert((set, row));
-            }
-        }
-        let mut data = Vec::new();
-        let mut cols = 0;
-        for id in ids {
-            let Some((set, row)) = places.get(id.as_str()) else {
-                return Err(Error::Data(format!(
-                    "report.features.\"{name}\": {} has no features of sample {id}; expected every test sample of the run, by \
-                     the same identifiers",
-                    folder.display()
-                )));
-            };
-            cols = set.global.cols;
-            data.extend_from_slice(set.global.row(*row));
-        }
-        Ok(Matrix {
-            rows: ids.len(),
-            cols,
-            data,
-        })
+/// The error with the key that names the features.
+fn of_features(name: &str, error: Error) -> Error {
+    match error {
+        Error::Data(text) => Error::Data(format!("report.features.\"{name}\": {text}")),
+        other => other,
     }
 }
 

@@ -17,7 +17,7 @@ impl Chain<'_> {
     pub fn report(&mut self, folder: &RunFolder, manifest: &Manifest, run_digest: &str) -> Result<PathBuf> {
         let started = Instant::now();
         let options = ReportOptions {
-            config: self.recipe.report.clone(),
+            config: Some(self.recipe.report.clone()),
             progress: self.progress,
             ..ReportOptions::default()
         };

@@ -334,7 +334,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
         std::fs::remove_file(&stamp).at("remove", &stamp)?;
     }
     let options = ReportOptions {
-        config: study.report.clone(),
+        config: Some(study.report.clone()),
         progress,
         ..ReportOptions::default()
     };

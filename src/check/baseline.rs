@@ -113,6 +113,15 @@ pub struct SaveOptions {
     pub cost: bool,
 }
 
+/// What saving did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// The lines in which the file changed, as [`diff`] shows them; empty if nothing did.
+    pub changes: String,
+    /// Rules of the earlier file that were not kept, and why.
+    pub notes: Vec<String>,
+}
+
 /// The metrics of a task that a report puts first.
 pub fn headline(task: Task) -> &'static [&'static str] {
     match task {
@@ -300,30 +309,20 @@ impl Baseline {
     }
 
     /// Writes the file and, if `predictions` is set, the predictions beside it. The rules of a file that is there already are
-    /// kept. Returns the difference of the texts, line by line; empty if nothing changed.
+    /// kept, as far as they can hold: see [`Self::keep_rules`].
     ///
     /// # Errors
     /// If the old file cannot be read as a baseline, or a file cannot be written.
-    pub fn save(mut self, path: &Path, predictions: bool) -> Result<String> {
+    pub fn save(mut self, path: &Path, predictions: bool) -> Result<Saved> {
         let old = match std::fs::read_to_string(path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).at("read", path),
         };
-        if old.is_some() {
-            let there = Self::read_rules(path)?;
-            for (name, metric) in &mut self.metrics {
-                if let Some(kept) = there.metrics.get(name) {
-                    metric.rule = kept.rule;
-                    metric.tolerance = kept.tolerance;
-                    metric.min = kept.min;
-                    metric.max = kept.max;
-                    if kept.chance.is_none() && kept.sd.is_some() {
-                        metric.chance = None;
-                    }
-                }
-            }
-        }
+        let notes = match old {
+            Some(_) => self.keep_rules(&Self::read_rules(path)?),
+            None => Vec::new(),
+        };
         let beside = path.with_extension("predictions.parquet");
         if predictions {
             if let Some(answers) = &self.answers {
@@ -336,7 +335,45 @@ impl Baseline {
         if !changes.is_empty() {
             atomic::write(path, text.as_bytes())?;
         }
-        Ok(changes)
+        Ok(Saved { changes, notes })
+    }
+
+    /// Takes over the rules of an earlier baseline, and says what could not be taken over: nothing from one of another
+    /// protocol, whose rules were made for other numbers; no bound that the numbers now saved would fail themselves.
+    fn keep_rules(&mut self, earlier: &Self) -> Vec<String> {
+        if earlier.protocol_digest != self.protocol_digest {
+            return vec![format!(
+                "the file was a baseline of another protocol ({}, {}): its rules are not kept",
+                earlier.dataset, earlier.run
+            )];
+        }
+        let mut notes = Vec::new();
+        for (name, metric) in &mut self.metrics {
+            let Some(kept) = earlier.metrics.get(name) else {
+                continue;
+            };
+            metric.rule = kept.rule;
+            metric.tolerance = kept.tolerance;
+            if kept.chance.is_none() && kept.sd.is_some() {
+                metric.chance = None;
+            }
+            // Facts of the structure must hold for every seed, other numbers on average.
+            let values = if STRUCTURE.contains(&name.as_str()) {
+                metric.seeds.clone()
+            } else {
+                vec![metric.mean]
+            };
+            let outside =
+                |value: &f64| kept.min.is_some_and(|min| *value < min) || kept.max.is_some_and(|max| *value > max);
+            if let Some(value) = values.iter().find(|value| outside(value)) {
+                notes.push(format!(
+                    "{name}: {value} is outside the bounds that the file had, so they are set anew"
+                ));
+            } else {
+                (metric.min, metric.max) = (kept.min, kept.max);
+            }
+        }
+        notes
     }
 
     /// As [`Self::read`], without the predictions: they are about to be replaced.

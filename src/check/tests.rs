@@ -164,6 +164,40 @@ fn an_unchanged_recipe_with_other_seeds_fails_at_most_at_the_stated_rate() {
 }
 
 #[test]
+fn a_saved_baseline_passes_the_run_that_it_was_saved_from() {
+    let test = Test::new(300);
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let (first, second) = (test.run(&mut rng, 0.9, 3), test.run(&mut rng, 0.9, 3));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base.toml");
+    // Rules that somebody edited: a dictionary of other size, a wider tolerance, a lower bound that still holds.
+    let mut edited = baseline(&first);
+    let k_stable = edited.metrics.get_mut("k_stable").unwrap();
+    (k_stable.min, k_stable.max) = (Some(41.0), Some(51.0));
+    let acc = edited.metrics.get_mut("acc").unwrap();
+    (acc.tolerance, acc.min) = (0.25, Some(0.1));
+    edited.save(&path, false).unwrap();
+
+    let saved = baseline(&second).save(&path, false).unwrap();
+    assert_eq!(saved.notes.len(), 1, "{:?}", saved.notes);
+    assert!(saved.notes[0].starts_with("k_stable: "), "{:?}", saved.notes);
+    let there = Baseline::read(&path).unwrap();
+    assert_eq!(
+        (there.metrics["acc"].tolerance, there.metrics["acc"].min),
+        (0.25, Some(0.1))
+    );
+    assert!(!judge(&second, there, 99).failed);
+
+    // Rules of another protocol were made for other numbers.
+    let mut other = second.clone();
+    other.manifest.protocol_digest = "another".to_owned();
+    let saved = baseline(&other).save(&path, false).unwrap();
+    assert!(saved.notes[0].contains("another protocol"), "{:?}", saved.notes);
+    let there = Baseline::read(&path).unwrap();
+    assert_eq!(there.metrics, baseline(&other).metrics);
+}
+
+#[test]
 fn comparisons_find_the_better_run_and_leave_equals_undecided() {
     let test = Test::new(300);
     let mut rng = ChaCha8Rng::seed_from_u64(3);

@@ -57,11 +57,14 @@ pub fn run(arguments: &BaselineArguments, shell: &Shell) -> Result<()> {
              inconclusive; save from a run of three seeds or more",
         );
     }
-    let changes = baseline.save(&arguments.out, arguments.predictions)?;
+    let saved = baseline.save(&arguments.out, arguments.predictions)?;
+    for note in &saved.notes {
+        shell.progress.line(note);
+    }
     shell.progress.line(&format!("{}", arguments.out.display()));
-    if changes.is_empty() {
+    if saved.changes.is_empty() {
         output::print("unchanged")
     } else {
-        output::print(&changes)
+        output::print(&saved.changes)
     }
 }

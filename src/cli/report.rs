@@ -17,12 +17,20 @@ pub struct ReportArguments {
     /// Where the page, the tables and the figures are written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Where the images lie, if not where the runs found them
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A folder with tables, figures and templates of your own (docs/tables.md)
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
 }
 
 pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
     let options = ReportOptions {
+        config: None,
+        reports: arguments.reports.clone(),
+        data_root: arguments.data.clone(),
         progress: shell.progress,
-        ..ReportOptions::default()
     };
     let paths = report::build(&arguments.runs, &arguments.out, &options)?;
     output::print(&paths.html.display().to_string())

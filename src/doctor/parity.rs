@@ -25,7 +25,7 @@ use crate::model::config::{LossConfig, ModelConfig, Routing, Value};
 use crate::model::kmeans;
 use crate::model::loss::assign;
 use crate::model::math::{Purpose, host, matrix, stream};
-use crate::model::params::AdamW;
+use crate::model::params::{AdamW, Moments};
 use crate::model::predict;
 use crate::model::projector::{Masks, Sizes};
 use crate::progress::Progress;
@@ -551,8 +551,10 @@ impl Sides<'_> {
     fn models(&self, part: Part, models: [&Aura; 2]) -> Result<[Aura; 2]> {
         let mut models = models.map(Clone::clone);
         if let Some(disturb) = self.disturb {
-            for (name, parameter) in models[1].store.iter_mut() {
-                parameter.value = disturbed(disturb, part, name, &parameter.value, self.devices[1])?;
+            let store = &mut models[1].store;
+            for name in store.names() {
+                let value = disturbed(disturb, part, &name, &store.value(&name)?, self.devices[1])?;
+                store.set(&name, value)?;
             }
         }
         Ok(models)
@@ -695,14 +697,14 @@ fn optimizer(sides: &Sides, models: &[Aura; 2], gradients: &Values, table: &mut 
     for (name, gradient) in gradients {
         let mut moves = Vec::new();
         for (model, device) in models.iter_mut().zip(sides.devices) {
-            let parameter = model.store.get_mut(name)?;
-            let [rows, cols] = parameter.value.dims();
-            let before = parameter.value.clone();
-            parameter.step(matrix(gradient.clone(), rows, cols, device), &adam());
-            moves.push(host(parameter.value.clone() - before)?);
+            let before = model.store.value(name)?;
+            let [rows, cols] = before.dims();
+            let gradient = matrix(gradient.clone(), rows, cols, device);
+            model.store.step(vec![(name.clone(), gradient)], |_| adam())?;
+            moves.push(host(model.store.value(name)? - before)?);
         }
         // What a parameter cannot represent of its move is rounding, not error.
-        let after = host(models[0].store.get(name)?.value.clone())?;
+        let after = host(models[0].store.value(name)?)?;
         let least = norm(&after) * f64::from(f32::EPSILON) / OPTIMIZER;
         table.add(
             Part::Optimizer,
@@ -744,13 +746,13 @@ fn resets(sides: &Sides, models: &[Aura; 2], rows: &[usize], table: &mut Table) 
             .all(|(a, b)| (a.archetype, a.row) == (b.archetype, b.row));
     table.add(Part::Reset, "choice", if same { 0.0 } else { f64::INFINITY }, RESET);
     let values = |model: &Aura| -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let dictionary = model.store.get(DICTIONARY)?;
+        let Moments { first, second, age } = model.store.moments(DICTIONARY)?;
         let b = &model.buffers;
         [
-            ("dictionary", &dictionary.value),
-            ("first moments", &dictionary.first),
-            ("second moments", &dictionary.second),
-            ("ages", &dictionary.age),
+            ("dictionary", &model.dictionary()?),
+            ("first moments", &first),
+            ("second moments", &second),
+            ("ages", &age.tensor(model.device())),
             ("mean", &b.mean),
             ("size", &b.size),
             ("labels", &b.labels),
@@ -795,11 +797,8 @@ fn steps(sides: &Sides, models: [Aura; 2], rows: &[usize], table: &mut Table, in
         let difference = by_norm(&first[i..=i], &second[i..=i], 1e-3 * f64::from(first[0].abs()));
         table.add(Part::Steps, *name, difference, STEP_LOSS);
     }
-    for (name, parameter) in models[0].store.iter() {
-        let (a, b) = (
-            host(parameter.value.clone())?,
-            host(models[1].store.get(name)?.value.clone())?,
-        );
+    for (name, value) in models[0].store.iter() {
+        let (a, b) = (host(value.clone())?, host(models[1].store.value(name)?)?);
         // Offsets start at 0 and stay small: they are compared with at least what one step moves.
         let least = adam().lr * (a.len() as f64).sqrt();
         table.add(Part::Steps, name.as_str(), by_norm(&a, &b, least), STEP_PARAMETER);

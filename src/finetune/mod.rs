@@ -30,7 +30,7 @@ use crate::run::atomic;
 use crate::run::tables::MetricRow;
 use crate::task::{Split, Task};
 use crate::train::Selection;
-use crate::train::checkpoint::{Loaded, encode};
+use crate::train::checkpoint::{Loaded, encode, moments_of, put_moments_back};
 use crate::train::data::{prior, weights};
 
 pub use config::FinetuneConfig;
@@ -238,7 +238,7 @@ impl Job<'_> {
                 let size = sizes.next().unwrap_or(rows.len());
                 let leaves: BTreeMap<String, Tensor<2>> = store
                     .iter()
-                    .map(|(name, p)| (name.clone(), leaf(&p.value, &device)))
+                    .map(|(name, value)| (name.clone(), leaf(value, &device)))
                     .collect();
                 let take = |name: &str| {
                     leaves
@@ -265,11 +265,8 @@ impl Job<'_> {
                 seen += rows.len();
                 if seen >= size {
                     let rate = config.rate((epoch - 1) * steps + step, config.epochs * steps);
-                    for (name, parameter) in store.iter_mut() {
-                        if let Some(gradient) = sums.remove(name) {
-                            parameter.step(gradient, &self.adam(model, name, rate));
-                        }
-                    }
+                    let gradients = std::mem::take(&mut sums).into_iter().collect();
+                    store.step(gradients, |name| self.adam(model, name, rate))?;
                     seen = 0;
                     step += 1;
                     advance();
@@ -351,15 +348,9 @@ impl Job<'_> {
             std::fs::create_dir_all(folder).at("create the folder", folder)?;
         }
         let mut tensors = Vec::new();
-        for (name, p) in state.store.iter() {
-            for (what, tensor) in [
-                ("", &p.value),
-                ("#first", &p.first),
-                ("#second", &p.second),
-                ("#age", &p.age),
-            ] {
-                tensors.push((format!("{name}{what}"), tensor.clone()));
-            }
+        for (name, value) in state.store.iter() {
+            tensors.push((name.clone(), value.clone()));
+            tensors.extend(moments_of(&state.store, "", name)?);
         }
         if let Some(best) = &state.best {
             tensors.extend(
@@ -384,13 +375,12 @@ impl Job<'_> {
         }
         let take = |name: &str, like: &Tensor<2>| loaded.tensor(name, like.dims(), self.device);
         let mut best = Leaves::default();
-        for (name, p) in state.store.iter_mut() {
-            p.value = take(name, &p.value)?;
-            p.first = take(&format!("{name}#first"), &p.first)?;
-            p.second = take(&format!("{name}#second"), &p.second)?;
-            p.age = take(&format!("{name}#age"), &p.age)?;
+        for name in state.store.names() {
+            let there = state.store.value(&name)?;
+            state.store.set(&name, take(&name, &there)?)?;
+            put_moments_back(&mut state.store, "", &name, &loaded)?;
             if position.best.is_some() {
-                best.insert(name.clone(), take(&format!("best/{name}"), &p.value)?);
+                best.insert(name.clone(), take(&format!("best/{name}"), &there)?);
             }
         }
         state.best = position.best.is_some().then_some(best);

@@ -101,7 +101,7 @@ impl Aura {
         let random = crate::model::math::normal(rng, k * d, 1.0);
         let e = unit_rows(crate::model::math::matrix(random, k, d, device));
         let buffers = Buffers::new(&e, sizes.outputs, device);
-        store.insert(DICTIONARY, Parameter::new(e, false));
+        store.insert(DICTIONARY, Parameter::by_rows(e, false));
         let task_loss = TaskLoss {
             task,
             weights: prior.weights,
@@ -130,7 +130,7 @@ impl Aura {
     pub fn set_dictionary(&mut self, e: Tensor<2>) -> Result<()> {
         let e = unit_rows(e);
         self.buffers = Buffers::new(&e, self.sizes.outputs, &self.device);
-        *self.store.get_mut(DICTIONARY)? = Parameter::new(e, false);
+        self.store.insert(DICTIONARY, Parameter::by_rows(e, false));
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl Aura {
     /// # Errors
     /// [`crate::error::Error::Data`] if the parameter is missing.
     pub fn dictionary(&self) -> Result<Tensor<2>> {
-        Ok(self.store.get(DICTIONARY)?.value.clone())
+        self.store.value(DICTIONARY)
     }
 
     /// The archetypes' values V as they stand, K × O.
@@ -222,9 +222,8 @@ impl Aura {
         let forward = self.forward(&leaves, batch, masks)?;
         let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
         let mut gradients = total.backward();
-        self.store.step(&leaves, &mut gradients, adam);
-        let dictionary = self.store.get_mut(DICTIONARY)?;
-        dictionary.value = unit_rows(dictionary.value.clone());
+        self.store.step(leaves.gradients(&mut gradients), adam)?;
+        self.store.set(DICTIONARY, unit_rows(self.store.value(DICTIONARY)?))?;
         self.buffers.update(
             Assigned {
                 nearest: primal_one_hot(forward.cosines.inner(), &self.device),

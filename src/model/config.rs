@@ -196,14 +196,16 @@ impl Default for ResetConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct MergeConfig {
     /// Two groups of samples are joined while that loses less than this share of the spread of the projected training
-    /// samples; 0: none are joined.
+    /// samples (with `label_weight`, of spread and label information); 0: none are joined.
     pub tolerance: f64,
     /// The least share in samples: a join that loses less than so many samples at the average distance is made in any case,
     /// since so few could lie where they do by chance. What counts in small data, as `tolerance` does in large.
     pub samples: f64,
-    /// Weight η of the label information lost by a join, as a share of all of it; 0: geometry alone decides.
-    pub label_weight: f64,
-    /// Steps before and after joining that move each archetype to the mean direction of the samples nearest to it.
+    /// Weight η of the label information lost by a join, as a share of all of it, beside the spread, which weighs 1; 0:
+    /// geometry alone decides. Default by task: 3 for valence and arousal, else 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_weight: Option<f64>,
+    /// Steps at most, before and after joining, that move each archetype to the mean direction of the samples nearest to it.
     pub refine: usize,
 }
 
@@ -212,9 +214,19 @@ impl Default for MergeConfig {
         Self {
             tolerance: 5e-4,
             samples: 2.0,
-            label_weight: 0.0,
-            refine: 5,
+            label_weight: None,
+            refine: 20,
         }
+    }
+}
+
+impl MergeConfig {
+    /// The weight η, with the task's default.
+    pub fn label_weight_for(&self, task: Task) -> f64 {
+        self.label_weight.unwrap_or(match task {
+            Task::Expression | Task::ActionUnits => 0.0,
+            Task::ValenceArousal => 3.0,
+        })
     }
 }
 
@@ -234,13 +246,17 @@ impl Default for PruneConfig {
     }
 }
 
+/// Vectors with fewer values have constants beside them by default.
+const NARROW: usize = 128;
+
 /// `[model]`: projector, dictionary, assignment, read-out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
     /// Size of the dictionary before pruning, `K_max` (appendix E: 150–400).
     pub k_max: usize,
-    /// Features used; default by task: `patch` for action units, else `global`.
+    /// Features used; default by task: `patch` for action units (of features made elsewhere, if the recipe speaks of
+    /// tokens), else `global`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// Dimension d of the archetype space.
@@ -256,8 +272,13 @@ pub struct ModelConfig {
     /// Standard deviation of the start values of what each query prefers by position, which is learned; 0: queries see what
     /// a token shows, but not where.
     pub pooling_spread: f64,
-    /// Standardisation of the features.
+    /// Standardisation of the features; by default `global`, and `dimension` for features made elsewhere.
     pub standardise: Standardise,
+    /// Whether two constants, 1 and −1, are normalised together with the standardised features, so that mean and length of
+    /// a vector survive the layer normalisation. Of a few values they are a large part. Default: for one vector an image of
+    /// fewer than 128 values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchors: Option<bool>,
     /// Temperature T of the soft assignment.
     pub temperature: f64,
     /// Start of the dictionary.
@@ -306,6 +327,7 @@ impl Default for ModelConfig {
             pooling_queries: 16,
             pooling_spread: 4.0,
             standardise: Standardise::Global,
+            anchors: None,
             temperature: 0.1,
             init: Init::Kmeans,
             init_samples: 50_000,
@@ -334,6 +356,11 @@ impl ModelConfig {
             Task::ActionUnits => Level::Patch,
             Task::Expression | Task::ValenceArousal => Level::Global,
         })
+    }
+
+    /// Whether constants stand beside `input` features of `patches` tokens.
+    pub fn anchored(&self, input: usize, patches: usize) -> bool {
+        self.anchors.unwrap_or(patches == 1 && input < NARROW)
     }
 
     /// First epoch (1-based) in which contextualization counts.
@@ -412,7 +439,7 @@ impl ModelConfig {
         )?;
         require(not_negative(self.merge.samples), "merge.samples", "expected 0 or more")?;
         require(
-            not_negative(self.merge.label_weight),
+            self.merge.label_weight.is_none_or(not_negative),
             "merge.label_weight",
             "expected 0 or more",
         )?;

@@ -4,14 +4,14 @@
 //! exponential or error function counts as one. The encoder is not counted: features are extracted once (appendix A.2).
 //! Nor are dropout, the task head and contextualization, which inference leaves out.
 //!
-//! With P tokens of D values (P = 1 at the global level), h hidden units, width d, q pooling queries and K archetypes:
+//! With P tokens of D values (P = 1 at the global level), D' = D, or D + 2 with two constants beside the features, h hidden units, width d, q pooling queries and K archetypes:
 //!
 //! | step | operations |
 //! |---|---|
 //! | standardisation (x − mean) / deviation | 2·P·D |
-//! | layer normalisation: mean, centring, variance, root, division | P·(5·D + 2) |
-//! | `W1` u + b1 and GELU | P·(2·D·h + 2·h) |
-//! | `W2` h + b2 + `Ws` u | P·(2·h·d + 2·D·d + 2·d) |
+//! | layer normalisation: mean, centring, variance, root, division | P·(5·D' + 2) |
+//! | `W1` u + b1 and GELU | P·(2·D'·h + 2·h) |
+//! | `W2` h + b2 + `Ws` u | P·(2·h·d + 2·D'·d + 2·d) |
 //! | attention pooling, if P > 1: unit tokens, logits with their factor, softmax over tokens | P·(3·d + 1) + P·q·(2·d + 1) + 3·P·q |
 //! | … weighted sums, output map, mean token added | 2·P·q·d + 2·q·d·d + P·d + d |
 //! | mean pooling instead | P·d |
@@ -25,6 +25,8 @@ pub struct Inference {
     pub tokens: u64,
     /// Values of a token or of the global vector (D).
     pub input: u64,
+    /// Whether two constants stand beside them.
+    pub anchors: bool,
     /// Hidden units of the projector (h).
     pub hidden: u64,
     /// Width of the archetype space (d).
@@ -41,15 +43,17 @@ impl Inference {
         let Self {
             tokens: p,
             input,
+            anchors,
             hidden: h,
             width: d,
             queries,
             archetypes: k,
         } = *self;
         let standardise = 2 * p * input;
-        let normalise = p * (5 * input + 2);
-        let first = p * (2 * input * h + 2 * h);
-        let second = p * (2 * h * d + 2 * input * d + 2 * d);
+        let wide = input + if anchors { 2 } else { 0 };
+        let normalise = p * (5 * wide + 2);
+        let first = p * (2 * wide * h + 2 * h);
+        let second = p * (2 * h * d + 2 * wide * d + 2 * d);
         let pool = match queries {
             _ if p == 1 => 0,
             Some(q) => {
@@ -79,6 +83,7 @@ mod tests {
         let inference = Inference {
             tokens: 1,
             input: 3,
+            anchors: false,
             hidden: 2,
             width: 2,
             queries: None,
@@ -98,6 +103,13 @@ mod tests {
             standardise + normalise + first + second + unit + cosines
         );
         assert_eq!(inference.operations(), 6 + 17 + 16 + 24 + 7 + 20);
+
+        // Two constants: 5 operations each in the normalisation, 2 × 2 products and sums each in W1 and in Ws.
+        let anchored = Inference {
+            anchors: true,
+            ..inference
+        };
+        assert_eq!(anchored.operations(), inference.operations() + 2 * 5 + 2 * 4 + 2 * 4);
     }
 
     /// P = 2, D = 1, h = 1, d = 2, q = 1, K = 3.
@@ -106,6 +118,7 @@ mod tests {
         let inference = Inference {
             tokens: 2,
             input: 1,
+            anchors: false,
             hidden: 1,
             width: 2,
             queries: Some(1),
@@ -129,6 +142,7 @@ mod tests {
             Inference {
                 tokens: 49,
                 input: 768,
+                anchors: false,
                 hidden: 512,
                 width: 256,
                 queries: Some(4),

@@ -109,7 +109,8 @@ fn impurity<'a>(task: Task, outputs: impl Iterator<Item = ((&'a f64, &'a f64), &
 }
 
 /// The cost of joining two groups: what the union's mean direction explains less than the two means, Σ (1 − cos), as a share
-/// of the spread Σ (1 − z·mean) of all samples; and, weighted η, the label information lost as a share of all there is.
+/// of the spread Σ (1 − z·mean) of all samples; or the mean of that, with weight 1, and of the share of the label information
+/// that is lost, with weight η.
 struct Cost {
     task: Task,
     label_weight: f64,
@@ -125,6 +126,7 @@ impl Cost {
         if self.label_weight > 0.0 && self.impurity > 0.0 {
             let lost = a.joint_impurity(b, self.task) - a.impurity(self.task) - b.impurity(self.task);
             cost += self.label_weight * lost.max(0.0) / self.impurity;
+            cost /= 1.0 + self.label_weight;
         }
         cost
     }

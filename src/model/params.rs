@@ -1,7 +1,8 @@
 //! Named parameters and their AdamW.
 //!
-//! The optimiser is written out, because a reset must be able to clear the moments of single rows of the dictionary, and
-//! because weight decay applies to matrices of the networks only, not to offsets, gains and archetypes.
+//! The optimiser is written out, because a reset must be able to clear the moments of single rows of the dictionary,
+//! because weight decay applies to matrices of the networks only, not to offsets, gains and archetypes, and because small
+//! parameters are moved together.
 
 use std::collections::BTreeMap;
 
@@ -24,56 +25,102 @@ pub struct AdamW {
     pub weight_decay: f64,
 }
 
-/// One parameter matrix with its moments. Vectors are matrices of one row.
+/// Running means of a parameter's gradient.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// Of the gradient, in the parameter's shape.
+    pub first: Tensor<2>,
+    /// Of its square.
+    pub second: Tensor<2>,
+    /// Steps since they were zero, for the bias correction.
+    pub age: Age,
+}
+
+/// Steps since moments were zero.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a parameter, beside two tensors of the same size"
+)]
+pub enum Age {
+    /// Alike for the whole parameter.
+    Whole(u64),
+    /// Of each row, r × 1: rows can be forgotten one by one.
+    Rows(Tensor<2>),
+}
+
+impl Age {
+    /// As a matrix: 1 × 1 for a whole parameter, r × 1 by rows.
+    pub fn tensor(&self, device: &Device) -> Tensor<2> {
+        match self {
+            Self::Whole(steps) => Tensor::full([1, 1], *steps as f64, device),
+            Self::Rows(rows) => rows.clone(),
+        }
+    }
+}
+
+impl Moments {
+    /// The value after one AdamW step along `gradient`.
+    fn step(&mut self, value: Tensor<2>, gradient: Tensor<2>, decays: bool, adam: &AdamW) -> Tensor<2> {
+        self.first = self.first.clone() * adam.beta1 + gradient.clone() * (1.0 - adam.beta1);
+        self.second = self.second.clone() * adam.beta2 + gradient.square() * (1.0 - adam.beta2);
+        let root = self.second.clone().sqrt();
+        let step = match &mut self.age {
+            Age::Whole(steps) => {
+                *steps += 1;
+                let correction = |beta: f64| 1.0 - beta.powf(*steps as f64);
+                let (rate, scale) = (adam.lr / correction(adam.beta1), correction(adam.beta2).sqrt().recip());
+                self.first.clone() / (root * scale + adam.eps) * rate
+            }
+            Age::Rows(rows) => {
+                *rows = rows.clone() + 1.0;
+                let correction = |beta: f64| (rows.clone() * beta.ln()).exp().neg() + 1.0;
+                let rate = correction(adam.beta1).recip() * adam.lr;
+                let scale = correction(adam.beta2).sqrt().recip();
+                self.first.clone() / (root * scale + adam.eps) * rate
+            }
+        };
+        if decays && adam.weight_decay > 0.0 {
+            value * (1.0 - adam.lr * adam.weight_decay) - step
+        } else {
+            value - step
+        }
+    }
+}
+
+/// One parameter matrix. Vectors are matrices of one row.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     /// Values, r × c.
     pub value: Tensor<2>,
-    /// Running mean of the gradient, r × c.
-    pub first: Tensor<2>,
-    /// Running mean of the squared gradient, r × c.
-    pub second: Tensor<2>,
-    /// Steps taken since the moments of a row were zero, r × 1: the bias correction is each row's own.
-    pub age: Tensor<2>,
     /// Whether weight decay applies.
-    pub decays: bool,
+    decays: bool,
+    /// None while they lie in a [`Joined`].
+    moments: Option<Moments>,
 }
 
 impl Parameter {
     /// A parameter that has not moved yet.
     pub fn new(value: Tensor<2>, decays: bool) -> Self {
-        let [rows, _] = value.dims();
-        let device = value.device();
         Self {
-            first: value.zeros_like(),
-            second: value.zeros_like(),
-            age: Tensor::zeros([rows, 1], &device),
+            moments: Some(Moments {
+                first: value.zeros_like(),
+                second: value.zeros_like(),
+                age: Age::Whole(0),
+            }),
             value,
             decays,
         }
     }
 
-    /// One AdamW step along `gradient`.
-    pub fn step(&mut self, gradient: Tensor<2>, adam: &AdamW) {
-        let correction = |age: Tensor<2>, beta: f64| (age * beta.ln()).exp().neg() + 1.0;
-        self.age = self.age.clone() + 1.0;
-        self.first = self.first.clone() * adam.beta1 + gradient.clone() * (1.0 - adam.beta1);
-        self.second = self.second.clone() * adam.beta2 + gradient.square() * (1.0 - adam.beta2);
-        let rate = correction(self.age.clone(), adam.beta1).recip() * adam.lr;
-        let scale = correction(self.age.clone(), adam.beta2).sqrt().recip();
-        let direction = self.first.clone() / (self.second.clone().sqrt() * scale + adam.eps);
-        let mut value = self.value.clone();
-        if self.decays && adam.weight_decay > 0.0 {
-            value = value * (1.0 - adam.lr * adam.weight_decay);
+    /// As [`Self::new`], and its rows can be forgotten one by one.
+    pub fn by_rows(value: Tensor<2>, decays: bool) -> Self {
+        let ages = Tensor::zeros([value.dims()[0], 1], &value.device());
+        let mut parameter = Self::new(value, decays);
+        if let Some(moments) = &mut parameter.moments {
+            moments.age = Age::Rows(ages);
         }
-        self.value = value - direction * rate;
-    }
-
-    /// Clears moments and age of the rows where `keep` (r × 1) is 0.
-    pub fn forget_rows(&mut self, keep: &Tensor<2>) {
-        self.first = self.first.clone() * keep.clone();
-        self.second = self.second.clone() * keep.clone();
-        self.age = self.age.clone() * keep.clone();
+        parameter
     }
 }
 
@@ -119,73 +166,343 @@ impl Leaves {
     }
 }
 
-/// All parameters of a model by name.
+/// Parameters of at most this many values are moved together: larger ones keep a device busy by themselves, and joining
+/// copies them.
+const JOINED_AT_MOST: usize = 1 << 18;
+
+/// The moments of several parameters in one row, so that a step is a dozen operations for all of them and not for each:
+/// on a GPU the launches of a step of small parameters take longer than their arithmetic. No value depends on it.
+#[derive(Debug, Clone)]
+struct Joined {
+    names: Vec<String>,
+    decays: bool,
+    moments: Moments,
+}
+
+/// All parameters of a model by name, and their AdamW.
 #[derive(Debug, Clone, Default)]
-pub struct Store(BTreeMap<String, Parameter>);
+pub struct Store {
+    parameters: BTreeMap<String, Parameter>,
+    joined: Vec<Joined>,
+}
 
 impl Store {
-    /// Adds a parameter.
+    /// Adds or replaces a parameter.
     pub fn insert(&mut self, name: impl Into<String>, parameter: Parameter) {
-        self.0.insert(name.into(), parameter);
+        let name = name.into();
+        self.part(|joined| joined.names.contains(&name));
+        self.parameters.insert(name, parameter);
     }
 
-    /// The parameter of this name.
+    /// The values of the parameter of this name.
     ///
     /// # Errors
     /// [`Error::Data`] if there is none.
-    pub fn get(&self, name: &str) -> Result<&Parameter> {
-        self.0
-            .get(name)
-            .ok_or_else(|| Error::data(format!("the model has no parameter {name:?}")))
+    pub fn value(&self, name: &str) -> Result<Tensor<2>> {
+        let parameter = self.parameters.get(name).ok_or_else(|| missing(name))?;
+        Ok(parameter.value.clone())
     }
 
-    /// The parameter of this name, to be changed.
+    /// Replaces the values of the parameter of this name; its moments stay.
     ///
     /// # Errors
     /// [`Error::Data`] if there is none.
-    pub fn get_mut(&mut self, name: &str) -> Result<&mut Parameter> {
-        self.0
-            .get_mut(name)
-            .ok_or_else(|| Error::data(format!("the model has no parameter {name:?}")))
+    pub fn set(&mut self, name: &str, value: Tensor<2>) -> Result<()> {
+        self.parameters.get_mut(name).ok_or_else(|| missing(name))?.value = value;
+        Ok(())
     }
 
-    /// All parameters in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Parameter)> {
-        self.0.iter()
+    /// The moments of the parameter of this name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is none.
+    pub fn moments(&self, name: &str) -> Result<Moments> {
+        let parameter = self.parameters.get(name).ok_or_else(|| missing(name))?;
+        if let Some(moments) = &parameter.moments {
+            return Ok(moments.clone());
+        }
+        let mut joined = self.joined.iter();
+        let found = joined.find_map(|joined| {
+            let at = joined.names.iter().position(|member| member == name)?;
+            self.parted(joined).into_iter().nth(at)
+        });
+        found.ok_or_else(|| missing(name))
     }
 
-    /// All parameters in the order of their names, to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Parameter)> {
-        self.0.iter_mut()
+    /// Replaces the moments of the parameter of this name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is none.
+    pub fn set_moments(&mut self, name: &str, moments: Moments) -> Result<()> {
+        self.part(|joined| joined.names.iter().any(|member| member == name));
+        self.parameters.get_mut(name).ok_or_else(|| missing(name))?.moments = Some(moments);
+        Ok(())
+    }
+
+    /// Clears moments and age of the rows where `keep` (r × 1) is 0, of a parameter [by rows](Parameter::by_rows).
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is no such parameter.
+    pub fn forget_rows(&mut self, name: &str, keep: &Tensor<2>) -> Result<()> {
+        let Moments { first, second, age } = self.moments(name)?;
+        let Age::Rows(rows) = age else {
+            return Err(Error::data(format!(
+                "the rows of parameter {name:?} have no ages of their own"
+            )));
+        };
+        self.set_moments(
+            name,
+            Moments {
+                first: first * keep.clone(),
+                second: second * keep.clone(),
+                age: Age::Rows(rows * keep.clone()),
+            },
+        )
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.parameters.keys().cloned().collect()
+    }
+
+    /// All names and values, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Tensor<2>)> {
+        self.parameters.iter().map(|(name, p)| (name, &p.value))
     }
 
     /// The values as leaves of a new gradient tape.
     pub fn tracked(&self) -> Leaves {
-        Leaves(
-            self.0
-                .iter()
-                .map(|(name, p)| (name.clone(), p.value.clone().autodiff().require_grad()))
-                .collect(),
-        )
+        let leaf = |value: &Tensor<2>| value.clone().autodiff().require_grad();
+        Leaves(self.iter().map(|(name, value)| (name.clone(), leaf(value))).collect())
     }
 
     /// The values without gradients.
     pub fn values(&self) -> Leaves {
-        Leaves(self.0.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect())
+        Leaves(self.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// One AdamW step of every parameter that the loss reached; the others stay as they are.
-    pub fn step(&mut self, leaves: &Leaves, gradients: &mut Gradients, adam: impl Fn(&str) -> AdamW) {
-        for (name, parameter) in &mut self.0 {
-            let gradient = leaves.0.get(name).and_then(|leaf| leaf.grad_remove(gradients));
-            if let Some(gradient) = gradient {
-                parameter.step(gradient, &adam(name));
+    /// One AdamW step of every parameter that has a gradient; the others stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for the gradient of a parameter that is not there.
+    pub fn step(&mut self, gradients: Named, adam: impl Fn(&str) -> AdamW) -> Result<()> {
+        let mut gradients: BTreeMap<String, Tensor<2>> = gradients.into_iter().collect();
+        self.join(&gradients, &adam)?;
+        for joined in &mut self.joined {
+            let members: Option<Vec<Tensor<2>>> = joined.names.iter().map(|name| gradients.remove(name)).collect();
+            let (Some(members), Some(first)) = (members, joined.names.first()) else {
+                continue;
+            };
+            let values = joined.names.iter().filter_map(|name| self.parameters.get(name));
+            let value = row(values.map(|p| p.value.clone()).collect());
+            let value = joined.moments.step(value, row(members), joined.decays, &adam(first));
+            let mut at = 0;
+            for name in &joined.names {
+                if let Some(parameter) = self.parameters.get_mut(name) {
+                    let shape = parameter.value.dims();
+                    parameter.value = cut(&value, at, shape);
+                    at += shape[0] * shape[1];
+                }
+            }
+        }
+        for (name, gradient) in gradients {
+            let parameter = self.parameters.get_mut(&name).ok_or_else(|| missing(&name))?;
+            if let Some(moments) = &mut parameter.moments {
+                parameter.value = moments.step(parameter.value.clone(), gradient, parameter.decays, &adam(&name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the small parameters that have gradients and move alike, and parts those that no longer do.
+    fn join(&mut self, gradients: &BTreeMap<String, Tensor<2>>, adam: &impl Fn(&str) -> AdamW) -> Result<()> {
+        self.part(|joined| {
+            let reached = joined.names.iter().filter(|name| gradients.contains_key(*name)).count();
+            let together = reached == 0 || reached == joined.names.len();
+            let alike = joined.names.windows(2).all(|pair| adam(&pair[0]) == adam(&pair[1]));
+            !(together && alike)
+        });
+        let mut alike: Vec<(AdamW, bool, u64, Vec<String>)> = Vec::new();
+        for name in gradients.keys() {
+            let parameter = self.parameters.get(name).ok_or_else(|| missing(name))?;
+            let Some(Age::Whole(steps)) = parameter.moments.as_ref().map(|moments| &moments.age) else {
+                continue;
+            };
+            if parameter.value.dims().iter().product::<usize>() > JOINED_AT_MOST {
+                continue;
+            }
+            let key = (adam(name), parameter.decays, *steps);
+            match alike
+                .iter_mut()
+                .find(|(a, decays, steps, _)| (*a, *decays, *steps) == key)
+            {
+                Some((.., names)) => names.push(name.clone()),
+                None => alike.push((key.0, key.1, key.2, vec![name.clone()])),
+            }
+        }
+        for (_, decays, steps, names) in alike {
+            if names.len() < 2 {
+                continue;
+            }
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            for name in &names {
+                if let Some(moments) = self.parameters.get_mut(name).and_then(|p| p.moments.take()) {
+                    first.push(moments.first);
+                    second.push(moments.second);
+                }
+            }
+            self.joined.push(Joined {
+                names,
+                decays,
+                moments: Moments {
+                    first: row(first),
+                    second: row(second),
+                    age: Age::Whole(steps),
+                },
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives the members of the groups that `which` names their own moments back.
+    fn part(&mut self, which: impl Fn(&Joined) -> bool) {
+        let (parting, staying) = std::mem::take(&mut self.joined).into_iter().partition(which);
+        self.joined = staying;
+        for joined in parting {
+            let parted = self.parted(&joined);
+            for (name, moments) in joined.names.iter().zip(parted) {
+                if let Some(parameter) = self.parameters.get_mut(name) {
+                    parameter.moments = Some(moments);
+                }
             }
         }
     }
+
+    /// The moments of every member of a group, each in its parameter's shape.
+    fn parted(&self, joined: &Joined) -> Vec<Moments> {
+        let mut at = 0;
+        let shapes = joined.names.iter().filter_map(|name| self.parameters.get(name));
+        shapes
+            .map(|parameter| {
+                let shape = parameter.value.dims();
+                let start = at;
+                at += shape[0] * shape[1];
+                Moments {
+                    first: cut(&joined.moments.first, start, shape),
+                    second: cut(&joined.moments.second, start, shape),
+                    age: joined.moments.age.clone(),
+                }
+            })
+            .collect()
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::data(format!("the model has no parameter {name:?}"))
+}
+
+/// Matrices side by side in one row.
+fn row(matrices: Vec<Tensor<2>>) -> Tensor<2> {
+    let flat = |matrix: Tensor<2>| {
+        let [rows, cols] = matrix.dims();
+        matrix.reshape([1, rows * cols])
+    };
+    Tensor::cat(matrices.into_iter().map(flat).collect(), 1)
+}
+
+/// The matrix that begins `start` values from the start of a row.
+fn cut(row: &Tensor<2>, start: usize, shape: [usize; 2]) -> Tensor<2> {
+    let end = start + shape[0] * shape[1];
+    row.clone().slice([0..1, start..end]).reshape(shape)
 }
 
 /// Zeros, one row.
 pub fn zeros_row(cols: usize, device: &Device) -> Tensor<2> {
     Tensor::zeros([1, cols], device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::math::{Purpose, host, matrix, normal, stream};
+
+    const SHAPES: [(&str, usize, usize, bool); 5] = [
+        ("a", 3, 4, true),
+        ("b", 1, 4, false),
+        ("c", 2, 2, true),
+        ("d", 1, 7, false),
+        ("e", 1, 3, false),
+    ];
+
+    fn adam() -> AdamW {
+        AdamW {
+            lr: 0.05,
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weight_decay: 0.1,
+        }
+    }
+
+    fn draw(name: usize, step: usize) -> Tensor<2> {
+        let (_, rows, cols, _) = SHAPES[name];
+        let mut rng = stream(7, Purpose::Parameters, name, step);
+        matrix(normal(&mut rng, rows * cols, 1.0), rows, cols, &Device::flex())
+    }
+
+    /// Values and moments after steps in which `reached` says who has a gradient; `alone` keeps parameters apart.
+    fn walk(alone: bool, reached: impl Fn(usize, usize) -> bool) -> Vec<Vec<f32>> {
+        let many = if alone { SHAPES.len() } else { 1 };
+        let mut stores = vec![Store::default(); many];
+        for (i, (name, _, _, decays)) in SHAPES.into_iter().enumerate() {
+            stores[i % many].insert(name, Parameter::new(draw(i, 0), decays));
+        }
+        for step in 1..8 {
+            for (at, store) in stores.iter_mut().enumerate() {
+                let mine = (0..SHAPES.len()).filter(|&i| !alone || i == at);
+                let gradients = mine.filter(|&i| reached(i, step));
+                let gradients = gradients.map(|i| (SHAPES[i].0.to_owned(), draw(i, step))).collect();
+                store.step(gradients, |_| adam()).unwrap();
+            }
+        }
+        let mut found = Vec::new();
+        for (i, (name, ..)) in SHAPES.into_iter().enumerate() {
+            let store = &stores[i % many];
+            let Moments { first, second, age } = store.moments(name).unwrap();
+            for tensor in [store.value(name).unwrap(), first, second, age.tensor(&Device::flex())] {
+                found.push(host(tensor).unwrap());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn parameters_that_are_moved_together_move_as_if_alone() {
+        assert_eq!(walk(false, |_, _| true), walk(true, |_, _| true));
+        // Some are reached later, and one of a group is left out once.
+        let some = |i: usize, step: usize| (i < 3 || step > 2) && !(i == 2 && step == 5);
+        assert_eq!(walk(false, some), walk(true, some));
+    }
+
+    #[test]
+    fn what_moves_alike_is_joined_and_parted_when_it_no_longer_does() {
+        let mut store = Store::default();
+        for (i, (name, _, _, decays)) in SHAPES.into_iter().enumerate() {
+            store.insert(name, Parameter::new(draw(i, 0), decays));
+        }
+        let gradients = |names: &[usize]| names.iter().map(|&i| (SHAPES[i].0.to_owned(), draw(i, 1))).collect();
+        store.step(gradients(&[0, 1, 2, 3]), |_| adam()).unwrap();
+        let names = |store: &Store| store.joined.iter().map(|j| j.names.join("")).collect::<Vec<_>>();
+        assert_eq!(names(&store), ["ac", "bd"], "by whether they decay");
+        store.step(gradients(&[0, 1, 3, 4]), |_| adam()).unwrap();
+        assert_eq!(names(&store), ["bd"]);
+        // Moments that were set, as by a checkpoint, lead to the same groups.
+        let moments = store.moments("b").unwrap();
+        store.set_moments("b", moments).unwrap();
+        assert!(names(&store).is_empty());
+        store.step(gradients(&[1, 3]), |_| adam()).unwrap();
+        assert_eq!(names(&store), ["bd"]);
+        assert!(store.step(vec![("z".to_owned(), draw(0, 1))], |_| adam()).is_err());
+        assert!(store.forget_rows("a", &draw(0, 1)).is_err());
+    }
 }

@@ -86,8 +86,18 @@ pub struct Projector {
     w2: Tensor<2>,
     b2: Tensor<2>,
     skip: Tensor<2>,
+    anchors: Option<Anchors>,
     pool: Option<Pool>,
     patches: usize,
+}
+
+/// Rows of `W1` and `Ws` for the two constants beside the features.
+#[derive(Debug, Clone)]
+struct Anchors {
+    /// 2 × h.
+    w1: Tensor<2>,
+    /// 2 × d.
+    skip: Tensor<2>,
 }
 
 #[derive(Debug, Clone)]
@@ -121,6 +131,10 @@ impl Projector {
         let queries = queries(model, task, sizes);
         if let Some(queries) = queries {
             linear("projector.pool_out", queries * d, d);
+        }
+        if model.anchored(sizes.input, sizes.patches) {
+            linear("projector.anchor_w1", 2, h);
+            linear("projector.anchor_skip", 2, d);
         }
         store.insert("projector.b1", Parameter::new(zeros_row(h, device), false));
         store.insert("projector.b2", Parameter::new(zeros_row(d, device), false));
@@ -159,12 +173,21 @@ impl Projector {
         } else {
             None
         };
+        let anchors = if leaves.contains("projector.anchor_w1") {
+            Some(Anchors {
+                w1: leaves.get("projector.anchor_w1")?,
+                skip: leaves.get("projector.anchor_skip")?,
+            })
+        } else {
+            None
+        };
         let bound = Self {
             w1: leaves.get("projector.w1")?,
             b1: leaves.get("projector.b1")?,
             w2: leaves.get("projector.w2")?,
             b2: leaves.get("projector.b2")?,
             skip: leaves.get("projector.skip")?,
+            anchors,
             pool,
             patches,
         };
@@ -181,7 +204,12 @@ impl Projector {
             let placed = pool.positions.as_ref().is_none_or(|p| p.dims() == [self.patches, q]);
             width == d && pool.out.dims() == [q * d, d] && placed
         });
+        let anchors_fit = self
+            .anchors
+            .as_ref()
+            .is_none_or(|anchors| anchors.w1.dims() == [2, h] && anchors.skip.dims() == [2, d]);
         let fits = h == h2
+            && anchors_fit
             && self.skip.dims() == [input, d]
             && self.b1.dims() == [1, h]
             && self.b2.dims() == [1, d]
@@ -204,17 +232,27 @@ impl Projector {
     ///
     /// t = W2 drop(h) + b2 + Ws u with u = drop(LN(x)) and h = GELU(W1 u + b1); the layer normalisation has no gain and
     /// offset, which the following maps would absorb. z = t / ‖t‖ for one vector an image; patch tokens are pooled first.
+    ///
+    /// With anchors LN(x) is that of [x; 1; −1], whose last two values, never dropped, have rows of W1 and Ws of their own:
+    /// they say what the normalisation took away.
     pub fn forward(&self, x: Tensor<2>, masks: &Masks) -> Projection {
-        let u = normalise_rows(x);
+        let (u, bias, skip) = match &self.anchors {
+            None => (normalise_rows(x), self.b1.clone(), self.b2.clone()),
+            Some(anchors) => {
+                let (u, constants) = normalise_with_constants(x);
+                let bias = constants.clone().matmul(anchors.w1.clone()) + self.b1.clone();
+                (u, bias, constants.matmul(anchors.skip.clone()) + self.b2.clone())
+            }
+        };
         let dropped = match &masks.input {
             Some(mask) => u.clone() * mask.clone(),
             None => u.clone(),
         };
-        let mut h = gelu(dropped.matmul(self.w1.clone()) + self.b1.clone());
+        let mut h = gelu(dropped.matmul(self.w1.clone()) + bias);
         if let Some(mask) = &masks.hidden {
             h = h * mask.clone();
         }
-        let t = h.matmul(self.w2.clone()) + self.b2.clone() + u.matmul(self.skip.clone());
+        let t = h.matmul(self.w2.clone()) + skip + u.matmul(self.skip.clone());
         let z = unit_rows(self.pool(t.clone()));
         Projection { z, tokens: t }
     }
@@ -242,6 +280,17 @@ impl Projector {
         let pooled = weights.swap_dims(1, 2).matmul(tokens).reshape([b, q * d]);
         pooled.matmul(pool.out.clone()) + mean
     }
+}
+
+/// LN([x; 1; −1]) in two parts: the values of x, and the two others.
+fn normalise_with_constants(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let [rows, cols] = x.dims();
+    let one = Tensor::ones([rows, 1], &x.device());
+    let wide = normalise_rows(Tensor::cat(vec![x, one.clone(), one.neg()], 1));
+    (
+        wide.clone().slice([0..rows, 0..cols]),
+        wide.slice([0..rows, cols..cols + 2]),
+    )
 }
 
 /// Queries of the pooling; `None` where there is nothing to pool or the mean is taken.

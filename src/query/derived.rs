@@ -3,7 +3,11 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 10] = [
+const DERIVED: [(&str, &str); 16] = [
+    (
+        "archetype_names",
+        include_str!("../../reports/sql/views/archetype_names.sql"),
+    ),
     (
         "archetype_uses",
         include_str!("../../reports/sql/views/archetype_uses.sql"),
@@ -24,7 +28,17 @@ const DERIVED: [(&str, &str); 10] = [
         "class_allocation_seeds",
         include_str!("../../reports/sql/views/class_allocation_seeds.sql"),
     ),
+    (
+        "contradictions",
+        include_str!("../../reports/sql/views/contradictions.sql"),
+    ),
+    ("first_seeds", include_str!("../../reports/sql/views/first_seeds.sql")),
+    ("label_doubts", include_str!("../../reports/sql/views/label_doubts.sql")),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
+    (
+        "mapped_archetypes",
+        include_str!("../../reports/sql/views/mapped_archetypes.sql"),
+    ),
     (
         "primary_metrics",
         include_str!("../../reports/sql/views/primary_metrics.sql"),
@@ -32,7 +46,20 @@ const DERIVED: [(&str, &str); 10] = [
     ("run_settings", include_str!("../../reports/sql/views/run_settings.sql")),
     ("scores", include_str!("../../reports/sql/views/scores.sql")),
     ("seed_metrics", include_str!("../../reports/sql/views/seed_metrics.sql")),
+    (
+        "varied_settings",
+        include_str!("../../reports/sql/views/varied_settings.sql"),
+    ),
 ];
+
+/// A derived view with as many rows as what it is made from, of which every statistic wants a small part: it is expanded
+/// where it is named, so that a filter on it reaches the files, and not computed once and kept.
+const EXPANDED: &str = "seed_metrics";
+
+/// Whether a derived view is computed once and kept.
+pub(super) fn kept(view: &str) -> bool {
+    view != EXPANDED
+}
 
 /// The query behind a view, if it is a derived one.
 pub(super) fn sql(view: &str) -> Option<&'static str> {

@@ -19,8 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -64,14 +67,6 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        Self::open_with(paths, Bins::default())
-    }
-
-    /// As [`QueryContext::open`], with bins of one's own in the views `bins` and `bin_allocation`.
-    ///
-    /// # Errors
-    /// As [`QueryContext::open`].
-    pub fn open_with(paths: &[PathBuf], bins: Bins) -> Result<Self> {
         let (runs, warnings) = discover(paths)?;
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -89,9 +84,16 @@ impl QueryContext {
             session: SessionContext::new_with_config(config),
             runs,
             warnings,
-            bins,
+            bins: Bins::default(),
             opened: Mutex::new(BTreeMap::new()),
         })
+    }
+
+    /// The same with bins of one's own in the views `bins` and `bin_allocation`; to be said before the first query.
+    #[must_use]
+    pub fn with_bins(mut self, bins: Bins) -> Self {
+        self.bins = bins;
+        self
     }
 
     /// The runs, sorted by name.
@@ -137,8 +139,8 @@ impl QueryContext {
             .map(|(field, name)| field.as_ref().clone().with_name(name))
             .collect();
         let batch = arrow::compute::concat_batches(&schema, &batches).at("encode", path)?;
-        let renamed = Arc::new(arrow::datatypes::Schema::new(fields));
-        let batch = arrow::array::RecordBatch::try_new_with_options(
+        let renamed = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new_with_options(
             renamed,
             batch.columns().to_vec(),
             &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
@@ -165,16 +167,37 @@ impl QueryContext {
         Ok(columns)
     }
 
-    fn collect(
-        &self,
-        sql: &str,
-        parameters: &[(&str, Value)],
-    ) -> Result<(arrow::datatypes::SchemaRef, Vec<arrow::array::RecordBatch>)> {
-        let statement = self
-            .session
-            .state()
-            .sql_to_statement(sql, &datafusion::config::Dialect::Generic)
-            .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
+    /// Every derived view that the queries are made from, however deep, with its own query.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a text is not a query.
+    pub(crate) fn behind(&self, queries: &[&str]) -> Result<BTreeMap<&'static str, &'static str>> {
+        let mut found = BTreeMap::new();
+        let mut open = queries.to_vec();
+        while let Some(query) = open.pop() {
+            let (_, tables) = self.parse(query).map_err(|error| not_a_query(&error))?;
+            for table in &tables {
+                if let Some(view) = derived::view(table.table())
+                    && let Some(below) = derived::sql(view)
+                    && found.insert(view, below).is_none()
+                {
+                    open.push(below);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A statement and the tables that it names.
+    fn parse(&self, sql: &str) -> std::result::Result<(Parsed, Vec<TableReference>), DataFusionError> {
+        let dialect = datafusion::config::Dialect::Generic;
+        let statement = self.session.state().sql_to_statement(sql, &dialect)?;
+        let (tables, _) = resolve_table_references(&statement, true)?;
+        Ok((statement, tables))
+    }
+
+    fn collect(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let (statement, tables) = self.parse(sql).map_err(|error| not_a_query(&error))?;
         let reads = match &statement {
             Parsed::Statement(inner) => matches!(**inner, sqlparser::ast::Statement::Query(_)),
             Parsed::Explain(_) => true,
@@ -185,8 +208,6 @@ impl QueryContext {
                 "a query only reads: expected one SELECT, WITH, VALUES or EXPLAIN".to_owned(),
             ));
         }
-        let (tables, _) = resolve_table_references(&statement, true)
-            .map_err(|error| Error::Usage(format!("not a query: {}", message(&error))))?;
         for table in &tables {
             if table.schema() == Some("information_schema") {
                 for view in VIEWS {
@@ -269,27 +290,32 @@ impl QueryContext {
         registered
     }
 
-    /// A view that is made from others. It is computed once and kept: most statistics of a report share a few of them.
+    /// A view that is made from others. Most are computed once and kept: the statistics of a report share a few of them.
     fn derive(&self, view: &str, query: &str, rows: bool) -> Result<Arc<dyn TableProvider>> {
         let failed =
             |error: DataFusionError| Error::Data(format!("failed to compute the view `{view}`: {}", message(&error)));
-        let statement = self
-            .session
-            .state()
-            .sql_to_statement(query, &datafusion::config::Dialect::Generic)
-            .map_err(failed)?;
-        let (tables, _) = resolve_table_references(&statement, true).map_err(failed)?;
+        let (_, tables) = self.parse(query).map_err(failed)?;
         for table in &tables {
             if let Some(below) = derived::view(table.table()) {
                 self.register(below, rows)?;
             }
         }
         let frame = self.runtime.block_on(self.session.sql(query)).map_err(failed)?;
-        if !rows {
+        if !rows || !derived::kept(view) {
             return Ok(frame.into_view());
         }
-        let schema = Arc::clone(frame.schema().inner());
+        // What a plan says of its columns is not quite what its batches are: some are null where none should be, and texts come
+        // in another of arrow's three forms.
+        let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
+        let schema = Arc::new(Schema::new(
+            frame.schema().fields().iter().map(nullable).collect::<Vec<_>>(),
+        ));
         let batches = self.runtime.block_on(frame.collect()).map_err(failed)?;
+        let batches = batches
+            .iter()
+            .map(|batch| as_declared(batch, &schema))
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| failed(error.into()))?;
         let table = MemTable::try_new(schema, vec![batches]).map_err(failed)?;
         Ok(Arc::new(table))
     }
@@ -327,8 +353,7 @@ impl QueryContext {
 }
 
 impl QueryContext {
-    /// The view `units`: the action units of `samples` and `truth`, one row a known value.
-    /// Every known action unit of `samples` and `truth` as a row of its own.
+    /// The view `units`: every known action unit of `samples` and `truth` as a row of its own.
     fn units(&self) -> Result<Arc<dyn TableProvider>> {
         self.register("samples", true)?;
         self.register("truth", true)?;
@@ -358,6 +383,13 @@ impl QueryContext {
             Error::Data(format!("failed to open the view `units`: {}", message(&error)))
         })
     }
+}
+
+/// The batch with the types of `schema`.
+fn as_declared(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let cast = columns.map(|(column, field)| arrow::compute::cast(column, field.data_type()));
+    RecordBatch::try_new(Arc::clone(schema), cast.collect::<std::result::Result<_, _>>()?)
 }
 
 fn bind(plan: LogicalPlan, values: Vec<(String, ScalarValue)>) -> Result<LogicalPlan> {
@@ -391,6 +423,10 @@ fn scalar(value: &Value) -> ScalarValue {
             ScalarValue::List(ScalarValue::new_list_nullable(&items, &kind))
         }
     }
+}
+
+fn not_a_query(error: &DataFusionError) -> Error {
+    Error::Usage(format!("not a query: {}", message(error)))
 }
 
 fn message(error: &DataFusionError) -> String {

@@ -226,7 +226,7 @@ fn bins_of_ones_own_reach_the_views() {
         affect: vec![-1.0, 0.7, 1.0],
         ..Bins::default()
     };
-    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let context = open(folder.path()).with_bins(bins);
     let table = context
         .query(
             "SELECT low, high, assigned, matched, samples FROM bin_allocation WHERE dimension = 'valence' ORDER BY low",

@@ -183,7 +183,7 @@ fn unknown_names_come_with_the_nearest_ones() {
     .map(|text| context.query(text).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, leads, maps, metrics, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, truth, units
+    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_names, archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, contradictions, first_seeds, label_doubts, leads, mapped_archetypes, maps, metrics, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, truth, units, varied_settings
     no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, fold, high, higher_is_better, low, method, metric, n, run, seed, split, value
     no column named `xyz`; columns here: class, class_name, run
     no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, fold, folds, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, study, task, value, version
@@ -329,7 +329,7 @@ fn archetypes_fall_into_bins_of_their_score() {
         affect: vec![-1.0, 0.0, 1.0],
         ..Bins::default()
     };
-    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let context = open(folder.path()).with_bins(bins);
     let table = context.query(&sql("table1_va")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
     run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
@@ -351,7 +351,7 @@ fn archetypes_fall_into_bins_of_their_activation() {
         units: vec!["au12".to_owned(), "au99".to_owned()],
         ..Bins::default()
     };
-    let context = QueryContext::open_with(&[folder.path().to_owned()], bins).unwrap();
+    let context = open(folder.path()).with_bins(bins);
     let table = context.query(&sql("table1_au")).unwrap();
     insta::assert_snapshot!(table.to_text(Format::Csv).replace('\r', ""), @r#"
     run,fold,seed,dimension,low,high,assigned,uses_min,uses_max,matched,samples
@@ -364,7 +364,7 @@ fn archetypes_fall_into_bins_of_their_activation() {
     let named: Vec<_> = sheet
         .rows
         .iter()
-        .filter_map(|row| sheet.get(row, "label_name").as_str())
+        .filter_map(|row| sheet.get(row, "name").as_str())
         .collect();
     assert_eq!(named, ["au25", "au12", "no action unit"]);
 }

@@ -34,7 +34,8 @@ use crate::run::tables::{
 };
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 25] = [
+pub const VIEWS: [&str; 31] = [
+    "archetype_names",
     "archetype_uses",
     "archetypes",
     "assignments",
@@ -44,7 +45,11 @@ pub const VIEWS: [&str; 25] = [
     "class_allocation",
     "class_allocation_seeds",
     "classes",
+    "contradictions",
+    "first_seeds",
+    "label_doubts",
     "leads",
+    "mapped_archetypes",
     "maps",
     "metrics",
     "predictions",
@@ -60,6 +65,7 @@ pub const VIEWS: [&str; 25] = [
     "stages",
     "truth",
     "units",
+    "varied_settings",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.

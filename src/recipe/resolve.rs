@@ -12,7 +12,7 @@ use crate::encoder::{EncoderConfig, EncoderKind};
 use crate::error::Result;
 use crate::feature::{FeaturesConfig, TokenGrid};
 use crate::finetune::FinetuneConfig;
-use crate::model::config::Level;
+use crate::model::config::{Level, Standardise};
 use crate::model::{LossConfig, ModelConfig};
 use crate::report::ReportConfig;
 use crate::task::Task;
@@ -254,6 +254,15 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
         ));
     }
     written.encoder = EncoderConfig::default();
+    // Most such tables hold one vector a sample: tokens are read where the recipe speaks of them.
+    let named = written.features.tokens != TokenGrid::None || !written.dataset.table.tokens.is_empty();
+    if !named && written.model.level.is_none() {
+        written.model.level = Some(Level::Global);
+    }
+    // Columns of a table may have any units.
+    if !tree.has("model.standardise") {
+        written.model.standardise = Standardise::Dimension;
+    }
     Ok(())
 }
 

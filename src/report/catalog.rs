@@ -99,12 +99,22 @@ fn parse(text: &str, path: &Path) -> Result<Catalog> {
         if !seen.insert(entry.id.as_str()) {
             return wrong("the id occurs twice".to_owned());
         }
+        if let Some(page) = &entry.page
+            && (page.is_empty() || page == "report" || !page.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        {
+            return wrong(format!(
+                "`page = \"{page}\"` must be a name of letters, digits and underscores, other than `report`"
+            ));
+        }
         if entry.sql.contains("..") || entry.sql.contains('/') || entry.sql.contains('\\') {
             return wrong(format!("`sql = \"{}\"` must be the name of a file in sql/", entry.sql));
         }
         match entry.kind {
             EntryKind::Table if entry.columns.is_empty() => return wrong("a table needs `columns`".to_owned()),
             EntryKind::Figure if entry.chart.is_none() => return wrong("a figure needs `chart`".to_owned()),
+            _ if entry.page.is_some() && entry.chart != Some(Chart::Panels) => {
+                return wrong("only panels have a `page` of their own".to_owned());
+            }
             _ => {}
         }
         for column in &entry.columns {
@@ -171,6 +181,9 @@ pub(super) struct Entry {
     pub(super) rows: usize,
     #[serde(default)]
     pub(super) chart: Option<Chart>,
+    /// Name of the page that has all panels, without ending.
+    #[serde(default)]
+    pub(super) page: Option<String>,
     #[serde(default)]
     pub(super) columns: Vec<ColumnSpec>,
 }

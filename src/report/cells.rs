@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::catalog::{CellFormat, ColumnSpec, Show};
+use super::latex;
 use crate::query::{Table, Value, plain};
 
 /// What stands for a number that is not there.
@@ -14,6 +15,8 @@ pub(super) const MISSING: &str = "—";
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Shown {
     pub(super) columns: Vec<Head>,
+    /// The same columns as LaTeX lays them out.
+    pub(super) latex: Vec<latex::Column>,
     pub(super) rows: Vec<Row>,
     /// Rows of the result, those not shown included.
     pub(super) total: usize,
@@ -60,7 +63,7 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], labels: &BTreeMap<String
         })
         .collect();
     let mut previous = (&Value::Null, &Value::Null);
-    let rows = table
+    let rows: Vec<Row> = table
         .rows
         .iter()
         .take(limit)
@@ -77,14 +80,16 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], labels: &BTreeMap<String
             }
         })
         .collect();
+    let columns: Vec<Head> = shown
+        .iter()
+        .map(|spec| Head {
+            text: spec.header.clone(),
+            number: !matches!(spec.format, CellFormat::Text | CellFormat::Label),
+        })
+        .collect();
     Shown {
-        columns: shown
-            .iter()
-            .map(|spec| Head {
-                text: spec.header.clone(),
-                number: !matches!(spec.format, CellFormat::Text | CellFormat::Label),
-            })
-            .collect(),
+        latex: latex::columns(&columns, &rows),
+        columns,
         rows,
         total: table.rows.len(),
     }

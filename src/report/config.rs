@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::provenance::COLUMNS;
 use crate::progress::Progress;
-use crate::query::{Bins, Value};
+use crate::query::{Bins, FoundRun, Value};
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,14 +26,18 @@ pub struct ReportConfig {
     pub panels: usize,
     /// Images on each side of a panel.
     pub panel_images: usize,
+    /// Panels on the pages of their own, which have more of them than the figures.
+    pub page_panels: usize,
+    /// Images on each side of a panel there.
+    pub page_images: usize,
     /// Test samples on the maps, evenly over the split; 0 draws no maps.
     pub map_points: usize,
     /// Neighbours that a map keeps near (UMAP's `n_neighbors`, the point itself among them).
     pub map_neighbours: usize,
     /// How near points may come on a map (UMAP's `min_dist`).
     pub map_min_dist: f64,
-    /// Feature tables of other models to map beside the encoder's, by the name shown: `"POSTER++" = "folder"`. They must know
-    /// the run's test samples by the same identifiers.
+    /// Features of other models to map beside the encoder's, by the name shown: `"POSTER++" = "poster.parquet"`. Parquet, `.npz`,
+    /// or a folder that `extract` wrote; they must know the run's test samples by the same identifiers.
     pub features: BTreeMap<String, String>,
     /// Edges of the ranges of arousal whose archetypes are counted on the map, ascending.
     pub arousal_clusters: Vec<f64>,
@@ -66,6 +71,8 @@ impl Default for ReportConfig {
             contact_images: 8,
             panels: 6,
             panel_images: 4,
+            page_panels: 24,
+            page_images: 12,
             map_points: 2000,
             map_neighbours: 15,
             map_min_dist: 0.1,
@@ -93,6 +100,8 @@ impl ReportConfig {
             ("contact_images", self.contact_images, 32),
             ("panels", self.panels, 40),
             ("panel_images", self.panel_images, 12),
+            ("page_panels", self.page_panels, 400),
+            ("page_images", self.page_images, 100),
         ];
         for (key, value, most) in limits {
             if value == 0 || value > most {
@@ -153,14 +162,22 @@ impl ReportConfig {
         Ok(())
     }
 
-    /// The values that the statistics may name as `$name`.
-    pub(super) fn parameters(&self) -> Vec<(&'static str, Value)> {
+    /// The values that the statistics may name as `$name`; `page`: for a figure that also has a page of its own.
+    pub(super) fn parameters(&self, page: bool) -> Vec<(&'static str, Value)> {
+        let (panels, images) = if page {
+            (
+                self.panels.max(self.page_panels),
+                self.panel_images.max(self.page_images),
+            )
+        } else {
+            (self.panels, self.panel_images)
+        };
         let edges = |edges: &[f64]| Value::Text(edges.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
         vec![
             ("archetypes", Value::Int(self.contact_archetypes as i64)),
             ("images", Value::Int(self.contact_images as i64)),
-            ("panels", Value::Int(self.panels as i64)),
-            ("panel_images", Value::Int(self.panel_images as i64)),
+            ("panels", Value::Int(panels as i64)),
+            ("panel_images", Value::Int(images as i64)),
             ("arousal_clusters", edges(&self.arousal_clusters)),
             ("valence_clusters", edges(&self.valence_clusters)),
             ("map_units", Value::Text(self.map_units.join(","))),
@@ -178,11 +195,31 @@ impl ReportConfig {
     }
 }
 
+/// What the recipes of the runs say of their report, if they agree; the defaults for runs without a recipe, and for more runs
+/// than the page has columns for, where nothing is shown that a recipe decides. The title is that of a single run.
+pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
+    if runs.len() > COLUMNS {
+        return Some(ReportConfig::default());
+    }
+    let mut asked = runs.iter().map(|run| {
+        let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+        let recipe: toml::Table = text.parse().unwrap_or_default();
+        let section = recipe.get("report").cloned();
+        let mut config: ReportConfig = section.and_then(|section| section.try_into().ok()).unwrap_or_default();
+        if runs.len() > 1 {
+            config.title.clear();
+        }
+        config
+    });
+    let first = asked.next()?;
+    asked.all(|other| other == first).then_some(first)
+}
+
 /// What a report is built with, beside the runs.
 #[derive(Debug, Clone, Default)]
 pub struct ReportOptions {
-    /// The recipe's section.
-    pub config: ReportConfig,
+    /// The recipe's section. Without one, that of the runs' own recipes, if these agree.
+    pub config: Option<ReportConfig>,
     /// A folder whose `catalog.toml`, `sql/` and `templates/` are looked at before the program's own.
     pub reports: Option<PathBuf>,
     /// Where the images lie, if not where the manifest says.

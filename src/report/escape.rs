@@ -8,55 +8,142 @@ use crate::query::reorders;
 
 /// Text that LaTeX prints as it stands, whatever it holds.
 ///
-/// Characters beyond Latin that a plain `pdflatex` with T1 fonts cannot print become their code point (`U+4E2D`).
+/// Characters beyond Latin and Greek that a plain `pdflatex` with T1 fonts cannot print become their code point (`U+4E2D`).
 pub(super) fn latex(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\textbackslash{}"),
-            '{' => out.push_str("\\{"),
-            '}' => out.push_str("\\}"),
-            '$' | '&' | '#' | '_' | '%' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '~' => out.push_str("\\textasciitilde{}"),
-            '^' => out.push_str("\\textasciicircum{}"),
-            '<' => out.push_str("\\textless{}"),
-            '>' => out.push_str("\\textgreater{}"),
-            '|' => out.push_str("\\textbar{}"),
-            '"' => out.push_str("\\textquotedbl{}"),
-            '`' => out.push_str("\\textasciigrave{}"),
-            // Groups keep `--` and `---` from becoming dashes, and a leading `[` from becoming an argument of `\\`.
-            '-' => out.push_str("{-}"),
-            '[' => out.push_str("{[}"),
-            ']' => out.push_str("{]}"),
-            '*' => out.push_str("{*}"),
-            '–' => out.push_str("--"),
-            '—' => out.push_str("---"),
-            '±' => out.push_str("$\\pm$"),
-            '−' => out.push_str("$-$"),
-            '≥' => out.push_str("$\\geq$"),
-            '≤' => out.push_str("$\\leq$"),
-            '×' => out.push_str("$\\times$"),
-            '’' => out.push('\''),
-            '…' => out.push_str("\\ldots{}"),
-            '·' => out.push_str("$\\cdot$"),
-            '\u{a0}' => out.push('~'),
-            c if c.is_whitespace() => out.push(' '),
-            c if c.is_control() => {}
-            c if c.is_ascii()
-                || ('\u{c0}'..='\u{17f}').contains(&c)
-                    && !matches!(c, 'ĸ' | 'ſ' | 'ŉ' | 'Ŀ' | 'ŀ' | 'Ħ' | 'ħ' | 'Ŧ' | 'ŧ') =>
-            {
-                out.push(c);
-            }
-            c => {
-                let _ = write!(out, "\\texttt{{U+{:04X}}}", c as u32);
-            }
+        push_latex(&mut out, c);
+    }
+    out
+}
+
+/// Letters in a row after which [`latex_breakable`] lets a line end.
+const UNBROKEN: usize = 16;
+
+/// As [`latex`], and a line may end within a long word: after punctuation, and within digests.
+pub(super) fn latex_breakable(text: &str) -> String {
+    let mut out = String::with_capacity(2 * text.len());
+    let mut run = 0;
+    for c in text.chars() {
+        push_latex(&mut out, c);
+        // What is no letter of a word in Latin may stand for several letters.
+        let letter = c.is_alphanumeric() && c <= '\u{17f}' && !out.ends_with('}');
+        run = if letter { run + 1 } else { UNBROKEN };
+        if run == UNBROKEN && !c.is_whitespace() {
+            out.push_str("\\allowbreak{}");
+            run = 0;
         }
     }
     out
+}
+
+/// Greek letters that have a name in LaTeX's mathematics.
+fn greek(c: char) -> Option<&'static str> {
+    Some(match c {
+        'α' => "alpha",
+        'β' => "beta",
+        'γ' => "gamma",
+        'δ' => "delta",
+        'ε' => "varepsilon",
+        'ζ' => "zeta",
+        'η' => "eta",
+        'θ' => "theta",
+        'ι' => "iota",
+        'κ' => "kappa",
+        'λ' => "lambda",
+        'μ' => "mu",
+        'ν' => "nu",
+        'ξ' => "xi",
+        'π' => "pi",
+        'ρ' => "rho",
+        'σ' => "sigma",
+        'ς' => "varsigma",
+        'τ' => "tau",
+        'υ' => "upsilon",
+        'φ' => "varphi",
+        'χ' => "chi",
+        'ψ' => "psi",
+        'ω' => "omega",
+        'Γ' => "Gamma",
+        'Δ' => "Delta",
+        'Θ' => "Theta",
+        'Λ' => "Lambda",
+        'Ξ' => "Xi",
+        'Π' => "Pi",
+        'Σ' => "Sigma",
+        'Υ' => "Upsilon",
+        'Φ' => "Phi",
+        'Ψ' => "Psi",
+        'Ω' => "Omega",
+        _ => return None,
+    })
+}
+
+/// Whether `word` is a backslash's word for a Greek letter.
+#[cfg(test)]
+pub(super) fn is_greek(word: &str) -> bool {
+    ('Γ'..='ω').any(|c| greek(c) == Some(word))
+}
+
+fn push_latex(out: &mut String, c: char) {
+    // Two of these in a row would become another character.
+    if matches!(c, ',' | '\'') && out.ends_with(c) {
+        out.push_str("{}");
+    }
+    match c {
+        '\\' => out.push_str("\\textbackslash{}"),
+        '{' => out.push_str("\\{"),
+        '}' => out.push_str("\\}"),
+        '$' | '&' | '#' | '_' | '%' => {
+            out.push('\\');
+            out.push(c);
+        }
+        '~' => out.push_str("\\textasciitilde{}"),
+        '^' => out.push_str("\\textasciicircum{}"),
+        '<' => out.push_str("\\textless{}"),
+        '>' => out.push_str("\\textgreater{}"),
+        '|' => out.push_str("\\textbar{}"),
+        '"' => out.push_str("\\textquotedbl{}"),
+        '`' => out.push_str("\\textasciigrave{}"),
+        // Groups keep `--` and `---` from becoming dashes, and a leading `[` from becoming an argument of `\\`.
+        '-' => out.push_str("{-}"),
+        '[' => out.push_str("{[}"),
+        ']' => out.push_str("{]}"),
+        '*' => out.push_str("{*}"),
+        '–' => out.push_str("--"),
+        '—' => out.push_str("---"),
+        '±' => out.push_str("$\\pm$"),
+        '−' => out.push_str("$-$"),
+        '≥' => out.push_str("$\\geq$"),
+        '≤' => out.push_str("$\\leq$"),
+        '×' => out.push_str("$\\times$"),
+        '’' => out.push('\''),
+        '…' => out.push_str("\\ldots{}"),
+        '·' => out.push_str("$\\cdot$"),
+        '\u{a0}' => out.push('~'),
+        '≈' => out.push_str("$\\approx$"),
+        '→' => out.push_str("$\\to$"),
+        '“' => out.push_str("``"),
+        '”' => out.push_str("''"),
+        '‘' => out.push('`'),
+        c if c.is_whitespace() => out.push(' '),
+        c if c.is_control() => {}
+        // A soft hyphen, and letters that T1 lacks, are no exception to the last arm.
+        c if c.is_ascii()
+            || ('\u{a1}'..='\u{17f}').contains(&c)
+                && !matches!(c, '\u{ad}' | 'ĸ' | 'ſ' | 'ŉ' | 'Ŀ' | 'ŀ' | 'Ħ' | 'ħ' | 'Ŧ' | 'ŧ') =>
+        {
+            out.push(c);
+        }
+        c => match greek(c) {
+            Some(name) => {
+                let _ = write!(out, "$\\{name}$");
+            }
+            None => {
+                let _ = write!(out, "\\texttt{{U+{:04X}}}", c as u32);
+            }
+        },
+    }
 }
 
 /// Text that Markdown prints as it stands, inside a table cell too: on one line, without HTML or markup.

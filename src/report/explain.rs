@@ -12,6 +12,7 @@ use super::cells::{MISSING, fixed, thousands};
 use super::page::{self, fill, serial};
 use super::provenance;
 use super::thumbnail::Thumbnail;
+use super::tile::Tile;
 use crate::encoder;
 use crate::error::{Error, Result};
 use crate::query::{FoundRun, QueryContext, Table, Value, plain, printable};
@@ -93,7 +94,7 @@ pub struct Explanation {
 #[derive(Debug, Clone)]
 struct Shown {
     picture: Thumbnail,
-    supports: Vec<Vec<Thumbnail>>,
+    supports: Vec<Vec<Tile>>,
     run: FoundRun,
     sql: Vec<(String, String)>,
     reports: Option<PathBuf>,
@@ -262,6 +263,9 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
         .clone()
         .or_else(|| run.manifest.data_root.as_ref().map(PathBuf::from))
         .unwrap_or_else(|| run.path.join("data"));
+    for (view, text) in query.behind(&sql.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>())? {
+        sql.push((format!("sql/views/{view}.sql"), text.to_owned()));
+    }
     let (archetypes, supports) = nearest(&near, &root);
     let names = &run.manifest.classes;
     let outputs: Vec<Output> = numbers(seeds.get(chosen, "output"))
@@ -322,9 +326,9 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
 }
 
 /// The archetypes and, for each, the pictures of its support.
-fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Thumbnail>>) {
+fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Tile>>) {
     let mut archetypes: Vec<Near> = Vec::new();
-    let mut pictures: Vec<Vec<Thumbnail>> = Vec::new();
+    let mut pictures: Vec<Vec<Tile>> = Vec::new();
     for row in &table.rows {
         let rank = table.get(row, "rank").as_i64().unwrap_or(0);
         if archetypes.last().is_none_or(|last| last.rank != rank) {
@@ -332,7 +336,7 @@ fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Thumbnail>>) {
                 rank,
                 archetype: table.get(row, "archetype").as_i64().unwrap_or(-1),
                 name: plain(table.get(row, "name"), MISSING),
-                similarity: table.get(row, "similarity").as_f64().unwrap_or(f64::NAN),
+                similarity: table.get(row, "archetype_similarity").as_f64().unwrap_or(f64::NAN),
                 uses: table.get(row, "uses").as_i64().unwrap_or(0),
                 value: numbers(table.get(row, "value"))
                     .into_iter()
@@ -343,18 +347,18 @@ fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Thumbnail>>) {
             pictures.push(Vec::new());
         }
         // An archetype whose only training sample is the explained one has no other support.
-        if let (Some(last), Some(tiles), Some(sample_id)) = (
+        if let (Some(last), Some(tiles), Some(tile)) = (
             archetypes.last_mut(),
             pictures.last_mut(),
-            table.get(row, "sample_id").as_str(),
+            Tile::of_row(table, row, Some(root), SMALL),
         ) {
             last.support.push(Support {
-                sample_id: sample_id.to_owned(),
-                label: table.get(row, "label").as_str().map(str::to_owned),
-                similarity: table.get(row, "support_similarity").as_f64(),
+                sample_id: tile.sample_id.clone(),
+                label: tile.label.clone(),
+                similarity: tile.similarity,
                 image: table.get(row, "image_path").as_str().map(str::to_owned),
             });
-            tiles.push(Thumbnail::of_row(table, row, Some(root), SMALL));
+            tiles.push(tile);
         }
     }
     (archetypes, pictures)
@@ -569,26 +573,17 @@ impl Explanation {
             width: String,
         }
         #[derive(Serialize)]
-        struct Tile<'a> {
-            sample: &'a str,
-            label: &'a str,
-            contradicts: bool,
-            similarity: String,
-            missing: &'static str,
-            source: String,
-        }
-        #[derive(Serialize)]
         struct Row<'a> {
             rank: i64,
             archetype: i64,
             name: &'a str,
             similarity: String,
             uses: String,
-            tiles: Vec<Tile<'a>>,
+            tiles: &'a [Tile],
         }
         let shown = &self.drawn_from;
         let assets = Assets::new(shown.reports.as_deref())?;
-        let env = page::environment(&assets, &["head.html", "explain.html"])?;
+        let env = page::environment(&assets, &["head.html", "tiles.html", "explain.html"])?;
         let scores = self.task == "valence_arousal";
         let bars: Vec<Bar<'_>> = self
             .outputs
@@ -615,29 +610,13 @@ impl Explanation {
             .archetypes
             .iter()
             .zip(&shown.supports)
-            .map(|(near, pictures)| Row {
+            .map(|(near, tiles)| Row {
                 rank: near.rank,
                 archetype: near.archetype,
                 name: &near.name,
                 similarity: fixed(near.similarity, 3),
                 uses: thousands(near.uses as f64),
-                tiles: near
-                    .support
-                    .iter()
-                    .zip(pictures)
-                    .map(|(support, picture)| Tile {
-                        sample: &support.sample_id,
-                        label: support.label.as_deref().unwrap_or_default(),
-                        contradicts: self.task == "expression"
-                            && support
-                                .label
-                                .as_deref()
-                                .is_some_and(|label| Some(label) != class_of(&self.outputs, &near.value)),
-                        similarity: support.similarity.map(|value| fixed(value, 2)).unwrap_or_default(),
-                        missing: picture.missing.unwrap_or_default(),
-                        source: picture.source(),
-                    })
-                    .collect(),
+                tiles,
             })
             .collect();
         let seeds: Vec<_> = self
@@ -654,13 +633,8 @@ impl Explanation {
                 }
             })
             .collect();
-        let sql: Vec<_> = shown.sql.iter().map(|(name, text)| context! { name, text }).collect();
         let content = context! {
             title => format!("Why {} is taken for {}", self.sample.id, self.prediction),
-            css => page::raw(&assets, "css/report.css")?,
-            js => page::raw(&assets, "templates/sort.js")?,
-            font_regular => page::font("fonts/OpenSans-Regular.ttf"),
-            font_bold => page::font("fonts/OpenSans-Semibold.ttf"),
             explanation => serial(self),
             verdict => self.verdict(),
             margin => self.margin.map(|margin| fixed(margin, 3)),
@@ -670,23 +644,12 @@ impl Explanation {
             scores,
             rows => serial(&rows),
             seeds,
-            sql,
+            sql => serial(&shown.sql),
             provenance => serial(provenance::block(std::slice::from_ref(&shown.run))),
-            version => env!("CARGO_PKG_VERSION"),
+            ..page::frame(&assets)?
         };
         fill(&env, "explain.html", &content)
     }
-}
-
-/// The class with the largest value.
-fn class_of<'a>(outputs: &'a [Output], value: &[f64]) -> Option<&'a str> {
-    let mut best: Option<(usize, f64)> = None;
-    for (i, &value) in value.iter().enumerate() {
-        if best.is_none_or(|(_, most)| value > most) {
-            best = Some((i, value));
-        }
-    }
-    outputs.get(best?.0).map(|output| output.name.as_str())
 }
 
 #[cfg(test)]

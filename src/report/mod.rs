@@ -11,11 +11,15 @@ mod explain;
 mod figure;
 #[cfg(test)]
 mod label_tests;
+mod latex;
+#[cfg(test)]
+mod latex_tests;
 mod page;
 mod provenance;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
+mod tile;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +36,7 @@ use crate::query::{FoundRun, QueryContext, Table, Value, csv_line, plain};
 use crate::run::atomic;
 use catalog::{Assets, Chart, Entry, EntryKind};
 use cells::Shown;
-use figure::{ContactRow, Panel, PanelTile, Picture, Rendered};
+use figure::{ContactRow, Panel, Picture, Rendered};
 use page::{fill, serial};
 
 /// What was written.
@@ -40,6 +44,8 @@ use page::{fill, serial};
 pub struct ReportPaths {
     /// The self-contained page.
     pub html: PathBuf,
+    /// Pages of their own beside it: all panels of a figure that shows the first ones.
+    pub pages: Vec<PathBuf>,
     /// The same in Markdown.
     pub markdown: PathBuf,
     /// A LaTeX document with all tables and figures.
@@ -68,6 +74,7 @@ pub struct Statistics<'a> {
     assets: Assets,
     labels: BTreeMap<String, String>,
     query: QueryContext,
+    config: ReportConfig,
     options: &'a ReportOptions,
     results: Vec<Statistic>,
     /// What the page says about itself.
@@ -88,12 +95,28 @@ struct Statistic {
 /// # Errors
 /// As [`build`].
 pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
-    if let Err((key, expected)) = options.config.validate() {
+    let query = QueryContext::open(runs)?;
+    if query.runs().is_empty() {
+        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+    }
+    let mut notes = Vec::new();
+    let config = match &options.config {
+        Some(config) => config.clone(),
+        None => config::of_runs(query.runs()).unwrap_or_else(|| {
+            notes.push(
+                "The recipes of these runs ask for different reports ([report]): this one has the defaults.".to_owned(),
+            );
+            ReportConfig::default()
+        }),
+    };
+    if let Err((key, expected)) = config.validate() {
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
+    let query = query.with_bins(config.bins());
     let assets = Assets::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
-    for id in &options.config.leave_out {
+    for id in &config.leave_out {
         if catalog.entry.iter().all(|entry| entry.id != *id) {
             let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
             return Err(Error::Usage(format!(
@@ -101,11 +124,6 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
                 known.join(", ")
             )));
         }
-    }
-    let query = QueryContext::open_with(runs, options.config.bins())?;
-    if query.runs().is_empty() {
-        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let mut results = Vec::new();
     let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
@@ -119,11 +137,10 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
         if applies && entry.runs_at_most.is_some_and(|most| count > most) {
             too_many.push(entry.title.clone());
-        } else if applies && !options.config.leave_out.contains(&entry.id) {
-            results.push(Statistic::of(entry, &assets, &query, options)?);
+        } else if applies && !config.leave_out.contains(&entry.id) {
+            results.push(Statistic::of(entry, &assets, &query, &config)?);
         }
     }
-    let mut notes = Vec::new();
     if !too_many.is_empty() {
         notes.push(format!(
             "Left out, because they look at single samples, epochs or archetypes and there are {count} runs: {}. A report of \
@@ -135,6 +152,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         assets,
         labels: catalog.labels,
         query,
+        config,
         options,
         results,
         notes,
@@ -142,10 +160,10 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
 }
 
 impl Statistic {
-    fn of(entry: Entry, assets: &Assets, query: &QueryContext, options: &ReportOptions) -> Result<Self> {
+    fn of(entry: Entry, assets: &Assets, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
-        let parameters = options.config.parameters();
+        let parameters = config.parameters(entry.page.is_some());
         let table = query.query_with(&sql, &parameters).map_err(|error| match error {
             Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
             Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
@@ -181,6 +199,7 @@ impl Statistics<'_> {
             assets,
             labels,
             query,
+            config,
             options,
             results,
             notes,
@@ -196,9 +215,11 @@ impl Statistics<'_> {
                 .collect(),
             query,
             out,
+            config,
             options,
             paths: ReportPaths {
                 html: out.join("report.html"),
+                pages: Vec::new(),
                 markdown: out.join("report.md"),
                 latex: out.join("report.tex"),
                 tables: Vec::new(),
@@ -216,6 +237,7 @@ struct Builder<'a> {
     stand_ins: BTreeSet<String>,
     query: QueryContext,
     out: &'a Path,
+    config: ReportConfig,
     options: &'a ReportOptions,
     paths: ReportPaths,
 }
@@ -236,6 +258,8 @@ struct Block {
     figures: Vec<FigureFile>,
     sql_name: String,
     sql: String,
+    /// The derived views that the SQL is made from, however deep.
+    views: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -250,35 +274,20 @@ struct FigureFile {
     /// The drawing, for the page.
     svg: String,
     /// The contact sheet, which the page shows as a grid of images.
-    sheet: Vec<SheetRow>,
+    sheet: Vec<ContactRow>,
     /// Panels, which the page shows as two groups of images each.
-    panels: Vec<[PanelSide; 2]>,
+    panels: Vec<Panel>,
+    /// The page that has all panels.
+    page: Option<PanelPage>,
 }
 
-/// One half of a panel.
+/// A page of its own with all panels of a figure.
 #[derive(Debug, Serialize)]
-struct PanelSide {
-    heading: String,
-    note: String,
-    tiles: Vec<SheetTile>,
-}
-
-#[derive(Debug, Serialize)]
-struct SheetRow {
-    archetype: i64,
-    class: String,
-    uses: String,
-    tiles: Vec<SheetTile>,
-}
-
-#[derive(Debug, Serialize)]
-struct SheetTile {
-    sample: String,
-    label: String,
-    contradicts: bool,
-    similarity: String,
-    missing: String,
-    source: String,
+struct PanelPage {
+    /// Its name beside the report.
+    file: String,
+    /// How many panels it has.
+    panels: usize,
 }
 
 impl Builder<'_> {
@@ -341,11 +350,14 @@ impl Builder<'_> {
             number: 0,
             table: None,
             figures: Vec::new(),
+            views: self.query.behind(&[&sql])?.into_keys().collect(),
             sql_name: name,
             sql,
         };
         match entry.chart {
-            Some(chart) if entry.kind == EntryKind::Figure => block.figures = self.figures(&entry, chart, &table)?,
+            Some(chart) if entry.kind == EntryKind::Figure => {
+                block.figures = self.figures(&entry, chart, &table, &block)?;
+            }
             _ => {
                 self.write_csv(&entry, &table)?;
                 block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
@@ -384,7 +396,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table) -> Result<Vec<FigureFile>> {
+    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table, block: &Block) -> Result<Vec<FigureFile>> {
         let mut out = Vec::new();
         let several = self.query.runs().len() > 1;
         let mut used = BTreeSet::new();
@@ -400,7 +412,8 @@ impl Builder<'_> {
             }
             let stand_in = run.manifest.stand_in;
             let mut sheet = Vec::new();
-            let mut shown_panels = Vec::new();
+            let mut all_panels = Vec::new();
+            let mut shown_panels: Vec<Panel> = Vec::new();
             let rendered = match chart {
                 Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
                 Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
@@ -411,14 +424,19 @@ impl Builder<'_> {
                 Chart::Contact => {
                     let root = self.data_root(run);
                     let found = figure::contact_rows(table, &rows, root.as_deref());
-                    sheet = found.iter().map(sheet_row).collect();
-                    draw(figure::contact(&found), stand_in)?
+                    let drawn = draw(figure::contact(&found), stand_in)?;
+                    sheet = found;
+                    drawn
                 }
                 Chart::Panels => {
                     let root = self.data_root(run);
-                    let found = figure::panel_rows(table, &rows, root.as_deref());
-                    shown_panels = found.iter().map(panel_sides).collect();
-                    draw(figure::panels(&found), stand_in)?
+                    all_panels = figure::panel_rows(table, &rows, root.as_deref());
+                    let ReportConfig {
+                        panels, panel_images, ..
+                    } = self.config;
+                    let first = all_panels.iter().take(panels);
+                    shown_panels = first.map(|panel| panel.first(panel_images)).collect();
+                    draw(figure::panels(&shown_panels), stand_in)?
                 }
             };
             let Some(rendered) = rendered else {
@@ -428,14 +446,19 @@ impl Builder<'_> {
                 ));
                 continue;
             };
-            let mut file = if several {
-                format!("{}-{}", entry.id, escape::slug(&run.run))
+            let mut suffix = if several {
+                format!("-{}", escape::slug(&run.run))
             } else {
-                entry.id.clone()
+                String::new()
             };
-            while !used.insert(file.clone()) {
-                file.push('x');
+            while !used.insert(suffix.clone()) {
+                suffix.push('x');
             }
+            let file = format!("{}{suffix}", entry.id);
+            let page = match &entry.page {
+                None => None,
+                Some(name) => Some(self.panel_page(block, run, &all_panels, &format!("{name}{suffix}.html"))?),
+            };
             for (ending, bytes) in [("svg", rendered.svg.as_bytes()), ("png", &rendered.png)] {
                 let path = self.out.join("figures").join(format!("{file}.{ending}"));
                 atomic::write(&path, bytes)?;
@@ -456,13 +479,14 @@ impl Builder<'_> {
                 },
                 sheet,
                 panels: shown_panels,
+                page,
             });
         }
         Ok(out)
     }
 
     fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
-        if !self.options.config.images {
+        if !self.config.images {
             return None;
         }
         let root = match (&self.options.data_root, &run.manifest.data_root) {
@@ -473,10 +497,42 @@ impl Builder<'_> {
         Some(root)
     }
 
+    /// Writes the page `file` that has all panels of a figure.
+    fn panel_page(&mut self, block: &Block, run: &FoundRun, panels: &[Panel], file: &str) -> Result<PanelPage> {
+        let env = page::environment(&self.assets, &["head.html", "tiles.html", "panels.html"])?;
+        let mut sql = vec![(block.sql_name.clone(), block.sql.as_str())];
+        for (view, text) in self.query.behind(&[&block.sql])? {
+            sql.push((format!("sql/views/{view}.sql"), text));
+        }
+        let content = context! {
+            title => format!("{}: {}", block.title, run.run),
+            block => serial(block),
+            stand_in => run.manifest.stand_in,
+            panels => serial(panels),
+            sql => serial(sql),
+            provenance => serial(provenance::block(std::slice::from_ref(run))),
+            ..page::frame(&self.assets)?
+        };
+        let path = self.out.join(file);
+        atomic::write(&path, fill(&env, "panels.html", &content)?.as_bytes())?;
+        self.paths.pages.push(path);
+        Ok(PanelPage {
+            file: file.to_owned(),
+            panels: panels.len(),
+        })
+    }
+
     fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
         let env = page::environment(
             &self.assets,
-            &["report.html", "head.html", "report.md", "report.tex", "table.tex"],
+            &[
+                "report.html",
+                "head.html",
+                "tiles.html",
+                "report.md",
+                "report.tex",
+                "table.tex",
+            ],
         )?;
         let runs = self.query.runs();
         let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
@@ -484,13 +540,13 @@ impl Builder<'_> {
         protocols.sort_unstable();
         protocols.dedup();
         let names: Vec<&str> = runs.iter().map(|run| run.run.as_str()).collect();
-        let title = if self.options.config.title.is_empty() {
+        let title = if self.config.title.is_empty() {
             match names[..] {
                 [only] => format!("Report of {only}"),
                 _ => format!("Report of {} runs", names.len()),
             }
         } else {
-            self.options.config.title.clone()
+            self.config.title.clone()
         };
         // One column a run is readable up to here; beyond, the page says what all runs share and a file says the rest.
         let many = runs.len() > provenance::COLUMNS;
@@ -527,11 +583,8 @@ impl Builder<'_> {
             provenance => serial(if many { provenance::merged(facts) } else { facts }),
             stages => serial(if many { Vec::new() } else { provenance::stages(runs) }),
             warnings => serial(&self.paths.warnings),
-            css => page::raw(&self.assets, "css/report.css")?,
-            js => page::raw(&self.assets, "templates/sort.js")?,
-            font_regular => page::font("fonts/OpenSans-Regular.ttf"),
-            font_bold => page::font("fonts/OpenSans-Semibold.ttf"),
-            version => env!("CARGO_PKG_VERSION"),
+            views => serial(self.query.behind(&blocks.iter().map(|block| block.sql.as_str()).collect::<Vec<_>>())?),
+            ..page::frame(&self.assets)?
         };
         for (template, path) in [
             ("report.html", &self.paths.html),
@@ -563,43 +616,4 @@ fn inline(svg: &str) -> String {
         .replace("\"#5A6470\"", "\"var(--muted)\"")
         .replace("\"#DDE1E6\"", "\"var(--rule)\"")
         .replace("\"#FEFEFE\"", "\"var(--paper)\"")
-}
-
-fn sheet_row(row: &ContactRow) -> SheetRow {
-    SheetRow {
-        archetype: row.archetype,
-        class: row.class.clone().unwrap_or_else(|| "archetype".to_owned()),
-        uses: cells::thousands(row.uses as f64),
-        tiles: row
-            .tiles
-            .iter()
-            .map(|tile| SheetTile {
-                sample: tile.sample_id.clone(),
-                label: tile.label.clone().unwrap_or_default(),
-                contradicts: tile.contradicts,
-                similarity: tile.similarity.map(|value| cells::fixed(value, 2)).unwrap_or_default(),
-                missing: tile.picture.missing.unwrap_or_default().to_owned(),
-                source: tile.picture.source(),
-            })
-            .collect(),
-    }
-}
-
-fn panel_sides(panel: &Panel) -> [PanelSide; 2] {
-    [&panel.left, &panel.right].map(|side| PanelSide {
-        heading: side.heading.clone(),
-        note: side.note.clone(),
-        tiles: side.tiles.iter().map(panel_tile).collect(),
-    })
-}
-
-fn panel_tile(tile: &PanelTile) -> SheetTile {
-    SheetTile {
-        sample: tile.sample_id.clone(),
-        label: tile.label.clone(),
-        contradicts: tile.contradicts,
-        similarity: tile.numbers(),
-        missing: tile.picture.missing.unwrap_or_default().to_owned(),
-        source: tile.picture.source(),
-    }
 }

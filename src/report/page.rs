@@ -1,9 +1,10 @@
 //! Filling templates: what they print is escaped by the ending of their name.
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Value as Json};
+use minijinja::{AutoEscape, Environment, Value as Json, context};
 use serde::Serialize;
 
 use super::catalog::{Assets, embedded_bytes};
@@ -29,6 +30,9 @@ pub(super) fn environment(assets: &Assets, names: &[&str]) -> Result<Environment
         let text = value.to_string();
         let text = if value.is_safe() { text } else { escape(&text) };
         out.write_str(&text).map_err(minijinja::Error::from)
+    });
+    env.add_filter("breakable", |text: String| {
+        Json::from_safe_string(escape::latex_breakable(&text))
     });
     for name in names {
         let mut syntax = SyntaxConfig::builder();
@@ -63,12 +67,15 @@ pub(super) fn serial(value: impl Serialize) -> Json {
     Json::from(Serde(value))
 }
 
-/// A file of the reports folder that stands on the page as it is: style or script.
-pub(super) fn raw(assets: &Assets, name: &str) -> Result<Json> {
-    Ok(Json::from_safe_string(assets.text(name)?))
-}
-
-/// A font of the program, in base 64.
-pub(super) fn font(name: &str) -> Json {
-    Json::from_safe_string(base64::engine::general_purpose::STANDARD.encode(embedded_bytes(name)))
+/// What every page holds: style, script, fonts, and the version of the program.
+pub(super) fn frame(assets: &Assets) -> Result<Json> {
+    let raw = |name: &str| assets.text(name).map(Json::from_safe_string);
+    let font = |name: &str| Json::from_safe_string(STANDARD.encode(embedded_bytes(name)));
+    Ok(context! {
+        css => raw("css/report.css")?,
+        js => raw("templates/page.js")?,
+        font_regular => font("fonts/OpenSans-Regular.ttf"),
+        font_bold => font("fonts/OpenSans-Semibold.ttf"),
+        version => env!("CARGO_PKG_VERSION"),
+    })
 }

@@ -131,9 +131,9 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/usage.sql`
 
-    ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness), 7 samples; archetype 1 (happiness), 4 samples; archetype 3 (sadness), 3 samples; archetype 5 (happiness), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
+    ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral P1), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness P1), 7 samples; archetype 1 (happiness P2), 4 samples; archetype 3 (sadness P1), 3 samples; archetype 5 (happiness P3), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
 
-    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its class and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
+    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
 
     Statistic: `reports/sql/contact_sheet.sql`
 
@@ -147,7 +147,9 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ## Labels
 
-    ![One panel of images. 1. happiness P1, archetype 0 (0 labelled neutral; cosine of the pair 1.0): no images; neutral P1, archetype 2 (1 labelled happiness; cosine of the pair 1.0): 1 labelled happiness. 1 images could not be shown.](figures/label_pairs.svg)
+    ![One panel of images. 1. happiness P1, archetype 0 (0 labelled neutral; cosine of the pair 1.0): no images; neutral P1, archetype 2 (1 labelled happiness; cosine of the pair 1.0): 1 labelled happiness. One image could not be shown.](figures/label_pairs.svg)
+
+    [More panels and images](label_issues.html)
 
     **[STAND-IN] Figure 6. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
 
@@ -184,7 +186,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     ");
     insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
     % Statistic: reports/sql/table1_expression.sql
-    % Needs \usepackage[T1]{fontenc}, \usepackage{textcomp}, \usepackage{booktabs}, \usepackage{graphicx}.
+    % Needs \usepackage[T1]{fontenc} and the packages textcomp, array, booktabs, graphicx.
     \begin{table}[htbp]
     \centering
     \small
@@ -193,7 +195,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
     \begin{tabular}{@{}rlrrrr@{}}
     \toprule
-    Seed & Expression & Archetypes & Usage range & Matched samples & Samples \\
+    Seed & Expression & Archetypes & \begin{tabular}[b]{@{}r@{}}Usage\\range\end{tabular} & \begin{tabular}[b]{@{}r@{}}Matched\\samples\end{tabular} & Samples \\
     \midrule
     0 & happiness & 3 & 2--7 & 13 & 12 \\
     0 & neutral & 1 & 8--8 & 8 & 8 \\
@@ -256,6 +258,15 @@ fn labels_cannot_break_out() {
     assert!(!html.contains("<script>alert"), "a script from a label");
     assert!(html.contains("&lt;script&gt;alert"));
     assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+    assert_eq!(paths.pages.len(), 1, "label issues");
+    for page in &paths.pages {
+        let html = read(page);
+        assert!(
+            !html.contains("<script") && html.contains("&lt;script&gt;alert"),
+            "{}",
+            page.display()
+        );
+    }
     for line in read(&paths.markdown).lines().filter(|line| line.starts_with('|')) {
         assert!(line.ends_with('|'), "a broken row: {line}");
         assert!(!line.contains("<script>") && !line.contains("[link]"), "{line}");
@@ -287,7 +298,9 @@ fn the_page_asks_for_nothing_from_outside() {
     for attribute in ["src=\"", "href=\"", "url("] {
         for rest in html.split(attribute).skip(1) {
             assert!(
-                rest.starts_with("data:") || rest.starts_with('#'),
+                ["data:", "#", "label_issues.html\"", "failures.html\""]
+                    .iter()
+                    .any(|known| rest.starts_with(known)),
                 "{attribute}{}",
                 &rest[..rest.len().min(60)]
             );
@@ -299,6 +312,47 @@ fn the_page_asks_for_nothing_from_outside() {
     );
     assert!(html.matches("<img").count() >= 10);
     assert_eq!(html.matches("<img").count(), html.matches("alt=\"train_").count());
+}
+
+#[test]
+fn label_issues_have_a_page_that_the_report_links_to() {
+    let images = Fixture {
+        images: true,
+        ..Fixture::default()
+    };
+    let (_folder, paths) = report(&[images], &ReportOptions::default());
+    let issues = &paths.pages[0];
+    assert_eq!(issues.file_name().unwrap(), "label_issues.html");
+    assert!(read(&paths.html).contains("href=\"label_issues.html\""));
+    let html = read(issues);
+    // Archetype 2 (neutral) took one sample labelled happiness, whose label was changed on purpose.
+    assert!(
+        html.contains("happiness P1, archetype 0 | neutral P1, archetype 2"),
+        "the pair"
+    );
+    let image = "alt=\"train_00012, labelled happiness, similarity 0.90, margin 0.10\"";
+    assert_eq!((html.matches("<img").count(), html.matches(image).count()), (1, 1));
+    assert_eq!(html.matches("changed on purpose").count(), 1);
+    assert!(
+        html.contains("href=\"report.html#label_pairs\"") && html.contains("sql&#x2f;views&#x2f;contradictions.sql")
+    );
+    // With several runs, each has its own.
+    let fixtures = ["first-11111111", "second-22222222"].map(|run| Fixture {
+        run,
+        ..Fixture::default()
+    });
+    let (_folder, paths) = report(&fixtures, &ReportOptions::default());
+    let names: Vec<_> = paths
+        .pages
+        .iter()
+        .map(|page| page.file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["label_issues-first-11111111.html", "label_issues-second-22222222.html"]
+    );
+    let html = read(&paths.html);
+    assert!(names.iter().all(|name| html.contains(&format!("href=\"{name}\""))));
 }
 
 #[test]
@@ -429,8 +483,9 @@ proptest::proptest! {
         // Every backslash begins one of our own words.
         while let Some(at) = rest.find('\\') {
             let after = &rest[at + 1..];
-            let known = ["text", "{", "}", "$", "&", "#", "_", "%", "pm$", "geq$", "leq$", "times$", "cdot$", "ldots{}"];
-            proptest::prop_assert!(known.iter().any(|word| after.starts_with(word)), "{latex}");
+            let known = ["text", "{", "}", "$", "&", "#", "_", "%", "pm$", "geq$", "leq$", "times$", "cdot$", "ldots{}", "approx$", "to$"];
+            let letter = rest[..at].ends_with('$') && after.find('$').is_some_and(|end| escape::is_greek(&after[..end]));
+            proptest::prop_assert!(letter || known.iter().any(|word| after.starts_with(word)), "{latex}");
             rest = &after[1..];
         }
         let markdown = escape::markdown(&text);
@@ -487,4 +542,49 @@ fn many_runs_are_reported_without_what_looks_at_single_samples() {
     assert!(read(&paths.html).contains("Left out, because they look at single samples"));
     let rows = read(&out.join("tables/provenance.csv"));
     assert_eq!(rows.lines().count(), 31);
+}
+
+#[test]
+fn what_the_recipes_say_of_the_report_holds_if_they_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs: Vec<PathBuf> = ["one-11111111", "two-22222222"]
+        .into_iter()
+        .map(|run| {
+            let run = Fixture {
+                run,
+                ..Fixture::default()
+            }
+            .write(&folder.path().join("runs"));
+            std::fs::write(
+                run.join("recipe.toml"),
+                "[report]\nleave_out = [\"curves\"]\ntitle = \"Mine\"\n",
+            )
+            .unwrap();
+            run
+        })
+        .collect();
+    let reported = |runs: &[PathBuf]| {
+        let paths = build(runs, &folder.path().join("out"), &ReportOptions::default()).unwrap();
+        let curves = paths
+            .figures
+            .iter()
+            .any(|path| path.display().to_string().contains("curves"));
+        (curves, read(&paths.markdown), paths.warnings)
+    };
+    let (curves, page, warnings) = reported(&runs[..1]);
+    assert!(
+        !curves && page.starts_with("# Mine\n") && warnings.is_empty(),
+        "{warnings:?}"
+    );
+    let (curves, page, warnings) = reported(&runs);
+    assert!(
+        !curves && page.starts_with("# Report of 2 runs\n") && warnings.is_empty(),
+        "{warnings:?}"
+    );
+    std::fs::write(runs[1].join("recipe.toml"), "").unwrap();
+    let (curves, _, warnings) = reported(&runs);
+    assert!(
+        curves && warnings[0].contains("ask for different reports"),
+        "{warnings:?}"
+    );
 }

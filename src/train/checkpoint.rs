@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, Error, Result};
 use crate::model::aura::Aura;
 use crate::model::math::{host, matrix};
+use crate::model::params::{Age, Moments, Store};
 use crate::run::atomic;
 
 /// The metadata key under which the JSON part lies; a single key, so that the same state gives the same bytes.
@@ -99,14 +100,15 @@ struct Header {
 pub type Tensors = Vec<(String, Tensor<2>)>;
 
 /// The tensors of a model: parameters with moments, and counts.
-pub fn tensors_of(model: &Aura, prefix: &str, moments: bool) -> Tensors {
+///
+/// # Errors
+/// [`Error::Data`] if a parameter has no moments.
+pub fn tensors_of(model: &Aura, prefix: &str, moments: bool) -> Result<Tensors> {
     let mut all = Vec::new();
-    for (name, p) in model.store.iter() {
-        all.push((format!("{prefix}{name}"), p.value.clone()));
+    for name in model.store.names() {
+        all.push((format!("{prefix}{name}"), model.store.value(&name)?));
         if moments {
-            all.push((format!("{prefix}{name}#first"), p.first.clone()));
-            all.push((format!("{prefix}{name}#second"), p.second.clone()));
-            all.push((format!("{prefix}{name}#age"), p.age.clone()));
+            all.extend(moments_of(&model.store, prefix, &name)?);
         }
     }
     let b = &model.buffers;
@@ -120,19 +122,48 @@ pub fn tensors_of(model: &Aura, prefix: &str, moments: bool) -> Tensors {
     ] {
         all.push((format!("{prefix}buffer.{name}"), tensor.clone()));
     }
-    all
+    Ok(all)
+}
+
+/// The moments of a parameter: `<prefix><name>#first`, `#second`, `#age`.
+///
+/// # Errors
+/// [`Error::Data`] if there is no such parameter.
+pub fn moments_of(store: &Store, prefix: &str, name: &str) -> Result<Tensors> {
+    let Moments { first, second, age } = store.moments(name)?;
+    let age = age.tensor(&first.device());
+    let named = [("first", first), ("second", second), ("age", age)];
+    Ok(named
+        .map(|(what, tensor)| (format!("{prefix}{name}#{what}"), tensor))
+        .into())
+}
+
+/// Puts moments back that [`moments_of`] named.
+///
+/// # Errors
+/// [`Error::Data`] if a tensor is missing or has another shape than the parameter's.
+pub fn put_moments_back(store: &mut Store, prefix: &str, name: &str, tensors: &Loaded) -> Result<()> {
+    let there = store.moments(name)?;
+    let device = there.first.device();
+    let take = |what: &str, shape| tensors.tensor(&format!("{prefix}{name}#{what}"), shape, &device);
+    let (first, second) = (take("first", there.first.dims())?, take("second", there.second.dims())?);
+    let age = take("age", there.age.tensor(&device).dims())?;
+    let age = match there.age {
+        Age::Rows(_) => Age::Rows(age),
+        Age::Whole(_) => Age::Whole(host(age)?.first().map_or(0, |steps| *steps as u64)),
+    };
+    store.set_moments(name, Moments { first, second, age })
 }
 
 /// Puts tensors back that [`tensors_of`] named. Every shape must be the model's own.
 fn put_back(model: &mut Aura, prefix: &str, moments: bool, tensors: &Loaded) -> Result<()> {
     let device = model.device().clone();
     let take = |name: String, like: &Tensor<2>| tensors.tensor(&name, like.dims(), &device);
-    for (name, p) in model.store.iter_mut() {
-        p.value = take(format!("{prefix}{name}"), &p.value)?;
+    for name in model.store.names() {
+        let value = take(format!("{prefix}{name}"), &model.store.value(&name)?)?;
+        model.store.set(&name, value)?;
         if moments {
-            p.first = take(format!("{prefix}{name}#first"), &p.first)?;
-            p.second = take(format!("{prefix}{name}#second"), &p.second)?;
-            p.age = take(format!("{prefix}{name}#age"), &p.age)?;
+            put_moments_back(&mut model.store, prefix, &name, tensors)?;
         }
     }
     let b = &mut model.buffers;
@@ -186,11 +217,11 @@ pub struct State {
 /// # Errors
 /// [`Error::Io`] if the file cannot be written; [`Error::Device`] if the device fails.
 pub fn save(file: &Path, digest: &str, state: &State) -> Result<()> {
-    let mut tensors = tensors_of(&state.model, "model/", true);
+    let mut tensors = tensors_of(&state.model, "model/", true)?;
     tensors.push(("sums".into(), state.sums.clone()));
     tensors.push(("usage_before".into(), state.usage_before.clone()));
     if let Some(best) = &state.best {
-        tensors.extend(tensors_of(best, "best/", false));
+        tensors.extend(tensors_of(best, "best/", false)?);
     }
     let header = Header {
         schema: 1,

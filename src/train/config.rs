@@ -47,7 +47,8 @@ pub enum Schedule {
 pub struct TrainConfig {
     /// Passes over the training split.
     pub epochs: usize,
-    /// Samples a step; default by task: 128 for expressions, 512 for action units, 1024 for valence and arousal.
+    /// Samples a step; default by task: 128 for expressions, 512 for action units, 1024 for valence and arousal, but no more
+    /// than a sixteenth of the training samples, and at least 32: small data need steps before they need large batches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
     /// Learning rate of `AdamW` (appendix A.2: 1e-4).
@@ -94,13 +95,14 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Samples a step, with the task's default.
-    pub fn batch_for(&self, task: Task) -> usize {
-        self.batch.unwrap_or(match task {
+    /// Samples a step of `samples` for training, with the task's default.
+    pub fn batch_for(&self, task: Task, samples: usize) -> usize {
+        let full: usize = match task {
             Task::Expression => 128,
             Task::ActionUnits => 512,
             Task::ValenceArousal => 1024,
-        })
+        };
+        self.batch.unwrap_or(full.min((samples / 16).max(32)))
     }
 
     /// The optimiser's settings at `done` of `total` steps, for the dictionary or for the networks.

@@ -109,9 +109,9 @@ pub fn finish(
 /// The model as training left it, every living archetype still there.
 fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standardiser) -> Result<Trained> {
     let mut leaves = Leaves::default();
-    for (name, parameter) in model.store.iter() {
+    for (name, value) in model.store.iter() {
         if name.starts_with("projector.") || name.starts_with("head.") {
-            leaves.insert(name.clone(), parameter.value.clone());
+            leaves.insert(name.clone(), value.clone());
         }
     }
     Ok(Trained {
@@ -360,6 +360,7 @@ fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
     let inference = Inference {
         tokens: model.patches as u64,
         input: model.leaves.get("projector.w1")?.dims()[0] as u64,
+        anchors: model.leaves.contains("projector.anchor_w1"),
         hidden: model.config.hidden as u64,
         width: model.config.width as u64,
         queries,

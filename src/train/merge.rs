@@ -31,21 +31,15 @@ pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets) -> Resu
     if config.tolerance <= 0.0 {
         return Ok(before);
     }
-    for _ in 0..config.refine {
-        let nearest = dictionary.nearest(&points)?;
-        dictionary.centre(z, nearest.into_iter().map(Some));
-    }
+    dictionary.settle(&points, z, config.refine)?;
     let nearest = dictionary.nearest(&points)?;
     let criterion = Criterion {
         tolerance: config.tolerance.max(config.samples / z.rows as f64),
-        label_weight: config.label_weight,
+        label_weight: config.label_weight_for(trained.task),
     };
     let home = ward(z, &nearest, dictionary.alive.len(), targets, criterion);
     dictionary.centre(z, nearest.iter().map(|&archetype| home[archetype]));
-    for _ in 0..config.refine {
-        let nearest = dictionary.nearest(&points)?;
-        dictionary.centre(z, nearest.into_iter().map(Some));
-    }
+    dictionary.settle(&points, z, config.refine)?;
     let (k, d) = (dictionary.alive.len(), dictionary.width);
     trained.dictionary = matrix(dictionary.e, k, d, &trained.device);
     trained.alive = matrix(dictionary.alive, 1, k, &trained.device);
@@ -77,6 +71,20 @@ impl Rows {
         let e = matrix(self.e.clone(), k, self.width, &device);
         let alive = matrix(self.alive.clone(), 1, k, &device);
         host_indices(cosines(points.clone(), e, &alive).argmax(1))
+    }
+
+    /// Moves archetypes to their samples until no sample changes its archetype any more, `steps` times at most.
+    fn settle(&mut self, points: &Tensor<2>, z: &Matrix, steps: usize) -> Result<()> {
+        let mut before = Vec::new();
+        for _ in 0..steps {
+            let nearest = self.nearest(points)?;
+            if nearest == before {
+                break;
+            }
+            self.centre(z, nearest.iter().copied().map(Some));
+            before = nearest;
+        }
+        Ok(())
     }
 
     /// Moves every archetype to the mean direction of its samples; one without samples is gone. (Samples whose mean is zero

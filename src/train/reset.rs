@@ -134,9 +134,8 @@ pub fn reset(model: &mut Aura, source: &Source, rng: &mut ChaCha8Rng) -> Result<
             row,
         });
     }
-    let dictionary = model.store.get_mut(DICTIONARY)?;
-    dictionary.value = matrix(e, k, d, &device);
-    dictionary.forget_rows(&matrix(keep, k, 1, &device));
+    model.store.set(DICTIONARY, matrix(e, k, d, &device))?;
+    model.store.forget_rows(DICTIONARY, &matrix(keep, k, 1, &device))?;
     model.buffers.mean = matrix(mean, k, d, &device);
     model.buffers.size = matrix(size, 1, k, &device);
     model.buffers.labels = matrix(labels, k, o, &device);

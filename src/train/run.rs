@@ -213,7 +213,11 @@ impl<'a> Bench<'a> {
         Ok(Self {
             feed: Feed::new(data, level, standardiser, placement, &device)?,
             // Batches of nearly equal size: a small last one would make the batch statistics of the losses noisy.
-            batches: data.train.len().div_ceil(setup.train.batch_for(setup.task)).max(1),
+            batches: data
+                .train
+                .len()
+                .div_ceil(setup.train.batch_for(setup.task, data.train.len()))
+                .max(1),
             data,
             setup,
             seed,

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use burn::tensor::Device;
 
+use crate::bench::launches;
+use crate::device::is_host;
 use crate::error::{Error, Result};
 use crate::feature::SplitSets;
 use crate::interrupt::Interrupt;
@@ -46,6 +48,8 @@ pub struct Speed {
     /// Share of the time in which it waited for the device at the end of an epoch: near 1 where the device is the limit,
     /// near 0 where handing out its work is.
     pub waited_for_device: f64,
+    /// Kernels that a step launches, batches and all losses included; null on the processor, which launches none.
+    pub kernels_per_step: Option<f64>,
     /// Samples projected a second, without gradients.
     pub projected_per_second: f64,
     /// Device memory in use after the measurement, bytes, where the device tells it.
@@ -54,7 +58,8 @@ pub struct Speed {
     pub memory_reserved_bytes: Option<u64>,
 }
 
-/// Trains one epoch to warm up and `epochs` to measure, all losses on, without evaluation, reset and checkpoint.
+/// Trains one epoch to warm up, `epochs` to measure and one to count kernels, all losses on, without evaluation, reset and
+/// checkpoint.
 ///
 /// # Errors
 /// As [`crate::train::train_seed`].
@@ -68,7 +73,7 @@ pub fn measure(
 ) -> Result<Speed> {
     let mut setup = setup.clone();
     setup.model.contextualization.start_epoch = Some(1);
-    setup.train.epochs = setup.train.epochs.max(epochs + 1);
+    setup.train.epochs = setup.train.epochs.max(epochs + 2);
     let bench = Bench::new(data, &setup, 0, device, placement)?;
     let mut state = bench.start()?;
     let wait = || {
@@ -98,6 +103,15 @@ pub fn measure(
         return Err(Error::data("a loss of the measured training is not a finite number"));
     }
 
+    // The processor launches nothing, and another epoch there would take as long as the measurement.
+    let mut launched = 0;
+    if !is_host(bench.device()) {
+        state.position.step = 0;
+        let (counted, found) = launches::count(|| bench.steps(&mut state, epochs + 2, interrupt));
+        counted?;
+        launched = found;
+    }
+
     let project = || -> Result<()> {
         let projector = Projector::bind(&state.model.store.values(), bench.sizes().patches)?;
         bench.feed().project("train", &projector)?;
@@ -120,7 +134,7 @@ pub fn measure(
             .model
             .store
             .iter()
-            .map(|(_, p)| p.value.dims().iter().product::<usize>())
+            .map(|(_, value)| value.dims().iter().product::<usize>())
             .sum(),
         steps: bench.batches(),
         epochs,
@@ -130,6 +144,7 @@ pub fn measure(
         step_ms: seconds * 1e3 / (bench.batches() * epochs) as f64,
         waited_for_data: for_data.as_secs_f64() / seconds,
         waited_for_device: for_device.as_secs_f64() / seconds,
+        kernels_per_step: (launched > 0).then(|| launched as f64 / bench.batches() as f64),
         projected_per_second: samples as f64 / projecting,
         memory_in_use_bytes: usage.map(|usage| usage.bytes_in_use),
         memory_reserved_bytes: usage.map(|usage| usage.bytes_reserved),

@@ -113,3 +113,51 @@ fn validate_reads_the_table_and_writes_nothing() {
     assert_eq!(report["data"]["by_class"]["7"], 179);
     assert!(!bench.path("cache").exists() && !bench.path("runs").exists());
 }
+
+#[test]
+fn the_features_of_a_third_model_are_mapped_and_measured_beside_the_encoders() {
+    let bench = digits();
+    // The very features of the run under another name: every number must be the encoder's.
+    let mut arguments = vec!["run", "digits.toml", "--quiet", "--set", "train.epochs=2", "--set"];
+    let text = bench.fails(
+        3,
+        &[&arguments[..], &["report.features={ POSTER = \"digits.csv\" }"]].concat(),
+    );
+    assert!(
+        text.contains("report.features.\"POSTER\": ") && text.contains("digits.csv"),
+        "{text}"
+    );
+    arguments.push("report.features={ \"POSTER++\" = \"digits.npz\" }");
+    bench.ok(&arguments);
+    let rows = bench.json(&[
+        "query",
+        "SELECT space, measure, value FROM separability WHERE space IN ('encoder', 'POSTER++') ORDER BY measure, space",
+        "--format",
+        "json",
+    ]);
+    let rows = rows.as_array().unwrap();
+    let measures: Vec<&str> = rows
+        .chunks(2)
+        .map(|pair| pair[0]["measure"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        measures,
+        [
+            "purity",
+            "purity_map",
+            "silhouette",
+            "silhouette_map",
+            "trustworthiness"
+        ]
+    );
+    for pair in rows.chunks(2) {
+        assert_eq!(pair[0]["value"], pair[1]["value"], "{}", pair[0]["measure"]);
+    }
+    let run = bench.json(&["query", "SELECT path FROM runs", "--format", "json"])[0]["path"].clone();
+    let page = std::fs::read_to_string(Path::new(run.as_str().unwrap()).join("report/report.html")).unwrap();
+    assert!(
+        page.contains("POSTER++: 450 samples; silhouette"),
+        "the picture in words"
+    );
+    assert!(page.contains("POSTER++, test samples"), "the table of separability");
+}

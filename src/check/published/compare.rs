@@ -169,7 +169,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
             open.into_iter().collect::<Vec<_>>().join(", ")
         )));
     }
-    let query = QueryContext::open_with(runs, bins(paper))?;
+    let query = QueryContext::open(runs)?.with_bins(bins(paper));
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));

@@ -11,6 +11,7 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -22,7 +23,8 @@ use crate::dataset::{Card, Reject, reject};
 use crate::digest::{Digest, of_file, room};
 use crate::encoder::{Encoded, TokenShape};
 use crate::error::{Context, Error, Result};
-use crate::feature::config::{FeaturesConfig, TokenGrid};
+use crate::feature::Matrix;
+use crate::feature::config::{Dtype, FeaturesConfig, TokenGrid};
 use crate::feature::extract::{PART_BYTES, PART_ROWS};
 use crate::feature::pool::{pool, pooled_shape};
 use crate::feature::table::{FeatureMetadata, PartMetadata, canonical_samples, part_path};
@@ -62,6 +64,79 @@ pub struct Import<'a> {
     pub binary: bool,
     /// Folds that the protocol names.
     pub folds: &'a [i32],
+}
+
+/// The files of a table of features: itself, or the parts in a folder.
+fn files_of(features: &Path) -> Result<Vec<PathBuf>> {
+    Ok(match Format::of(features)? {
+        Format::Folder => source::parts(features)?,
+        _ => vec![features.to_owned()],
+    })
+}
+
+/// Digest of the bytes of a table of features.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be read; [`Error::Data`] if it is no table of features.
+pub fn digest_of(features: &Path) -> Result<String> {
+    let mut digest = Digest::new("features of another model");
+    for file in files_of(features)? {
+        digest = digest.part("file", of_file(&file)?);
+    }
+    Ok(digest.finish())
+}
+
+/// The features of the samples `ids`, one row each, from a table whose rows carry names: one that this program wrote, Parquet or
+/// `.npz`. Rows pass through a temporary file in `scratch`.
+///
+/// # Errors
+/// [`Error::Data`] if the file holds no features or no names, or lacks one of the samples; [`Error::Io`] if it cannot be read;
+/// [`Error::Interrupted`].
+pub fn named(features: &Path, ids: &[String], scratch: &Path, interrupt: &Interrupt) -> Result<Matrix> {
+    let wrong = |what: String| Error::data(format!("{}: {what}", features.display()));
+    if !features.exists() {
+        return Err(wrong("there is no such file or folder".to_owned()));
+    }
+    let config = TableConfig::default();
+    let reading = Reading {
+        config: &config,
+        tokens: false,
+        dtype: Dtype::F32,
+        scratch: Some(scratch),
+        interrupt,
+    };
+    let mut found = reading.read(features)?;
+    let name = found.roles.sample_id.clone().ok_or_else(|| {
+        wrong(format!(
+            "nothing names the samples; expected a column `sample_id` beside the features, found {}",
+            columns::listed(&found.names)
+        ))
+    })?;
+    let mut places = BTreeMap::new();
+    for row in 0..found.columns.rows() {
+        if let Some(id) = found.columns.text(Some(&name), row)
+            && places.insert(id, row).is_some()
+        {
+            return Err(wrong(format!("sample {id} occurs twice")));
+        }
+    }
+    let mut data = Vec::with_capacity(ids.len() * found.global.width);
+    for id in ids {
+        let row = *places.get(id.as_str()).ok_or_else(|| {
+            wrong(format!(
+                "no features of sample {id}; expected every test sample of the run, by the same identifiers"
+            ))
+        })?;
+        if found.global.is_bad(row) {
+            return Err(wrong(format!("the features of sample {id} are not finite")));
+        }
+        data.extend(found.global.row(row)?);
+    }
+    Ok(Matrix {
+        rows: ids.len(),
+        cols: found.global.width,
+        data,
+    })
 }
 
 /// What an import found.
@@ -134,10 +209,7 @@ impl Import<'_> {
 
     fn files(&self) -> Result<Vec<PathBuf>> {
         self.check_there()?;
-        let mut files = match Format::of(&self.features)? {
-            Format::Folder => source::parts(&self.features)?,
-            _ => vec![self.features.clone()],
-        };
+        let mut files = files_of(&self.features)?;
         files.extend(self.labels.clone());
         Ok(files)
     }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use plotters::prelude::*;
 use rayon::prelude::*;
+use serde::Serialize;
 
-use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
+use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit, tiles};
 use crate::query::{Table, Value};
-use crate::report::cells::{fixed, thousands};
-use crate::report::thumbnail::Thumbnail;
+use crate::report::cells::thousands;
+use crate::report::tile::Tile;
 
 /// Side of a tile.
 const TILE: i32 = 150;
@@ -17,35 +18,22 @@ const LEFT: i32 = 330;
 const ROW: i32 = TILE + 58;
 
 /// One archetype and its nearest images.
+#[derive(Debug, Serialize)]
 pub(in crate::report) struct ContactRow {
     pub(in crate::report) archetype: i64,
-    pub(in crate::report) class: Option<String>,
-    pub(in crate::report) uses: i64,
+    /// What it is called.
+    pub(in crate::report) name: String,
+    /// Training samples matched with it.
+    pub(in crate::report) uses: String,
     pub(in crate::report) tiles: Vec<Tile>,
 }
 
-/// One image of the sheet.
-pub(in crate::report) struct Tile {
-    pub(in crate::report) sample_id: String,
-    pub(in crate::report) label: Option<String>,
-    /// Whether the label is another class than the archetype's.
-    pub(in crate::report) contradicts: bool,
-    pub(in crate::report) similarity: Option<f64>,
-    pub(in crate::report) picture: Thumbnail,
-}
-
-/// From the rows of one run: `archetype, label, label_name, uses, sample_id, similarity, image_path,
-/// expression_name, contradicts` and those of the picture, ordered by archetype and place. Images are read from below `root`.
+/// From the rows of one run: `archetype, name, uses` and those of a [`Tile`], ordered by archetype and place. Images are read
+/// from below `root`.
 pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root: Option<&Path>) -> Vec<ContactRow> {
-    let tiles: Vec<Tile> = rows
+    let tiles: Vec<Option<Tile>> = rows
         .par_iter()
-        .map(|row| Tile {
-            sample_id: table.get(row, "sample_id").as_str().unwrap_or_default().to_owned(),
-            label: table.get(row, "expression_name").as_str().map(str::to_owned),
-            contradicts: *table.get(row, "contradicts") == Value::Bool(true),
-            similarity: table.get(row, "similarity").as_f64(),
-            picture: Thumbnail::of_row(table, row, root, TILE as u32),
-        })
+        .map(|row| Tile::of_row(table, row, root, TILE as u32))
         .collect();
     let mut out: Vec<ContactRow> = Vec::new();
     for (row, tile) in rows.iter().zip(tiles) {
@@ -53,13 +41,13 @@ pub(in crate::report) fn contact_rows(table: &Table, rows: &[&Vec<Value>], root:
         if out.last().is_none_or(|last| last.archetype != archetype) {
             out.push(ContactRow {
                 archetype,
-                class: table.get(row, "label_name").as_str().map(str::to_owned),
-                uses: table.get(row, "uses").as_i64().unwrap_or(0),
+                name: table.get(row, "name").as_str().unwrap_or("archetype").to_owned(),
+                uses: thousands(table.get(row, "uses").as_f64().unwrap_or(0.0)),
                 tiles: Vec::new(),
             });
         }
         if let Some(last) = out.last_mut() {
-            last.tiles.push(tile);
+            last.tiles.extend(tile);
         }
     }
     out
@@ -83,6 +71,14 @@ impl Contact<'_> {
     fn place(row: usize, column: usize) -> (i32, i32) {
         (LEFT + STEP * column as i32, 12 + ROW * row as i32)
     }
+
+    /// Every tile with its upper left corner.
+    fn tiles(&self) -> impl Iterator<Item = ((i32, i32), &Tile)> {
+        self.rows.iter().enumerate().flat_map(|(i, row)| {
+            let tiles = row.tiles.iter().enumerate();
+            tiles.map(move |(j, tile)| (Self::place(i, j), tile))
+        })
+    }
 }
 
 impl Picture for Contact<'_> {
@@ -94,38 +90,27 @@ impl Picture for Contact<'_> {
     }
 
     fn alt(&self) -> String {
-        let tiles = || self.rows.iter().flat_map(|row| &row.tiles);
         let parts: Vec<String> = self
             .rows
             .iter()
             .map(|row| {
                 let contradicting = row.tiles.iter().filter(|tile| tile.contradicts).count();
+                let otherwise = if contradicting > 0 {
+                    format!(", {contradicting} of its images labelled otherwise")
+                } else {
+                    String::new()
+                };
                 format!(
-                    "archetype {}{}, {} samples{}",
-                    row.archetype,
-                    row.class
-                        .as_ref()
-                        .map(|class| format!(" ({class})"))
-                        .unwrap_or_default(),
-                    thousands(row.uses as f64),
-                    if contradicting > 0 {
-                        format!(", {contradicting} of its images labelled otherwise")
-                    } else {
-                        String::new()
-                    }
+                    "archetype {} ({}), {} samples{otherwise}",
+                    row.archetype, row.name, row.uses
                 )
             })
             .collect();
-        let missing = tiles().filter(|tile| tile.picture.missing.is_some()).count();
         format!(
             "Contact sheet of the nearest training images of {} archetypes: {}.{}",
             self.rows.len(),
             parts.join("; "),
-            if missing > 0 {
-                format!(" {missing} images could not be shown.")
-            } else {
-                String::new()
-            }
+            tiles::missing(self.tiles().map(|(_, tile)| tile))
         )
     }
 
@@ -136,72 +121,28 @@ impl Picture for Contact<'_> {
                 let (width, _) = self.size();
                 canvas.line(vec![(8, y - 9), (width as i32 - 8, y - 9)], GRID.into(), 2)?;
             }
-            let class = row.class.as_deref().unwrap_or("archetype");
-            canvas.bold(&fit(class, TEXT, LEFT - 40), (12, y + 40), TEXT, INK, Align::Left)?;
-            canvas.text(
-                &format!("archetype {}", row.archetype),
-                (12, y + 82),
-                SMALL,
-                MUTED,
-                Align::Left,
-            )?;
-            canvas.text(
-                &format!("{} samples", thousands(row.uses as f64)),
-                (12, y + 120),
-                SMALL,
-                MUTED,
-                Align::Left,
-            )?;
-            for (j, tile) in row.tiles.iter().enumerate() {
-                let (x, y) = Self::place(i, j);
-                if let Some(reason) = tile.picture.missing {
-                    canvas.fill((x, y), (x + TILE, y + TILE), RGBColor(200, 204, 209))?;
-                    let words: Vec<&str> = reason.split(' ').collect();
-                    for (k, word) in words.iter().enumerate() {
-                        let offset = 30 * k as i32 - 15 * (words.len() as i32 - 1);
-                        canvas.text(
-                            word,
-                            (x + TILE / 2, y + TILE / 2 + offset),
-                            TINY,
-                            RGBColor(0x30, 0x34, 0x3A),
-                            Align::Center,
-                        )?;
-                    }
+            canvas.bold(&fit(&row.name, TEXT, LEFT - 40), (12, y + 40), TEXT, INK, Align::Left)?;
+            for (line, text) in [format!("archetype {}", row.archetype), format!("{} samples", row.uses)]
+                .iter()
+                .enumerate()
+            {
+                canvas.text(text, (12, y + 82 + 38 * line as i32), SMALL, MUTED, Align::Left)?;
+            }
+        }
+        for ((x, y), tile) in self.tiles() {
+            tiles::ground(canvas, tile, (x, y), TILE)?;
+            let below = (x + TILE / 2, y + TILE + 26);
+            match &tile.label {
+                Some(label) if tile.contradicts => {
+                    canvas.bold(&fit(label, TINY, TILE), below, TINY, ALERT, Align::Center)?;
                 }
-                if tile.contradicts {
-                    canvas.frame((x - 5, y - 5), (x + TILE + 5, y + TILE + 5), ALERT, 5)?;
-                }
-                let similarity = tile.similarity.map(|value| fixed(value, 2)).unwrap_or_default();
-                match (&tile.label, tile.contradicts) {
-                    (Some(label), true) => {
-                        let text = fit(label, TINY, TILE);
-                        canvas.bold(&text, (x + TILE / 2, y + TILE + 26), TINY, ALERT, Align::Center)?;
-                    }
-                    _ => canvas.text(&similarity, (x + TILE / 2, y + TILE + 26), TINY, MUTED, Align::Center)?,
-                }
+                _ => canvas.text(&tile.numbers(), below, TINY, MUTED, Align::Center)?,
             }
         }
         Ok(())
     }
 
     fn images(&self) -> Vec<Placed<'_>> {
-        let mut placed = Vec::new();
-        for (i, row) in self.rows.iter().enumerate() {
-            for (j, tile) in row
-                .tiles
-                .iter()
-                .enumerate()
-                .filter(|(_, tile)| tile.picture.missing.is_none())
-            {
-                let (x, y) = Self::place(i, j);
-                placed.push(Placed {
-                    x,
-                    y,
-                    image: &tile.picture.image,
-                    jpeg: &tile.picture.jpeg,
-                });
-            }
-        }
-        placed
+        tiles::placed(self.tiles())
     }
 }

@@ -9,6 +9,7 @@ mod contact;
 mod curves;
 mod maps;
 mod panels;
+mod tiles;
 mod usage;
 
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ pub(super) use confusion::confusion;
 pub(super) use contact::{ContactRow, contact, contact_rows};
 pub(super) use curves::curves;
 pub(super) use maps::{class_maps, score_maps};
-pub(super) use panels::{Panel, PanelTile, panel_rows, panels};
+pub(super) use panels::{Panel, panel_rows, panels};
 pub(super) use usage::usage;
 
 use super::catalog::embedded_bytes;

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use plotters::prelude::*;
 use rayon::prelude::*;
+use serde::Serialize;
 
-use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
+use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit, tiles};
 use crate::query::{Table, Value};
-use crate::report::cells::fixed;
-use crate::report::thumbnail::Thumbnail;
+use crate::report::tile::Tile;
 
 /// Side of a tile.
 const TILE: i32 = 170;
@@ -20,59 +20,36 @@ const HEAD: i32 = 92;
 const ROW: i32 = HEAD + TILE + 100;
 
 /// Two groups of images that belong together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(in crate::report) struct Panel {
     pub(in crate::report) left: Side,
     pub(in crate::report) right: Side,
 }
 
 /// One group.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(in crate::report) struct Side {
     pub(in crate::report) heading: String,
     pub(in crate::report) note: String,
-    pub(in crate::report) tiles: Vec<PanelTile>,
+    pub(in crate::report) tiles: Vec<Tile>,
 }
 
-/// One image.
-#[derive(Debug, Clone)]
-pub(in crate::report) struct PanelTile {
-    pub(in crate::report) sample_id: String,
-    pub(in crate::report) label: String,
-    pub(in crate::report) contradicts: bool,
-    pub(in crate::report) similarity: Option<f64>,
-    pub(in crate::report) margin: Option<f64>,
-    pub(in crate::report) picture: Thumbnail,
-}
-
-impl PanelTile {
-    /// Similarity and margin, short enough to stand below the image.
-    pub(in crate::report) fn numbers(&self) -> String {
-        let parts: Vec<String> = [self.similarity, self.margin]
-            .iter()
-            .flatten()
-            .map(|value| fixed(*value, 2))
-            .collect();
-        parts.join(" · ")
+impl Panel {
+    /// The same with at most so many images on each side.
+    pub(in crate::report) fn first(&self, images: usize) -> Self {
+        let mut panel = self.clone();
+        panel.left.tiles.truncate(images);
+        panel.right.tiles.truncate(images);
+        panel
     }
 }
 
-/// From the rows of one run: `panel, side` (`left` or `right`), `heading, note, sample_id, label, similarity, margin,
-/// contradicts` and those of the picture, ordered by panel, side and place. A row without a sample is a side without images.
+/// From the rows of one run: `panel, side` (`left` or `right`), `heading, note` and those of a [`Tile`], ordered by panel,
+/// side and place. A row without a sample is a side without images.
 pub(in crate::report) fn panel_rows(table: &Table, rows: &[&Vec<Value>], root: Option<&Path>) -> Vec<Panel> {
-    let tiles: Vec<Option<PanelTile>> = rows
+    let tiles: Vec<Option<Tile>> = rows
         .par_iter()
-        .map(|row| {
-            let sample_id = table.get(row, "sample_id").as_str()?;
-            Some(PanelTile {
-                sample_id: sample_id.to_owned(),
-                label: table.get(row, "label").as_str().unwrap_or_default().to_owned(),
-                contradicts: *table.get(row, "contradicts") == Value::Bool(true),
-                similarity: table.get(row, "similarity").as_f64(),
-                margin: table.get(row, "margin").as_f64(),
-                picture: Thumbnail::of_row(table, row, root, TILE as u32),
-            })
-        })
+        .map(|row| Tile::of_row(table, row, root, TILE as u32))
         .collect();
     let mut out: Vec<Panel> = Vec::new();
     let mut current = None;
@@ -89,16 +66,9 @@ pub(in crate::report) fn panel_rows(table: &Table, rows: &[&Vec<Value>], root: O
             &mut last.left
         };
         if side.heading.is_empty() {
-            table
-                .get(row, "heading")
-                .as_str()
-                .unwrap_or_default()
-                .clone_into(&mut side.heading);
-            table
-                .get(row, "note")
-                .as_str()
-                .unwrap_or_default()
-                .clone_into(&mut side.note);
+            for (name, place) in [("heading", &mut side.heading), ("note", &mut side.note)] {
+                table.get(row, name).as_str().unwrap_or_default().clone_into(place);
+            }
         }
         side.tiles.extend(tile);
     }
@@ -137,7 +107,8 @@ impl Panels<'_> {
         10 + ROW * row as i32
     }
 
-    fn tiles(&self) -> impl Iterator<Item = (i32, i32, &PanelTile)> {
+    /// Every tile with its upper left corner.
+    fn tiles(&self) -> impl Iterator<Item = ((i32, i32), &Tile)> {
         self.panels.iter().enumerate().flat_map(move |(i, panel)| {
             [(&panel.left, false), (&panel.right, true)]
                 .into_iter()
@@ -145,7 +116,7 @@ impl Panels<'_> {
                     side.tiles
                         .iter()
                         .enumerate()
-                        .map(move |(j, tile)| (self.left(right) + STEP * j as i32, Self::top(i) + HEAD, tile))
+                        .map(move |(j, tile)| ((self.left(right) + STEP * j as i32, Self::top(i) + HEAD), tile))
                 })
         })
     }
@@ -163,9 +134,10 @@ impl Picture for Panels<'_> {
         let describe = |side: &Side| {
             let mut labels: Vec<(&str, usize)> = Vec::new();
             for tile in &side.tiles {
-                match labels.iter_mut().find(|(label, _)| *label == tile.label) {
+                let name = tile.label.as_deref().unwrap_or("nothing");
+                match labels.iter_mut().find(|(label, _)| *label == name) {
                     Some((_, count)) => *count += 1,
-                    None => labels.push((&tile.label, 1)),
+                    None => labels.push((name, 1)),
                 }
             }
             let labels: Vec<String> = labels
@@ -185,10 +157,6 @@ impl Picture for Panels<'_> {
             .enumerate()
             .map(|(i, panel)| format!("{}. {}; {}", i + 1, describe(&panel.left), describe(&panel.right)))
             .collect();
-        let missing = self
-            .tiles()
-            .filter(|(_, _, tile)| tile.picture.missing.is_some())
-            .count();
         format!(
             "{} of images. {}.{}",
             if self.panels.len() == 1 {
@@ -197,11 +165,7 @@ impl Picture for Panels<'_> {
                 format!("{} panels", self.panels.len())
             },
             parts.join(". "),
-            if missing > 0 {
-                format!(" {missing} images could not be shown.")
-            } else {
-                String::new()
-            }
+            tiles::missing(self.tiles().map(|(_, tile)| tile))
         )
     }
 
@@ -221,47 +185,20 @@ impl Picture for Panels<'_> {
                 canvas.text(&fit(&side.note, SMALL, most), (x, top + 66), SMALL, MUTED, Align::Left)?;
             }
         }
-        for (x, y, tile) in self.tiles() {
-            if let Some(reason) = tile.picture.missing {
-                canvas.fill((x, y), (x + TILE, y + TILE), RGBColor(200, 204, 209))?;
-                let words: Vec<&str> = reason.split(' ').collect();
-                for (k, word) in words.iter().enumerate() {
-                    let offset = 30 * k as i32 - 15 * (words.len() as i32 - 1);
-                    canvas.text(
-                        word,
-                        (x + TILE / 2, y + TILE / 2 + offset),
-                        TINY,
-                        RGBColor(0x30, 0x34, 0x3A),
-                        Align::Center,
-                    )?;
-                }
-            }
+        for ((x, y), tile) in self.tiles() {
+            tiles::ground(canvas, tile, (x, y), TILE)?;
             let middle = x + TILE / 2;
-            if tile.contradicts {
-                canvas.frame((x - 5, y - 5), (x + TILE + 5, y + TILE + 5), ALERT, 5)?;
-            }
             let color = if tile.contradicts { ALERT } else { INK };
-            canvas.bold(
-                &fit(&tile.label, TINY, TILE),
-                (middle, y + TILE + 28),
-                TINY,
-                color,
-                Align::Center,
-            )?;
+            if let Some(label) = &tile.label {
+                let label = fit(label, TINY, TILE);
+                canvas.bold(&label, (middle, y + TILE + 28), TINY, color, Align::Center)?;
+            }
             canvas.text(&tile.numbers(), (middle, y + TILE + 60), TINY, MUTED, Align::Center)?;
         }
         Ok(())
     }
 
     fn images(&self) -> Vec<Placed<'_>> {
-        self.tiles()
-            .filter(|(_, _, tile)| tile.picture.missing.is_none())
-            .map(|(x, y, tile)| Placed {
-                x,
-                y,
-                image: &tile.picture.image,
-                jpeg: &tile.picture.jpeg,
-            })
-            .collect()
+        tiles::placed(self.tiles())
     }
 }

@@ -460,7 +460,7 @@ def join(impurity, weight, tolerance):
                     both = np.concatenate([groups[i], groups[j]])
                     cost = (distortion(both) - distortion(groups[i]) - distortion(groups[j])) / distortion(everything)
                     lost = impurity(both) - impurity(groups[i]) - impurity(groups[j])
-                    cost += weight * lost / impurity(everything)
+                    cost = (cost + weight * lost / impurity(everything)) / (1 + weight)
                     if best is None or cost < best[0]:
                         best = (cost, i, j)
         cost, i, j = best
@@ -474,8 +474,8 @@ def join(impurity, weight, tolerance):
 
 
 case("merge", z=z, near=near, classes=classes, scores=scores, units=units, seen=seen,
-     geometry=join(class_entropy, 0.0, 0.02), expression=join(class_entropy, 0.5, 0.03),
-     valence_arousal=join(deviation, 0.7, 0.03), action_units=join(unit_entropy, 0.6, 0.04))
+     geometry=join(class_entropy, 0.0, 0.02), expression=join(class_entropy, 0.5, 0.02),
+     valence_arousal=join(deviation, 0.7, 0.02), action_units=join(unit_entropy, 0.6, 0.025))
 
 # ---------------------------------------------------------------- pooling that knows positions
 start = out["pooling"]
@@ -486,6 +486,25 @@ p = {k: load(k) for k in ("w1", "b1", "w2", "b2", "skip")}
 pool = {"queries": load("queries"), "pool_out": load("pool_out"), "positions": draw(P, Q, scale=2.0)}
 grads = jax.grad(lambda pool: (pooled(p, pool) * weight).sum())(pool)
 case("pooling_by_position", x=xp, **p, **pool, weight=weight, z=pooled(p, pool),
+     **{f"grad_{k}": v for k, v in grads.items()})
+
+# ---------------------------------------------------------------- projector with constants beside the features
+start = out["projector"]
+x, weight, mask_in, mask_hidden = (load(key) for key in ("x", "weight", "mask_in", "mask_hidden"))
+p = {"anchor_w1": draw(2, H, scale=0.5), "anchor_skip": draw(2, d, scale=0.4)}
+p |= {key: load(key) for key in ("w1", "b1", "w2", "b2", "skip")}
+
+
+def anchored(p):
+    ones = jnp.ones((B, 1))
+    wide = layer_norm(jnp.concatenate([x, ones, -ones], 1))
+    keep = jnp.concatenate([mask_in, jnp.ones((B, 2))], 1)
+    h = gelu((wide * keep) @ jnp.concatenate([p["w1"], p["anchor_w1"]]) + p["b1"]) * mask_hidden
+    return unit(h @ p["w2"] + p["b2"] + wide @ jnp.concatenate([p["skip"], p["anchor_skip"]]))
+
+
+grads = jax.grad(lambda p: (anchored(p) * weight).sum())(p)
+case("projector_with_anchors", x=x, mask_in=mask_in, mask_hidden=mask_hidden, weight=weight, **p, z=anchored(p),
      **{f"grad_{k}": v for k, v in grads.items()})
 
 path = pathlib.Path(__file__).with_name("golden.json")
