@@ -133,7 +133,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral P1), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness P1), 7 samples; archetype 1 (happiness P2), 4 samples; archetype 3 (sadness P1), 3 samples; archetype 5 (happiness P3), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
 
-    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its class and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
+    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
 
     Statistic: `reports/sql/contact_sheet.sql`
 
@@ -258,6 +258,15 @@ fn labels_cannot_break_out() {
     assert!(!html.contains("<script>alert"), "a script from a label");
     assert!(html.contains("&lt;script&gt;alert"));
     assert_eq!(html.matches("<script").count(), 1, "only the page's own script");
+    assert_eq!(paths.pages.len(), 1, "label issues");
+    for page in &paths.pages {
+        let html = read(page);
+        assert!(
+            !html.contains("<script") && html.contains("&lt;script&gt;alert"),
+            "{}",
+            page.display()
+        );
+    }
     for line in read(&paths.markdown).lines().filter(|line| line.starts_with('|')) {
         assert!(line.ends_with('|'), "a broken row: {line}");
         assert!(!line.contains("<script>") && !line.contains("[link]"), "{line}");
@@ -303,6 +312,47 @@ fn the_page_asks_for_nothing_from_outside() {
     );
     assert!(html.matches("<img").count() >= 10);
     assert_eq!(html.matches("<img").count(), html.matches("alt=\"train_").count());
+}
+
+#[test]
+fn label_issues_have_a_page_that_the_report_links_to() {
+    let images = Fixture {
+        images: true,
+        ..Fixture::default()
+    };
+    let (_folder, paths) = report(&[images], &ReportOptions::default());
+    let issues = &paths.pages[0];
+    assert_eq!(issues.file_name().unwrap(), "label_issues.html");
+    assert!(read(&paths.html).contains("href=\"label_issues.html\""));
+    let html = read(issues);
+    // Archetype 2 (neutral) took one sample labelled happiness, whose label was changed on purpose.
+    assert!(
+        html.contains("happiness P1, archetype 0 | neutral P1, archetype 2"),
+        "the pair"
+    );
+    let image = "alt=\"train_00012, labelled happiness, similarity 0.90, margin 0.10\"";
+    assert_eq!((html.matches("<img").count(), html.matches(image).count()), (1, 1));
+    assert_eq!(html.matches("changed on purpose").count(), 1);
+    assert!(
+        html.contains("href=\"report.html#label_pairs\"") && html.contains("sql&#x2f;views&#x2f;contradictions.sql")
+    );
+    // With several runs, each has its own.
+    let fixtures = ["first-11111111", "second-22222222"].map(|run| Fixture {
+        run,
+        ..Fixture::default()
+    });
+    let (_folder, paths) = report(&fixtures, &ReportOptions::default());
+    let names: Vec<_> = paths
+        .pages
+        .iter()
+        .map(|page| page.file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["label_issues-first-11111111.html", "label_issues-second-22222222.html"]
+    );
+    let html = read(&paths.html);
+    assert!(names.iter().all(|name| html.contains(&format!("href=\"{name}\""))));
 }
 
 #[test]
