@@ -5,11 +5,12 @@
 //! AURA_BENCH_SCALE=full cargo bench --bench convert    # 414,799 and 950,000 rows, with peak memory
 //! AURA_BENCH_PYTHON=~/venv/bin/python cargo bench --bench convert
 //! AURA_BENCH_PROGRAM=/usr/local/bin/aura-bench cargo bench --bench convert   # another build of the program
+//! AURA_BENCH_RESULT=benches/results/convert.json cargo bench --bench convert # what is printed, as JSON too
 //! ```
 //!
 //! Criterion times the library call on the small size. Then the program and the peers convert the same folder as processes of
-//! their own, in the same run; wall time, peak memory and ratios are printed. The peers look at image headers with Pillow, as the
-//! program does, and once more only whether the files exist.
+//! their own, in the same run; wall time, processor time, peak memory and ratios are printed. The peers look at image headers with
+//! Pillow, as the program does, and once more only whether the files exist.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -166,11 +167,34 @@ fn emotionet(root: &Path, rows: usize) {
 /// What a process took.
 struct Taken {
     seconds: f64,
+    /// Of all its threads, in user and kernel mode.
+    cpu_seconds: f64,
     peak_mib: f64,
     output: String,
 }
 
-/// Runs a command to its end; peak memory is that of `/proc`, where there is one.
+/// Peak memory in MiB and processor seconds so far, from `/proc`; zero where there is none.
+fn so_far(process: u32) -> (f64, f64) {
+    /// The kernel counts time for users in hundredths of a second, whatever its own clock.
+    const TICKS: f64 = 100.0;
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
+    let kib: Option<f64> = read("status")
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+    // Fields 14 and 15; the second, the program's name, may hold spaces and ends with the last parenthesis.
+    let stat = read("stat");
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
+    (kib.unwrap_or(0.0) / 1024.0, ticks / TICKS)
+}
+
+/// Runs a command to its end.
 fn measure(command: &mut Command) -> Result<Taken, String> {
     let start = Instant::now();
     let mut child = command
@@ -179,16 +203,11 @@ fn measure(command: &mut Command) -> Result<Taken, String> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| error.to_string())?;
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = 0.0_f64;
+    let (mut peak_mib, mut cpu_seconds) = (0.0_f64, 0.0_f64);
     while child.try_wait().map_err(|error| error.to_string())?.is_none() {
-        // The mark only rises, so that the last look before the end says it.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let kib = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        peak = peak.max(kib.unwrap_or(0.0) / 1024.0);
+        // Both marks only rise, so that the last look before the end says them.
+        let (peak, cpu) = so_far(child.id());
+        (peak_mib, cpu_seconds) = (peak_mib.max(peak), cpu_seconds.max(cpu));
         std::thread::sleep(Duration::from_millis(5));
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -202,30 +221,58 @@ fn measure(command: &mut Command) -> Result<Taken, String> {
     }
     Ok(Taken {
         seconds,
-        peak_mib: peak,
+        cpu_seconds,
+        peak_mib,
         output: String::from_utf8_lossy(&output.stdout).into_owned(),
     })
 }
 
-/// The fastest of several runs, with the highest peak.
+/// The least of several runs in time, and the most in memory.
 fn fastest(mut command: impl FnMut() -> Command) -> Result<Taken, String> {
-    let mut best: Option<Taken> = None;
-    for _ in 0..RUNS {
-        let mut taken = measure(&mut command())?;
-        if let Some(best) = &best {
-            taken.peak_mib = taken.peak_mib.max(best.peak_mib);
-            if best.seconds < taken.seconds {
-                taken.seconds = best.seconds;
-            }
-        }
-        best = Some(taken);
+    let mut best = measure(&mut command())?;
+    for _ in 1..RUNS {
+        let taken = measure(&mut command())?;
+        best.seconds = best.seconds.min(taken.seconds);
+        best.cpu_seconds = best.cpu_seconds.min(taken.cpu_seconds);
+        best.peak_mib = best.peak_mib.max(taken.peak_mib);
     }
-    best.ok_or_else(|| "no run".into())
+    Ok(best)
+}
+
+/// One line of the result: printed, and as JSON.
+fn line(title: &str, taken: &Taken, program: Option<&Taken>) -> serde_json::Value {
+    let mut line = serde_json::json!({
+        "program": title,
+        "seconds": taken.seconds,
+        "cpu_seconds": taken.cpu_seconds,
+        "peak_mib": taken.peak_mib,
+    });
+    let mut text = format!(
+        "  {title:<28} {:>8.2} s {:>8.2} s of processor {:>7.0} MiB",
+        taken.seconds, taken.cpu_seconds, taken.peak_mib
+    );
+    if let Some(program) = program {
+        let own: serde_json::Value = serde_json::from_str(&taken.output).unwrap();
+        let inner = own["seconds"].as_f64().unwrap();
+        line["seconds_without_imports"] = inner.into();
+        line["ratio"] = (taken.seconds / program.seconds).into();
+        line["ratio_without_imports"] = (inner / program.seconds).into();
+        line["cpu_ratio"] = (taken.cpu_seconds / program.cpu_seconds).into();
+        let _ = write!(
+            text,
+            "   ratio {:.2} (processor {:.2}; without interpreter and imports {:.2})",
+            taken.seconds / program.seconds,
+            taken.cpu_seconds / program.cpu_seconds,
+            inner / program.seconds
+        );
+    }
+    println!("{text}");
+    line
 }
 
 /// The program against its peers on one folder.
-fn compare(card: &str, peer: &str, root: &Path, out: &Path, rows: usize) {
-    println!("\n{card}, {rows} rows, fastest of {RUNS} runs (whole processes, interpreter start included)");
+fn compare(card: &str, peer: &str, root: &Path, out: &Path, rows: usize) -> serde_json::Value {
+    println!("\n{card}, {rows} rows, least of {RUNS} runs (whole processes, interpreter start included)");
     let binary = std::env::var("AURA_BENCH_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_aura-bench").to_owned());
     let program = fastest(|| {
         let mut command = Command::new(&binary);
@@ -240,10 +287,7 @@ fn compare(card: &str, peer: &str, root: &Path, out: &Path, rows: usize) {
         Ok(taken) => taken,
         Err(error) => panic!("aura-bench convert {card}: {error}"),
     };
-    println!(
-        "  {:<28} {:>8.2} s {:>8.0} MiB",
-        "aura-bench convert", program.seconds, program.peak_mib
-    );
+    let mut lines = vec![line("aura-bench convert", &program, None)];
     let json: serde_json::Value = serde_json::from_str(&program.output).unwrap();
     let python = std::env::var("AURA_BENCH_PYTHON").unwrap_or_else(|_| "python3".into());
     for (library, needs) in [
@@ -275,22 +319,31 @@ fn compare(card: &str, peer: &str, root: &Path, out: &Path, rows: usize) {
             match taken {
                 Err(error) => println!("  {library}, {what}: failed: {error}"),
                 Ok(taken) => {
+                    lines.push(line(&format!("{library}, {what}"), &taken, Some(&program)));
                     let own: serde_json::Value = serde_json::from_str(&taken.output).unwrap();
-                    println!(
-                        "  {:<28} {:>8.2} s {:>8.0} MiB   ratio {:.2}   (without interpreter and imports {:.2} s, ratio {:.2})",
-                        format!("{library}, {what}"),
-                        taken.seconds,
-                        taken.peak_mib,
-                        taken.seconds / program.seconds,
-                        own["seconds"].as_f64().unwrap(),
-                        own["seconds"].as_f64().unwrap() / program.seconds,
-                    );
                     assert_eq!(own["samples"], json["samples"], "{library} finds other samples");
                     assert_eq!(own["rejected"], json["rejected"], "{library} rejects other rows");
                 }
             }
         }
     }
+    serde_json::json!({ "card": card, "rows": rows, "runs": RUNS, "samples": json["samples"], "programs": lines })
+}
+
+/// Processor, cores and memory of this machine, as far as `/proc` says.
+fn machine() -> serde_json::Value {
+    let field = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':')
+            .map_or_else(String::new, |(_, value)| value.trim().to_owned())
+    };
+    serde_json::json!({
+        "processor": field("/proc/cpuinfo", "model name"),
+        "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        "memory": field("/proc/meminfo", "MemTotal"),
+        "load": std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim(),
+    })
 }
 
 fn main() {
@@ -305,6 +358,8 @@ fn main() {
         ("affectnet8", "affectnet", affectnet, 20_000, 414_799),
         ("emotionet", "emotionet", emotionet, 50_000, 950_000),
     ];
+    let machine = machine();
+    let mut results = Vec::new();
     for (card, peer, draw, small, large) in jobs {
         let rows = if full { large } else { small };
         let root = folder.path().join(card);
@@ -330,8 +385,16 @@ fn main() {
             });
             group.finish();
         }
-        compare(card, peer, &root, &out, rows);
+        results.push(compare(card, peer, &root, &out, rows));
         std::fs::remove_dir_all(&root).unwrap();
     }
     criterion.final_summary();
+    if let Some(path) = std::env::var_os("AURA_BENCH_RESULT") {
+        let result = serde_json::json!({
+            "date": humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            "machine": machine,
+            "databases": results,
+        });
+        std::fs::write(path, format!("{result:#}\n")).unwrap();
+    }
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::dataset::card::Card;
 use crate::dataset::convert::{ConvertOptions, examine};
 use crate::dataset::{TableConfig, header, npy, text};
-use crate::encoder::weights::{self, Weights};
+use crate::encoder::model_folder;
+use crate::encoder::weights::Weights;
 use crate::encoder::{EncoderKind, TokenShape};
 use crate::feature::FeatureTable;
 use crate::feature::config::{FeaturesConfig, TokenGrid};
@@ -258,7 +259,7 @@ pub fn image(bytes: &[u8]) {
 
 /// Weights in a file of this name, read as the smallest published architecture.
 fn weights_file(name: &str, bytes: &[u8]) {
-    let Ok(architecture) = weights::named_architecture(EncoderKind::Dino, "vit-s-16") else {
+    let Ok(architecture) = model_folder::named_architecture(EncoderKind::Dino, "vit-s-16") else {
         return;
     };
     in_folder(&[(name, bytes)], |root| {
@@ -285,9 +286,9 @@ pub fn encoder_config(bytes: &[u8]) {
             ("model.safetensors.index.json", bytes),
         ];
         in_folder(&files, |root| {
-            let _ = weights::files_of(root);
-            if let Ok(architecture) = weights::read_architecture(root, kind) {
-                let _ = weights::read_preprocess(root, kind, &architecture);
+            let _ = model_folder::files_of(root);
+            if let Ok(architecture) = model_folder::read_architecture(root, kind) {
+                let _ = model_folder::read_preprocess(root, kind, &architecture);
             }
         });
     }

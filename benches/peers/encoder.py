@@ -1,115 +1,111 @@
-"""The forward pass of a frozen CLIP image tower (ViT-B/16 by default) in PyTorch: global vector and patch tokens.
+"""Features of frozen encoders with transformers: the forward pass alone, and from image files through a DataLoader.
 
     python benches/peers/encoder.py --device cuda --json
+    aura-bench bench extract --peer python        # both on the same files, in batches of the same size, with the ratios
 
-The same architecture and sizes as `aura-bench bench extract --encoder clip`, with weights that mean nothing; f32, eager and
-through torch.compile. Images are 8-bit in host memory, as after pre-processing, and results are read back, as for a feature
-table.
+The models in their usual sizes with weights that mean nothing, f32, eager and through torch.compile. Images are 8-bit in
+host memory before the forward pass, as after pre-processing, and global vector and patch tokens are read back, as for a
+feature table. Without --folder, the images are drawn and only the forward pass is measured.
 """
 
-import argparse
-import json
-import time
+from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+import transformers
+from torch.utils.data import DataLoader, Dataset
+
+from common import options, run, seconds, with_memory
 
 
-class Layer(torch.nn.Module):
-    def __init__(self, width, heads):
+class Features(torch.nn.Module):
+    """Pixels (B x H x W x 3, 8-bit) to global vectors and patch tokens."""
+
+    def __init__(self, encoder):
         super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
-        self.qkv, self.out = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
-        self.up, self.down = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
-
-    def forward(self, x):
-        b, n, d = x.shape
-        of = lambda y: y.reshape(b, n, self.heads, d // self.heads).transpose(1, 2)
-        q, k, v = self.qkv(self.norm1(x)).chunk(3, -1)
-        mixed = F.scaled_dot_product_attention(of(q), of(k), of(v)).transpose(1, 2).reshape(b, n, d)
-        x = x + self.out(mixed)
-        h = self.up(self.norm2(x))
-        return x + self.down(h * torch.sigmoid(1.702 * h))
-
-
-class Tower(torch.nn.Module):
-    def __init__(self, size=224, patch=16, width=768, layers=12, heads=12, out=512):
-        super().__init__()
-        self.patches = torch.nn.Conv2d(3, width, patch, patch, bias=False)
-        self.first = torch.nn.Parameter(torch.randn(width) * width**-0.5)
-        self.positions = torch.nn.Parameter(torch.randn((size // patch) ** 2 + 1, width) * width**-0.5)
-        self.before, self.after = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
-        self.layers = torch.nn.ModuleList(Layer(width, heads) for _ in range(layers))
-        self.projection = torch.nn.Linear(width, out, bias=False)
-        self.register_buffer("mean", torch.tensor([0.48145466, 0.4578275, 0.40821073]).reshape(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor([0.26862954, 0.26130258, 0.27577711]).reshape(1, 3, 1, 1))
+        if encoder == "clip":
+            config = transformers.CLIPVisionConfig(patch_size=16, hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
+                                                   num_attention_heads=12, projection_dim=512)
+            self.model = transformers.CLIPVisionModelWithProjection(config)
+            mean, deviation = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+            self.sizes = 224, 224
+        else:
+            config = transformers.ViTConfig() if encoder == "dino" else transformers.Dinov2Config(image_size=518, patch_size=14)
+            self.model = (transformers.ViTModel if encoder == "dino" else transformers.Dinov2Model)(config)
+            mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+            self.sizes = 256, 224
+        self.clip = encoder == "clip"
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation).reshape(1, 3, 1, 1))
 
     def forward(self, pixels):
         x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
-        x = self.patches(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.first.expand(len(x), 1, -1), x], 1) + self.positions
-        x = self.before(x)
-        for layer in self.layers:
-            x = layer(x)
-        return self.projection(self.after(x[:, 0])), x[:, 1:]
+        out = self.model(pixel_values=x)
+        if self.clip:
+            return out.image_embeds, self.model.vision_model.post_layernorm(out.last_hidden_state)[:, 1:]
+        return out.last_hidden_state[:, 0], out.last_hidden_state[:, 1:]
 
 
-def synchronise(device):
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+class Images(Dataset):
+    """Image files, brought to size as the model's own pre-processing does it."""
+
+    def __init__(self, folder, short, side):
+        self.files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        self.short, self.side = short, side
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        import numpy
+        from PIL import Image
+
+        image = Image.open(self.files[index]).convert("RGB")
+        width, height = image.size
+        scale = self.short / min(width, height)
+        image = image.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+        left, top = (image.width - self.side) // 2, (image.height - self.side) // 2
+        return torch.from_numpy(numpy.array(image.crop((left, top, left + self.side, top + self.side))))
 
 
 @torch.inference_mode()
 def measure(arguments, compiled):
     device = torch.device(arguments.device)
     torch.manual_seed(0)
-    tower = Tower().eval().to(device)
-    forward = torch.compile(tower) if compiled else tower
-    images = torch.randint(0, 256, (arguments.images, 224, 224, 3), dtype=torch.uint8)
+    model = Features(arguments.encoder).eval().to(device)
+    forward = torch.compile(model) if compiled else model
+    short, side = model.sizes
 
-    def run(part):
-        for batch in part.split(arguments.batch):
+    def encode(batches):
+        number = 0
+        for batch in batches:
             vector, tokens = forward(batch.to(device))
             vector.cpu(), tokens.cpu()
+            number += len(batch)
+        return number
 
-    clock = time.perf_counter()
-    run(images[: arguments.batch])
-    synchronise(device)
-    warm = time.perf_counter() - clock
-    clock = time.perf_counter()
-    run(images)
-    synchronise(device)
-    seconds = time.perf_counter() - clock
-    found = {"images_per_second": len(images) / seconds, "warm_up_seconds": warm}
-    if device.type == "cuda":
-        found["memory_bytes"] = torch.cuda.max_memory_allocated(device)
-    return found
+    loader = None
+    if arguments.folder:
+        loader = DataLoader(Images(arguments.folder, short, side), batch_size=arguments.batch, num_workers=arguments.threads)
+        batches = list(loader)
+    else:
+        batches = torch.randint(0, 256, (arguments.images, side, side, 3), dtype=torch.uint8).split(arguments.batch)
+    warm, _ = seconds(device, lambda: encode(batches[:1]))
+    taken, number = seconds(device, lambda: encode(batches))
+    found = {"images_per_second": number / taken, "warm_up_seconds": warm}
+    if loader:
+        taken, number = seconds(device, lambda: encode(loader))
+        found["extracted_per_second"] = number / taken
+    return with_memory(found, device)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--images", type=int, default=1024)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--tf32", action="store_true", help="let f32 products use TF32")
-    parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser = options(__doc__, images=1024, batch=64, threads=torch.get_num_threads())
+    parser.add_argument("--encoder", choices=["clip", "dino", "dinov2"], default="clip")
+    parser.add_argument("--folder", help="image files to extract from")
     arguments = parser.parse_args()
-    torch.set_float32_matmul_precision("high" if arguments.tf32 else "highest")
-    found = {"torch": torch.__version__, "device": arguments.device, "tf32": arguments.tf32,
-             "eager": measure(arguments, compiled=False)}
-    if not arguments.no_compile:
-        try:
-            found["compiled"] = measure(arguments, compiled=True)
-        except Exception as error:  # a machine without a C compiler has no torch.compile; the eager numbers stand
-            found["compiled_error"] = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        for name in ("eager", "compiled"):
-            if name in found:
-                print(f"{name:<9} {found[name]['images_per_second']:.1f} images/s")
+    torch.set_num_threads(arguments.threads)
+    run(arguments, measure, lambda found: f"{found['images_per_second']:.1f} images/s", transformers=transformers.__version__)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,13 +9,13 @@ steps from the golden start of the numeric tests and compares every loss and par
 step. Optimizer, normalisations and one-hot products are PyTorch's own.
 """
 
-import argparse
 import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
+
+from common import options, run, seconds, with_memory
 
 
 def unit(x):
@@ -220,11 +220,6 @@ def check(path):
     return worst <= 1e-5
 
 
-def synchronise(device):
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def measure(arguments, compiled):
     device = torch.device(arguments.device)
     generator = torch.Generator().manual_seed(0)
@@ -251,52 +246,22 @@ def measure(arguments, compiled):
             sums += train_step(model, forward, adam, table[rows].float(), labels[rows])
         return sums
 
-    clock = time.perf_counter()
-    epoch()
-    synchronise(device)
-    warm = time.perf_counter() - clock
-    clock = time.perf_counter()
-    for _ in range(arguments.epochs):
-        sums = epoch()
-    synchronise(device)
-    seconds = time.perf_counter() - clock
-    if not torch.isfinite(sums).all():
+    warm, _ = seconds(device, epoch)
+    taken, sums = seconds(device, lambda: [epoch() for _ in range(arguments.epochs)])
+    if not torch.isfinite(sums[-1]).all():
         raise SystemExit("a loss is not a finite number")
     steps = batches * arguments.epochs
-    found = {"samples_per_second": n * arguments.epochs / seconds, "step_ms": seconds / steps * 1e3, "warm_up_seconds": warm}
-    if device.type == "cuda":
-        found["memory_bytes"] = torch.cuda.max_memory_allocated(device)
-    return found
+    found = {"samples_per_second": n * arguments.epochs / taken, "step_ms": taken / steps * 1e3, "warm_up_seconds": warm}
+    return with_memory(found, device)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options(__doc__, samples=16384, dims=768, batch=256, outputs=7, archetypes=150, width=256, hidden=512, epochs=3)
     parser.add_argument("--check", metavar="GOLDEN")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    for name, value in [("samples", 16384), ("dims", 768), ("batch", 256), ("outputs", 7), ("archetypes", 150),
-                        ("width", 256), ("hidden", 512), ("epochs", 3)]:
-        parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--tf32", action="store_true", help="let f32 products use TF32")
-    parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.check:
         raise SystemExit(0 if check(arguments.check) else 1)
-    torch.set_float32_matmul_precision("high" if arguments.tf32 else "highest")
-    found = {"torch": torch.__version__, "device": arguments.device, "tf32": arguments.tf32,
-             "eager": measure(arguments, compiled=False)}
-    if not arguments.no_compile:
-        try:
-            found["compiled"] = measure(arguments, compiled=True)
-        except Exception as error:  # a machine without a C compiler has no torch.compile; the eager numbers stand
-            found["compiled_error"] = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        for name in ("eager", "compiled"):
-            if name in found:
-                m = found[name]
-                print(f"{name:<9} {m['samples_per_second']:.0f} samples/s, {m['step_ms']:.3f} ms a step")
+    run(arguments, measure, lambda m: f"{m['samples_per_second']:.0f} samples/s, {m['step_ms']:.3f} ms a step")
 
 
 main()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::dataset;
 use crate::digest::{Digest, of_file, room};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 
 use super::data::Data;
 use super::{Chain, json, publish};
@@ -72,15 +72,8 @@ impl Chain<'_> {
         let path = samples.join("conversion.json");
         let text = std::fs::read_to_string(&path).at("read", &path)?;
         let conversion: dataset::Conversion = serde_json::from_str(&text).at("read", &path)?;
-        let found = card.release_of(&conversion.layout);
-        match &self.recipe.protocol.release {
-            Some(wanted) if wanted != found && *wanted != conversion.layout => Err(Error::Data(format!(
-                "the folder holds the release `{found}` of {} (layout `{}`), but the recipe says protocol.release = \
-                 \"{wanted}\": numbers of the two are not comparable. Name a folder with that release, or set \
-                 protocol.release = \"{found}\"",
-                card.title, conversion.layout
-            ))),
-            _ => Ok(Some(found.to_owned())),
-        }
+        // A conversion that was cached did not ask.
+        card.require_release(&conversion.layout, self.recipe.protocol.release.as_deref())?;
+        Ok(Some(card.release_of(&conversion.layout).to_owned()))
     }
 }

@@ -7,6 +7,7 @@ use crate::device::Resolved;
 use crate::digest::{Digest, room};
 use crate::encoder::{Encoder, EncoderKind};
 use crate::error::{Error, Result};
+use crate::export::croissant;
 use crate::feature;
 
 use super::convert::Samples;
@@ -77,6 +78,7 @@ impl Chain<'_> {
             }
             Ok(())
         })?;
+        croissant::write_beside(&folder)?;
         self.done("extract", started, cached, &digest);
         Ok(Features {
             folder,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::dataset::ConvertOptions;
 use crate::error::Result;
+use crate::export::croissant;
 use crate::feature::import::{FEATURES, Import};
 use crate::recipe::Recipe;
 
@@ -69,6 +70,7 @@ impl Chain<'_> {
             ));
             Ok(())
         })?;
+        croissant::write_beside(&folder.join(FEATURES))?;
         self.done("import", started, cached, &digest);
         let table = folder.join("samples.parquet");
         Ok((

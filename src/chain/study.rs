@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::device::DeviceChoice;
 use crate::digest::{Digest, room, short};
+use crate::encoder;
 use crate::error::{Context, Error, Result, exit};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -351,6 +352,9 @@ impl StudySummary {
         let mut out = String::new();
         if self.stand_in {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about the databases");
+        }
+        for point in self.points.iter().filter(|point| point.run.random_weights) {
+            let _ = writeln!(out, "{} ({})", encoder::RANDOM_WARNING, point.label);
         }
         let _ = writeln!(
             out,

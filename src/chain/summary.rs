@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::query::QueryContext;
 use crate::recipe::Recipe;
@@ -42,6 +43,8 @@ pub struct Summary {
     pub task: String,
     /// True if the faces were generated: the numbers then say nothing about the database.
     pub stand_in: bool,
+    /// The encoder, and that its weights are random where they are: the features then mean nothing.
+    pub encoder: Option<String>,
     /// Device that computed.
     pub device: String,
     /// Folds that a metric is the mean of; empty without folds.
@@ -56,6 +59,8 @@ pub struct Summary {
     #[serde(serialize_with = "stages_by_name")]
     #[schemars(with = "BTreeMap<String, StageTime>")]
     pub stages: Vec<StageRecord>,
+    #[serde(skip)]
+    pub(super) random_weights: bool,
     #[serde(skip)]
     primary: &'static str,
     #[serde(skip)]
@@ -114,12 +119,14 @@ pub fn summarise(
         dataset: manifest.dataset.clone(),
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,
+        encoder: encoder::title(&manifest.encoder),
         device: manifest.device.clone(),
         folds: manifest.folds.clone(),
         seeds: seeds.clone(),
         metrics,
         methods,
         stages,
+        random_weights: encoder::is_random(&manifest.encoder),
         primary,
         title: recipe.card.title.clone(),
     })
@@ -173,6 +180,9 @@ impl Summary {
         let mut out = String::new();
         if self.stand_in {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.title);
+        }
+        if self.random_weights {
+            let _ = writeln!(out, "{}", encoder::RANDOM_WARNING);
         }
         let tested = if self.folds.is_empty() {
             "test split".to_owned()

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::metric::compare::{holm, mcnemar, paired_bootstrap_over_seeds};
 use crate::metric::{Bootstrap, Measure, expression, seeds};
@@ -278,6 +279,9 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
     }
     if runs.iter().any(|run| run.manifest.seeds.len() < 2) {
         notes.push("a run with one seed: how far training alone moves its numbers is not part of the tests".to_owned());
+    }
+    for run in runs.iter().filter(|run| encoder::is_random(&run.manifest.encoder)) {
+        notes.push(format!("{}: {}", run.manifest.run, encoder::RANDOM_WARNING));
     }
     Ok(Comparison {
         schema: SCHEMA,

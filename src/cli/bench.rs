@@ -89,6 +89,9 @@ struct ExtractArguments {
     /// Images a batch [default: the encoder's own]
     #[arg(long)]
     batch: Option<usize>,
+    /// A Python with torch, transformers and Pillow: measure it on the same files and print the ratios
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
@@ -195,6 +198,7 @@ fn extract(arguments: &ExtractArguments, shell: &Shell) -> Result<()> {
         images: arguments.images,
         side: arguments.side,
         batch: arguments.batch,
+        peer: arguments.peer.clone(),
     };
     let found = bench.run(&device, &shell.interrupt)?;
     if arguments.json {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::dataset::{self, Card, ConvertOptions};
+use crate::dataset;
 use crate::error::Result;
+use crate::recipe;
 
 use super::{Shell, output};
 
@@ -19,17 +20,20 @@ pub struct ConvertArguments {
     /// Where samples.parquet, rejects.csv and conversion.json are written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Set a key of a recipe that shapes a conversion, for example protocol.images=original (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Print the conversion report as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &ConvertArguments, shell: &Shell) -> Result<()> {
-    let card = Card::load(&arguments.card)?;
+    let (card, options) = recipe::conversion_options(&arguments.card, &arguments.set)?;
     let conversion = dataset::convert(
         &card,
         &arguments.data,
-        &ConvertOptions::default(),
+        &options,
         &arguments.out,
         &shell.progress,
         &shell.interrupt,

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::check::facts::Facts;
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::export::{croissant, mlflow};
-use crate::run::atomic;
 
 use super::output;
 
@@ -48,17 +47,14 @@ pub fn run(arguments: &ExportArguments) -> Result<()> {
             output::print(&address)
         }
         Verb::Croissant { table, out } => {
-            let metadata = croissant::describe(table)?;
-            let beside = if table.is_dir() {
-                table.join(croissant::FILE)
-            } else {
-                table.with_file_name(croissant::FILE)
+            let written = match out {
+                Some(file) => {
+                    croissant::write(table, file)?;
+                    file.clone()
+                }
+                None => croissant::write_beside(table)?,
             };
-            let path = out.clone().unwrap_or(beside);
-            let mut text = serde_json::to_string_pretty(&metadata).at("encode", &path)?;
-            text.push('\n');
-            atomic::write(&path, text.as_bytes())?;
-            output::print(&path.display().to_string())
+            output::print(&written.display().to_string())
         }
     }
 }

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::de::DeserializeOwned;
 
 use crate::device::DeviceChoice;
-use crate::encoder::{EncoderConfig, EncoderKind, Global, Precision};
+use crate::encoder::{EncoderConfig, EncoderKind, Global, Precision, RANDOM_WARNING};
 use crate::error::{Error, Result};
+use crate::export::croissant;
 use crate::feature::{ByHand, Dtype, FeaturesConfig, Shard, TokenGrid};
 
 use super::{Shell, output};
@@ -97,6 +98,9 @@ pub fn run(arguments: &ExtractArguments, shell: &Shell) -> Result<()> {
         device: &device.device,
     }
     .run(shell.progress, &shell.interrupt)?;
+    if report.missing_parts == 0 {
+        croissant::write_beside(&arguments.out)?;
+    }
     if arguments.json {
         return output::print_json(&report);
     }
@@ -117,6 +121,15 @@ pub fn run(arguments: &ExtractArguments, shell: &Shell) -> Result<()> {
             "\n{} images gave no features; see the rejects beside the parts",
             report.rejected
         ));
+    }
+    if report.missing_parts > 0 {
+        text.push_str(&format!(
+            "\n{} parts of other shards are not in this folder yet",
+            report.missing_parts
+        ));
+    }
+    if encoder.is_random() {
+        text.push_str(&format!("\n{RANDOM_WARNING}"));
     }
     output::print(&text)
 }

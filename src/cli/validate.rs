@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::chain;
-use crate::dataset::{Card, ConvertOptions, fit};
+use crate::dataset::{Card, ConvertOptions, fit, layout};
 use crate::error::{Error, Result};
-use crate::recipe::{Job, LoadOptions, Study};
+use crate::recipe::{Job, LoadOptions, Study, conversion_options};
 
 use super::{Shell, output};
 
@@ -26,7 +26,7 @@ pub struct ValidateArguments {
     /// Check the recipe as `run --stand-in` would read it
     #[arg(long)]
     stand_in: bool,
-    /// Overrides, as for `run`
+    /// Overrides, as for `run`; with --card those of `convert`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print the resolved recipe, with every default spelled out
@@ -91,15 +91,31 @@ fn show_card(card: &Card, as_json: bool) -> Result<()> {
 }
 
 fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
-    let options = ConvertOptions::default();
-    let (progress, interrupt) = (&shell.progress, &shell.interrupt);
-    let cards = match &arguments.card {
-        Some(card) => {
-            // One card alone can say what it misses.
-            crate::dataset::layout::detect(&Card::load(card)?, &arguments.target, None)?;
-            vec![card.clone()]
+    for (given, option) in [
+        (arguments.data.is_some(), "--data"),
+        (arguments.stand_in, "--stand-in"),
+        (arguments.resolved, "--resolved"),
+        (
+            arguments.card.is_none() && !arguments.set.is_empty(),
+            "--set without --card",
+        ),
+    ] {
+        if given {
+            return Err(Error::Usage(format!(
+                "{option} says nothing about a folder: {} is one",
+                arguments.target.display()
+            )));
         }
-        None => Card::names(),
+    }
+    let (progress, interrupt) = (&shell.progress, &shell.interrupt);
+    let (cards, options) = match &arguments.card {
+        Some(card) => {
+            let (loaded, options) = conversion_options(card, &arguments.set)?;
+            // One card alone can say what it misses.
+            layout::detect(&loaded, &arguments.target, options.layout.as_deref())?;
+            (vec![card.clone()], options)
+        }
+        None => (Card::names(), ConvertOptions::default()),
     };
     let candidates = fit::fitting(&cards, &arguments.target, &options, progress, interrupt)?;
     let usable = candidates
@@ -141,9 +157,10 @@ fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
                 for reject in &candidate.rejects {
                     let _ = writeln!(text, "rejected: {reject}");
                 }
+                let set: String = arguments.set.iter().map(|set| format!(" --set '{set}'")).collect();
                 let _ = writeln!(
                     text,
-                    "to read it: dataset.card = \"{}\", or aura-bench convert {} --data {} --out DIR",
+                    "to read it: dataset.card = \"{}\", or aura-bench convert {} --data {} --out DIR{set}",
                     candidate.card,
                     candidate.card,
                     arguments.target.display()

@@ -151,7 +151,7 @@ fn check_rows(source: &Source<'_>, list: &str, split: Split, found: usize, warni
         .find(|expected| expected.name == split)
         .and_then(|split| split.rows);
     if let Some(expected) = expected
-        && !source.stand_in
+        && source.is_counted()
         && source.layout.name == "original"
         && expected != found as u64
     {

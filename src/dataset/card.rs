@@ -54,6 +54,9 @@ pub struct Card {
     /// Subject-exclusive parts for cross-validation.
     #[serde(default, rename = "fold")]
     pub folds: Vec<Fold>,
+    /// Labelled frames of every person, for a database of films.
+    #[serde(default)]
+    pub labelled_frames: BTreeMap<String, u64>,
     /// First and last frame (from 1) of every stretch that the database's error log names, by subject.
     #[serde(default)]
     pub bad_frames: BTreeMap<String, Vec<[u32; 2]>>,
@@ -193,6 +196,30 @@ pub struct Layout {
     pub bases: Vec<String>,
     /// Paths below the base. Each entry is a list of alternatives of which one must exist.
     pub markers: Vec<Vec<String>>,
+    /// Whether this is the collection that the card counts. Another one by the same makers (labels given by a network, another
+    /// database of the same people) is not compared with the card's counts.
+    #[serde(default = "yes")]
+    pub counted: bool,
+    /// What the whole label list of this layout holds, all its files together, where that is known.
+    #[serde(default)]
+    pub list: Option<ExpectedList>,
+}
+
+/// What a label list holds when it is whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedList {
+    /// Rows, those that occur twice among them.
+    pub rows: u64,
+    /// Names that differ.
+    pub names: u64,
+    /// Rows in which an action unit is active, by column name (`au12`).
+    #[serde(default)]
+    pub positives: BTreeMap<String, u64>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn here() -> Vec<String> {
@@ -363,6 +390,13 @@ impl Card {
                     "expected at least one folder, such as \".\"".into(),
                 );
             }
+            let mut listed = layout.list.iter().flat_map(|list| list.positives.keys());
+            if let Some(unknown) = listed.find(|name| !self.au_columns().contains(name)) {
+                return fail(
+                    &format!("layout[{i}].list.positives.{unknown}"),
+                    format!("expected one of {}", self.au_columns().join(", ")),
+                );
+            }
             if super::layout::reader(&layout.reader).is_none() {
                 return fail(
                     &format!("layout[{i}].reader"),
@@ -451,6 +485,22 @@ impl Card {
             .iter()
             .find(|known| known.name == layout && !known.release.is_empty())
             .map_or(layout, |known| &known.release)
+    }
+
+    /// Refuses a layout that belongs to another release (or is another layout) than the one wanted.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with both.
+    pub fn require_release(&self, layout: &str, wanted: Option<&str>) -> Result<()> {
+        let found = self.release_of(layout);
+        match wanted {
+            Some(wanted) if wanted != found && wanted != layout => Err(Error::Data(format!(
+                "the folder holds the release `{found}` of {} (layout `{layout}`), but protocol.release is \"{wanted}\": numbers \
+                 of the two are not comparable. Name a folder with that release, or set protocol.release = \"{found}\"",
+                self.title
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Releases that layouts are known to belong to, each once.

@@ -1,5 +1,6 @@
 //! Licensed folder → `samples.parquet`, `rejects.csv`, `conversion.json`.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use super::layout::{self, Found, Source};
 use super::paths::Fence;
 use super::reject::{self, Reason, Reject};
 use super::samples::{self, SamplesMeta};
+use super::text::bounded;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -50,6 +52,9 @@ pub struct ConvertOptions {
     pub split_seed: u64,
     /// Share of the test set under the splitting hash.
     pub test_share: f64,
+    /// Release that the folder must hold, if only one will do; says nothing about what is found in it.
+    #[serde(skip)]
+    pub release: Option<String>,
     /// Largest share of rows that may be rejected.
     pub max_rejected: f64,
     /// Largest number of pixels of an image.
@@ -75,6 +80,7 @@ impl From<&DatasetConfig> for ConvertOptions {
             split_list: None,
             split_seed: 0,
             test_share: TEST_SHARE,
+            release: None,
             max_rejected: config.max_rejected,
             max_pixels: config.max_pixels,
         }
@@ -133,7 +139,8 @@ pub struct Conversion {
     pub by_split_class: BTreeMap<String, BTreeMap<String, u64>>,
     /// Known labels and, among them, those above zero, by action unit.
     pub by_au: BTreeMap<String, AuCount>,
-    /// The card's counts; `None` for generated trees, whose size is free.
+    /// The card's counts; `None` for generated trees, whose size is free, and for layouts that hold another collection than the
+    /// one that the card counts.
     pub expected: Option<Expected>,
     /// Rows left out by kind of reason.
     pub reject_reasons: BTreeMap<String, usize>,
@@ -243,6 +250,7 @@ fn read(
         "convert: layout `{}` of {} ({})",
         detected.layout.name, card.title, detected.why
     ));
+    card.require_release(&detected.layout.name, options.release.as_deref())?;
     let stand_in = beside(&root, &detected.base, STAND_IN_FILE).is_some();
     let source = Source {
         card,
@@ -291,7 +299,7 @@ fn read(
     count(&table, card, &mut conversion)?;
     if stand_in {
         warnings.push("this is a generated stand-in: its counts are not compared with the database's".into());
-    } else {
+    } else if source.is_counted() {
         compare(card, options, &mut conversion, &mut warnings);
     }
     conversion.warnings = warnings;
@@ -422,6 +430,13 @@ impl<'a> Places<'a> {
         })
     }
 
+    /// `file:line`.
+    fn show(&self, row: usize) -> String {
+        let file = self.files.get(row).unwrap_or_default();
+        let line = self.lines.get(row).map_or_else(String::new, |line| format!(":{line}"));
+        format!("{file}{line}")
+    }
+
     fn reject(&self, row: usize, reason: Reason) -> Reject {
         Reject {
             file: self.files.get(row).unwrap_or_default().to_owned(),
@@ -431,7 +446,17 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Looks at the header of every image, in parallel; rows whose image cannot be used are rejected.
+/// What looking at one image found.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// The path under which it is there, if that is not the one written.
+    path: Option<String>,
+    /// Pixels across and down.
+    size: (u32, u32),
+}
+
+/// Looks at the header of every image, in parallel; rows whose image cannot be used, or whose face box lies beside it, are
+/// rejected.
 fn check_images(
     frame: &DataFrame,
     root: &Path,
@@ -450,11 +475,11 @@ fn check_images(
     let images: Vec<&str> = column.iter().map(Option::unwrap_or_default).collect();
     let fence = Fence::new(root, images.iter().copied())?;
     let bar = progress.bar("images", images.len() as u64, "images");
-    let checked: Vec<std::result::Result<Option<String>, Reason>> = images
+    let checked: Vec<std::result::Result<Seen, Reason>> = images
         .par_chunks(TOGETHER)
         .flat_map_iter(|chunk| {
             let checked: Vec<_> = if interrupt.is_raised() {
-                chunk.iter().map(|_| Ok(None)).collect()
+                chunk.iter().map(|_| Ok(Seen::default())).collect()
             } else {
                 chunk
                     .iter()
@@ -466,40 +491,70 @@ fn check_images(
         })
         .collect();
     interrupt.check()?;
-    if checked.iter().any(|result| matches!(result, Ok(Some(_)))) {
-        let renamed: StringChunked = images
-            .iter()
-            .zip(&checked)
-            .map(|(path, result)| match result {
-                Ok(Some(other)) => Some(other.as_str()),
-                _ => Some(*path),
-            })
-            .collect();
-        let mut frame = frame.clone();
-        frame
-            .with_column(renamed.with_name("image_path".into()).into_column())
-            .map_err(wrap)?;
-        return keep_good(
-            &frame,
-            checked.into_iter().map(std::result::Result::err).collect(),
-            rejects,
-        );
+    let boxes = FaceBoxes::of(&frame)?;
+    let mut reasons = Vec::with_capacity(checked.len());
+    let mut renamed = Vec::new();
+    for (row, result) in checked.into_iter().enumerate() {
+        reasons.push(match result {
+            Ok(seen) => {
+                renamed.extend(seen.path.map(|path| (row, path)));
+                boxes.as_ref().and_then(|boxes| boxes.beside(row, seen.size))
+            }
+            Err(reason) => Some(reason),
+        });
     }
-    keep_good(
-        &frame,
-        checked.into_iter().map(std::result::Result::err).collect(),
-        rejects,
-    )
+    if !renamed.is_empty() {
+        let mut paths: Vec<&str> = images;
+        for (row, path) in &renamed {
+            paths[*row] = path;
+        }
+        let paths = Column::new("image_path".into(), paths);
+        frame.with_column(paths).map_err(wrap)?;
+    }
+    keep_good(&frame, reasons, rejects)
+}
+
+/// The face boxes of the working rows: left, top, width, height.
+struct FaceBoxes([Float32Chunked; 4]);
+
+impl FaceBoxes {
+    /// `None` where the rows have no such columns.
+    fn of(frame: &DataFrame) -> Result<Option<Self>> {
+        let names = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"];
+        if names.iter().any(|name| frame.column(name).is_err()) {
+            return Ok(None);
+        }
+        let column = |name: &str| -> Result<Float32Chunked> {
+            Ok(frame.column(name).and_then(Column::f32).map_err(wrap)?.clone())
+        };
+        let [x, y, w, h] = names.map(column);
+        Ok(Some(Self([x?, y?, w?, h?])))
+    }
+
+    /// Why the box of a row cannot be that of a face in an image of this size; boxes that reach beyond an edge can. The header may
+    /// be that of an image that is shown turned by a quarter, so that either side may be the width.
+    fn beside(&self, row: usize, (width, height): (u32, u32)) -> Option<Reason> {
+        let value = |i: usize| self.0[i].get(row);
+        let (x, y, w, h) = (value(0)?, value(1)?, value(2)?, value(3)?);
+        let touches = |start: f32, length: f32, side: u32| start < side as f32 && start + length > 0.0;
+        let within = |width: u32, height: u32| touches(x, w, width) && touches(y, h, height);
+        (!within(width, height) && !within(height, width)).then(|| Reason::BadValue {
+            column: "the face box".to_owned(),
+            found: format!("{x}, {y}, {w} x {h}"),
+            expected: format!("a box that meets the image of {width} x {height} pixels"),
+        })
+    }
 }
 
 /// Looks at one image. If it is missing, the same name with its extension in other case or spelling is looked for, as
 /// label files and archives do not always agree; the path found is then returned.
-fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Result<Option<String>, Reason> {
-    if path.is_empty() {
-        return Ok(None);
-    }
+fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Result<Seen, Reason> {
+    let look = |file: &Path, path: Option<String>| -> std::result::Result<Seen, Reason> {
+        let size = header::check(file, max_pixels)?;
+        Ok(Seen { path, size })
+    };
     let missing = match fence.open(path) {
-        Ok(file) => return header::check(&file, max_pixels).map(|_| None),
+        Ok(file) => return look(&file, None),
         Err(reason @ Reason::MissingImage(_)) => reason,
         Err(reason) => return Err(reason),
     };
@@ -508,7 +563,7 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         return Err(missing);
     }
     for other in [
-        "jpg", "JPG", "jpeg", "JPEG", "png", "PNG", "bmp", "BMP", "tif", "TIF", "tiff", "TIFF",
+        "jpg", "JPG", "Jpg", "jpeg", "JPEG", "Jpeg", "png", "PNG", "Png", "bmp", "BMP", "tif", "TIF", "tiff", "TIFF",
     ] {
         let same = other.eq_ignore_ascii_case(extension)
             || [("jpg", "jpeg"), ("tif", "tiff")].iter().any(|(a, b)| {
@@ -520,7 +575,7 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         }
         let candidate = format!("{stem}.{other}");
         if let Ok(file) = fence.open(&candidate) {
-            return header::check(&file, max_pixels).map(|_| Some(candidate));
+            return look(&file, Some(candidate));
         }
     }
     Err(missing)
@@ -533,39 +588,52 @@ fn keep_good(frame: &DataFrame, reasons: Vec<Option<Reason>>, rejects: &mut Vec<
     for (row, reason) in reasons.into_iter().enumerate() {
         if let Some(reason) = reason {
             rejects.push(places.reject(row, reason));
+            bounded(rejects, Path::new(places.files.get(row).unwrap_or_default()))?;
         }
     }
     frame.filter(&mask).map_err(wrap)
 }
 
-/// Keeps the first row of every sample.
+/// Keeps the first row of every sample, and of every image: one image under two names may be in two splits.
 fn drop_duplicates(frame: DataFrame, rejects: &mut Vec<Reject>) -> Result<DataFrame> {
+    let frame = keep_first(frame, "sample_id", rejects, |id, first| Reason::DuplicateId {
+        id,
+        first,
+    })?;
+    keep_first(frame, "image_path", rejects, |path, first| Reason::DuplicateImage {
+        path,
+        first,
+    })
+}
+
+/// Keeps the first row of every value of a text column; the others are rejected for `reason`, which is told the value and where it
+/// stood first.
+fn keep_first(
+    frame: DataFrame,
+    column: &str,
+    rejects: &mut Vec<Reject>,
+    reason: fn(String, String) -> Reason,
+) -> Result<DataFrame> {
     if frame.height() == 0 {
         return Ok(frame);
     }
-    let ids = frame.column("sample_id").and_then(Column::str).map_err(wrap)?;
+    let values = frame.column(column).and_then(Column::str).map_err(wrap)?;
     let places = Places::of(&frame)?;
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(frame.height());
     let mut reasons = vec![None; frame.height()];
-    for (row, id) in ids.iter().enumerate() {
-        let id = id.unwrap_or_default();
-        if let Some(&earlier) = first.get(id) {
-            let file = places.files.get(earlier).unwrap_or_default();
-            let line = places
-                .lines
-                .get(earlier)
-                .map_or_else(String::new, |line| format!(":{line}"));
-            reasons[row] = Some(Reason::DuplicateId {
-                id: id.to_owned(),
-                first: format!("{file}{line}"),
-            });
-        } else {
-            first.insert(id, row);
+    for (row, value) in values.iter().enumerate() {
+        let value = value.unwrap_or_default();
+        match first.entry(value) {
+            Entry::Occupied(earlier) => reasons[row] = Some(reason(value.to_owned(), places.show(*earlier.get()))),
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
         }
     }
     if reasons.iter().all(Option::is_none) {
         return Ok(frame);
     }
+    drop(first);
     keep_good(&frame, reasons, rejects)
 }
 
@@ -626,7 +694,8 @@ fn compare(card: &Card, options: &ConvertOptions, conversion: &mut Conversion, w
                 warnings.push(format!("{name}: expected {samples} samples, found {found}"));
             }
         }
-        if classes.is_empty() {
+        // Lists of valence and arousal alone have no expressions to count.
+        if classes.is_empty() || (conversion.by_class.is_empty() && found > 0) {
             continue;
         }
         let mut wrong = Vec::new();

@@ -85,7 +85,7 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
                 .rsplit_once('.')
                 .map_or("", |(_, extension)| extension)
                 .to_ascii_lowercase();
-            if LABEL_EXTENSIONS.contains(&extension.as_str()) {
+            if kind.is_file() && LABEL_EXTENSIONS.contains(&extension.as_str()) {
                 let mut file = std::fs::File::open(entry.path()).at("read", &entry.path())?;
                 let mut inner = blake3::Hasher::new();
                 inner.update_reader(&mut file).at("read", &entry.path())?;

@@ -214,6 +214,34 @@ fn first_number(source: &Source<'_>, frames: &FrameFolder, last_label: u32) -> (
     }
 }
 
+/// The label folder of every subject. A folder called exactly like the subject goes before a copy of it (`SN001.bak`).
+fn label_folders(source: &Source<'_>, folder: &str, warnings: &mut Vec<String>) -> Result<BTreeMap<String, String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in paths::list(&source.inside(folder)?)? {
+        if let Some(subject) = subject_in(&entry.name).filter(|_| entry.is_dir && !entry.name.starts_with('.')) {
+            let others = found.entry(subject.clone()).or_default();
+            let at = if entry.name.eq_ignore_ascii_case(&subject) {
+                0
+            } else {
+                others.len()
+            };
+            others.insert(at, entry.name);
+        }
+    }
+    let mut folders = BTreeMap::new();
+    for (subject, mut names) in found {
+        let first = names.remove(0);
+        if !names.is_empty() {
+            warnings.push(format!(
+                "{subject}: its labels are read from {first}; left aside: {}",
+                names.join(", ")
+            ));
+        }
+        folders.insert(subject, paths::join(folder, &first));
+    }
+    Ok(folders)
+}
+
 /// `ActionUnit_Labels/SN001/SN001_au1.txt` with frames or videos.
 pub(super) fn read(source: &Source<'_>) -> Result<Found> {
     let folder = paths::list(&source.inside(source.base)?)?
@@ -226,18 +254,14 @@ pub(super) fn read(source: &Source<'_>) -> Result<Found> {
             source.root.join(source.base).display()
         )));
     };
-    let subjects: Vec<(String, String)> = paths::list(&source.inside(&folder)?)?
-        .into_iter()
-        .filter(|entry| entry.is_dir)
-        .filter_map(|entry| Some((subject_in(&entry.name)?, paths::join(&folder, &entry.name))))
-        .collect();
+    let mut warnings = Vec::new();
+    let subjects = label_folders(source, &folder, &mut warnings)?;
     let labelled: Vec<Labelled> = subjects
         .par_iter()
         .map(|(subject, folder)| read_units(source, folder, subject, ""))
         .collect::<Result<_>>()?;
     source.interrupt.check()?;
     let mut folders = frame_folders(source)?;
-    let mut warnings = Vec::new();
     let with_frames: BTreeSet<&str> = folders
         .iter()
         .filter(|(_, frames)| camera_of(&frames.folder).is_none_or(|camera| camera == source.options.camera))
@@ -329,6 +353,54 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
     Ok(folds)
 }
 
+/// Who of the card's people is missing, who is none of them, and whose labels are not as many as they should be.
+fn people_and_frames(source: &Source<'_>, labelled: &[Labelled]) -> Vec<String> {
+    let expected = &source.card.labelled_frames;
+    if expected.is_empty() {
+        return Vec::new();
+    }
+    let frames_of = |recording: &Labelled| -> u64 {
+        let numbers: BTreeSet<u32> = recording
+            .units
+            .values()
+            .flat_map(|(_, found)| found.keys().copied())
+            .collect();
+        numbers.len() as u64
+    };
+    let there: BTreeMap<&str, u64> = labelled
+        .iter()
+        .map(|recording| (recording.subject.as_str(), frames_of(recording)))
+        .collect();
+    let mut warnings = Vec::new();
+    let mut tell = |who: Vec<String>, what: &str| {
+        if !who.is_empty() {
+            warnings.push(format!("{what}: {}", who.join(", ")));
+        }
+    };
+    let title = &source.card.title;
+    let absent = expected.keys().filter(|subject| !there.contains_key(subject.as_str()));
+    tell(
+        absent.cloned().collect(),
+        &format!("{title} has {} people; no labels of", expected.len()),
+    );
+    let unknown = there.keys().filter(|subject| !expected.contains_key(**subject));
+    tell(
+        unknown.map(|&subject| subject.to_owned()).collect(),
+        &format!("none of {title}'s people"),
+    );
+    let other = there
+        .iter()
+        .filter_map(|(subject, found)| Some((subject, found, expected.get(*subject)?)))
+        .filter(|(_, found, expected)| found != expected);
+    tell(
+        other
+            .map(|(subject, found, expected)| format!("{subject} {found} instead of {expected}"))
+            .collect(),
+        "labelled frames differ",
+    );
+    warnings
+}
+
 /// Joins labels and frames by number.
 fn assemble(
     source: &Source<'_>,
@@ -338,6 +410,9 @@ fn assemble(
 ) -> Result<Found> {
     let folds = folds(source)?;
     let aus = &source.card.aus;
+    if source.is_counted() {
+        warnings.extend(people_and_frames(source, &labelled));
+    }
     let mut rejects = Vec::new();
     let mut masked = 0_u64;
     let mut without_fold: BTreeSet<String> = BTreeSet::new();

@@ -2,10 +2,11 @@
 //!
 //! Images are found by their names in any folder; 999 and nothing mean unknown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use polars::prelude::*;
 
+use super::card::ExpectedList;
 use super::layout::{Found, Source};
 use super::paths;
 use super::reject::{Reason, Reject};
@@ -98,8 +99,8 @@ impl Splits {
             return Ok(Self::Named);
         };
         let text = std::fs::read_to_string(list).at("read the split list", list)?;
-        let mut splits = HashMap::new();
-        for (i, line) in text.lines().enumerate() {
+        let mut splits: HashMap<String, Split> = HashMap::new();
+        for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let fields: Vec<&str> = line
                 .split(|c: char| c == ',' || c.is_whitespace())
                 .filter(|field| !field.is_empty())
@@ -108,7 +109,14 @@ impl Splits {
                 [] => {}
                 [name, split] => match (rows::split_of_name(split), file_key(name)) {
                     (Some(split), Some(key)) => {
-                        splits.insert(paths::stem(&key).to_owned(), split);
+                        let earlier = splits.insert(paths::stem(&key).to_owned(), split);
+                        if let Some(earlier) = earlier.filter(|earlier| *earlier != split) {
+                            return Err(Error::data(format!(
+                                "{}:{}: {key} is in `{split}` here and in `{earlier}` above",
+                                list.display(),
+                                i + 1
+                            )));
+                        }
                     }
                     // A header names neither an image nor a split.
                     _ if i == 0 => {}
@@ -350,20 +358,33 @@ fn label_files(source: &Source<'_>, fits: impl Fn(&str) -> bool) -> Result<Vec<S
         .collect())
 }
 
-/// Reads delimited files with one URL column and named action unit columns, block by block.
-fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns: &[&str]) -> Result<Found> {
+/// Which of the card's action units have no column, if some have; all or none is no finding of this kind.
+fn absent_units(source: &Source<'_>, there: impl Iterator<Item = bool>) -> Option<String> {
+    let absent: Vec<String> = source
+        .card
+        .aus
+        .iter()
+        .zip(there)
+        .filter(|(_, there)| !there)
+        .map(|(au, _)| au.to_string())
+        .collect();
+    (!absent.is_empty() && absent.len() < source.card.aus.len()).then(|| absent.join(", "))
+}
+
+/// Reads delimited files with one URL column and named action unit columns, block by block. `columns` are those of a file without
+/// header; `last` is the one that no whole row lacks.
+fn read_delimited(
+    source: &Source<'_>,
+    files: &[String],
+    separator: u8,
+    columns: &[&str],
+    last: Option<&str>,
+) -> Result<Found> {
     let mut rows = Rows::new(source)?;
-    let mut own: Vec<String> = vec!["URL".into()];
-    for au in &source.card.aus {
-        own.extend([
-            format!("AU {au}"),
-            format!("AU{au}"),
-            format!("AU{au:02}"),
-            format!("AU_{au}"),
-            format!("AU_{au:02}"),
-        ]);
-    }
-    let keep: Vec<&str> = own.iter().map(String::as_str).collect();
+    let is_url = |name: &str| name.eq_ignore_ascii_case("URL");
+    let keep = |name: &str| {
+        is_url(name) || last == Some(name) || au_of_column(name).is_some_and(|au| source.card.aus.contains(&au))
+    };
     let bar = source.progress.bar("labels", files.len() as u64, "files");
     for file in files {
         source.interrupt.check()?;
@@ -375,6 +396,7 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
             keep: &keep,
         };
         let mut rejects = Vec::new();
+        let mut first_block = true;
         text::read_delimited(&path, file, &form, &mut rejects, |frame, _| {
             source.interrupt.check()?;
             let names: Vec<String> = frame
@@ -388,7 +410,7 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
                     None => Ok(None),
                 }
             };
-            let Some(urls) = find(&|name| name.eq_ignore_ascii_case("URL"))? else {
+            let Some(urls) = find(&is_url)? else {
                 return Err(Error::data(format!("{}: there is no column URL", path.display())));
             };
             let units: Vec<Option<StringChunked>> = source
@@ -403,9 +425,24 @@ fn read_delimited(source: &Source<'_>, files: &[String], separator: u8, columns:
                     path.display()
                 )));
             }
+            if std::mem::take(&mut first_block)
+                && let Some(absent) = absent_units(source, units.iter().map(Option::is_some))
+            {
+                rows.warnings
+                    .push(format!("{file}: no column of action unit {absent}: unknown there"));
+            }
+            let ends = last.map(|last| find(&|name| name == last)).transpose()?.flatten();
             let lines = frame.column("line").and_then(Column::u32).map_err(wrap)?;
             let mut values: Vec<Option<&str>> = vec![None; units.len()];
             for row in 0..frame.height() {
+                if ends.as_ref().is_some_and(|ends| ends.get(row).is_none()) {
+                    rows.rejects.push(Reject {
+                        file: file.clone(),
+                        line: lines.get(row),
+                        reason: Reason::MalformedLine(format!("{} fields", columns.len())),
+                    });
+                    continue;
+                }
                 for (value, unit) in values.iter_mut().zip(&units) {
                     *value = unit
                         .as_ref()
@@ -431,7 +468,7 @@ pub(super) fn read_tab(source: &Source<'_>) -> Result<Found> {
         .into_iter()
         .chain(units.iter().map(String::as_str))
         .collect();
-    read_delimited(source, &files, b'\t', &columns)
+    read_delimited(source, &files, b'\t', &columns, columns.last().copied())
 }
 
 /// `EmotioNet_FACS….csv` with a header.
@@ -439,7 +476,7 @@ pub(super) fn read_csv(source: &Source<'_>) -> Result<Found> {
     let files = label_files(source, |name| {
         name.ends_with(".csv") && (name.contains("motio") || name.contains("facs"))
     })?;
-    read_delimited(source, &files, b',', &["URL", "URL orig"])
+    read_delimited(source, &files, b',', &["URL", "URL orig"], None)
 }
 
 /// `EmotioNet_FACS….xlsx`: every sheet with a header row; a sheet without goes on with the columns of the one before.
@@ -478,6 +515,11 @@ pub(super) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
                     ));
                     header = None;
                 } else {
+                    if let Some(absent) = absent_units(source, units.iter().map(Option::is_some)) {
+                        warnings.push(format!(
+                            "{file}, sheet {sheet}: no column of action unit {absent}: unknown there"
+                        ));
+                    }
                     header = Some((url, units));
                 }
                 return Ok(());
@@ -500,6 +542,54 @@ pub(super) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
     rows.finish(false)
 }
 
+/// What lists hold, whether or not the images are there.
+struct Tally {
+    rows: u64,
+    names: HashSet<String>,
+    positives: Vec<u64>,
+}
+
+impl Tally {
+    fn new(units: usize) -> Self {
+        Self {
+            rows: 0,
+            names: HashSet::new(),
+            positives: vec![0; units],
+        }
+    }
+
+    fn add(&mut self, name: Option<&str>, values: &[Option<&str>]) {
+        self.rows += 1;
+        self.names.extend(name.map(str::to_owned));
+        for (count, value) in self.positives.iter_mut().zip(values) {
+            *count += u64::from(label(*value) == Some(Some(1.0)));
+        }
+    }
+
+    /// Where the counts are not those of the whole list, with both numbers.
+    fn differences(&self, expected: &ExpectedList, columns: &[String]) -> Vec<String> {
+        let names = self.names.len() as u64;
+        let mut found = Vec::new();
+        if (self.rows, names) != (expected.rows, expected.names) {
+            found.push(format!(
+                "the lists have {} rows with {names} names; the whole list has {} rows with {} names",
+                self.rows, expected.rows, expected.names
+            ));
+        }
+        let wrong: Vec<String> = columns
+            .iter()
+            .zip(&self.positives)
+            .filter_map(|(column, found)| Some((column, found, expected.positives.get(column)?)))
+            .filter(|(_, found, expected)| found != expected)
+            .map(|(column, found, expected)| format!("{column} {found} instead of {expected}"))
+            .collect();
+        if !wrong.is_empty() {
+            found.push(format!("the lists' positive labels differ: {}", wrong.join(", ")));
+        }
+        found
+    }
+}
+
 /// Derived lists: an image name and the card's `listed_aus` (or only its own action units), separated by white space.
 pub(super) fn read_list(source: &Source<'_>) -> Result<Found> {
     let files = label_files(source, |name| name.ends_with(".txt") && !name.starts_with("datafile_"))?;
@@ -511,6 +601,7 @@ pub(super) fn read_list(source: &Source<'_>) -> Result<Found> {
         .collect();
     let has_test = named.values().any(|split| *split == Split::Test);
     let mut val = None;
+    let mut tally = Tally::new(own.len());
     for file in &files {
         source.interrupt.check()?;
         let mut rejects = Vec::new();
@@ -559,8 +650,13 @@ pub(super) fn read_list(source: &Source<'_>) -> Result<Found> {
                 .iter()
                 .map(|au| fields.get(columns.iter().position(|column| column == au)?).copied())
                 .collect();
+            tally.add(name, &values);
             rows.push(file, line, name, &values, split);
         }
+    }
+    if let Some(expected) = source.layout.list.as_ref().filter(|_| source.is_counted()) {
+        rows.warnings
+            .extend(tally.differences(expected, &source.card.au_columns()));
     }
     let all_named = !files.is_empty() && named.len() == files.len();
     rows.finish(all_named)

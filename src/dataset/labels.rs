@@ -108,7 +108,11 @@ fn candidates(card: &Card) -> Vec<(Numbering, String)> {
         .map(|(i, class)| (class.label, Some(i)))
         .chain(card.others.iter().map(|other| (other.label, None)))
         .collect();
-    let moved = |by: i32| -> Numbering { own.iter().map(|(label, class)| (label + by, *class)).collect() };
+    let moved = |by: i32| -> Numbering {
+        own.iter()
+            .map(|(label, class)| (label.saturating_add(by), *class))
+            .collect()
+    };
     let mut all = vec![(own.clone(), "the database's own numbers".to_owned())];
     if own.contains_key(&0) {
         all.push((moved(1), "numbers one above the database's own".into()));
@@ -174,9 +178,9 @@ fn choose_numbering(
     let occurs = |label: i32| found.keys().any(|(_, l)| *l == label);
     // One below (a database that counts from 1), or one above (a database that counts from 0), and the other end is absent.
     let (extra, absent, first) = if low > 0 {
-        (low - 1, high, low - 1)
+        (low.saturating_sub(1), high, low.saturating_sub(1))
     } else {
-        (high + 1, low, low + 1)
+        (high.saturating_add(1), low, low.saturating_add(1))
     };
     if occurs(extra) && !occurs(absent) {
         let closer = distance(card, found, moved, evidence.layout) < distance(card, found, own, evidence.layout);

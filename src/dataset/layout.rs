@@ -39,6 +39,11 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Whether the card's counts speak of this folder.
+    pub fn is_counted(&self) -> bool {
+        self.layout.counted && !self.stand_in
+    }
+
     /// The first of several paths (relative to the root) that exists.
     pub(super) fn first_existing(&self, paths: &[String]) -> Option<String> {
         paths.iter().find(|path| self.root.join(path).exists()).cloned()
@@ -51,7 +56,13 @@ impl Source<'_> {
     pub fn inside(&self, relative: &str) -> Result<std::path::PathBuf> {
         let path = self.root.join(relative);
         let real = path.canonicalize().at("open", &path)?;
-        if real.starts_with(self.root) {
+        if !real.is_file() && !real.is_dir() {
+            // To open a pipe would be to wait for whoever writes to it.
+            Err(Error::data(format!(
+                "{}: is neither a file nor a folder",
+                path.display()
+            )))
+        } else if real.starts_with(self.root) {
             Ok(real)
         } else {
             Err(Error::data(format!(

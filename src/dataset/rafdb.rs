@@ -2,7 +2,7 @@
 //!
 //! Class folders without any list are read by [`super::folders`], plain CSVs by [`super::tabular`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::*;
 
@@ -12,7 +12,7 @@ use super::layout::{Found, Source};
 use super::paths;
 use super::reject::{Reason, Reject};
 use super::rows::{self, Collected, sift, wrap};
-use super::{tabular, text};
+use super::{labels, tabular, text};
 use crate::error::{Error, Result};
 
 /// Spellings of the label list; the first is the one distributed.
@@ -106,6 +106,68 @@ fn image_folder(source: &Source<'_>) -> Result<(String, &'static str)> {
     )))
 }
 
+/// Images below a split's folder by their names in lower case, as lists and archives do not always agree: class folder (empty for
+/// the split's own) and name.
+type Placed = BTreeMap<String, Vec<(String, String)>>;
+
+fn place_images(source: &Source<'_>, split_path: &str) -> Result<Placed> {
+    let mut placed = Placed::new();
+    let mut place = |folder: &str, name: String| {
+        if paths::is_image(&name) {
+            let key = name.to_lowercase();
+            placed.entry(key).or_default().push((folder.to_owned(), name));
+        }
+    };
+    for entry in paths::list(&source.inside(split_path)?)? {
+        if !entry.is_dir {
+            place("", entry.name);
+            continue;
+        }
+        for image in paths::list(&source.inside(&paths::join(split_path, &entry.name))?)? {
+            if !image.is_dir {
+                place(&entry.name, image.name);
+            }
+        }
+    }
+    Ok(placed)
+}
+
+/// Of the images with the listed name the one whose folder agrees with the listed label, or why none does.
+fn agreeing<'a>(
+    source: &Source<'_>,
+    found: &'a [(String, String)],
+    label: Option<&str>,
+    split_path: &str,
+    listed: &str,
+) -> std::result::Result<&'a (String, String), Reason> {
+    let number = label.and_then(labels::integer);
+    // Labels that are the same number in another writing (`5` and `5.0`) agree.
+    let same = |folder: &str| {
+        folder.is_empty()
+            || label.is_some_and(|label| label == folder)
+            || number.is_some_and(|number| labels::integer(folder) == Some(number))
+    };
+    if let Some(image) = found.iter().find(|(folder, _)| same(folder)) {
+        return Ok(image);
+    }
+    let Some(image) = found.first() else {
+        return Err(Reason::MissingImage(paths::join(split_path, listed)));
+    };
+    let card = source.card;
+    let is_class = |number: i32| card.class_of_label(number).is_some();
+    let known = number.is_some_and(|number| is_class(number) || is_class(number.saturating_add(1)));
+    let named = label.and_then(|label| card.class_of_text(label));
+    let folder_class = labels::integer(&image.0).and_then(|folder| card.class_of_label(folder));
+    if (known || named.is_some()) && (named.is_none() || named != folder_class) {
+        return Err(Reason::LabelConflict {
+            listed: label.unwrap_or_default().to_owned(),
+            folder: paths::join(split_path, &image.0),
+        });
+    }
+    // Where the label is none at all, what it should have been is said when labels are read.
+    Ok(image)
+}
+
 /// Kaggle's copy: `{train,test}/1..7/` with `{train,test}_labels.csv` beside or one above.
 pub(super) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
     let mut warnings = Vec::new();
@@ -113,37 +175,26 @@ pub(super) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
     let mut collected = Collected::default();
     for (folder, split) in split_folders(source, &mut warnings)? {
         let split_path = paths::join(source.base, &folder);
-        // Image name → class folder; empty for images that lie in the split's folder itself.
-        let mut placed: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for entry in paths::list(&source.inside(&split_path)?)? {
-            if !entry.is_dir {
-                if paths::is_image(&entry.name) {
-                    placed.entry(entry.name).or_default().push(String::new());
-                }
-                continue;
-            }
-            for image in paths::list(&source.inside(&paths::join(&split_path, &entry.name))?)? {
-                if !image.is_dir && paths::is_image(&image.name) {
-                    placed.entry(image.name).or_default().push(entry.name.clone());
-                }
-            }
-        }
+        let placed = place_images(source, &split_path)?;
+        let mut collect = |file: &str, line: Option<u32>, (class, name): &(String, String), label: Option<&str>| {
+            let path = paths::join(&paths::join(&split_path, class), name);
+            collected
+                .file
+                .push(if file.is_empty() { path.clone() } else { file.to_owned() });
+            collected.line.push(line);
+            collected.split.push(split.as_str());
+            collected.sample_id.push(plain_stem(name).to_owned());
+            collected.image_path.push(path);
+            collected.label.push(label.map(str::to_owned));
+        };
         let above = source.base.rsplit_once('/').map_or("", |(above, _)| above);
         let lists = [source.base, above].map(|place| paths::join(place, &format!("{folder}_labels.csv")));
         let Some(list) = source.first_existing(&lists) else {
             warnings.push(format!(
                 "{folder}_labels.csv is missing: labels of `{folder}` are taken from the folder names"
             ));
-            for (image, folders) in placed {
-                for class in folders.into_iter().filter(|class| !class.is_empty()) {
-                    let path = paths::join(&paths::join(&split_path, &class), &image);
-                    collected.file.push(path.clone());
-                    collected.line.push(None);
-                    collected.split.push(split.as_str());
-                    collected.sample_id.push(plain_stem(&image).to_owned());
-                    collected.image_path.push(path);
-                    collected.label.push(Some(class));
-                }
+            for image in placed.values().flatten().filter(|(class, _)| !class.is_empty()) {
+                collect("", None, image, Some(&image.0));
             }
             continue;
         };
@@ -151,69 +202,22 @@ pub(super) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
         let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let lines = frame.column("line").and_then(Column::u32).map_err(wrap)?;
-        let mut listed = std::collections::BTreeSet::new();
+        let mut listed = BTreeSet::new();
         for ((image, label), line) in images.iter().zip(labels.iter()).zip(lines.iter()) {
-            let image = image.unwrap_or_default();
-            let mut refuse = |reason| {
-                rejects.push(Reject {
+            let found = paths::relative(image.unwrap_or_default()).and_then(|relative| {
+                let name = relative.rsplit('/').next().unwrap_or(&relative).to_lowercase();
+                let found = placed.get(&name).map_or(&[][..], Vec::as_slice);
+                listed.insert(name);
+                agreeing(source, found, label, &split_path, &relative)
+            });
+            match found {
+                Ok(image) => collect(&list, line, image, label),
+                Err(reason) => rejects.push(Reject {
                     file: list.clone(),
                     line,
                     reason,
-                });
-            };
-            let relative = match paths::relative(image) {
-                Ok(relative) => relative,
-                Err(reason) => {
-                    refuse(reason);
-                    continue;
-                }
-            };
-            let name = relative.rsplit('/').next().unwrap_or(&relative);
-            let folders = placed.get(name).map_or(&[][..], Vec::as_slice);
-            listed.insert(name.to_owned());
-            // Labels that are the same number in another writing (`5` and `5.0`) agree.
-            let same = |folder: &str| {
-                folder.is_empty()
-                    || label.is_some_and(|label| {
-                        label == folder
-                            || super::labels::integer(label).is_some_and(|l| super::labels::integer(folder) == Some(l))
-                    })
-            };
-            let class = match (folders.iter().find(|folder| same(folder)), folders.first()) {
-                (Some(class), _) => class.clone(),
-                (None, Some(other)) => {
-                    let known = label.and_then(super::labels::integer).is_some_and(|label| {
-                        source.card.class_of_label(label).is_some() || source.card.class_of_label(label + 1).is_some()
-                    });
-                    let text_class = label.and_then(|label| source.card.class_of_text(label));
-                    let folder_class =
-                        super::labels::integer(other).and_then(|folder| source.card.class_of_label(folder));
-                    if text_class.is_some() && text_class == folder_class {
-                        other.clone()
-                    } else if known || text_class.is_some() {
-                        refuse(Reason::LabelConflict {
-                            listed: label.unwrap_or_default().to_owned(),
-                            folder: paths::join(&folder, other),
-                        });
-                        continue;
-                    } else {
-                        // No label at all; what it should have been is said when labels are read.
-                        other.clone()
-                    }
-                }
-                (None, None) => {
-                    refuse(Reason::MissingImage(paths::join(&split_path, &relative)));
-                    continue;
-                }
-            };
-            collected.file.push(list.clone());
-            collected.line.push(line);
-            collected.split.push(split.as_str());
-            collected.sample_id.push(plain_stem(name).to_owned());
-            collected
-                .image_path
-                .push(paths::join(&paths::join(&split_path, &class), name));
-            collected.label.push(label.map(str::to_owned));
+                }),
+            }
         }
         let unlisted = placed.keys().filter(|name| !listed.contains(*name)).count();
         if unlisted > 0 {

@@ -60,6 +60,13 @@ pub enum Reason {
         /// Where it was listed first, as `file:line`.
         first: String,
     },
+    /// The same image was listed before, as another sample.
+    DuplicateImage {
+        /// The image.
+        path: String,
+        /// Where it was listed first, as `file:line`.
+        first: String,
+    },
     /// The label file of this sample is missing.
     MissingLabel(String),
     /// There are labels, but no features of this sample.
@@ -80,6 +87,7 @@ impl Reason {
             Self::ImageTooLarge { .. } => "image_too_large",
             Self::LeavesRoot(_) => "leaves_root",
             Self::DuplicateId { .. } => "duplicate_id",
+            Self::DuplicateImage { .. } => "duplicate_image",
             Self::MissingLabel(_) => "missing_label",
             Self::MissingFeatures(_) => "missing_features",
         }
@@ -127,6 +135,9 @@ impl fmt::Display for Reason {
             }
             Self::LeavesRoot(path) => write!(f, "path leaves the data folder: {}", quoted(path)),
             Self::DuplicateId { id, first } => write!(f, "duplicated id {}: first listed at {first}", quoted(id)),
+            Self::DuplicateImage { path, first } => {
+                write!(f, "image {} is another sample already, listed at {first}", quoted(path))
+            }
             Self::MissingLabel(what) => write!(f, "missing label: {what}"),
             Self::MissingFeatures(id) => write!(f, "no features of sample {}", quoted(id)),
         }

@@ -1,12 +1,14 @@
 //! From rows with a written label to working rows with a class.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use polars::prelude::*;
 
 use super::labels::{self, Evidence, Meaning};
 use super::layout::{Found, Source};
 use super::reject::{Reason, Reject};
+use super::text::bounded;
 use crate::error::{Error, Result};
 use crate::task::{Split, Task};
 
@@ -57,6 +59,7 @@ pub(super) fn sift(
                 line: lines.get(row),
                 reason,
             });
+            bounded(rejects, Path::new(files.get(row).unwrap_or_default()))?;
         }
     }
     if good.iter().all(|good| *good) {
@@ -103,7 +106,7 @@ pub(super) fn with_classes(
         Evidence {
             layout: &source.layout.name,
             documented,
-            compare: !source.stand_in,
+            compare: source.is_counted(),
         },
     );
     warnings.extend(labels.warnings.iter().cloned());

@@ -75,13 +75,11 @@ pub(super) fn read(
     rejects: &mut Vec<Reject>,
 ) -> Result<DataFrame> {
     let words: Vec<&str> = MEANINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-    let mut keep = words.clone();
-    keep.extend(columns);
     let form = Delimited {
         separator: b',',
         columns,
         header_words: &words,
-        keep: &keep,
+        keep: &|name| words.iter().any(|word| name.eq_ignore_ascii_case(word)),
     };
     let path = source.inside(file)?;
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);

@@ -18,8 +18,9 @@ use crate::error::{Context, Error, Result};
 const BLOCK: usize = 8 << 20;
 /// No line of any label file comes near; longer ones are rejected unread.
 const LONGEST_LINE: usize = 1 << 20;
-/// Rejected lines after which a file is no label file; each costs more memory than a short line on disk.
-const MOST_REJECTS: usize = 1 << 21;
+/// Rejected lines after which a file is no label file: more than the largest list has rows. Each costs more memory than a short line
+/// on disk.
+const MOST_REJECTS: usize = 1 << 20;
 
 /// Gives up on a file of which hardly anything can be used.
 pub(super) fn bounded(rejects: &[Reject], path: &Path) -> Result<()> {
@@ -224,7 +225,6 @@ pub fn fields(line: &str, separator: char) -> Option<Vec<String>> {
 }
 
 /// How a delimited file is read.
-#[derive(Debug, Clone)]
 pub struct Delimited<'a> {
     /// Between fields.
     pub separator: u8,
@@ -232,8 +232,8 @@ pub struct Delimited<'a> {
     pub columns: &'a [&'a str],
     /// Column names of which one, anywhere in the first line, shows that this is a header.
     pub header_words: &'a [&'a str],
-    /// Columns that are kept; empty keeps all.
-    pub keep: &'a [&'a str],
+    /// Whether a column of this name is kept.
+    pub keep: &'a dyn Fn(&str) -> bool,
 }
 
 /// A delimited file as text columns, with or without header, handed on block by block.
@@ -319,7 +319,7 @@ fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path
         .collect();
     let keep: Vec<PlSmallStr> = names
         .iter()
-        .filter(|name| form.keep.is_empty() || form.keep.iter().any(|keep| name.eq_ignore_ascii_case(keep)))
+        .filter(|name| (form.keep)(name))
         .map(|name| name.as_str().into())
         .collect();
     if keep.is_empty() {

@@ -26,21 +26,36 @@ const MOST_SHEETS: usize = 256;
 /// Longest text of a cell: what spreadsheets allow, in bytes.
 const LONGEST_CELL: usize = 4 * 32_767;
 
-/// A part of the archive, cut off at the limit.
+/// A part of the archive that may not unpack to more than `left` bytes: more is an error, not an end.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            std::io::Error::other("it unpacks to more than a label file can have; save the labels as CSV")
+        })?;
+        Ok(read)
+    }
+}
+
 fn part<'a>(
     archive: &'a mut zip::ZipArchive<BufReader<File>>,
     name: &str,
     path: &Path,
     limit: u64,
 ) -> Result<impl Read + use<'a>> {
-    let entry = archive
+    let inner = archive
         .by_name(name)
         .map_err(|error| Error::data(format!("{}: {name}: {error}", path.display())))?;
-    Ok(entry.take(limit))
+    Ok(Bounded { inner, left: limit })
 }
 
 fn xml(error: impl std::fmt::Display, path: &Path, name: &str) -> Error {
-    Error::data(format!("{}: {name} is not well-formed: {error}", path.display()))
+    Error::data(format!("{}: {name} cannot be read: {error}", path.display()))
 }
 
 /// The value of an attribute, unescaped.
@@ -209,12 +224,16 @@ pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> R
         let (mut number, mut column) = (0_u32, 0_usize);
         // Type of the open cell.
         let mut kind = String::new();
+        let mut within = false;
         loop {
             let event = reader
                 .read_event_into(&mut buffer)
                 .map_err(|error| xml(error, path, &name))?;
             match &event {
+                Event::Eof if within => return Err(xml("it ends within the rows", path, &name)),
                 Event::Eof => break,
+                Event::Start(tag) if tag.local_name().as_ref() == b"sheetData" => within = true,
+                Event::End(tag) if tag.local_name().as_ref() == b"sheetData" => within = false,
                 Event::Start(tag) | Event::Empty(tag) if tag.local_name().as_ref() == b"row" => {
                     row.clear();
                     column = 0;
@@ -401,6 +420,24 @@ pub(super) mod tests {
         assert!(std::fs::metadata(&path).unwrap().len() < 4 << 20);
         let error = rows(&path, |_, _, _| Ok(())).unwrap_err().to_string();
         assert!(error.contains("sharedStrings"), "{error}");
+    }
+
+    #[test]
+    fn a_sheet_beyond_the_bound_is_an_error_and_no_end() {
+        let mut input = Bounded {
+            inner: &b"<row/><row/>"[..],
+            left: 8,
+        };
+        let mut reader = Reader::from_reader(BufReader::with_capacity(4, &mut input));
+        let mut buffer = Vec::new();
+        let error = loop {
+            match reader.read_event_into(&mut buffer) {
+                Ok(Event::Eof) => panic!("the rest is lost"),
+                Ok(_) => {}
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("unpacks to more"), "{error}");
     }
 
     #[test]

@@ -6,11 +6,13 @@ use ::image::RgbImage;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use crate::encoder::vit::{Architecture, Global, Precision, Vit};
-use crate::encoder::weights::{
-    Weights, default_preprocess, files_of, is_pickle, named_architecture, read_architecture, read_preprocess,
+use crate::encoder::model_folder::{
+    default_preprocess, files_of, named_architecture, read_architecture, read_preprocess,
 };
-use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, TokenShape};
+use crate::encoder::stored::is_pickle;
+use crate::encoder::vit::{Architecture, Global, Precision, Vit};
+use crate::encoder::weights::Weights;
+use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, RANDOM, TokenShape};
 use crate::error::{Error, Result};
 use crate::image::{Preprocess, Resize};
 
@@ -152,7 +154,7 @@ impl Parts {
                 example(kind)
             )));
         };
-        if let Some(seed) = weights.strip_prefix("random:") {
+        if let Some(seed) = weights.strip_prefix(RANDOM) {
             let seed = seed.parse().map_err(|_| {
                 Error::Usage(format!(
                     "encoder.weights = \"{weights}\"; expected \"random:SEED\" with a whole number"

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
-use crate::encoder::weights::shards_of;
+use crate::encoder::model_folder::shards_of;
 use crate::error::{Context, Error, Result};
 use crate::progress::{Bar, Progress};
 

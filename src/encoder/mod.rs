@@ -3,6 +3,9 @@
 pub mod frozen;
 pub mod hog;
 pub mod hub;
+pub mod model_folder;
+mod scheme;
+mod stored;
 pub mod trainable;
 pub mod vit;
 pub mod weights;
@@ -114,6 +117,29 @@ pub fn digest_of(name: &str, description: &serde_json::Value) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// What `weights` begins with, in recipes and descriptions, where weights are drawn instead of trained.
+pub const RANDOM: &str = "random:";
+
+/// What has to be said beside every result of such weights.
+pub const RANDOM_WARNING: &str = "RANDOM WEIGHTS: the encoder was drawn, not trained; its features mean nothing";
+
+/// Whether `description` (of [`Encoder::describe`]) is of weights that were drawn instead of trained.
+pub fn is_random(description: &serde_json::Value) -> bool {
+    let weights = description.get("weights").and_then(serde_json::Value::as_str);
+    weights.is_some_and(|weights| weights.starts_with(RANDOM))
+}
+
+/// What people are told an encoder is called: the kind in its `description`, and that its weights are random where they are.
+pub fn title(description: &serde_json::Value) -> Option<String> {
+    let kind = description.get("kind")?.as_str()?;
+    let remark = if is_random(description) {
+        " (random weights)"
+    } else {
+        ""
+    };
+    Some(format!("{kind}{remark}"))
+}
+
 /// Families of encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +194,13 @@ pub struct EncoderConfig {
 }
 
 impl EncoderConfig {
+    /// Whether the weights are drawn instead of trained.
+    pub fn is_random(&self) -> bool {
+        self.weights
+            .as_deref()
+            .is_some_and(|weights| weights.starts_with(RANDOM))
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors

@@ -133,6 +133,29 @@ fn config(kind: EncoderKind, weights: &std::path::Path) -> EncoderConfig {
     }
 }
 
+/// Why an encoder cannot be built.
+fn refusal(config: &EncoderConfig) -> String {
+    config.build().err().unwrap().to_string()
+}
+
+/// A model folder without weights: the descriptions of `folder`.
+fn described_as(folder: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "preprocessor_config.json"] {
+        std::fs::copy(model(folder).join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
+/// The golden folders and their families.
+const FAMILIES: [(&str, EncoderKind); 5] = [
+    ("clip", EncoderKind::Clip),
+    ("dino", EncoderKind::Dino),
+    ("dinov2", EncoderKind::Dinov2),
+    ("dinov2_swiglu", EncoderKind::Dinov2),
+    ("dinov2_registers", EncoderKind::Dinov2),
+];
+
 fn photo() -> RgbImage {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/preprocess/photo.png");
     crate::image::decode(path.as_ref(), &crate::image::DecodeLimits::default()).unwrap()
@@ -151,9 +174,12 @@ fn relative_error(ours: &[f32], theirs: &[f32]) -> f32 {
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
 }
 
+fn golden(path: &str) -> Golden {
+    serde_json::from_str(&std::fs::read_to_string(model(path)).unwrap()).unwrap()
+}
+
 fn assert_golden(encoder: &dyn Encoder, folder: &str) {
-    let golden: Golden =
-        serde_json::from_str(&std::fs::read_to_string(model(folder).join("golden.json")).unwrap()).unwrap();
+    let golden = golden(&format!("{folder}/golden.json"));
     let encoded = encoder.encode(&[photo(), photo()]).unwrap();
     assert_eq!(encoded.len(), 2);
     for encoded in encoded {
@@ -165,13 +191,7 @@ fn assert_golden(encoder: &dyn Encoder, folder: &str) {
 
 #[test]
 fn transformers_computes_the_same_from_the_same_folder() {
-    for (folder, kind) in [
-        ("clip", EncoderKind::Clip),
-        ("dino", EncoderKind::Dino),
-        ("dinov2", EncoderKind::Dinov2),
-        ("dinov2_swiglu", EncoderKind::Dinov2),
-        ("dinov2_registers", EncoderKind::Dinov2),
-    ] {
+    for (folder, kind) in FAMILIES {
         let encoder = config(kind, &model(folder))
             .build()
             .unwrap_or_else(|e| panic!("{folder}: {e}"));
@@ -182,13 +202,7 @@ fn transformers_computes_the_same_from_the_same_folder() {
 
 #[test]
 fn half_precision_stays_within_a_hundredth_of_transformers() {
-    for (folder, kind) in [
-        ("clip", EncoderKind::Clip),
-        ("dino", EncoderKind::Dino),
-        ("dinov2", EncoderKind::Dinov2),
-        ("dinov2_swiglu", EncoderKind::Dinov2),
-        ("dinov2_registers", EncoderKind::Dinov2),
-    ] {
+    for (folder, kind) in FAMILIES {
         for precision in [Precision::F16, Precision::Bf16] {
             let encoder = EncoderConfig {
                 precision,
@@ -196,8 +210,7 @@ fn half_precision_stays_within_a_hundredth_of_transformers() {
             }
             .build()
             .unwrap();
-            let golden: Golden =
-                serde_json::from_str(&std::fs::read_to_string(model(folder).join("golden.json")).unwrap()).unwrap();
+            let golden = golden(&format!("{folder}/golden.json"));
             let encoded = encoder.encode(&[photo()]).unwrap().remove(0);
             let worst = relative_error(&encoded.global, &golden.global)
                 .max(relative_error(&encoded.tokens.unwrap(), &golden.tokens));
@@ -209,21 +222,14 @@ fn half_precision_stays_within_a_hundredth_of_transformers() {
 
 #[test]
 fn original_names_give_the_same_weights() {
-    for (folder, kind) in [
-        ("clip", EncoderKind::Clip),
-        ("dino", EncoderKind::Dino),
-        ("dinov2", EncoderKind::Dinov2),
-    ] {
-        let copy = tempfile::tempdir().unwrap();
-        for name in ["config.json", "preprocessor_config.json"] {
-            std::fs::copy(model(folder).join(name), copy.path().join(name)).unwrap();
-        }
+    for (folder, kind) in &FAMILIES[..3] {
+        let copy = described_as(folder);
         std::fs::copy(
             model(&format!("{folder}_original.safetensors")),
             copy.path().join("model.safetensors"),
         )
         .unwrap();
-        let encoder = config(kind, copy.path())
+        let encoder = config(*kind, copy.path())
             .build()
             .unwrap_or_else(|e| panic!("{folder}: {e}"));
         assert_golden(encoder.as_ref(), folder);
@@ -232,25 +238,15 @@ fn original_names_give_the_same_weights() {
 
 #[test]
 fn a_training_checkpoint_gives_its_teacher() {
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["config.json", "preprocessor_config.json"] {
-        std::fs::copy(model("dino").join(name), copy.path().join(name)).unwrap();
-    }
+    let copy = described_as("dino");
     let pickle = copy.path().join("pytorch_model.bin");
     std::fs::copy(model("dino_original.pth"), &pickle).unwrap();
     assert_golden(config(EncoderKind::Dino, copy.path()).build().unwrap().as_ref(), "dino");
     // A single file says nothing of its heads and norms: the architecture has to be named, and it has to fit.
     let mut single = config(EncoderKind::Dino, &model("dino_original.pth"));
-    assert!(
-        single
-            .build()
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("set encoder.architecture")
-    );
+    assert!(refusal(&single).contains("set encoder.architecture"));
     single.architecture = Some("vit-s-16".into());
-    let error = single.build().err().unwrap().to_string();
+    let error = refusal(&single);
     assert!(error.contains("missing: module.backbone.blocks.2."), "{error}");
     assert!(
         error.contains("misshapen: module.backbone.cls_token is [1, 1, 16], expected [384]"),
@@ -260,11 +256,7 @@ fn a_training_checkpoint_gives_its_teacher() {
     let bytes = std::fs::read(&pickle).unwrap();
     for damage in [0, 100, bytes.len() / 2] {
         std::fs::write(&pickle, &bytes[..damage]).unwrap();
-        let error = config(EncoderKind::Dino, copy.path())
-            .build()
-            .err()
-            .unwrap()
-            .to_string();
+        let error = refusal(&config(EncoderKind::Dino, copy.path()));
         assert!(error.contains("failed to read the weights"), "{error}");
     }
 }
@@ -275,10 +267,7 @@ fn rewritten(
     shards: usize,
     change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>),
 ) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["config.json", "preprocessor_config.json"] {
-        std::fs::copy(model(folder).join(name), copy.path().join(name)).unwrap();
-    }
+    let copy = described_as(folder);
     let bytes = std::fs::read(model(folder).join("model.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let mut all: Vec<_> = tensors
@@ -320,19 +309,11 @@ fn shards_are_put_together() {
         "dino",
     );
     std::fs::remove_file(folder.path().join("part-1.safetensors")).unwrap();
-    let error = config(EncoderKind::Dino, folder.path())
-        .build()
-        .err()
-        .unwrap()
-        .to_string();
+    let error = refusal(&config(EncoderKind::Dino, folder.path()));
     assert!(error.contains("part-1.safetensors"), "{error}");
     let index = serde_json::json!({"weight_map": {"a": "../../etc/passwd"}}).to_string();
     std::fs::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-    let error = config(EncoderKind::Dino, folder.path())
-        .build()
-        .err()
-        .unwrap()
-        .to_string();
+    let error = refusal(&config(EncoderKind::Dino, folder.path()));
     assert!(error.contains("contains `..`"), "{error}");
 }
 
@@ -360,11 +341,7 @@ fn weights_that_do_not_fit_name_their_tensors() {
         assert!(text.contains(part), "{text}");
     }
     // The weights of another family.
-    let error = config(EncoderKind::Clip, &model("dino"))
-        .build()
-        .err()
-        .unwrap()
-        .to_string();
+    let error = refusal(&config(EncoderKind::Clip, &model("dino")));
     assert!(
         error.contains("model_type is \"vit\"; kind = \"clip\" expects clip"),
         "{error}"
@@ -378,11 +355,7 @@ fn damaged_weight_files_are_errors() {
         let path = folder.path().join("model.safetensors");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..damage]).unwrap();
-        let error = config(EncoderKind::Clip, folder.path())
-            .build()
-            .err()
-            .unwrap()
-            .to_string();
+        let error = refusal(&config(EncoderKind::Clip, folder.path()));
         assert!(error.contains("failed to read the weights"), "{error}");
     }
     let folder = rewritten("clip", 1, |_| {});
@@ -398,13 +371,122 @@ fn damaged_weight_files_are_errors() {
         r#"{"model_type": "clip_vision_model", "patch_size": 0}"#,
     ] {
         std::fs::write(folder.path().join("config.json"), bad).unwrap();
-        let error = config(EncoderKind::Clip, folder.path())
-            .build()
-            .err()
-            .unwrap()
-            .to_string();
+        let error = refusal(&config(EncoderKind::Clip, folder.path()));
         assert!(error.contains("config.json"), "{bad}: {error}");
     }
+}
+
+#[test]
+fn a_file_that_is_not_as_long_as_it_says_is_refused_by_its_header() {
+    let folder = rewritten("clip", 1, |_| {});
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let huge = [&(1_u64 << 62).to_le_bytes(), &bytes[8..]].concat();
+    let longer = [bytes.as_slice(), b"x"].concat();
+    for (wrong, why) in [
+        (huge, "claims that the first 4611686018427387904 describe"),
+        (longer, "where its header describes"),
+    ] {
+        std::fs::write(&path, wrong).unwrap();
+        let error = refusal(&config(EncoderKind::Clip, folder.path()));
+        assert!(error.contains(why), "{error}");
+    }
+    // Terabytes that are not there cost neither memory nor time.
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    if file.set_len(1 << 40).is_ok() {
+        let error = refusal(&config(EncoderKind::Clip, folder.path()));
+        assert!(error.contains("it has 1099511627776 bytes"), "{error}");
+    }
+    std::fs::write(folder.path().join("config.json"), vec![b' '; 17 << 20]).unwrap();
+    let error = refusal(&config(EncoderKind::Clip, folder.path()));
+    assert!(error.contains("config.json has more than 16777216 bytes"), "{error}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_name_their_tensors() {
+    let folder = rewritten("dino", 1, |tensors| {
+        for (name, _, data) in tensors.iter_mut() {
+            if name == "layernorm.bias" {
+                data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+            }
+        }
+    });
+    let error = refusal(&config(EncoderKind::Dino, folder.path()));
+    assert!(
+        error.contains("not finite numbers, in 1 tensors: layernorm.bias"),
+        "{error}"
+    );
+}
+
+#[test]
+fn of_several_models_the_teacher_is_taken() {
+    let several = |names: [&'static str; 2]| {
+        let folder = rewritten("dino", 1, |tensors| {
+            let copies = names.map(|prefix| {
+                let renamed = tensors.iter().map(move |(name, shape, data)| {
+                    // Only one of them holds what the golden file was made from.
+                    let data = if prefix == "student." {
+                        vec![0; data.len()]
+                    } else {
+                        data.clone()
+                    };
+                    (format!("{prefix}{name}"), shape.clone(), data)
+                });
+                renamed.collect::<Vec<_>>()
+            });
+            *tensors = copies.concat();
+        });
+        let config = config(EncoderKind::Dino, folder.path());
+        (folder, config)
+    };
+    let (_folder, both) = several(["student.", "teacher."]);
+    assert_golden(both.build().unwrap().as_ref(), "dino");
+    let (_folder, alike) = several(["a.", "b."]);
+    let error = refusal(&alike);
+    assert!(error.contains(r#"begin with "a.", "b.""#), "{error}");
+}
+
+#[test]
+fn a_tensor_in_two_files_is_refused() {
+    let folder = rewritten("dino", 2, |_| {});
+    let first = folder.path().join("part-0.safetensors");
+    std::fs::copy(&first, folder.path().join("part-1.safetensors")).unwrap();
+    let error = refusal(&config(EncoderKind::Dino, folder.path()));
+    assert!(error.contains("which another file of the model holds too"), "{error}");
+}
+
+#[test]
+fn code_in_a_pickle_is_not_run() {
+    // What `pickle.dumps` makes of an object that wants `os.system("touch …")` to be called, in protocol 2.
+    let folder = described_as("dino");
+    let there = folder.path().join("code-was-run");
+    let command = format!("touch {}", there.display());
+    let mut pickle = b"\x80\x02}X\x01\0\0\0acposix\nsystem\nX".to_vec();
+    pickle.extend((command.len() as u32).to_le_bytes());
+    pickle.extend(command.as_bytes());
+    pickle.extend(b"\x85Rs.");
+    std::fs::write(folder.path().join("pytorch_model.bin"), pickle).unwrap();
+    let error = refusal(&config(EncoderKind::Dino, folder.path()));
+    assert!(error.contains("it has no tensors"), "{error}");
+    assert!(!there.exists());
+}
+
+#[test]
+fn random_weights_are_named_wherever_the_encoder_is() {
+    let random = EncoderConfig {
+        kind: EncoderKind::Dino,
+        weights: Some("random:3".into()),
+        architecture: Some("vit-s-16".into()),
+        input_size: Some(32),
+        ..EncoderConfig::default()
+    };
+    assert!(random.is_random());
+    let description = random.build().unwrap().describe();
+    assert_eq!(title(&description).as_deref(), Some("dino (random weights)"));
+    let trained = config(EncoderKind::Dino, &model("dino"));
+    assert!(!trained.is_random());
+    assert_eq!(title(&trained.build().unwrap().describe()).as_deref(), Some("dino"));
+    assert_eq!(title(&serde_json::json!({"no": "kind"})), None);
 }
 
 #[test]
@@ -417,20 +499,13 @@ fn encoders_without_weights_say_what_to_fetch() {
     assert_eq!(error.exit_code(), crate::error::exit::DATA);
     assert!(error.to_string().contains("openai/clip-vit-base-patch16"), "{error}");
     config.weights = Some("/nonexistent".into());
-    assert!(
-        config
-            .build()
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("no such file or folder")
-    );
+    assert!(refusal(&config).contains("no such file or folder"));
     config.weights = Some("hf://a".into());
     let error = config.build().err().unwrap();
     assert_eq!(error.exit_code(), crate::error::exit::USAGE);
     config.weights = Some("random:1".into());
     config.architecture = Some("vit-z-1".into());
-    let error = config.build().err().unwrap().to_string();
+    let error = refusal(&config);
     assert!(
         error.contains("expected vit-b-32, vit-b-16, vit-l-14, vit-l-14-336"),
         "{error}"
@@ -463,21 +538,14 @@ fn the_global_vector_and_the_input_size_are_choices() {
         36 * 16
     );
     config.input_size = Some(47);
-    assert!(
-        config
-            .build()
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("multiple of its patch size 8")
-    );
+    assert!(refusal(&config).contains("multiple of its patch size 8"));
 }
 
 #[test]
 fn inputs_of_too_many_patches_are_refused() {
     let mut config = config(EncoderKind::Clip, &model("clip"));
     config.input_size = Some(1024);
-    let error = config.build().err().unwrap().to_string();
+    let error = refusal(&config);
     assert!(error.contains("128 patches a side; the limit is 64"), "{error}");
     config.input_size = Some(512);
     assert!(config.build().unwrap().batch_size() < 16);
@@ -526,12 +594,12 @@ proptest::proptest! {
         for (key, value) in changes {
             config[KEYS[key]] = value;
         }
-        if let Ok(architecture) = weights::architecture_of(&config, kind) {
+        if let Ok(architecture) = model_folder::architecture_of(&config, kind) {
             proptest::prop_assert!(architecture.validate().is_ok());
             proptest::prop_assert!(!architecture.parameters().is_empty());
         }
         let default = crate::image::Preprocess::dino(224);
-        if let Ok(preprocess) = weights::preprocess_of(&config, &default) {
+        if let Ok(preprocess) = model_folder::preprocess_of(&config, &default) {
             proptest::prop_assert!(preprocess.std.iter().all(|&s| s > 0.0));
         }
     }
@@ -554,9 +622,9 @@ fn uniform(name: &str, count: usize) -> Vec<f32> {
 
 #[test]
 fn transformers_computes_the_same_at_full_size() {
-    let architecture = weights::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
+    let architecture = model_folder::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
     let shapes: std::collections::BTreeMap<_, _> = architecture.parameters().into_iter().collect();
-    let golden: Golden = serde_json::from_str(&std::fs::read_to_string(model("full_b16.json")).unwrap()).unwrap();
+    let golden = golden("full_b16.json");
     let noise = uniform("image", 224 * 224 * 3);
     let bytes = noise.iter().map(|v| ((v + 0.5) * 256.0) as u8).collect();
     let image = RgbImage::from_raw(224, 224, bytes).unwrap();

@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use ::image::RgbImage;
 
+use crate::device::is_host;
 use crate::encoder::Encoded;
 use crate::encoder::TokenShape;
 use crate::error::{Error, Result};
-use crate::image::Preprocess;
+use crate::image::{Filter, Preprocess};
 
 /// The nonlinearity of the feed-forward layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +101,15 @@ const MAX_GRID: usize = 64;
 /// Memory that the attention weights of one batch may take, in bytes.
 const ATTENTION_BYTES: usize = 1 << 30;
 
-/// Largest batch.
-const MAX_BATCH: usize = 16;
+/// Largest batch on the processor, where more images together are no faster.
+const HOST_BATCH: usize = 16;
+
+/// Largest batch on a GPU, enough to keep it busy.
+const DEVICE_BATCH: usize = 128;
+
+/// Images that are encoded together on the processor. Matrix products use all of its threads, but the steps between them one
+/// each: small groups side by side keep all threads busy. The number is fixed, so that results do not hang on the machine.
+const TOGETHER: usize = 2;
 
 impl Architecture {
     /// Patches a side of an image of `size` pixels.
@@ -189,7 +197,8 @@ impl Architecture {
     /// Values of parameter `name` as [`Self::fitted`] has them: positions are interpolated, all others are as they were.
     pub fn resampled(&self, name: &str, values: Vec<f32>, size: usize) -> Vec<f32> {
         if name == "position" {
-            resample_positions(&values, self.grid(self.image_size), self.grid(size), self.hidden)
+            let (from, to) = (self.grid(self.image_size), self.grid(size));
+            resample_positions(&values, from, to, self.hidden, self.registers > 0)
         } else {
             values
         }
@@ -478,10 +487,15 @@ impl Vit {
         }
     }
 
-    /// Images a batch: as many as keep the attention weights below 1 GiB, 16 at most.
+    /// Images a batch: as many as keep the attention weights below 1 GiB, and the device busy.
     pub fn batch_size(&self) -> usize {
         let length = self.grid * self.grid + 1 + self.architecture.registers;
-        (ATTENTION_BYTES / (4 * self.architecture.heads * length * length)).clamp(1, MAX_BATCH)
+        let most = if is_host(&self.device) {
+            HOST_BATCH
+        } else {
+            DEVICE_BATCH
+        };
+        (ATTENTION_BYTES / (4 * self.architecture.heads * length * length)).clamp(1, most)
     }
 
     /// The patch tokens' grid.
@@ -514,6 +528,18 @@ impl Vit {
                 wrong.height()
             )));
         }
+        if is_host(&self.device) {
+            let groups: Vec<Vec<Encoded>> = images
+                .par_chunks(TOGETHER)
+                .map(|group| self.encode_together(group, preprocess))
+                .collect::<Result<_>>()?;
+            return Ok(groups.into_iter().flatten().collect());
+        }
+        self.encode_together(images, preprocess)
+    }
+
+    /// Encodes images of the right size in one go.
+    fn encode_together(&self, images: &[RgbImage], preprocess: &Preprocess) -> Result<Vec<Encoded>> {
         let (global, tokens) = self.forward(self.patches(images, preprocess));
         let read = |tensor: Tensor<2>| {
             tensor
@@ -634,13 +660,19 @@ pub fn matrix_of(values: Vec<f32>, shape: Option<&Vec<usize>>, device: &Device) 
 }
 
 /// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated
-/// bicubically (a = -0.75, no antialiasing, pixel centres aligned), as `torch.nn.functional.interpolate` does.
-fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec<f32> {
+/// bicubically as `torch.nn.functional.interpolate` does it, pixel centres aligned; antialiased for models with registers,
+/// which were trained so.
+fn resample_positions(position: &[f32], from: usize, to: usize, d: usize, antialias: bool) -> Vec<f32> {
     if from == to {
         return position.to_vec();
     }
     let (class, patches) = position.split_at(d);
-    let taps: Vec<[(usize, f64); 4]> = (0..to).map(|i| cubic_taps(i, from, to)).collect();
+    let taps: Vec<Vec<(usize, f64)>> = if antialias {
+        let taps = Filter::Bicubic.taps(from, to).into_iter();
+        taps.map(|(first, weights)| (first..).zip(weights).collect()).collect()
+    } else {
+        (0..to).map(|i| cubic_taps(i, from, to).to_vec()).collect()
+    };
     let mut result = class.to_vec();
     let mut sum = vec![0.0_f64; d];
     for rows in &taps {
@@ -660,7 +692,7 @@ fn resample_positions(position: &[f32], from: usize, to: usize, d: usize) -> Vec
     result
 }
 
-/// The four source positions of target `i` and their weights; positions beyond the border repeat it.
+/// The four source positions of target `i` and their weights (a = -0.75); positions beyond the border repeat it.
 fn cubic_taps(i: usize, from: usize, to: usize) -> [(usize, f64); 4] {
     const A: f64 = -0.75;
     let centre = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;

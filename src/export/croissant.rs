@@ -6,19 +6,52 @@ use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use serde_json::{Value as Json, json};
 
+use crate::encoder;
 use crate::error::{Context, Error, Result};
+use crate::feature::FeatureMetadata;
+use crate::feature::table::{FEATURES_KEY, part_index};
+use crate::run::atomic;
 
 /// Name of the metadata file beside a table.
 pub const FILE: &str = "croissant.json";
 
-/// The metadata of the table at `path`: a folder with Parquet files of one kind, or one Parquet file.
+/// Writes the metadata of the table at `path` beside it, unless they are there and the same, and returns the file's path.
 ///
-/// Addresses are relative to the folder of the table, so that table and metadata can be moved together.
+/// # Errors
+/// As [`describe`]; [`Error::Io`] if the file cannot be written.
+pub fn write_beside(path: &Path) -> Result<PathBuf> {
+    let file = if path.is_dir() {
+        path.join(FILE)
+    } else {
+        path.with_file_name(FILE)
+    };
+    write(path, &file)?;
+    Ok(file)
+}
+
+/// Writes the metadata of the table at `path` to `file`, unless they are there and the same.
+///
+/// # Errors
+/// As [`write_beside`].
+pub fn write(path: &Path, file: &Path) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(&describe(path)?).at("encode", file)?;
+    text.push('\n');
+    if std::fs::read(file).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    atomic::write(file, text.as_bytes())
+}
+
+/// The metadata of the table at `path`: a folder with the parts of a feature table, a folder with Parquet files of one
+/// kind, or one Parquet file.
+///
+/// Addresses are relative to the folder of the table, so that table and metadata can be moved together; nothing else hangs
+/// on where the table lies.
 ///
 /// # Errors
 /// [`Error::Data`] if there is no Parquet file, or parts differ in their columns.
 pub fn describe(path: &Path) -> Result<Json> {
-    let files = parts(path)?;
+    let Parts { files, includes } = Parts::find(path)?;
     let Some(first) = files.first() else {
         return Err(Error::Data(format!(
             "{} holds no Parquet file; expected a feature table or one Parquet file",
@@ -37,27 +70,29 @@ pub fn describe(path: &Path) -> Result<Json> {
         }
         rows += more;
     }
-    let name = path
-        .canonicalize()
-        .at("open", path)?
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let includes = if path.is_dir() {
-        "*.parquet".to_owned()
-    } else {
-        first
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+    let features: Option<FeatureMetadata> = metadata
+        .get(FEATURES_KEY)
+        .and_then(|text| serde_json::from_str(text).ok());
+    let name = match &features {
+        Some(features) => features.title(),
+        None => path
+            .canonicalize()
+            .at("open", path)?
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default(),
     };
     let fields: Vec<Json> = schema.fields().iter().filter_map(|field| described(field)).collect();
-    let stand_in = metadata.values().any(|value| value.contains("\"stand_in\":true"));
-    let warning = if stand_in {
-        " The faces are generated stand-ins: the table says nothing about the database."
-    } else {
-        ""
-    };
+    let mut remarks = String::new();
+    if let Some(encoder) = features.as_ref().and_then(|features| encoder::title(&features.encoder)) {
+        remarks.push_str(&format!(" Encoder: {encoder}."));
+    }
+    if features.is_some_and(|features| encoder::is_random(&features.encoder)) {
+        remarks.push_str(" Its weights were drawn, not trained: the features mean nothing.");
+    }
+    if metadata.values().any(|value| value.contains("\"stand_in\":true")) {
+        remarks.push_str(" The faces are generated stand-ins: the table says nothing about the database.");
+    }
     Ok(json!({
         "@context": context(),
         "@type": "sc:Dataset",
@@ -65,7 +100,7 @@ pub fn describe(path: &Path) -> Result<Json> {
         "name": name,
         "description": format!(
             "{rows} samples of a facial-affect database with labels, and features where they were extracted, made by \
-             aura-bench {}. It holds no images; the licence of the database applies.{warning}",
+             aura-bench {}. It holds no images; the licence of the database applies.{remarks}",
             env!("CARGO_PKG_VERSION")
         ),
         "version": "1.0.0",
@@ -89,19 +124,40 @@ pub fn describe(path: &Path) -> Result<Json> {
     }))
 }
 
-fn parts(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).at("list", path)? {
-        let file = entry.at("list", path)?.path();
-        if file.is_file() && file.extension().is_some_and(|extension| extension == "parquet") {
-            files.push(file);
+/// The files of a table, in order, and the pattern of their names.
+struct Parts {
+    files: Vec<PathBuf>,
+    includes: String,
+}
+
+impl Parts {
+    fn find(path: &Path) -> Result<Self> {
+        let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_file() {
+            return Ok(Self {
+                files: vec![path.to_owned()],
+                includes: name(path),
+            });
         }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).at("list", path)? {
+            let file = entry.at("list", path)?.path();
+            if file.is_file() && file.extension().is_some_and(|extension| extension == "parquet") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        // Beside the parts of a feature table the samples may lie that it was made from.
+        let is_part = |file: &PathBuf| part_index(&name(file)).is_some();
+        let features = files.iter().any(is_part);
+        if features {
+            files.retain(is_part);
+        }
+        Ok(Self {
+            files,
+            includes: if features { "part-*.parquet" } else { "*.parquet" }.to_owned(),
+        })
     }
-    files.sort();
-    Ok(files)
 }
 
 type Read = (Schema, std::collections::HashMap<String, String>, i64);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::facts::Facts;
 use crate::digest::Digest;
+use crate::encoder;
 use crate::error::{Context, Error, Result};
 use crate::metric::seeds;
 use crate::query::QueryContext;
@@ -188,9 +189,17 @@ impl<'a> Entry<'a> {
         let manifest = &run.manifest;
         let commit = manifest.git.get("commit").and_then(serde_json::Value::as_str);
         let stand_in = manifest.stand_in.to_string();
-        let note = manifest
-            .stand_in
-            .then(|| format!("Stand-in faces: these numbers say nothing about {}.", manifest.dataset));
+        let encoder = encoder::title(&manifest.encoder);
+        let stand_in_note = format!("Stand-in faces: these numbers say nothing about {}.", manifest.dataset);
+        let random_note = "Random weights: the encoder was drawn, not trained; its features mean nothing.";
+        let notes: Vec<&str> = [
+            (manifest.stand_in, stand_in_note.as_str()),
+            (encoder::is_random(&manifest.encoder), random_note),
+        ]
+        .into_iter()
+        .filter_map(|(applies, note)| applies.then_some(note))
+        .collect();
+        let note = (!notes.is_empty()).then(|| notes.join(" "));
         let tags = [
             ("mlflow.runName", Some(self.name.as_str())),
             ("mlflow.user", Some("aura-bench")),
@@ -200,6 +209,7 @@ impl<'a> Entry<'a> {
             ("mlflow.parentRunId", parent),
             ("mlflow.note.content", note.as_deref()),
             ("aura_bench.stand_in", Some(stand_in.as_str())),
+            ("aura_bench.encoder", encoder.as_deref()),
             ("aura_bench.protocol_digest", Some(manifest.protocol_digest.as_str())),
             ("aura_bench.recipe_digest", Some(manifest.recipe_digest.as_str())),
             ("aura_bench.device", Some(manifest.device.as_str())),

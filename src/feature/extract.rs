@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::encoder::{Encoded, Encoder};
+use crate::encoder::{self, Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::feature::config::FeaturesConfig;
 use crate::feature::pool::{pool, pooled_shape};
@@ -106,6 +106,8 @@ impl std::str::FromStr for Shard {
 pub struct ExtractReport {
     /// Digest of the table.
     pub digest: String,
+    /// The encoder, and that its weights are random where they are: the features then mean nothing.
+    pub encoder: Option<String>,
     /// Rows of the samples table that this shard covers: all of them, unless the table is made by several machines.
     pub samples: usize,
     /// Rows of the feature table, of this shard.
@@ -116,6 +118,8 @@ pub struct ExtractReport {
     pub parts: usize,
     /// Parts that were there already.
     pub cached_parts: usize,
+    /// Parts of other shards that are not in the folder yet.
+    pub missing_parts: usize,
     /// Wall time in seconds.
     pub seconds: f64,
     /// Images decoded and encoded in this call, by second; 0 if everything was there.
@@ -203,6 +207,7 @@ impl Extraction<'_> {
             interrupt,
         };
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
+        atomic::sweep(self.out)?;
         remove_surplus_parts(self.out, job.metadata.parts)?;
         let ours: Vec<usize> = (0..job.metadata.parts).filter(|&index| self.shard.has(index)).collect();
         let mut done = Vec::new();
@@ -238,14 +243,18 @@ impl Extraction<'_> {
                 listed.display()
             )));
         }
+        let others = (0..job.metadata.parts).filter(|&index| !self.shard.has(index));
+        let missing_parts = others.filter(|&index| job.part(self.out, index).is_none()).count();
         let seconds = start.elapsed().as_secs_f64();
         Ok(ExtractReport {
             digest: job.metadata.digest.clone(),
+            encoder: encoder::title(&job.metadata.encoder),
             samples,
             rows,
             rejected,
             parts: ours.len(),
             cached_parts,
+            missing_parts,
             seconds,
             images_per_second: fresh as f64 / seconds.max(1e-9),
         })
@@ -370,13 +379,19 @@ impl Job<'_> {
             .max(1)
     }
 
-    /// The record of part `index` if it is there, whole, of this table, and none of its rejects can be read by now.
-    fn whole_part(&self, out: &Path, index: usize) -> Option<PartMetadata> {
+    /// The record of part `index` if it is there, whole, and of this table.
+    fn part(&self, out: &Path, index: usize) -> Option<PartMetadata> {
         let (metadata, part) = read_part(&part_path(out, index)).ok()?;
         // The digest covers all of the description; numbers in it may read back differently in their last bit.
         let whole = metadata.digest == self.metadata.digest
             && part.index == index
             && part.rows + part.rejects.len() == self.metadata.range(index).len();
+        whole.then_some(part)
+    }
+
+    /// The record of part `index` if it need not be computed: none of its rejects can be read by now.
+    fn whole_part(&self, out: &Path, index: usize) -> Option<PartMetadata> {
+        let part = self.part(out, index)?;
         // A disk that was not mounted, or a file that has been repaired since.
         let stale = |reject: &Reject| {
             !reject.reason.starts_with(AFTER_DECODING)
@@ -385,7 +400,7 @@ impl Job<'_> {
                     .resolve(&reject.file)
                     .is_ok_and(|path| decode(&path, &self.limits).is_ok())
         };
-        (whole && !part.rejects.iter().any(stale)).then_some(part)
+        (!part.rejects.iter().any(stale)).then_some(part)
     }
 
     /// Computes the parts `todo`.

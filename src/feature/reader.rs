@@ -1,6 +1,7 @@
 //! Opens a feature table and checks that its parts are whole and belong together.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -25,9 +26,22 @@ pub(super) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
         .as_deref()
 }
 
+/// Reads a Parquet file that may not be what it says. Its library panics on some (a schema with types that do not exist, columns of
+/// negative length): they are refused like one that is cut off.
+pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::data(format!(
+            "{}: no Parquet file that can be read: its schema or its columns are malformed",
+            path.display()
+        )))
+    })
+}
+
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).at("read", path)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).at("read the feature table", path)
+    guarded(path, || {
+        ParquetRecordBatchReaderBuilder::try_new(file).at("read the feature table", path)
+    })
 }
 
 /// The descriptions in one part file, checked against its columns and rows.
@@ -236,11 +250,8 @@ fn open_part(path: &Path, columns: Option<&[String]>, rows: usize) -> Result<Par
         Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().map(String::as_str)),
         None => ProjectionMask::all(),
     };
-    builder
-        .with_projection(mask)
-        .with_batch_size(rows)
-        .build()
-        .at("read the feature table", path)
+    let builder = builder.with_projection(mask).with_batch_size(rows);
+    guarded(path, || builder.build().at("read the feature table", path))
 }
 
 fn short(digest: &str) -> String {

@@ -65,6 +65,13 @@ pub struct FeatureMetadata {
 }
 
 impl FeatureMetadata {
+    /// The table's name for other programs: database and encoder.
+    pub fn title(&self) -> String {
+        let samples = self.samples.as_ref();
+        let dataset = samples.and_then(|samples| samples.get("dataset")?.as_str());
+        format!("{}-{}", dataset.unwrap_or("samples"), self.encoder_name)
+    }
+
     /// Bytes of one row's features.
     pub fn row_bytes(&self) -> usize {
         (self.global_dim + self.tokens.map_or(0, |t| t.values())) * self.dtype.bytes()

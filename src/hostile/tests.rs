@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -362,6 +363,34 @@ macro_rules! survives {
             }
         }
     };
+}
+
+/// What the Parquet library panics on (types that do not exist in the embedded schema, columns of negative length) is refused in
+/// words. Every byte of a small file is changed once.
+#[test]
+fn malformed_parquet_is_refused() {
+    let bytes = parquet();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.parquet");
+    let mut malformed = 0;
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 2;
+        std::fs::write(&path, changed).unwrap();
+        let read = crate::feature::reader::guarded(&path, || {
+            let file = std::fs::File::open(&path).unwrap();
+            let reader =
+                ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);
+            Ok(reader.map_or(0, |reader| {
+                reader
+                    .map_while(Result::ok)
+                    .map(|batch| batch.num_rows())
+                    .sum::<usize>()
+            }))
+        });
+        malformed += u32::from(read.is_err_and(|error| error.to_string().contains("are malformed")));
+    }
+    assert!(malformed > 0);
 }
 
 survives! {

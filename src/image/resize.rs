@@ -54,6 +54,32 @@ impl Filter {
             Self::Lanczos => 0.0,
         }
     }
+
+    /// What each of `to` places takes from `from` places along one axis: the first of them, and the weights of this one and
+    /// those behind it, which sum to 1. Antialiased when shrinking; what lies beyond the border counts nothing.
+    pub fn taps(self, from: usize, to: usize) -> Vec<(usize, Vec<f64>)> {
+        let scale = from as f64 / to as f64;
+        // Shrinking widens the kernel: that is the antialiasing.
+        let widening = scale.max(1.0);
+        let support = self.support() * widening;
+        (0..to)
+            .map(|target| {
+                let centre = (target as f64 + 0.5) * scale;
+                // Saturating casts: negative bounds become 0.
+                let first = (centre - support + 0.5) as usize;
+                let last = ((centre + support + 0.5) as usize).min(from);
+                let mut weights: Vec<f64> = (first..last)
+                    .map(|x| self.weight((x as f64 - centre + 0.5) / widening))
+                    .collect();
+                let sum: f64 = weights.iter().sum();
+                let unit = 1.0 / if sum == 0.0 { 1.0 } else { sum };
+                for weight in &mut weights {
+                    *weight *= unit;
+                }
+                (first, weights)
+            })
+            .collect()
+    }
 }
 
 /// Fractional bits of the weights: 8 bits of result and 2 of headroom are left of 32, as in Pillow.
@@ -70,30 +96,20 @@ struct Kernel {
 
 impl Kernel {
     fn new(from: u32, to: u32, filter: Filter) -> Self {
-        let scale = f64::from(from) / f64::from(to);
-        // Shrinking widens the kernel: that is the antialiasing.
-        let widening = scale.max(1.0);
-        let support = filter.support() * widening;
-        let stride = support.ceil() as usize * 2 + 1;
-        let mut spans = Vec::with_capacity(to as usize);
-        let mut weights = vec![0; to as usize * stride];
-        let mut exact = Vec::with_capacity(stride);
-        for (target, weights) in weights.chunks_exact_mut(stride).enumerate() {
-            let centre = (target as f64 + 0.5) * scale;
-            // Saturating casts: negative bounds become 0.
-            let first = (centre - support + 0.5) as usize;
-            let last = ((centre + support + 0.5) as usize).min(from as usize);
-            exact.clear();
-            exact.extend((first..last).map(|x| filter.weight((x as f64 - centre + 0.5) / widening)));
-            let sum: f64 = exact.iter().sum();
-            let unit = f64::from(1 << PRECISION) / if sum == 0.0 { 1.0 } else { sum };
-            for (weight, value) in weights.iter_mut().zip(&exact) {
+        let taps = filter.taps(from as usize, to as usize);
+        let stride = taps.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0).max(1);
+        let mut fixed = vec![0; taps.len() * stride];
+        for (fixed, (_, weights)) in fixed.chunks_exact_mut(stride).zip(&taps) {
+            for (fixed, weight) in fixed.iter_mut().zip(weights) {
                 // `round` takes halves away from zero, as Pillow does.
-                *weight = (value * unit).round() as i32;
+                *fixed = (weight * f64::from(1 << PRECISION)).round() as i32;
             }
-            spans.push((first, exact.len()));
         }
-        Self { spans, weights, stride }
+        Self {
+            spans: taps.iter().map(|(first, weights)| (*first, weights.len())).collect(),
+            weights: fixed,
+            stride,
+        }
     }
 
     /// (first source pixel, weights) by target pixel.
@@ -151,8 +167,10 @@ fn vertically(image: &RgbImage, height: u32, filter: Filter) -> RgbImage {
     result
 }
 
-/// Resizes to `width` × `height`; equal to `PIL.Image.resize` to the bit: the same kernels, the same fixed point, and
-/// 8-bit rounding between the horizontal and the vertical pass.
+/// Resizes to `width` × `height`; equal to `PIL.Image.resize` (Pillow 13) to the bit: the same kernels, the same fixed point,
+/// 8-bit rounding between the two passes, and the same order of them: the vertical one goes first where it takes away more
+/// than twice as many lines as the horizontal one. (Older versions of Pillow always begin with the horizontal one; where the
+/// order differs, so do pixels, by a level or two.)
 ///
 /// # Errors
 /// [`Error::Data`] if a side is 0.
@@ -163,12 +181,16 @@ pub fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> Resu
             "failed to resize {from_width} x {from_height} pixels to {width} x {height}: a side is 0"
         )));
     }
+    let lost = |from: u32, to: u32| i64::from(from) - i64::from(to);
+    let (columns, rows) = (lost(from_width, width), lost(from_height, height));
+    let vertical_first = rows > 0 && rows > 2 * columns;
     let mut result = Cow::Borrowed(image);
-    if width != from_width {
-        result = Cow::Owned(horizontally(&result, width, filter));
-    }
-    if height != from_height {
-        result = Cow::Owned(vertically(&result, height, filter));
+    for vertical in [vertical_first, !vertical_first] {
+        if vertical && rows != 0 {
+            result = Cow::Owned(vertically(&result, height, filter));
+        } else if !vertical && columns != 0 {
+            result = Cow::Owned(horizontally(&result, width, filter));
+        }
     }
     Ok(result.into_owned())
 }

@@ -34,6 +34,9 @@ fn resizing_equals_pillow() {
         ("bicubic_up", 123, 150, Filter::Bicubic),
         ("bilinear_down", 37, 64, Filter::Bilinear),
         ("lanczos_down", 64, 64, Filter::Lanczos),
+        ("bicubic_vertical_first", 59, 30, Filter::Bicubic),
+        ("bicubic_horizontal_first", 59, 31, Filter::Bicubic),
+        ("bicubic_wider_and_lower", 120, 40, Filter::Bicubic),
     ] {
         let ours = resize(&photo, width, height, filter).unwrap();
         let difference = largest_difference(&ours, &peer(&format!("resize_{name}.png")));

@@ -1,5 +1,6 @@
 //! Recipes: raw TOML, `extends`, overrides, and the resolved [`Recipe`].
 
+mod conversion;
 mod embedded;
 mod error;
 mod load;
@@ -11,6 +12,7 @@ mod sweep;
 mod tree;
 mod written;
 
+pub use conversion::conversion_options;
 pub use embedded::names as built_in;
 pub use error::RecipeError;
 pub use load::LoadOptions;

@@ -13,6 +13,7 @@ use super::page::{self, fill, serial};
 use super::provenance;
 use super::thumbnail::Thumbnail;
 use super::tile::Tile;
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::query::{FoundRun, QueryContext, Table, Value, plain, printable};
 
@@ -63,6 +64,8 @@ pub struct Explanation {
     pub task: String,
     /// Whether the faces were drawn.
     pub stand_in: bool,
+    /// The encoder, and that its weights are random where they are: its features then mean nothing.
+    pub encoder: Option<String>,
     /// The seed whose archetypes are listed.
     pub seed: i64,
     /// The sample.
@@ -281,6 +284,7 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
         run: run.run.clone(),
         dataset: run.manifest.dataset.clone(),
         stand_in: run.manifest.stand_in,
+        encoder: encoder::title(&run.manifest.encoder),
         seed,
         sample: Sample {
             id: id.to_owned(),
@@ -456,6 +460,9 @@ impl Explanation {
             ),
         );
         line("run", &format!("{}, seed {}", printable(&self.run), self.seed));
+        if let Some(encoder) = &self.encoder {
+            line("encoder", &printable(encoder));
+        }
         line("label", &printable(self.label.as_deref().unwrap_or("unknown")));
         if let (Some(mode), Some(drawn)) = (&self.sample.mode, &self.sample.drawn) {
             let flipped = if self.sample.flipped == Some(true) {

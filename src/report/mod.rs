@@ -30,6 +30,7 @@ use serde::Serialize;
 pub use config::{ReportConfig, ReportOptions};
 pub use explain::{ExplainOptions, Explanation, explain};
 
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::query::{FoundRun, QueryContext, Table, Value, csv_line, plain};
 use crate::run::atomic;
@@ -571,6 +572,12 @@ impl Builder<'_> {
             stand_in => match stand_in { 0 => "none", n if n == runs.len() => "all", _ => "some" },
             stand_in_runs => serial(
                 runs.iter().filter(|run| run.manifest.stand_in).map(|run| run.run.as_str()).collect::<Vec<_>>(),
+            ),
+            random_runs => serial(
+                runs.iter()
+                    .filter(|run| encoder::is_random(&run.manifest.encoder))
+                    .map(|run| run.run.as_str())
+                    .collect::<Vec<_>>(),
             ),
             protocols => protocols.len(),
             provenance => serial(if many { provenance::merged(facts) } else { facts }),

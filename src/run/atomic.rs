@@ -3,8 +3,15 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
+
+/// What the names of unfinished files begin with.
+const TEMPORARY: &str = ".partial-";
+
+/// Age from which an unfinished file that nobody has locked was left behind by a killed call.
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// Writes a file through `fill`; on any failure nothing appears under `path`.
 ///
@@ -17,9 +24,11 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Re
     };
     std::fs::create_dir_all(parent).at("create the folder", parent)?;
     let mut temporary = tempfile::Builder::new()
-        .prefix(".partial-")
+        .prefix(TEMPORARY)
         .tempfile_in(parent)
         .at("write a file in", parent)?;
+    // Tells `sweep` that somebody is writing. Where the file system has no locks, nothing is swept.
+    let _ = temporary.as_file().try_lock();
     fill(temporary.as_file_mut())?;
     temporary.as_file().sync_all().at("write", path)?;
     set_readable(temporary.as_file(), path)?;
@@ -41,6 +50,31 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Removes unfinished files that killed calls left in `folder`: those that nobody has locked for writing.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read or a file not removed.
+pub fn sweep(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
+        let path = entry.at("read the folder", folder)?.path();
+        let unfinished = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+        // Another call may finish or remove a file while this one looks at it: whatever cannot be opened is left alone.
+        if !unfinished || !path.is_file() {
+            continue;
+        }
+        let Ok(file) = File::open(&path) else { continue };
+        let modified = file.metadata().and_then(|metadata| metadata.modified());
+        // A file that was made just now may be about to be locked.
+        let old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED));
+        if old && file.try_lock().is_ok() {
+            std::fs::remove_file(&path).at("remove", &path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Temporary files are created readable by their owner alone; results are for the group too.
 #[cfg(unix)]
 fn set_readable(file: &File, path: &Path) -> Result<()> {
@@ -52,4 +86,35 @@ fn set_readable(file: &File, path: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn set_readable(_file: &File, _path: &Path) -> Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::FileTimes;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_killed_calls_left_is_removed_and_nothing_else() -> Result<()> {
+        let folder = tempfile::tempdir().at("create a folder in", &std::env::temp_dir())?;
+        let make = |name: &str, age: u64| -> Result<File> {
+            let path = folder.path().join(name);
+            let file = File::create(&path).at("write", &path)?;
+            let modified = SystemTime::now() - Duration::from_secs(age);
+            file.set_times(FileTimes::new().set_modified(modified))
+                .at("write", &path)?;
+            Ok(file)
+        };
+        make(".partial-left", 3600)?;
+        make(".partial-fresh", 0)?;
+        make("part-00000.parquet", 3600)?;
+        let written = make(".partial-written", 3600)?;
+        written.lock().at("lock", folder.path())?;
+        sweep(folder.path())?;
+        let there = |name: &str| folder.path().join(name).is_file();
+        assert!(!there(".partial-left"));
+        assert!(there(".partial-fresh") && there("part-00000.parquet") && there(".partial-written"));
+        Ok(())
+    }
 }

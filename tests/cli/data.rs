@@ -90,6 +90,52 @@ fn too_many_broken_images_end_the_run() {
 }
 
 #[test]
+fn a_conversion_by_hand_takes_the_keys_of_a_protocol() {
+    let bench = Bench::new();
+    let images = tree(&bench).join("basic/Image");
+    for entry in std::fs::read_dir(images.join("aligned")).unwrap() {
+        let entry = entry.unwrap();
+        let plain = entry.file_name().into_string().unwrap().replace("_aligned", "");
+        std::fs::rename(entry.path(), images.join("aligned").join(plain)).unwrap();
+    }
+    std::fs::rename(images.join("aligned"), images.join("original")).unwrap();
+    let convert = |more: &[&'static str]| -> Vec<&'static str> {
+        let all = ["convert", "rafdb", "--data", "raf", "--out", "out", "--quiet"];
+        all.into_iter().chain(more.iter().copied()).collect()
+    };
+    let text = bench.fails(3, &convert(&[]));
+    assert!(text.contains("set protocol.images = \"original\""), "{text}");
+    let found = bench.json(&convert(&["--set", "protocol.images=original", "--json"]));
+    assert_eq!(found["samples"], 260);
+    for key in [
+        "layout", "samples", "rejected", "masked", "by_split", "by_class", "expected", "warnings",
+    ] {
+        assert!(found.get(key).is_some(), "{key} is missing");
+    }
+    let text = bench.ok(&[
+        "validate",
+        "raf",
+        "--card",
+        "rafdb",
+        "--set",
+        "protocol.images=original",
+    ]);
+    assert!(
+        text.contains("260 samples") && text.contains("--set 'protocol.images=original'"),
+        "{text}"
+    );
+
+    let text = bench.fails(2, &convert(&["--set", "protocol.imges=original"]));
+    assert!(text.contains("did you mean `images`?"), "{text}");
+    let text = bench.fails(2, &convert(&["--set", "protocol.sampling=balanced"]));
+    assert!(
+        text.contains("`protocol.sampling` changes nothing about a conversion"),
+        "{text}"
+    );
+    bench.fails(2, &["validate", "raf", "--set", "protocol.images=original"]);
+}
+
+#[test]
 fn the_kaggle_variant_gives_the_same_samples() {
     let bench = Bench::new();
     let root = tree(&bench);

@@ -25,51 +25,109 @@ fn images(bench: &Bench) -> String {
     bench.path("images").to_str().unwrap().to_owned()
 }
 
+/// The command that encodes a folder of images with a small model.
+fn by_hand<'a>(images: &'a str, weights: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec![
+        "extract",
+        "--images",
+        images,
+        "--encoder",
+        "dino",
+        "--weights",
+        weights,
+        "--out",
+        out,
+    ];
+    arguments.extend(more);
+    arguments
+}
+
 #[test]
 fn a_folder_of_images_becomes_a_feature_table() {
     let bench = Bench::new();
     let images = images(&bench);
     let weights = peer("vit/dino");
-    let command = |out: &'static str| {
-        [
-            "extract",
-            "--images",
-            &images,
-            "--encoder",
-            "dino",
-            "--weights",
-            &weights,
-            "--tokens",
-            "2x2",
-            "--dtype",
-            "f32",
-            "--out",
-            out,
-            "--json",
-        ]
-        .map(str::to_owned)
-    };
-    let run = |out: &'static str| bench.json(&command(out).iter().map(String::as_str).collect::<Vec<_>>());
+    let options = ["--tokens", "2x2", "--dtype", "f32", "--json"];
+    let run = |out: &str| bench.json(&by_hand(&images, &weights, out, &options));
     let report = run("table");
     assert_eq!(
         (report["rows"].as_i64(), report["rejected"].as_i64()),
         (Some(2), Some(1)),
         "{report}"
     );
+    assert_eq!(
+        (&report["encoder"], &report["missing_parts"]),
+        (&"dino".into(), &0.into())
+    );
     let rejects = std::fs::read_to_string(bench.path("table/rejects.csv")).unwrap();
     assert!(rejects.starts_with("file,line,reason\nbroken.jpg,3,"), "{rejects}");
+    // What other programs read lies beside the parts, and `export` has nothing to add.
+    let croissant = std::fs::read_to_string(bench.path("table/croissant.json")).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&croissant).unwrap();
+    assert_eq!(metadata["name"], "folder-dino");
+    assert_eq!(metadata["distribution"][0]["includes"], "part-*.parquet");
+    assert!(metadata["description"].as_str().unwrap().starts_with("2 samples"));
+    bench.ok(&["export", "croissant", "table"]);
+    assert_eq!(
+        std::fs::read_to_string(bench.path("table/croissant.json")).unwrap(),
+        croissant
+    );
     // The same command does nothing, and another folder gets the same bytes.
     assert_eq!(run("table")["cached_parts"], 1);
     run("again");
     assert_eq!(files(&bench.path("table")), files(&bench.path("again")));
-    // Two machines with half of the work each.
-    for shard in ["1/2", "2/2"] {
-        let mut arguments = command("shards").to_vec();
-        arguments.extend(["--shard".to_owned(), shard.to_owned()]);
-        bench.ok(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn shards_are_merged_by_putting_them_into_one_folder() {
+    let bench = Bench::new();
+    let face = std::fs::read(peer("hog/face.png")).unwrap();
+    // HOG's whole descriptor is small: more images than a part covers.
+    for number in 0..4100 {
+        bench.write(&format!("images/{number:04}.png"), &face);
     }
-    let part = |table: &str| std::fs::read(bench.path(table).join("part-00000.parquet")).unwrap();
-    assert_eq!(part("shards"), part("table"));
+    let run = |out: &str, shard: &str| {
+        bench.json(&[
+            "extract",
+            "--images",
+            "images",
+            "--encoder",
+            "hog",
+            "--out",
+            out,
+            "--shard",
+            shard,
+            "--json",
+        ])
+    };
+    let whole = run("whole", "1/1");
+    assert_eq!((&whole["parts"], &whole["rows"]), (&2.into(), &4100.into()));
+    for (shard, rows) in [("1/2", 4096), ("2/2", 4)] {
+        let report = run(&format!("shard-{}", &shard[..1]), shard);
+        assert_eq!((&report["rows"], &report["missing_parts"]), (&rows.into(), &1.into()));
+        assert!(!bench.path(&format!("shard-{}/croissant.json", &shard[..1])).exists());
+    }
+    for (path, bytes) in files(&bench.path("shard-2")) {
+        bench.write(&format!("shard-1/{}", path.display()), bytes);
+    }
+    // A call on the merged folder finds everything there.
+    let merged = run("shard-1", "1/1");
+    assert_eq!((&merged["cached_parts"], &merged["rows"]), (&2.into(), &4100.into()));
+    for name in ["part-00000.parquet", "part-00001.parquet", "croissant.json"] {
+        let read = |table: &str| std::fs::read(bench.path(table).join(name)).unwrap();
+        assert!(read("shard-1") == read("whole"), "{name}");
+    }
+}
+
+#[test]
+fn random_weights_are_labelled() {
+    let bench = Bench::new();
+    let images = images(&bench);
+    let options = ["--architecture", "vit-s-16", "--input-size", "32"];
+    let text = bench.ok(&by_hand(&images, "random:1", "table", &options));
+    assert!(text.contains("RANDOM WEIGHTS"), "{text}");
+    let croissant = std::fs::read_to_string(bench.path("table/croissant.json")).unwrap();
+    assert!(croissant.contains("dino (random weights)"), "{croissant}");
 }
 
 #[test]
@@ -208,23 +266,19 @@ fn answer(mut stream: TcpStream, contents: &BTreeMap<String, Vec<u8>>, manners: 
 
 fn extract(bench: &Bench, images: &str, out: &str, environment: &[(&str, &str)]) -> std::process::Output {
     let mut command = bench.command();
-    command.args([
-        "extract",
-        "--images",
-        images,
-        "--encoder",
-        "dino",
-        "--weights",
-        "hf://maker/tiny",
-        "--out",
-        out,
-    ]);
+    command.args(by_hand(images, "hf://maker/tiny", out, &[]));
     for name in ["HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN"] {
         command.env_remove(name);
     }
     command.env("HF_HOME", bench.path("hub"));
     command.envs(environment.iter().copied());
     command.output().unwrap()
+}
+
+/// The features in `table`, of the hub's model, are those that the model's own folder gives.
+fn assert_same_as_from_the_folder(bench: &Bench, images: &str) {
+    bench.ok(&by_hand(images, &peer("vit/dino"), "local", &[]));
+    assert_eq!(files(&bench.path("local")), files(&bench.path("table")));
 }
 
 #[test]
@@ -255,18 +309,7 @@ fn a_model_of_the_hub_is_fetched_once() {
         assert!(output.status.success(), "{}", stderr(&output));
     }
     assert_eq!(hub.requests.load(Ordering::SeqCst), asked, "nothing is fetched twice");
-    bench.ok(&[
-        "extract",
-        "--images",
-        &images,
-        "--encoder",
-        "dino",
-        "--weights",
-        &peer("vit/dino"),
-        "--out",
-        "local",
-    ]);
-    assert_eq!(files(&bench.path("local")), files(&bench.path("table")));
+    assert_same_as_from_the_folder(&bench, &images);
 }
 
 #[test]
@@ -296,18 +339,7 @@ fn a_broken_download_is_gone_on_with() {
         "each goes on where the last stopped: {starts:?}"
     );
     drop(ranges);
-    bench.ok(&[
-        "extract",
-        "--images",
-        &images,
-        "--encoder",
-        "dino",
-        "--weights",
-        &peer("vit/dino"),
-        "--out",
-        "local",
-    ]);
-    assert_eq!(files(&bench.path("local")), files(&bench.path("table")));
+    assert_same_as_from_the_folder(&bench, &images);
 }
 
 #[test]

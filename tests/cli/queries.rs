@@ -142,7 +142,12 @@ fn other_programs_read_a_run(bench: &Bench) {
         .unwrap()
         .unwrap()
         .path();
+    let beside = std::fs::read(features.join("croissant.json")).unwrap();
     let written = bench.ok(&["export", "croissant", features.to_str().unwrap()]);
+    assert!(
+        std::fs::read(written.trim()).unwrap() == beside,
+        "the run wrote the same"
+    );
     let metadata: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(written.trim()).unwrap()).unwrap();
     let fields = metadata["recordSet"][0]["field"].as_array().unwrap();
     let global = fields.iter().find(|field| field["name"] == "global").unwrap();

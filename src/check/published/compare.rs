@@ -7,9 +7,11 @@ use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
 use super::file::{Paper, PaperCell, PaperTable};
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::metric::special::t_quantile;
 use crate::query::{Bins, QueryContext, Table, Value};
+use crate::run::manifest::Manifest;
 
 static SQL: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports/sql");
 
@@ -195,7 +197,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
             .collect();
         let result = query.query_with(sql, &parameters)?;
         for run in query.runs().iter().filter(|run| of_these(run)) {
-            let reasons = reasons(comparison, run.manifest.stand_in, &settings, &run.run, assume);
+            let reasons = reasons(comparison, &run.manifest, &settings, assume);
             let numbers = numbers(comparison, printed, &result, &run.run, reasons.is_empty());
             if numbers.is_empty() {
                 continue;
@@ -277,17 +279,20 @@ fn number(cell: &PaperCell) -> Option<f64> {
 }
 
 /// Why a run may not be compared with a printed table.
-fn reasons(comparison: &Comparison, stand_in: bool, settings: &Table, run: &str, assume: &[String]) -> Vec<String> {
+fn reasons(comparison: &Comparison, run: &Manifest, settings: &Table, assume: &[String]) -> Vec<String> {
     let mut reasons = Vec::new();
-    if stand_in {
+    if run.stand_in {
         reasons.push("the faces of the run are generated stand-ins".to_owned());
+    }
+    if encoder::is_random(&run.encoder) {
+        reasons.push("the weights of the run's encoder are random".to_owned());
     }
     for (key, stated) in &comparison.stated {
         let own = settings
             .rows
             .iter()
             .find(|row| {
-                settings.get(row, "run").as_str() == Some(run)
+                settings.get(row, "run").as_str() == Some(run.run.as_str())
                     && settings.get(row, "key").as_str() == Some(key.as_str())
             })
             .and_then(|row| settings.get(row, "value").as_str());

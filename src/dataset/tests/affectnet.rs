@@ -1,7 +1,8 @@
 //! `AffectNet`: both releases, the derived lists, and the traps of each.
 
+use crate::dataset::convert::ConvertOptions;
 use crate::dataset::npy::tests::encode;
-use crate::dataset::testing::{Tree, numbers, places, texts};
+use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
 
 const HEADER: &str =
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n";
@@ -13,7 +14,7 @@ fn row(path: &str, face: &str, labels: &str) -> String {
 
 /// Rows with every kind of label and trap; the images of all but `d/missing.jpg` exist.
 fn training() -> String {
-    let face = "10,20,100,110";
+    let face = "0,0,100,110";
     [
         row("a/0.jpg", face, "0,-0.0269,0.1"),
         row("a/1.JPG", face, "1,0.7,0.2"),
@@ -23,7 +24,7 @@ fn training() -> String {
         row("b/9.jpg", face, "9,-2,-2"),
         row("b/10.jpg", face, "10,-2,-2"),
         row("c/null.jpg", "NULL,NULL,100,110", "3,0.2,0.8"),
-        row("c/negative.jpg", "10,20,-100,110", "3,0.2,0.8"),
+        row("c/negative.jpg", "0,0,-100,110", "3,0.2,0.8"),
         row("a/0.jpg", face, "0,0,0"),
         row("c/eleven.jpg", face, "11,0,0"),
         row("c/far.jpg", face, "6,-1.5,0.5"),
@@ -39,8 +40,8 @@ fn original(images: &str, lists: &str, header: bool) -> Tree {
     let tree = Tree::new();
     tree.write(&format!("{lists}training.csv"), format!("{HEADER}{}", training()));
     let validation = [
-        row("v/1.jpg", "1,2,3,4", "1,0.5,0.5"),
-        row("v/5.jpg", "1,2,3,4", "5,-0.5,0.5"),
+        row("v/1.jpg", "0,0,3,4", "1,0.5,0.5"),
+        row("v/5.jpg", "0,0,3,4", "5,-0.5,0.5"),
     ]
     .concat();
     let validation = if header {
@@ -385,13 +386,62 @@ fn automatic_labels_say_so() {
     let tree = Tree::new();
     tree.write(
         "Automatically_annotated_file_list/automatically_annotated.csv",
-        format!("{HEADER}{}", row("1/a.jpg", "1,2,3,4", "1,0.5,0.5")),
+        format!("{HEADER}{}", row("1/a.jpg", "0,0,3,4", "1,0.5,0.5")),
     );
     tree.image("Automatically_Annotated_Images/1/a.jpg");
     let examined = tree.examine("affectnet8").unwrap();
     assert_eq!(examined.conversion.layout, "automatic");
     assert_eq!(examined.conversion.samples, 1);
+    // They are no part of what the card counts.
+    assert_eq!(
+        examined.conversion.warnings.len(),
+        1,
+        "{:?}",
+        examined.conversion.warnings
+    );
     assert!(examined.conversion.warnings[0].contains("by a network"));
+    assert_eq!(examined.conversion.expected, None);
+}
+
+#[test]
+fn the_release_is_asked_for() {
+    let tree = release_2021();
+    let wanted = |release: &str| ConvertOptions {
+        release: Some(release.to_owned()),
+        ..lenient()
+    };
+    for fits in ["march_2021", "release_2021"] {
+        assert!(tree.examine_with("affectnet8", &wanted(fits)).is_ok());
+    }
+    let error = tree.convert_with("affectnet8", &wanted("first")).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    let error = error.to_string();
+    assert!(
+        error.contains("holds the release `march_2021`") && error.contains("\"first\""),
+        "{error}"
+    );
+    assert!(!tree.out().exists());
+}
+
+#[test]
+fn valence_without_expressions_is_not_counted_by_class() {
+    let tree = Tree::new();
+    tree.write("annotations/VA/train.csv", "image,valence,arousal\n1.png,0.5,0.1\n")
+        .write("annotations/VA/test.csv", "2.png,-0.5,0.1\n");
+    tree.image("images/1.png").image("images/2.png");
+    let conversion = tree.examine("affectnet_va").unwrap().conversion;
+    assert_eq!(conversion.samples, 2);
+    assert!(
+        conversion
+            .warnings
+            .contains(&"train: expected 320739 samples, found 1".to_owned())
+    );
+    assert!(
+        !conversion
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("class counts"))
+    );
 }
 
 proptest::proptest! {

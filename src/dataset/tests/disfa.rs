@@ -134,6 +134,31 @@ fn directory_order_and_missing_files_do_not_move_columns() {
 }
 
 #[test]
+fn a_copy_of_a_label_folder_is_left_aside() {
+    let tree = Tree::new();
+    for folder in ["SN001", "sn002", "SN002_old"] {
+        labels(&tree, "ActionUnit_Labels", folder, 1..=2, ",");
+    }
+    tree.write("ActionUnit_Labels/SN001.bak/SN001_au1.txt", "1,5\n3,5\n");
+    for subject in ["SN001", "SN002"] {
+        for frame in 1..=3 {
+            tree.image(&format!("Frames/{subject}/{frame:04}.png"));
+        }
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!((examined.conversion.samples, examined.conversion.rejected), (4, 0));
+    let warnings = &examined.conversion.warnings;
+    assert_eq!(
+        warnings[0],
+        "SN001: its labels are read from SN001; left aside: SN001.bak"
+    );
+    assert_eq!(
+        warnings[1],
+        "SN002: its labels are read from sn002; left aside: SN002_old"
+    );
+}
+
+#[test]
 fn cameras_bases_and_folds_are_options() {
     let tree = Tree::new();
     labels(&tree, "ActionUnit_Labels", "SN001", 1..=3, ",");
@@ -228,6 +253,8 @@ fn the_card_adds_up() {
             .sum();
         assert_eq!(count, frames);
     }
+    assert_eq!(card.labelled_frames.values().sum::<u64>(), 130_814);
+    assert!(card.labelled_frames.keys().eq(card.fold_of_subjects().keys()));
     let total = |layout: &str| -> u64 {
         [Split::Train, Split::Test]
             .iter()
@@ -235,6 +262,29 @@ fn the_card_adds_up() {
             .sum()
     };
     assert_eq!((total("original"), total("clean")), (130_814, 126_144));
+}
+
+#[test]
+fn people_and_their_frames_are_compared() {
+    let tree = Tree::new();
+    for subject in ["SN001", "SN010", "SN014"] {
+        let last = if subject == "SN010" { 4844 } else { 2 };
+        labels(&tree, "ActionUnit_Labels", subject, 1..=last, ",");
+        tree.image(&format!("Frames/{subject}/00001.png"));
+    }
+    let conversion = tree.examine("disfa").unwrap().conversion;
+    let told = |text: &str| conversion.warnings.iter().any(|warning| warning.contains(text));
+    assert!(
+        told("DISFA has 27 people; no labels of: SN002, SN003"),
+        "{:?}",
+        conversion.warnings
+    );
+    assert!(told("none of DISFA's people: SN014"));
+    assert!(told("labelled frames differ: SN001 2 instead of 4845"));
+    assert!(!told("SN010 4844"));
+    tree.write("STAND-IN.toml", "");
+    let conversion = tree.examine("disfa").unwrap().conversion;
+    assert!(!conversion.warnings.iter().any(|warning| warning.contains("people")));
 }
 
 #[test]
@@ -342,6 +392,8 @@ fn disfa_plus() {
         numbers(&examined.table, "au12"),
         [Some(0.0), Some(3.0), Some(0.0), Some(3.0)]
     );
+    // Another collection: DISFA's counts say nothing about it.
+    assert_eq!(examined.conversion.expected, None);
     assert!(examined.conversion.warnings[0].contains("leakage"));
     assert_eq!(examined.conversion.reject_reasons["bad_value"], 4);
 }

@@ -136,6 +136,41 @@ fn manual_labels_as_workbook_and_csv() {
     assert_eq!(places(&examined.rejects), ["EmotioNet_FACS.csv:3 bad_value"]);
 }
 
+#[test]
+fn headers_with_spaces_and_without_some_units() {
+    let tree = Tree::new();
+    tree.write(
+        "EmotioNet_FACS.csv",
+        format!(
+            "\u{feff} 'URL' , 'URL orig' , 'AU  1 ', \"'AU 12'\" ,au_25\r\n'http://x/{}.jpg', x , 1 , 0 , 999 \r\n",
+            name(1)
+        ),
+    );
+    images(&tree, [1]);
+    let examined = tree.examine("emotionet").unwrap();
+    let unit = |column: &str| numbers(&examined.table, column)[0];
+    assert_eq!((unit("au01"), unit("au12"), unit("au25")), (Some(1.0), Some(0.0), None));
+    assert_eq!(
+        examined.conversion.warnings[0],
+        "EmotioNet_FACS.csv: no column of action unit 2, 4, 5, 6, 9, 17, 20, 26: unknown there"
+    );
+}
+
+#[test]
+fn a_row_that_ends_early_is_no_row() {
+    let tree = Tree::new();
+    let cut: String = tab_line(2, |_| 1).split_inclusive('\t').take(30).collect();
+    tree.write(
+        "dataFile_0001.txt",
+        format!("{}{cut}\n{}", tab_line(1, |_| 0), tab_line(3, |_| 0)),
+    );
+    images(&tree, 1..=3);
+    let examined = tree.examine("emotionet").unwrap();
+    assert_eq!(examined.conversion.samples, 2);
+    assert_eq!(places(&examined.rejects), ["dataFile_0001.txt:2 malformed_line"]);
+    assert!(examined.rejects[0].to_string().ends_with("expected 62 fields"));
+}
+
 /// 23 values, 1 in the column of the action unit.
 fn list_line(number: u32, au: u8) -> String {
     const LISTED: [u8; 23] = [
@@ -173,13 +208,13 @@ fn derived_lists() {
         places(&examined.rejects),
         ["train.txt:3 duplicate_id", "train.txt:4 malformed_line"]
     );
-    assert!(
-        examined
-            .conversion
-            .warnings
-            .iter()
-            .any(|w| w.contains("README.txt is left aside"))
-    );
+    let told = |text: &str| examined.conversion.warnings.iter().any(|w| w.contains(text));
+    assert!(told("README.txt is left aside"));
+    // Rows that are well-formed, whether or not they are kept.
+    assert!(told(
+        "the lists have 4 rows with 3 names; the whole list has 24595 rows with 24501 names"
+    ));
+    assert!(told("au01 1 instead of 1458"));
 }
 
 #[test]
@@ -199,6 +234,24 @@ fn splits_by_list() {
     let examined = tree.examine_with("emotionet", &options).unwrap();
     assert_eq!(texts(&examined.table, "split"), ["train", "test"]);
     assert_eq!(places(&examined.rejects), ["labels.txt:3 missing_label"]);
+    // A mark, quotes and CR LF, as spreadsheets write them.
+    std::fs::write(
+        &list,
+        format!(
+            "\u{feff}\"{}.jpg\",\"test\"\r\n{},train\r\n{0},test\r\n",
+            name(1),
+            name(2)
+        ),
+    )
+    .unwrap();
+    let examined = tree.examine_with("emotionet", &options).unwrap();
+    assert_eq!(texts(&examined.table, "split"), ["train", "test"]);
+    std::fs::write(&list, format!("{0},test\n{0}.jpg,train\n", name(1))).unwrap();
+    let error = tree.examine_with("emotionet", &options).unwrap_err().to_string();
+    assert!(
+        error.contains("split.csv:2: ") && error.contains("in `test` above"),
+        "{error}"
+    );
     std::fs::write(&list, format!("{} train\n{} nowhere\n", name(1), name(2))).unwrap();
     let error = tree.examine_with("emotionet", &options).unwrap_err().to_string();
     assert!(

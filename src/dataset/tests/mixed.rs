@@ -78,6 +78,62 @@ fn affectnet_with_mark_quotes_and_unknown_affect_and_no_header_where_one_is_usua
     assert_eq!(numbers(&seven.table, "valence")[4], None);
 }
 
+/// A face box has to meet its image, upright or turned; it may reach beyond.
+#[test]
+fn face_boxes_beside_their_images() {
+    let boxes = [
+        "0,0,1,1",
+        "-3,-3,4,4",
+        "1,0,5,5",
+        "0,-9,5,5",
+        "0,0,900,900",
+        "NaN,0,5,5",
+    ];
+    let rows: String = boxes
+        .iter()
+        .enumerate()
+        .map(|(i, face)| format!("{i}.png,{face},1;2,1,0.5,0.5\r\n"))
+        .collect();
+    let tree = Tree::new();
+    tree.write("training.csv", rows);
+    for i in 0..boxes.len() {
+        tree.image(&format!("Manually_Annotated_Images/{i}.png"));
+    }
+    // One pixel wide and four high: by its header as wide as that if the image is turned.
+    let turned = tree.root().join("Manually_Annotated_Images/2.png");
+    std::fs::remove_file(&turned).unwrap();
+    image::RgbImage::new(1, 4).save(&turned).unwrap();
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!(
+        texts(&examined.table, "sample_id"),
+        ["0.png", "1.png", "2.png", "4.png", "5.png"]
+    );
+    assert_eq!(places(&examined.rejects), ["training.csv:4 bad_value"]);
+    let shown = examined.rejects[0].to_string();
+    assert!(
+        shown.contains("`0, -9, 5 x 5` for the face box: expected a box that meets the image of 1 x 1 pixels"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn one_image_is_not_in_two_splits() {
+    let tree = Tree::new();
+    tree.write("train.csv", "image,label\na.png,1\nsub/../a.png,1\nb.png,2\n")
+        .write("test.csv", "image,label\n./a.png,1\nc.png,3\n");
+    tree.image("images/a.png").image("images/b.png").image("images/c.png");
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!(
+        texts(&examined.table, "image_path"),
+        ["images/b.png", "images/a.png", "images/c.png"]
+    );
+    assert_eq!(
+        places(&examined.rejects),
+        ["train.csv:2 duplicate_image", "train.csv:3 leaves_root"]
+    );
+    assert!(examined.rejects[0].to_string().ends_with("listed at test.csv:2"));
+}
+
 #[test]
 fn disfa_counted_from_zero_in_labels_or_in_frames_with_both_cameras() {
     let aus = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];

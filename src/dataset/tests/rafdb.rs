@@ -210,6 +210,20 @@ fn links_do_not_lead_out() {
     assert!(error.contains("leads out of the data folder"), "{error}");
 }
 
+/// To open one would be to wait for ever.
+#[cfg(unix)]
+#[test]
+fn pipes_are_no_label_files() {
+    let tree = original("basic/", SMALL);
+    let list = tree.root().join("basic/EmoLabel/list_patition_label.txt");
+    std::fs::remove_file(&list).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&list).status().unwrap();
+    assert!(made.success());
+    let error = tree.examine("rafdb").unwrap_err().to_string();
+    assert!(error.contains("is neither a file nor a folder"), "{error}");
+    source_digest(&Card::load("rafdb").unwrap(), &tree.root(), &lenient()).unwrap();
+}
+
 #[test]
 fn broken_images_and_bombs() {
     let tree = original("basic/", SMALL);
@@ -345,9 +359,9 @@ fn kaggle_layout() {
 }
 
 #[test]
-fn kaggle_without_header_loses_no_row() {
+fn kaggle_without_header_loses_no_row_and_finds_names_in_other_case() {
     let tree = Tree::new();
-    tree.write("train_labels.csv", "a.png,1\nb.png,7\n")
+    tree.write("train_labels.csv", "a.PNG,1\nb.png,7\n")
         .write("test_labels.csv", "c.png,2\n");
     tree.image("DATASET/train/1/a.png")
         .image("DATASET/train/7/b.png")
@@ -355,6 +369,13 @@ fn kaggle_without_header_loses_no_row() {
     let examined = tree.examine("rafdb").unwrap();
     assert_eq!(examined.conversion.samples, 3);
     assert!(examined.rejects.is_empty());
+    assert_eq!(texts(&examined.table, "image_path")[0], "DATASET/train/1/a.png");
+    // The largest number that is one: no label, and no reason to stop.
+    tree.write("test_labels.csv", "c.png,2147483647\n");
+    assert_eq!(
+        places(&tree.examine("rafdb").unwrap().rejects),
+        ["test_labels.csv:1 bad_label"]
+    );
 }
 
 #[test]

@@ -27,6 +27,7 @@ use crate::feature::Matrix;
 use crate::feature::config::{Dtype, FeaturesConfig, TokenGrid};
 use crate::feature::extract::{PART_BYTES, PART_ROWS};
 use crate::feature::pool::{pool, pooled_shape};
+use crate::feature::reader::guarded;
 use crate::feature::table::{FeatureMetadata, PartMetadata, canonical_samples, part_path};
 use crate::feature::writer::PartWriter;
 use crate::interrupt::Interrupt;
@@ -270,7 +271,7 @@ impl Import<'_> {
         let separate = match &self.labels {
             Some(path) => Some(match Format::of(path)? {
                 Format::Csv => columns::read_csv(path, self.table)?,
-                Format::Parquet => source::read_parquet_labels(path, self.table, interrupt)?,
+                Format::Parquet => guarded(path, || source::read_parquet_labels(path, self.table, interrupt))?,
                 _ => {
                     return Err(Error::data(format!(
                         "{}: expected a label file that ends in .csv, .tsv or .parquet",

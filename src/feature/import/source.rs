@@ -17,6 +17,7 @@ use crate::dataset::table::TableConfig;
 use crate::encoder::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
+use crate::feature::reader::guarded;
 use crate::interrupt::Interrupt;
 
 /// Rows of a Parquet file read at a time.
@@ -57,8 +58,8 @@ impl Reading<'_> {
         match Format::of(path)? {
             Format::Npy => self.npy(path),
             Format::Npz => self.npz(path),
-            Format::Parquet => self.parquet(path, &[path.to_owned()]),
-            Format::Folder => self.parquet(path, &parts(path)?),
+            Format::Parquet => guarded(path, || self.parquet(path, &[path.to_owned()])),
+            Format::Folder => guarded(path, || self.parquet(path, &parts(path)?)),
             Format::Csv => Err(Error::data(format!(
                 "{}: features are read from .parquet, .npy or .npz; a CSV can only hold labels (dataset.table.labels)",
                 path.display()

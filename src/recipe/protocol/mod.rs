@@ -257,6 +257,7 @@ impl Protocol {
             split_list: self.split_list.as_ref().map(Into::into),
             split_seed: self.split_seed.unwrap_or_default(),
             test_share: self.test_share.unwrap_or(TEST_SHARE),
+            release: self.release.clone(),
             ..ConvertOptions::from(dataset)
         }
     }

@@ -22,6 +22,10 @@ for name, size, filter in [
     ("bicubic_up", (123, 150), Image.Resampling.BICUBIC),
     ("bilinear_down", (37, 64), Image.Resampling.BILINEAR),
     ("lanczos_down", (64, 64), Image.Resampling.LANCZOS),
+    # 41 columns and 83 rows less: the vertical pass goes first; with 82 the horizontal one would.
+    ("bicubic_vertical_first", (59, 30), Image.Resampling.BICUBIC),
+    ("bicubic_horizontal_first", (59, 31), Image.Resampling.BICUBIC),
+    ("bicubic_wider_and_lower", (120, 40), Image.Resampling.BICUBIC),
 ]:
     photo.resize(size, filter).save(here / f"resize_{name}.png")
 

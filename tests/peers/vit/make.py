@@ -66,9 +66,10 @@ cases = {
         Dinov2Model(Dinov2Config(**small, mlp_ratio=3, image_size=24, patch_size=6, use_swiglu_ffn=True)),
         24, 24, IMAGENET,
     ),
+    # Trained on 7 x 7 patches, used on 4 x 4: interpolated with antialiasing.
     "dinov2_registers": (
         Dinov2WithRegistersModel(
-            Dinov2WithRegistersConfig(**small, mlp_ratio=2, image_size=24, patch_size=6, num_register_tokens=3)
+            Dinov2WithRegistersConfig(**small, mlp_ratio=2, image_size=42, patch_size=6, num_register_tokens=3)
         ),
         30, 24, IMAGENET,
     ),

@@ -1,0 +1,369 @@
+//! A model folder as hubs lay it out (`config.json`, `preprocessor_config.json`, `model.safetensors` or its shards), and the
+//! published architectures by name for weights that come without one.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::encoder::EncoderKind;
+use crate::encoder::vit::{Activation, Architecture};
+use crate::error::{Context, Error, Result};
+use crate::image::{Filter, Preprocess, Resize, resolve_inside};
+
+/// Bytes of the largest description that is read: those of published models have a few thousand, an index of shards up to a
+/// hundred thousand.
+const MAX_JSON: u64 = 16 << 20;
+
+/// The weight files of a folder: `model.safetensors`, or the shards that its index names, or `pytorch_model.bin`.
+///
+/// # Errors
+/// [`Error::Data`] if there are none or the index leads out of the folder; [`Error::Io`] if it cannot be read.
+pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let single = folder.join("model.safetensors");
+    if single.is_file() {
+        return Ok(vec![single]);
+    }
+    let index = folder.join("model.safetensors.index.json");
+    let pickle = folder.join("pytorch_model.bin");
+    if !index.is_file() && pickle.is_file() {
+        return Ok(vec![pickle]);
+    }
+    if !index.is_file() {
+        return Err(Error::data(format!(
+            "{} has neither model.safetensors nor model.safetensors.index.json; expected a model folder with config.json, \
+             preprocessor_config.json and model.safetensors",
+            folder.display()
+        )));
+    }
+    // A name that leads out of the folder must not be followed; a cache of links to blobs beside it may be.
+    shards_of(&index)?
+        .into_iter()
+        .map(|shard| {
+            if Path::new(&shard).components().count() == 1 && !shard.starts_with('.') && !shard.contains(['/', '\\']) {
+                Ok(folder.join(shard))
+            } else {
+                resolve_inside(folder, &shard)
+            }
+        })
+        .collect()
+}
+
+/// The files that `model.safetensors.index.json` names, sorted. They are names that a stranger wrote: check them before use.
+///
+/// # Errors
+/// [`Error::Io`] if the index cannot be read, [`Error::Data`] if it names no files.
+pub fn shards_of(index: &Path) -> Result<BTreeSet<String>> {
+    let json = read_json(index)?;
+    let Some(map) = json.get("weight_map").and_then(Value::as_object) else {
+        return Err(Error::data(format!("{} has no weight_map", index.display())));
+    };
+    let shards: BTreeSet<String> = map.values().filter_map(Value::as_str).map(str::to_owned).collect();
+    if shards.is_empty() {
+        return Err(Error::data(format!("{} names no files", index.display())));
+    }
+    Ok(shards)
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let file = std::fs::File::open(path).at("read", path)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_JSON + 1).read_to_end(&mut bytes).at("read", path)?;
+    if bytes.len() as u64 > MAX_JSON {
+        return Err(Error::data(format!(
+            "{} has more than {MAX_JSON} bytes; expected the description of a model",
+            path.display()
+        )));
+    }
+    serde_json::from_slice(&bytes).at("read", path)
+}
+
+/// The family, sizes and switches that `config.json` of a model folder names.
+///
+/// # Errors
+/// [`Error::Data`] if it is of another kind of model or a value cannot be.
+pub fn read_architecture(folder: &Path, kind: EncoderKind) -> Result<Architecture> {
+    let path = folder.join("config.json");
+    let config = read_json(&path)?;
+    architecture_of(&config, kind).map_err(|message| Error::data(format!("{}: {message}", path.display())))
+}
+
+/// The model type that a configuration names, if it is one of `kind`.
+fn model_type(config: &Value, kind: EncoderKind) -> Result<&str, String> {
+    let found = config.get("model_type").and_then(Value::as_str).unwrap_or("");
+    let expected: &[&str] = match kind {
+        EncoderKind::Clip => &["clip", "clip_vision_model"],
+        EncoderKind::Dino => &["vit"],
+        EncoderKind::Dinov2 => &["dinov2", "dinov2_with_registers"],
+        EncoderKind::Hog => &[],
+    };
+    if !expected.contains(&found) {
+        return Err(format!(
+            "model_type is \"{found}\"; kind = \"{}\" expects {}",
+            kind.as_str(),
+            expected.join(" or ")
+        ));
+    }
+    Ok(found)
+}
+
+pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
+    let found = model_type(config, kind)?;
+    // A whole CLIP model describes its two towers side by side.
+    let tower = config.get("vision_config").filter(|v| v.is_object()).unwrap_or(config);
+    let whole = |key: &str, value: &Value| -> Result<usize, String> {
+        value
+            .as_u64()
+            .filter(|&n| n <= 1 << 20)
+            .map(|n| n as usize)
+            .ok_or(format!("{key} is {value}; expected a whole number up to 1048576"))
+    };
+    let size = |key: &str, default: usize| -> Result<usize, String> {
+        match tower.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            // Some models name both sides.
+            Some(Value::Array(sides)) if sides.len() == 2 && sides[0] == sides[1] => sides[0]
+                .as_u64()
+                .map(|n| n as usize)
+                .ok_or(format!("{key} is {}", sides[0])),
+            Some(value) => whole(key, value),
+        }
+    };
+    let float = |key: &str, default: f64| -> Result<f64, String> {
+        match tower.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value.as_f64().ok_or(format!("{key} is {value}; expected a number")),
+        }
+    };
+    let flag = |key: &str, default: bool| tower.get(key).and_then(Value::as_bool).unwrap_or(default);
+    let clip = kind == EncoderKind::Clip;
+    let v2 = kind == EncoderKind::Dinov2;
+    let activation = match tower.get("hidden_act").and_then(Value::as_str) {
+        _ if v2 && flag("use_swiglu_ffn", false) => Activation::SwiGlu,
+        Some("gelu") => Activation::Gelu,
+        Some("quick_gelu") => Activation::QuickGelu,
+        None => {
+            if clip {
+                Activation::QuickGelu
+            } else {
+                Activation::Gelu
+            }
+        }
+        Some(other) => return Err(format!("hidden_act is \"{other}\"; expected gelu or quick_gelu")),
+    };
+    let channels = size("num_channels", 3)?;
+    if channels != 3 {
+        return Err(format!("num_channels is {channels}; expected 3"));
+    }
+    let hidden = size("hidden_size", 768)?;
+    let mlp = if v2 {
+        let wide = (hidden as f64 * float("mlp_ratio", 4.0)?.min(64.0)) as usize;
+        // Two thirds, to the next multiple of 8: as many parameters as an ordinary layer of that width.
+        if activation == Activation::SwiGlu {
+            (wide * 2 / 3).div_ceil(8) * 8
+        } else {
+            wide
+        }
+    } else {
+        size("intermediate_size", 3072)?
+    };
+    let projection = if clip {
+        // The whole model's wins over its tower's.
+        match config.get("projection_dim") {
+            Some(value) if !value.is_null() => Some(whole("projection_dim", value)?),
+            _ => Some(size("projection_dim", 512)?),
+        }
+    } else {
+        None
+    };
+    let (image, patch, eps) = match kind {
+        EncoderKind::Clip => (224, 32, 1e-5),
+        EncoderKind::Dinov2 => (224, 14, 1e-6),
+        EncoderKind::Dino | EncoderKind::Hog => (224, 16, 1e-12),
+    };
+    let architecture = Architecture {
+        image_size: size("image_size", image)?,
+        patch_size: size("patch_size", patch)?,
+        hidden,
+        layers: size("num_hidden_layers", 12)?,
+        heads: size("num_attention_heads", 12)?,
+        mlp,
+        norm_eps: float("layer_norm_eps", eps)?,
+        activation,
+        pre_norm: clip,
+        layer_scale: v2,
+        patch_bias: !clip,
+        qkv_bias: clip || flag("qkv_bias", true),
+        registers: if found == "dinov2_with_registers" {
+            size("num_register_tokens", 4)?
+        } else {
+            0
+        },
+        projection,
+    };
+    architecture.validate()?;
+    Ok(architecture)
+}
+
+/// A published architecture by name, for weights without a `config.json`.
+///
+/// # Errors
+/// [`Error::Usage`] with the names that there are.
+pub fn named_architecture(kind: EncoderKind, name: &str) -> Result<Architecture> {
+    // Name, patch, hidden, layers, heads, CLIP's projection, image size.
+    type Row = (&'static str, usize, usize, usize, usize, usize, usize);
+    const CLIP: [Row; 4] = [
+        ("vit-b-32", 32, 768, 12, 12, 512, 224),
+        ("vit-b-16", 16, 768, 12, 12, 512, 224),
+        ("vit-l-14", 14, 1024, 24, 16, 768, 224),
+        ("vit-l-14-336", 14, 1024, 24, 16, 768, 336),
+    ];
+    const DINO: [Row; 4] = [
+        ("vit-s-16", 16, 384, 12, 6, 0, 224),
+        ("vit-s-8", 8, 384, 12, 6, 0, 224),
+        ("vit-b-16", 16, 768, 12, 12, 0, 224),
+        ("vit-b-8", 8, 768, 12, 12, 0, 224),
+    ];
+    const DINOV2: [Row; 3] = [
+        ("vit-s-14", 14, 384, 12, 6, 0, 518),
+        ("vit-b-14", 14, 768, 12, 12, 0, 518),
+        ("vit-l-14", 14, 1024, 24, 16, 0, 518),
+    ];
+    let rows: &[Row] = match kind {
+        EncoderKind::Clip => &CLIP,
+        EncoderKind::Dino => &DINO,
+        EncoderKind::Dinov2 => &DINOV2,
+        EncoderKind::Hog => &[],
+    };
+    let Some(&(_, patch_size, hidden, layers, heads, projection, image_size)) = rows.iter().find(|row| row.0 == name)
+    else {
+        let names: Vec<&str> = rows.iter().map(|row| row.0).collect();
+        return Err(Error::Usage(format!(
+            "encoder.architecture = \"{name}\" is not known for kind \"{}\"; expected {}",
+            kind.as_str(),
+            names.join(", ")
+        )));
+    };
+    let clip = kind == EncoderKind::Clip;
+    Ok(Architecture {
+        image_size,
+        patch_size,
+        hidden,
+        layers,
+        heads,
+        mlp: 4 * hidden,
+        norm_eps: if clip { 1e-5 } else { 1e-6 },
+        activation: if clip { Activation::QuickGelu } else { Activation::Gelu },
+        pre_norm: clip,
+        layer_scale: kind == EncoderKind::Dinov2,
+        patch_bias: !clip,
+        qkv_bias: true,
+        registers: 0,
+        projection: clip.then_some(projection),
+    })
+}
+
+/// The pre-processing that a model folder's `preprocessor_config.json` names, or its family's where there is none.
+///
+/// # Errors
+/// [`Error::Data`] if a value cannot be.
+pub fn read_preprocess(folder: &Path, kind: EncoderKind, architecture: &Architecture) -> Result<Preprocess> {
+    let default = default_preprocess(kind, architecture);
+    let path = folder.join("preprocessor_config.json");
+    if !path.is_file() {
+        return Ok(default);
+    }
+    let config = read_json(&path)?;
+    preprocess_of(&config, &default).map_err(|message| Error::data(format!("{}: {message}", path.display())))
+}
+
+/// The family's own pre-processing.
+pub fn default_preprocess(kind: EncoderKind, architecture: &Architecture) -> Preprocess {
+    match kind {
+        EncoderKind::Clip => Preprocess::clip(architecture.image_size as u32),
+        // Shrunk with the model: 256 before the crop to 224.
+        EncoderKind::Dino => Preprocess::dino(architecture.image_size as u32),
+        // Whatever the position embedding was trained on: the published features are those of 224 pixels.
+        EncoderKind::Hog | EncoderKind::Dinov2 => Preprocess::dino(224),
+    }
+}
+
+pub(super) fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
+    let side = |value: &Value| -> Result<u32, String> {
+        value
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .filter(|n| (1..=4096).contains(n))
+            .ok_or(format!("{value} is no size; expected 1 to 4096"))
+    };
+    let sides = |value: &Value| -> Result<(u32, u32), String> {
+        match (value.get("width"), value.get("height")) {
+            (Some(width), Some(height)) => Ok((side(width)?, side(height)?)),
+            _ => side(value).map(|n| (n, n)),
+        }
+    };
+    let triple = |key: &str, default: [f32; 3]| -> Result<[f32; 3], String> {
+        let Some(value) = config.get(key) else {
+            return Ok(default);
+        };
+        let numbers: Vec<f32> = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|n| n.as_f64().map(|n| n as f32))
+            .filter(|n| n.is_finite())
+            .collect();
+        numbers
+            .try_into()
+            .map_err(|_| format!("{key} is {value}; expected three numbers"))
+    };
+    let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(true);
+    let clip_like = config.get("crop_size").is_some() || config.get("do_center_crop").is_some();
+    let resize = match config.get("size") {
+        _ if !flag("do_resize") => Resize::None,
+        None | Some(Value::Null) => default.resize,
+        Some(size) => match size.get("shortest_edge") {
+            Some(edge) => Resize::ShortSide(side(edge)?),
+            // A bare number meant the short side to CLIP's processor, both sides to ViT's.
+            None if size.is_number() && clip_like => Resize::ShortSide(side(size)?),
+            None => sides(size).map(|(width, height)| Resize::Exact(width, height))?,
+        },
+    };
+    let centre_crop = match config.get("crop_size") {
+        Some(size) if flag("do_center_crop") => Some(sides(size)?),
+        _ => None,
+    };
+    let filter = match config.get("resample").and_then(Value::as_u64) {
+        None => default.filter,
+        Some(1) => Filter::Lanczos,
+        Some(2) => Filter::Bilinear,
+        Some(3) => Filter::Bicubic,
+        Some(other) => {
+            return Err(format!(
+                "resample is {other}; expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)"
+            ));
+        }
+    };
+    if let Some(factor) = config.get("rescale_factor").and_then(Value::as_f64)
+        && (factor * 255.0 - 1.0).abs() > 1e-6
+    {
+        return Err(format!("rescale_factor is {factor}; expected 1/255"));
+    }
+    let (mean, std) = if flag("do_normalize") {
+        (triple("image_mean", default.mean)?, triple("image_std", default.std)?)
+    } else {
+        ([0.0; 3], [1.0; 3])
+    };
+    if std.iter().any(|&s| s <= 0.0) {
+        return Err(format!("image_std is {std:?}; expected more than 0"));
+    }
+    Ok(Preprocess {
+        resize,
+        filter,
+        centre_crop,
+        grayscale: default.grayscale,
+        mean,
+        std,
+    })
+}
