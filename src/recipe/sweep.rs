@@ -144,9 +144,11 @@ impl Job {
         if file.get("sweep").is_none() {
             return Ok(Self::Run(Box::new(Recipe::load(path, options)?)));
         }
-        // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
         let study = expand(path, &file, options)?;
-        if !options.stand_in {
+        // The overrides for generated faces are checked in every run, so that a mistake in them shows at once. Features made
+        // elsewhere have none.
+        let faces = !study.points.iter().any(|point| point.recipe.card.is_table());
+        if faces && !options.stand_in {
             let options = LoadOptions {
                 stand_in: true,
                 ..options.clone()

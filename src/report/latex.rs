@@ -7,7 +7,7 @@ use super::cells::{Head, Row};
 
 /// Letters that a line of a table holds at the size of a table's text.
 const LINE: usize = 88;
-/// A text no longer than this is never broken.
+/// A text no longer than this is never broken, and none is broken into shorter lines.
 const SHORT: usize = 22;
 /// Width of a letter of a table's text, in millimetres.
 const LETTER: f64 = 1.75;
@@ -37,12 +37,22 @@ pub(super) fn columns(heads: &[Head], rows: &[Row]) -> Vec<Column> {
         .zip(&widest)
         .map(|(lines, &widest)| lines.iter().map(|line| letters(line)).max().unwrap_or(0).max(widest))
         .collect();
+    // Words stay whole: an identifier in pieces makes rows high and cannot be read.
+    let words: Vec<usize> = (0..heads.len())
+        .map(|i| {
+            rows.iter()
+                .flat_map(|row| row.cells[i].text.split(' '))
+                .map(letters)
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     // Two letters lie between columns. What is too much is taken from the longest texts, the longest first.
     let total = |widths: &[usize]| widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
     let mut paragraphs = vec![false; heads.len()];
     while total(&widths) > LINE {
         let longest = (0..heads.len())
-            .filter(|&i| !heads[i].number && widths[i] > SHORT)
+            .filter(|&i| !heads[i].number && widths[i] > SHORT.max(words[i]))
             .max_by_key(|&i| widths[i]);
         let Some(longest) = longest else { break };
         widths[longest] -= 1;
@@ -129,6 +139,10 @@ mod tests {
             Some((f64::from(88 - 4 - 10 - 6) * LETTER * 10.0).round() / 10.0)
         );
         assert_eq!((found[1].width, found[2].width), (None, None));
+        // A word stays whole, however long it is.
+        let identifier = "0123456789abcdef".repeat(6);
+        let found = table(&[("Sample", false), ("Value", true)], &[&identifier, "61.5 ± 0.4"]);
+        assert_eq!(found[0].width, None);
         // Numbers are never broken, however wide they are.
         let wide: Vec<(&str, bool)> = vec![("Value", true); 20];
         assert!(

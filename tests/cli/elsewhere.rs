@@ -111,6 +111,12 @@ fn validate_reads_the_table_and_writes_nothing() {
     assert_eq!(report["data"]["samples"], 1797);
     assert_eq!(report["data"]["by_split"]["test"], 450);
     assert_eq!(report["data"]["by_class"]["7"], 179);
+    // A study of such a recipe asks for no generated faces.
+    bench.write(
+        "study.toml",
+        "schema = 1\nextends = \"digits.toml\"\n[sweep]\n\"model.k_max\" = [20, 40]\n",
+    );
+    bench.ok(&["validate", "study.toml"]);
     assert!(!bench.path("cache").exists() && !bench.path("runs").exists());
 }
 

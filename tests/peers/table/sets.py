@@ -2,6 +2,7 @@
 
     python tests/peers/table/sets.py OUT          # OUT/NAME.npz, OUT/NAME.toml, OUT/scikit-learn.json
     aura-bench run OUT/NAME.toml                  # nothing but the data is set: every setting is a default
+    aura-bench run OUT/digits_kmax.toml           # a study: how many archetypes stay of 150 to 400
 
 All come with scikit-learn. Every fourth sample in a seeded order is a test sample. Classifiers and regressors have scikit-learn's
 own defaults, on features standardised by the training split; targets of a regression are scaled to [-1, 1] by its extremes.
@@ -108,6 +109,10 @@ def main(out):
             model = make_pipeline(StandardScaler(), model).fit(x[~test], y[~test])
             results[name][rival] = round(score(y[test], model.predict(x[test])), 4)
         print(name, results[name], flush=True)
+    (out / "digits_kmax.toml").write_text(
+        'schema = 1\nextends = "digits.toml"\nname = "digits_kmax"\n\n[sweep]\n"model.k_max" = [150, 200, 300, 400]\n\n'
+        "[baselines]\nenabled = false\n"
+    )
     (out / "scikit-learn.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
