@@ -361,7 +361,8 @@ fn runs_degraded_on_purpose_get_the_verdict_of_a_careful_reviewer() {
         Verdict::Regressed,
         "{lost:?}"
     );
-    assert_eq!(verdict(&lost, "balanced_acc"), Verdict::Regressed, "{lost:?}");
+    assert_eq!(verdict(&lost, "acc"), Verdict::Regressed, "{lost:?}");
+    assert_eq!(verdict(&lost, "f1_macro"), Verdict::Regressed, "{lost:?}");
 
     let elsewhere = planted(Task::Expression, 700, 300, 32, 2).sets;
     let split = judge(&trained(&at("split"), &elsewhere, &[0]), reference.clone(), 199);

@@ -416,6 +416,7 @@ fn assemble(
     let mut rejects = Vec::new();
     let mut masked = 0_u64;
     let mut without_fold: BTreeSet<String> = BTreeSet::new();
+    let mut unlabelled: Vec<String> = Vec::new();
     let mut bases: BTreeMap<(u32, &'static str), Vec<String>> = BTreeMap::new();
     let (mut file, mut line, mut split) = (Vec::new(), Vec::new(), Vec::new());
     let (mut id, mut subject, mut frame, mut fold, mut image) = (
@@ -494,7 +495,7 @@ fn assemble(
             })
             .count();
         if extra > 0 {
-            warnings.push(format!("{title}: {extra} frames have no label and are left out"));
+            unlabelled.push(format!("{title} ({extra})"));
         }
         if source.options.frames == Frames::WithoutBad
             && recording.trial.is_empty()
@@ -558,6 +559,9 @@ fn assemble(
         if who.len() < 27 && first == 0 {
             tracing::debug!("frames from 0: {who:?}");
         }
+    }
+    if !unlabelled.is_empty() {
+        warnings.push(format!("frames without labels are left out: {}", unlabelled.join(", ")));
     }
     if !without_fold.is_empty() {
         let who: Vec<String> = without_fold.into_iter().collect();

@@ -583,7 +583,7 @@ impl Explanation {
         }
         let shown = &self.drawn_from;
         let assets = Assets::new(shown.reports.as_deref())?;
-        let env = page::environment(&assets, &["head.html", "tiles.html", "explain.html"])?;
+        let env = page::environment(&assets, &["head.html", "provenance.html", "tiles.html", "explain.html"])?;
         let scores = self.task == "valence_arousal";
         let bars: Vec<Bar<'_>> = self
             .outputs

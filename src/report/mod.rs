@@ -499,7 +499,10 @@ impl Builder<'_> {
 
     /// Writes the page `file` that has all panels of a figure.
     fn panel_page(&mut self, block: &Block, run: &FoundRun, panels: &[Panel], file: &str) -> Result<PanelPage> {
-        let env = page::environment(&self.assets, &["head.html", "tiles.html", "panels.html"])?;
+        let env = page::environment(
+            &self.assets,
+            &["head.html", "provenance.html", "tiles.html", "panels.html"],
+        )?;
         let mut sql = vec![(block.sql_name.clone(), block.sql.as_str())];
         for (view, text) in self.query.behind(&[&block.sql])? {
             sql.push((format!("sql/views/{view}.sql"), text));

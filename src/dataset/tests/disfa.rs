@@ -67,7 +67,7 @@ fn frames_in_all_namings() {
                 .conversion
                 .warnings
                 .iter()
-                .any(|w| w == "SN001: 2 frames have no label and are left out")
+                .any(|w| w == "frames without labels are left out: SN001 (2), SN003 (2), SN006 (2)")
         );
     }
 }
