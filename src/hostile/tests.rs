@@ -81,9 +81,14 @@ fn parquet() -> Vec<u8> {
         ("features", features),
     ])
     .unwrap();
+    file_of(&batch)
+}
+
+/// The bytes of a Parquet file.
+fn file_of(batch: &arrow::array::RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
     bytes
 }
@@ -129,11 +134,7 @@ fn parquet_without_gaps() -> Vec<u8> {
         ("x", number([0.0, 1.0, 2.0, 3.0])),
     ])
     .unwrap();
-    let mut bytes = Vec::new();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-    bytes
+    file_of(&batch)
 }
 
 fn tensors() -> Vec<u8> {

@@ -9,7 +9,7 @@ mod discover;
 pub(crate) mod fixture;
 mod format;
 #[cfg(test)]
-mod studies;
+mod study_tests;
 #[cfg(test)]
 mod tests;
 mod value;
