@@ -12,7 +12,7 @@ support AS (
   FROM assignments
   WHERE seed = $seed AND (fold IS NOT DISTINCT FROM CAST($fold AS INT)) AND split = 'train' AND sample_id <> $sample
 )
-SELECT l.run, l.rank, l.archetype, n.name, a.uses, l.similarity AS archetype_similarity, a.value, p.place, p.sample_id,
+SELECT l.run, l.rank, l.archetype, n.name, a.uses, l.similarity AS archetype_similarity, a.value, a.output, p.place, p.sample_id,
        p.similarity, s.expression_name AS label, s.expression_name <> a.label_name AS contradicts,
        s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h
 FROM listed l

@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
 use crate::metric::{self, Bootstrap, Intervals, Options};
+use crate::model::readout::{Fit, ReadoutFit};
 use crate::progress::Progress;
 use crate::run::tables::{MetricRow, PredictionRow};
 use crate::task::{Split, Targets, Task};
@@ -53,6 +54,9 @@ pub struct BaselineConfig {
     pub standardise: Standardise,
     /// Share of the training split that is held out to choose settings where there is no validation split.
     pub holdout: f64,
+    /// Whether outputs are fitted to how the task is judged, as those of AURA are (`model.readout_fit`), on the validation split
+    /// or the held-out part.
+    pub readout_fit: ReadoutFit,
     /// Settings of `knn`.
     pub knn: KnnConfig,
     /// Settings of `linear`.
@@ -72,6 +76,7 @@ impl Default for BaselineConfig {
             methods: Vec::new(),
             standardise: Standardise::default(),
             holdout: 0.2,
+            readout_fit: ReadoutFit::Task,
             knn: KnnConfig::default(),
             linear: LinearConfig::default(),
             class_means: ClassMeansConfig::default(),
@@ -340,7 +345,14 @@ pub fn run_all(
                 holdout: config.holdout,
                 interrupt,
             };
-            let fitted = config.baseline(method.kind).fit(&training, &context)?;
+            let baseline = config.baseline(method.kind);
+            let fitted = baseline.fit(&training, &context)?;
+            let readout = fit_readout(config.readout_fit, &*baseline, &*fitted, &training, &context)?;
+            let predict = |x: &Features| {
+                let mut outputs = fitted.predict(x)?;
+                readout.apply(&mut outputs.data);
+                Ok::<_, Error>(outputs)
+            };
             let mut outcome = BaselineOutcome {
                 method: name,
                 predictions: Vec::new(),
@@ -349,15 +361,47 @@ pub fn run_all(
                 seconds: 0.0,
             };
             if let Some((set, x)) = &val {
-                outcome.add(Split::Val, set, &fitted.predict(x)?, seed)?;
+                outcome.add(Split::Val, set, &predict(x)?, seed)?;
             }
-            outcome.add(Split::Test, &data.test, &fitted.predict(&test)?, seed)?;
+            outcome.add(Split::Test, &data.test, &predict(&test)?, seed)?;
             outcome.seconds = started.elapsed().as_secs_f64();
             *slot = Some(outcome);
             bar.inc(1);
         }
     }
     Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// The map of a rival's outputs, from samples that it has not seen: the validation split, or a part of the training split on the
+/// rest of which it is fitted once more.
+fn fit_readout(
+    how: ReadoutFit,
+    baseline: &dyn Baseline,
+    fitted: &dyn Fitted,
+    training: &Training<'_>,
+    context: &Context<'_>,
+) -> Result<Fit> {
+    if how == ReadoutFit::None || training.targets.task == Task::Expression {
+        return Ok(Fit::None);
+    }
+    if let Some((x, targets)) = training.validation {
+        return Ok(Fit::new(how, targets, &fitted.predict(x)?.data));
+    }
+    let (kept, held) = holdout::split(training.targets, training.groups, context.holdout, context.seed);
+    if kept.is_empty() || held.is_empty() {
+        return Ok(Fit::None);
+    }
+    let groups: Option<Vec<usize>> = training
+        .groups
+        .map(|groups| kept.iter().map(|&row| groups[row]).collect());
+    let rest = Training {
+        x: &training.x.select(&kept),
+        targets: &training.targets.select(&kept),
+        groups: groups.as_deref(),
+        validation: None,
+    };
+    let outputs = baseline.fit(&rest, context)?.predict(&training.x.select(&held))?;
+    Ok(Fit::new(how, &training.targets.select(&held), &outputs.data))
 }
 
 impl BaselineOutcome {

@@ -99,8 +99,13 @@ fn only(method: &str) -> BaselineConfig {
     }
 }
 
+/// Outputs as the method gives them, not fitted to the task.
 fn outputs(data: &SplitSets, config: &BaselineConfig) -> Vec<f32> {
-    run(data, config)[0]
+    let config = BaselineConfig {
+        readout_fit: ReadoutFit::None,
+        ..config.clone()
+    };
+    run(data, &config)[0]
         .predictions
         .iter()
         .flat_map(|row| row.output.clone())
@@ -145,6 +150,30 @@ fn ridge_agrees_with_scikit_learn() {
         &floats(&golden()["ridge"]),
         1e-4,
     );
+}
+
+/// A penalty that shrinks costs concordance and not order: what is fitted on the held-out part gives most of it back.
+#[test]
+fn fitted_outputs_keep_their_order_and_gain_concordance() {
+    let data = digits(Task::ValenceArousal);
+    let mut config = only("ridge");
+    config.linear.c = 1e-3;
+    let plain = outputs(&data, &config);
+    let fitted = &run(&data, &config)[0];
+    let of_plain = run(
+        &data,
+        &BaselineConfig {
+            readout_fit: ReadoutFit::None,
+            ..config.clone()
+        },
+    );
+    assert!(value(fitted, "ccc_va") > value(&of_plain[0], "ccc_va") + 0.02);
+    let stretched: Vec<f32> = fitted.predictions.iter().flat_map(|row| row.output.clone()).collect();
+    for output in 0..2 {
+        let mut order: Vec<usize> = (output..plain.len()).step_by(2).collect();
+        order.sort_by(|&a, &b| plain[a].total_cmp(&plain[b]));
+        assert!(order.windows(2).all(|pair| stretched[pair[0]] <= stretched[pair[1]]));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::readout::ReadoutFit;
 use crate::task::Task;
 
 /// A key below the section and what was expected of it.
@@ -303,6 +304,8 @@ pub struct ModelConfig {
     pub readout: Readout,
     /// Temperature of the mixture read-out.
     pub readout_temperature: f64,
+    /// Whether outputs are fitted, once after training and on the training samples, to how the task is judged.
+    pub readout_fit: ReadoutFit,
     /// Scale s of the task head's logits.
     pub head_scale: f64,
     /// Contextualization.
@@ -340,6 +343,7 @@ impl Default for ModelConfig {
             routing: Routing::Routed,
             readout: Readout::Primal,
             readout_temperature: 0.05,
+            readout_fit: ReadoutFit::Task,
             head_scale: 8.0,
             contextualization: ContextualizationConfig::default(),
             reset: ResetConfig::default(),

@@ -14,6 +14,7 @@ pub mod merge;
 pub mod params;
 pub mod predict;
 pub mod projector;
+pub mod readout;
 
 #[cfg(test)]
 mod peers;

@@ -78,7 +78,7 @@ pub struct Explanation {
     pub correct: Option<bool>,
     /// Each output of the model with what the database says of it.
     pub outputs: Vec<Output>,
-    /// The primal archetype: the prediction is its value.
+    /// The primal archetype: the prediction is its output.
     pub archetype: i64,
     /// Similarity with it less that with the second.
     pub margin: Option<f64>,
@@ -143,8 +143,10 @@ pub struct Near {
     pub similarity: f64,
     /// Training samples matched with it.
     pub uses: i64,
-    /// Its value: what it predicts, by output.
+    /// Its value, the mean label of its samples, by output of the model.
     pub value: Vec<f64>,
+    /// What it predicts: its value, fitted to the task; nothing in runs made before values were fitted.
+    pub output: Option<Vec<f64>>,
     /// Its support: of the training samples matched with it, those most similar to it; never the sample itself.
     pub support: Vec<Support>,
 }
@@ -342,6 +344,9 @@ fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Tile>>) {
                     .into_iter()
                     .map(|value| value.unwrap_or(f64::NAN))
                     .collect(),
+                output: Some(numbers(table.get(row, "output")))
+                    .filter(|output| !output.is_empty())
+                    .map(|output| output.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect()),
                 support: Vec::new(),
             });
             pictures.push(Vec::new());
@@ -491,7 +496,7 @@ impl Explanation {
         }
         text.push('\n');
         text.push_str(
-            "The prediction is the value of the primal archetype, the first of these; below each, the training samples most similar to\nit among those matched with it.\n\n",
+            "The prediction is what the primal archetype says, the first of these: the mean label of its training samples, for scores and\naction units fitted to the spread or the threshold of the training labels. Below each, the training samples most similar to\nit among those matched with it.\n\n",
         );
         let names: Vec<String> = self
             .archetypes

@@ -101,6 +101,8 @@ pub struct ArchetypeRow {
     pub label_name: Option<String>,
     /// The archetype's value V: class distribution, (valence, arousal), or AU activations.
     pub value: Vec<f32>,
+    /// What the primal read-out says of a sample of this archetype: its value, fitted to the task (`model.readout_fit`).
+    pub output: Vec<f32>,
     /// The unit vector e, d values.
     pub embedding: Vec<f32>,
     /// Training samples most similar to it, most similar first.
@@ -375,6 +377,7 @@ impl Table for ArchetypeRow {
                 Arc::new(rows.iter().map(|r| r.label_name.as_deref()).collect::<StringArray>()),
             ),
             ("value", false, float_lists(rows.iter().map(|r| r.value.as_slice()))),
+            ("output", false, float_lists(rows.iter().map(|r| r.output.as_slice()))),
             (
                 "embedding",
                 false,

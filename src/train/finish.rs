@@ -16,7 +16,7 @@ use crate::train::config::Selection;
 use crate::train::data::{self, Standardiser};
 use crate::train::merge;
 use crate::train::run::{SeedOutcome, Setup};
-use crate::train::trained::Trained;
+use crate::train::trained::{Fits, Trained};
 
 /// Shares at which the number of archetypes is always reported (appendix B and E name 0.01).
 const REPORTED_SHARES: [(&str, f64); 5] = [
@@ -71,6 +71,8 @@ pub fn finish(
         );
     }
 
+    trained.fit_readouts(&cosines, &data.train.targets)?;
+
     let mut outcome = SeedOutcome {
         metrics: curves(&position.history, setup.task),
         predictions: Vec::new(),
@@ -124,6 +126,7 @@ fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standar
         dictionary: model.dictionary()?,
         alive: model.buffers.alive.clone(),
         value: model.value()?,
+        fits: Fits::default(),
         device: model.device().clone(),
     })
 }
@@ -223,6 +226,7 @@ fn archetypes(
     let o = targets.outputs();
     let d = trained.config.width;
     let values = host(trained.value.clone())?;
+    let outputs = trained.outputs()?;
     let embeddings = host(trained.dictionary.clone())?;
     // Transposed: one row an archetype.
     let similarities = host(trained.cosines(z).transpose())?;
@@ -241,6 +245,7 @@ fn archetypes(
                 label: label.map(|l| l as i32),
                 label_name: label.map(|l| targets.names[l].clone()),
                 value: value.to_vec(),
+                output: outputs[k * o..(k + 1) * o].to_vec(),
                 embedding: embeddings[k * d..(k + 1) * d].to_vec(),
                 nearest_similarity: nearest.iter().map(|&i| row[i]).collect(),
                 nearest: nearest.into_iter().map(|i| data.train.sample_ids[i].clone()).collect(),

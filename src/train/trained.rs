@@ -13,8 +13,9 @@ use crate::model::math::{host, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict;
 use crate::model::projector::{Masks, Projector};
+use crate::model::readout::Fit;
 use crate::run::atomic;
-use crate::task::Task;
+use crate::task::{Targets, Task};
 use crate::train::checkpoint::{Loaded, Tensors, encode};
 use crate::train::data::{Standardiser, features};
 
@@ -42,8 +43,19 @@ pub struct Trained {
     pub alive: Tensor<2>,
     /// Values V, K × O.
     pub value: Tensor<2>,
+    /// What becomes of the outputs of each read-out.
+    pub fits: Fits,
     /// Where the tensors live.
     pub device: Device,
+}
+
+/// How the outputs of the two read-outs are fitted to the task.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Fits {
+    /// Of the primal read-out.
+    pub primal: Fit,
+    /// Of the mixture read-out.
+    pub mixture: Fit,
 }
 
 /// The JSON part of the file.
@@ -54,6 +66,7 @@ struct Description {
     outputs: Vec<String>,
     patches: usize,
     model: ModelConfig,
+    fits: Fits,
 }
 
 impl Trained {
@@ -90,7 +103,9 @@ impl Trained {
     /// # Errors
     /// [`Error::Device`] if the device fails.
     pub fn primal(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
-        host(predict::primal(cosines.clone(), self.value.clone(), &self.device))
+        let mut outputs = host(predict::primal(cosines.clone(), self.value.clone(), &self.device))?;
+        self.fits.primal.apply(&mut outputs);
+        Ok(outputs)
     }
 
     /// Outputs of the mixture read-out, n × O.
@@ -98,11 +113,37 @@ impl Trained {
     /// # Errors
     /// [`Error::Device`] if the device fails.
     pub fn mixture(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
-        host(predict::mixture(
+        let mut outputs = host(predict::mixture(
             cosines.clone(),
             self.value.clone(),
             self.config.readout_temperature,
-        ))
+        ))?;
+        self.fits.mixture.apply(&mut outputs);
+        Ok(outputs)
+    }
+
+    /// Fits both read-outs to the task on the training samples, whose cosines are given (`model.readout_fit`).
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn fit_readouts(&mut self, cosines: &Tensor<2>, targets: &Targets) -> Result<()> {
+        self.fits = Fits::default();
+        let how = self.config.readout_fit;
+        self.fits = Fits {
+            primal: Fit::new(how, targets, &self.primal(cosines)?),
+            mixture: Fit::new(how, targets, &self.mixture(cosines)?),
+        };
+        Ok(())
+    }
+
+    /// What the primal read-out says of a sample of each archetype, K × O.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn outputs(&self) -> Result<Vec<f32>> {
+        let mut outputs = host(self.value.clone())?;
+        self.fits.primal.apply(&mut outputs);
+        Ok(outputs)
     }
 
     /// Writes the model as safetensors, whole or not at all.
@@ -127,6 +168,7 @@ impl Trained {
             outputs: self.names.clone(),
             patches: self.patches,
             model: self.config.clone(),
+            fits: self.fits.clone(),
         };
         let json = serde_json::to_string(&description).at("write", file)?;
         atomic::write(file, &encode(&tensors, json, file)?)
@@ -158,6 +200,10 @@ impl Trained {
                 }
             }
         }
+        let outputs = description.outputs.len();
+        if !(description.fits.primal.fits(outputs) && description.fits.mixture.fits(outputs)) {
+            return Err(wrong("its read-outs do not fit its outputs"));
+        }
         if description.patches == 0 {
             return Err(wrong("it has no tokens"));
         }
@@ -180,6 +226,7 @@ impl Trained {
             alive: loaded.tensor("alive", [1, k], device)?,
             value: loaded.tensor("value", [k, o], device)?,
             config: description.model,
+            fits: description.fits,
             device: device.clone(),
         })
     }
