@@ -63,7 +63,7 @@ impl Encoder for Frozen {
     fn describe(&self) -> Value {
         json!({
             "kind": self.kind.as_str(),
-            "version": 1,
+            "version": 2,
             "architecture": self.vit.architecture(),
             "preprocess": self.preprocess,
             "global": self.global,

@@ -156,7 +156,7 @@ impl Encoder for Hog {
     fn describe(&self) -> serde_json::Value {
         json!({
             "kind": "hog",
-            "version": 1,
+            "version": 2,
             "options": self.config,
             "filter": Filter::Bicubic,
             "norm": "L2-Hys",

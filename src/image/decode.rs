@@ -1,7 +1,6 @@
 //! Decoding of JPEG, PNG, BMP, TIFF and WebP files that nobody vouches for, to 8-bit RGB.
 //!
 //! The pixels are those of Pillow's `ImageOps.exif_transpose(Image.open(path)).convert("RGB")`, except that
-//! - JPEG reconstruction differs by a few levels, as it does between any two decoders;
 //! - 16-bit grayscale keeps its high byte, where Pillow clips every value above 255 to white;
 //! - floating-point pixels are refused, because nothing says what range they span.
 //!
@@ -15,6 +14,7 @@ use std::path::Path;
 
 use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Primitive, RgbImage};
+use libjpeg_turbo_rs::PixelFormat;
 
 /// What one image file may cost. The defaults let through a 33-megapixel photograph and nothing much larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,9 @@ impl Default for DecodeLimits {
 /// Longest side, in pixels: what JPEG can express. A needle of few pixels but enormous length would grow with the first
 /// pass of a resize.
 const MAX_SIDE: u32 = 65_535;
+
+/// Scans of a progressive JPEG at most: tools write ten or so, and each one passes over all coefficients.
+const MAX_SCANS: usize = 100;
 
 /// Why a file gave no image. Displays as a lower-case fragment without the path, which the caller knows.
 #[derive(Debug, thiserror::Error)]
@@ -200,13 +203,57 @@ fn decode_as(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result
     // A broken EXIF block does not spoil the pixels: without a readable orientation the image stands as it is.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     decoder.set_limits(allocations(limits)).map_err(malformed)?;
-    let decoded = DynamicImage::from_decoder(decoder).map_err(malformed)?;
-    let mut upright = DynamicImage::ImageRgb8(to_rgb8(decoded)?);
+    let decoded = if format == ImageFormat::Jpeg {
+        decode_jpeg(bytes, limits)?
+    } else {
+        to_rgb8(DynamicImage::from_decoder(decoder).map_err(malformed)?)?
+    };
+    let mut upright = DynamicImage::ImageRgb8(decoded);
     upright.apply_orientation(orientation);
     match upright {
         DynamicImage::ImageRgb8(image) => Ok(image),
         other => Ok(other.into_rgb8()),
     }
+}
+
+/// The pixels of a JPEG file as libjpeg-turbo reconstructs them, and with it Pillow, torchvision and OpenCV.
+///
+/// Another decoder is up to ten levels off where colours are stored at half resolution, and features follow.
+fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, ImageError> {
+    let malformed = |reason: String| ImageError::Malformed {
+        format: name(ImageFormat::Jpeg),
+        reason,
+    };
+    let bounds = libjpeg_turbo_rs::DecodeLimits {
+        max_pixels: limits.max_pixels,
+        max_memory: Some(limits.max_alloc_bytes),
+        max_scans: MAX_SCANS,
+        ..libjpeg_turbo_rs::DecodeLimits::default()
+    };
+    let mut decoder =
+        libjpeg_turbo_rs::Decoder::new_with_limits(bytes, bounds).map_err(|error| malformed(error.to_string()))?;
+    let inks = decoder.header().components.len() == 4;
+    decoder.set_output_format(if inks { PixelFormat::Cmyk } else { PixelFormat::Rgb });
+    // Corrupt data in the middle of a file are warnings to libjpeg, and to Pillow.
+    decoder.set_lenient(true);
+    let image = decoder.decode_image().map_err(|error| malformed(error.to_string()))?;
+    let pixels = if inks {
+        // Stored inverted, as Adobe's programs do and Pillow takes for granted: 255 is no ink.
+        let (inks, _) = image.data.as_chunks::<4>();
+        inks.iter()
+            .flat_map(|&[c, m, y, k]| [c, m, y].map(|ink| k - product(255 - ink, k)))
+            .collect()
+    } else {
+        image.data
+    };
+    RgbImage::from_raw(image.width as u32, image.height as u32, pixels)
+        .ok_or_else(|| malformed("the decoder gave fewer pixels than it said".to_owned()))
+}
+
+/// a · b / 255, rounded as Pillow does.
+fn product(a: u8, b: u8) -> u8 {
+    let scaled = u32::from(a) * u32::from(b) + 128;
+    (((scaled >> 8) + scaled) >> 8) as u8
 }
 
 fn allocations(limits: &DecodeLimits) -> Limits {
