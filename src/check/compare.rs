@@ -55,6 +55,8 @@ pub struct ComparedRun {
     pub run_dir: String,
     /// Whether the faces were generated.
     pub stand_in: bool,
+    /// Whether the encoder's weights were drawn instead of trained: its features mean nothing.
+    pub random_weights: bool,
     /// Its seeds.
     pub seeds: Vec<i64>,
     /// Key under which numbers may be ranked side by side.
@@ -298,6 +300,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
                 run: run.manifest.run.clone(),
                 run_dir: run.path.display().to_string(),
                 stand_in: run.manifest.stand_in,
+                random_weights: encoder::is_random(&run.manifest.encoder),
                 seeds: run.manifest.seeds.clone(),
                 protocol_digest: run.manifest.protocol_digest.clone(),
                 samples_digest: run.predictions.samples_digest(),
@@ -533,6 +536,9 @@ impl Comparison {
         if self.runs.iter().any(|run| run.stand_in) {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.dataset);
         }
+        for run in self.runs.iter().filter(|run| run.random_weights) {
+            let _ = writeln!(out, "{}: {}", run.run, encoder::RANDOM_WARNING);
+        }
         let first = self
             .metrics
             .iter()
@@ -600,6 +606,9 @@ impl Comparison {
                 "**Stand-in faces: these numbers say nothing about {}.**\n",
                 plain(&self.dataset)
             );
+        }
+        for run in self.runs.iter().filter(|run| run.random_weights) {
+            let _ = writeln!(out, "**{}: {}.**\n", plain(&run.run), encoder::RANDOM_WARNING);
         }
         let _ = write!(out, "| metric |");
         for run in &self.runs {

@@ -134,6 +134,8 @@ pub struct RunReport {
     pub task: String,
     /// Whether the faces were generated.
     pub stand_in: bool,
+    /// True if the encoder's weights were drawn instead of trained: its features mean nothing.
+    pub random_weights: bool,
     /// The run's seeds.
     pub seeds: Vec<i64>,
     /// The baseline file or run, if any.
@@ -263,6 +265,7 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         dataset: manifest.dataset.clone(),
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,
+        random_weights: encoder::is_random(&manifest.encoder),
         seeds: manifest.seeds.clone(),
         baseline: options.baseline.as_ref().map(|baseline| baseline.shown.clone()),
         protocol_digest: manifest.protocol_digest.clone(),

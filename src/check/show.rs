@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::encoder;
 use crate::error::{Error, Result};
 use crate::metric::{self, Format};
 
@@ -99,6 +100,9 @@ impl CheckReport {
             if run.stand_in {
                 let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", run.dataset);
             }
+            if run.random_weights {
+                let _ = writeln!(out, "{}", encoder::RANDOM_WARNING);
+            }
             let body: Vec<[String; 8]> = run.findings.iter().map(cells).collect();
             let widths: Vec<usize> = (0..HEAD.len())
                 .map(|i| {
@@ -164,6 +168,9 @@ impl CheckReport {
                     "**Stand-in faces: these numbers say nothing about {}.**\n",
                     plain(&run.dataset)
                 );
+            }
+            if run.random_weights {
+                let _ = writeln!(out, "**{}.**\n", encoder::RANDOM_WARNING);
             }
             let _ = writeln!(out, "| | {} |", HEAD.join(" | "));
             let _ = writeln!(out, "|---|---|---|---|---:|---:|---:|---|---|");

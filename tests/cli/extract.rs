@@ -128,6 +128,29 @@ fn random_weights_are_labelled() {
     assert!(text.contains("RANDOM WEIGHTS"), "{text}");
     let croissant = std::fs::read_to_string(bench.path("table/croissant.json")).unwrap();
     assert!(croissant.contains("dino (random weights)"), "{croissant}");
+
+    let run = |k_max: &'static str| {
+        let summary = bench.json(&crate::small(&[
+            "--set",
+            "encoder.kind=dino",
+            "--set",
+            "encoder.weights=random:1",
+            "--set",
+            "encoder.architecture=vit-s-16",
+            "--set",
+            "encoder.input_size=32",
+            "--set",
+            k_max,
+            "--json",
+        ]));
+        summary["run_dir"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (run("model.k_max=40"), run("model.k_max=50"));
+    bench.ok(&["baseline", "save", &first, "--out", "baseline.toml"]);
+    let text = bench.ok(&["check", &first, "--baseline", "baseline.toml"]);
+    assert!(text.contains("RANDOM WEIGHTS"), "{text}");
+    let text = bench.ok(&["compare", &first, &second]);
+    assert!(text.contains("RANDOM WEIGHTS"), "{text}");
 }
 
 #[test]
