@@ -91,6 +91,7 @@ fn run_folder() -> PathBuf {
             label: None,
             label_name: None,
             value: vec![(2.0 * unit(k, 5) - 1.0) as f32, (2.0 * unit(k, 6) - 1.0) as f32],
+            output: vec![(2.0 * unit(k, 5) - 1.0) as f32, (2.0 * unit(k, 6) - 1.0) as f32],
             embedding: vec![0.0; 256],
             nearest: Vec::new(),
             nearest_similarity: Vec::new(),

@@ -216,7 +216,7 @@ fn decode_as(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result
     }
 }
 
-/// The pixels of a JPEG file as libjpeg-turbo reconstructs them, and with it Pillow, torchvision and OpenCV.
+/// The pixels of a JPEG file as libjpeg-turbo reconstructs them, and with it Pillow, torchvision and `OpenCV`.
 ///
 /// Another decoder is up to ten levels off where colours are stored at half resolution, and features follow.
 fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, ImageError> {

@@ -5,7 +5,7 @@
 //! nothing about the archetypes. So the outputs of the training samples decide, once, after training:
 //!
 //! - valence and arousal: outputs are moved and stretched until mean and spread are those of the labels. At a given correlation
-//!   that is where the concordance correlation coefficient (eq. 2) is largest, since it is 2 σ_y σ_ŷ r / (σ_y² + σ_ŷ² + (ȳ − ŷ̄)²).
+//!   that is where the concordance correlation coefficient (eq. 2) is largest, since it is `2 σ_y σ_ŷ r / (σ_y² + σ_ŷ² + (ȳ − ŷ̄)²)`.
 //! - action units: the odds of each unit are divided by those of the threshold at which its F1 over the training samples is
 //!   largest, so that one half is the threshold afterwards.
 //! - expressions: nothing; the class with the largest value is the prediction.
@@ -59,7 +59,7 @@ impl Fit {
         match (how, targets.task) {
             (ReadoutFit::None, _) | (_, Task::Expression) => Self::None,
             (ReadoutFit::Task, Task::ValenceArousal) => {
-                let (shift, factor) = (0..o).map(|output| spread(known(output))).unzip();
+                let (shift, factor) = (0..o).map(|output| spread(&known(output).collect::<Vec<_>>())).unzip();
                 Self::Spread { shift, factor }
             }
             (ReadoutFit::Task, Task::ActionUnits) => Self::Thresholds {
@@ -108,15 +108,15 @@ impl Fit {
 }
 
 /// Shift and factor that give outputs the mean and spread of the labels; no change where outputs or labels do not vary.
-fn spread(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> (f64, f64) {
-    let n = pairs.clone().count() as f64;
-    if n == 0.0 {
+fn spread(pairs: &[(f64, f64)]) -> (f64, f64) {
+    if pairs.is_empty() {
         return (0.0, 1.0);
     }
-    let mean = |of: fn((f64, f64)) -> f64| pairs.clone().map(of).sum::<f64>() / n;
+    let n = pairs.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / n;
     let (label, output) = (mean(|p| p.0), mean(|p| p.1));
     let (mut of_labels, mut of_outputs) = (0.0, 0.0);
-    for (y, x) in pairs.clone() {
+    for (y, x) in pairs {
         of_labels += (y - label).powi(2);
         of_outputs += (x - output).powi(2);
     }
@@ -138,7 +138,7 @@ fn best_threshold(mut pairs: Vec<(f64, f64)>) -> f64 {
     for (at, &(label, probability)) in pairs.iter().enumerate() {
         found += label;
         let next = pairs.get(at + 1).map_or(0.0, |pair| pair.1);
-        if next == probability {
+        if next >= probability {
             continue;
         }
         let f1 = 2.0 * found / ((at + 1) as f64 + active);
@@ -149,7 +149,7 @@ fn best_threshold(mut pairs: Vec<(f64, f64)>) -> f64 {
             f64::midpoint(next, probability)
         };
         let nearer = (threshold - 0.5_f64).abs() < (best.1 - 0.5_f64).abs();
-        if threshold > 0.0 && threshold < 1.0 && (f1 > best.0 || (f1 == best.0 && nearer)) {
+        if threshold > 0.0 && threshold < 1.0 && (f1 > best.0 || (f1 >= best.0 && nearer)) {
             best = (f1, threshold);
         }
     }
