@@ -354,11 +354,11 @@ pub fn run_all(
                 Ok::<_, Error>(outputs)
             };
             let mut outcome = BaselineOutcome {
-                method: name,
                 predictions: Vec::new(),
-                metrics: Vec::new(),
+                metrics: readout.rows(&name, &data.train.targets.names),
                 note: fitted.note(),
                 seconds: 0.0,
+                method: name,
             };
             if let Some((set, x)) = &val {
                 outcome.add(Split::Val, set, &predict(x)?, seed)?;

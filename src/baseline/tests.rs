@@ -168,6 +168,14 @@ fn fitted_outputs_keep_their_order_and_gain_concordance() {
         },
     );
     assert!(value(fitted, "ccc_va") > value(&of_plain[0], "ccc_va") + 0.02);
+    let all = |metric: &str| {
+        let row = fitted.metrics.iter().find(|m| m.split == "all" && m.metric == metric);
+        row.map_or(f64::NAN, |m| m.value)
+    };
+    // What is on record is what was done.
+    let (shift, factor) = (all("fit_shift_a"), all("fit_factor_a"));
+    assert!((f64::from(fitted.predictions[0].output[1]) - (shift + factor * f64::from(plain[1]))).abs() < 1e-5);
+    assert!(of_plain[0].metrics.iter().all(|m| m.split != "all"));
     let stretched: Vec<f32> = fitted.predictions.iter().flat_map(|row| row.output.clone()).collect();
     for output in 0..2 {
         let mut order: Vec<usize> = (output..plain.len()).step_by(2).collect();

@@ -27,6 +27,7 @@ use crate::task::{Split, Targets, Task};
 
 pub use interval::{Bootstrap, Interval};
 pub use tally::Measure;
+pub(crate) use tally::output_key;
 
 use interval::{Contributions, wilson};
 use tally::Tally;
@@ -110,6 +111,7 @@ pub fn info(name: &str) -> Option<MetricInfo> {
                 "f1" | "recall" => (Some(true), Some(Expression), Percent),
                 "ccc" | "pcc" | "sagr" => (Some(true), Some(ValenceArousal), Decimal),
                 "rmse" => (Some(false), Some(ValenceArousal), Decimal),
+                "fit" => (None, None, Decimal),
                 "k" if rest.starts_with("stable_at_") => (None, None, Count),
                 _ => return None,
             }

@@ -76,6 +76,15 @@ pub(crate) fn slug(name: &str) -> String {
         .collect()
 }
 
+/// The name of an output as it ends the names of its metrics: `v`, `a`, `au12`.
+pub(crate) fn output_key(name: &str) -> String {
+    match name {
+        "valence" => "v".to_owned(),
+        "arousal" => "a".to_owned(),
+        other => slug(other),
+    }
+}
+
 impl Measure {
     /// All measures of a task with outputs of these names, the primary one first, with the names they have in tables.
     pub fn all(task: Task, names: &[String]) -> Vec<(String, Self)> {
@@ -102,12 +111,7 @@ impl Measure {
                 for (prefix, kind) in kinds {
                     all.push((format!("{prefix}_va"), kind(None)));
                     for (i, name) in names.iter().enumerate() {
-                        let short = match name.as_str() {
-                            "valence" => "v",
-                            "arousal" => "a",
-                            other => other,
-                        };
-                        all.push((format!("{prefix}_{short}"), kind(Some(i))));
+                        all.push((format!("{prefix}_{}", output_key(name)), kind(Some(i))));
                     }
                 }
             }

@@ -13,6 +13,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::metric;
+use crate::run::tables::MetricRow;
 use crate::task::{Targets, Task};
 
 /// Whether outputs are fitted to how the task is judged.
@@ -83,6 +85,41 @@ impl Fit {
         }
     }
 
+    /// The numbers of the map under the names of the metrics table, for outputs of these names: `fit_shift_v`,
+    /// `fit_factor_v`, `fit_threshold_au01` and so on. Nothing where outputs stay as they are.
+    pub fn values(&self, names: &[String]) -> Vec<(String, f64)> {
+        let named = |what: &str, values: &[f64]| -> Vec<(String, f64)> {
+            names
+                .iter()
+                .zip(values)
+                .map(|(name, &value)| (format!("fit_{what}_{}", metric::output_key(name)), value))
+                .collect()
+        };
+        match self {
+            Self::None => Vec::new(),
+            Self::Spread { shift, factor } => [named("shift", shift), named("factor", factor)].concat(),
+            Self::Thresholds { threshold } => named("threshold", threshold),
+        }
+    }
+
+    /// The same as rows of the metrics table, split `all`.
+    pub fn rows(&self, method: &str, names: &[String]) -> Vec<MetricRow> {
+        self.values(names)
+            .into_iter()
+            .map(|(metric, value)| MetricRow {
+                method: method.to_owned(),
+                split: "all".to_owned(),
+                epoch: None,
+                metric,
+                value,
+                low: None,
+                high: None,
+                n: None,
+                higher_is_better: None,
+            })
+            .collect()
+    }
+
     /// Maps outputs, n × O, in place.
     pub fn apply(&self, outputs: &mut [f32]) {
         match self {
@@ -99,7 +136,13 @@ impl Fit {
                     for (value, threshold) in row.iter_mut().zip(threshold) {
                         let p = f64::from(*value);
                         let active = p * (1.0 - threshold);
-                        *value = (active / (active + (1.0 - p) * threshold)) as f32;
+                        let fitted = (active / (active + (1.0 - p) * threshold)) as f32;
+                        // Rounding must not call a unit active whose probability is below the threshold.
+                        *value = if p < *threshold {
+                            fitted.min(0.5_f32.next_down())
+                        } else {
+                            fitted.max(0.5)
+                        };
                     }
                 }
             }
@@ -162,7 +205,6 @@ mod tests {
 
     use super::*;
     use crate::feature::Matrix;
-    use crate::metric;
 
     fn targets(task: Task, values: Vec<f32>, known: Vec<bool>, outputs: usize) -> Targets {
         let names = match task {
@@ -216,6 +258,15 @@ mod tests {
             panic!("{fit:?}")
         };
         assert!((threshold[0] - 0.2).abs() < 1e-6, "{fit:?}");
+        assert_eq!(
+            fit.values(&labels.names),
+            [("fit_threshold_au1".to_owned(), threshold[0])]
+        );
+        // Nothing below the threshold is called by rounding, and nothing at it is missed.
+        let at = threshold[0] as f32;
+        let mut near = vec![at.next_down(), at.next_up()];
+        fit.apply(&mut near);
+        assert!(near[0] < 0.5 && near[1] >= 0.5, "{near:?}");
         fit.apply(&mut outputs);
         let called: Vec<bool> = outputs.iter().map(|&p| p >= metric::action_units::THRESHOLD).collect();
         assert_eq!(called, [true, true, true, false, false, false, false]);

@@ -113,7 +113,7 @@ pub(crate) fn csv_line(text: &mut String, fields: impl Iterator<Item = String>) 
             text.push_str(&field);
         }
     }
-    text.push_str("\r\n");
+    text.push('\n');
 }
 
 /// A value as bare text, `missing` standing for null; lists are JSON.

@@ -246,7 +246,7 @@ fn two_folders_of_one_run_stay_apart_and_a_broken_one_is_passed_over() {
         .unwrap();
     assert_eq!(
         table.to_text(Format::Csv),
-        "run,n\r\ntiny-0a1b2c3d,40\r\ntiny-0a1b2c3d [2],40\r\n"
+        "run,n\ntiny-0a1b2c3d,40\ntiny-0a1b2c3d [2],40\n"
     );
     assert_eq!(context.warnings().len(), 1);
     assert!(QueryContext::open(&[broken]).is_err());

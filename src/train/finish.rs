@@ -72,9 +72,12 @@ pub fn finish(
     }
 
     trained.fit_readouts(&cosines, &data.train.targets)?;
+    let mut metrics = curves(&position.history, setup.task);
+    metrics.extend(trained.fits.primal.rows("aura", &trained.names));
+    metrics.extend(trained.fits.mixture.rows("aura_mixture", &trained.names));
 
     let mut outcome = SeedOutcome {
-        metrics: curves(&position.history, setup.task),
+        metrics,
         predictions: Vec::new(),
         assignments: Vec::new(),
         archetypes: archetypes(data, &trained, &z, &alpha, &uses, &kept)?,

@@ -462,6 +462,16 @@ fn scores_and_action_units_beat_the_nearest_neighbour_without_collapse() -> Resu
             "{task:?}: {kept} of 40 archetypes have half a percent of the samples"
         );
         assert!(last(&outcome, "all", "matched_share") > 0.95, "{task:?}");
+        let fits = |method: &str| {
+            let of = outcome
+                .metrics
+                .iter()
+                .filter(|m| m.method == method && m.split == "all");
+            of.filter(|m| m.metric.starts_with("fit_") && m.value.is_finite())
+                .count()
+        };
+        let numbers = planted.sets.train.targets.outputs() * if task == Task::ValenceArousal { 2 } else { 1 };
+        assert_eq!((fits("aura"), fits("aura_mixture")), (numbers, numbers), "{task:?}");
     }
     Ok(())
 }

@@ -66,6 +66,8 @@ struct Description {
     outputs: Vec<String>,
     patches: usize,
     model: ModelConfig,
+    /// Absent in files written before outputs were fitted.
+    #[serde(default)]
     fits: Fits,
 }
 

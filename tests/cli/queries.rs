@@ -86,7 +86,7 @@ fn queries_come_from_files_and_prompts_and_take_parameters(bench: &Bench) {
     };
     let output = prompt("\\f csv\nSELECT ';' AS a,\n 2 AS b;\nSELECT count(*) AS n FROM runs");
     assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "a,b\r\n;,2\r\nn\r\n1\r\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "a,b\n;,2\nn\n1\n");
     assert_eq!(prompt("SELECT 1;\nDROP VIEW runs;\n").status.code(), Some(2));
 }
 

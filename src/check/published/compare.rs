@@ -139,6 +139,8 @@ pub struct BesideTable {
     pub run: String,
     /// Whether its faces were generated.
     pub stand_in: bool,
+    /// Whether the encoder's weights were drawn, not trained.
+    pub random_weights: bool,
     /// Seeds of the run.
     pub seeds: i64,
     /// Why the numbers may not be compared; empty if they may.
@@ -208,6 +210,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
                 place: printed.place.clone(),
                 run: run.run.clone(),
                 stand_in: run.manifest.stand_in,
+                random_weights: encoder::is_random(&run.manifest.encoder),
                 seeds: run.manifest.seeds.len() as i64,
                 reasons,
                 assumed: assume
@@ -392,10 +395,11 @@ impl BesideTable {
     /// The table for people.
     pub fn to_text(&self) -> String {
         let mut text = format!(
-            "{} · {}{} · {} seed{}\n",
+            "{} · {}{}{} · {} seed{}\n",
             self.place,
             self.run,
             if self.stand_in { " · STAND-IN" } else { "" },
+            if self.random_weights { " · RANDOM WEIGHTS" } else { "" },
             self.seeds,
             if self.seeds == 1 { "" } else { "s" }
         );
