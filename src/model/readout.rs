@@ -106,17 +106,7 @@ impl Fit {
     pub fn rows(&self, method: &str, names: &[String]) -> Vec<MetricRow> {
         self.values(names)
             .into_iter()
-            .map(|(metric, value)| MetricRow {
-                method: method.to_owned(),
-                split: "all".to_owned(),
-                epoch: None,
-                metric,
-                value,
-                low: None,
-                high: None,
-                n: None,
-                higher_is_better: None,
-            })
+            .map(|(metric, value)| MetricRow::of_no_split(method, &metric, value, None))
             .collect()
     }
 

@@ -42,6 +42,23 @@ pub struct MetricRow {
     pub higher_is_better: Option<bool>,
 }
 
+impl MetricRow {
+    /// A final value that belongs to no split.
+    pub fn of_no_split(method: &str, metric: &str, value: f64, higher_is_better: Option<bool>) -> Self {
+        Self {
+            method: method.to_owned(),
+            split: "all".to_owned(),
+            epoch: None,
+            metric: metric.to_owned(),
+            value,
+            low: None,
+            high: None,
+            n: None,
+            higher_is_better,
+        }
+    }
+}
+
 /// What one method says of one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictionRow {

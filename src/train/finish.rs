@@ -315,21 +315,6 @@ struct Dictionary<'a> {
     before: usize,
 }
 
-/// A final value of AURA that belongs to no split.
-fn of_no_split(metric: &str, value: f64, higher_is_better: Option<bool>) -> MetricRow {
-    MetricRow {
-        method: "aura".into(),
-        split: "all".into(),
-        epoch: None,
-        metric: metric.to_owned(),
-        value,
-        low: None,
-        high: None,
-        n: None,
-        higher_is_better,
-    }
-}
-
 /// The number of archetypes before any were joined, `K_stable` at the pruning share and at the reported ones, the share of
 /// training samples whose archetype was kept, and the convergence epoch.
 fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Position, dictionary: &Dictionary) {
@@ -340,7 +325,7 @@ fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Po
         before,
     } = *dictionary;
     let mut push = |metric: &str, value: f64, higher_is_better: Option<bool>| {
-        metrics.push(of_no_split(metric, value, higher_is_better));
+        metrics.push(MetricRow::of_no_split("aura", metric, value, higher_is_better));
     };
     push("k_before_merge", before as f64, None);
     push("k_stable", kept.iter().filter(|&&keep| keep).count() as f64, None);
@@ -384,7 +369,8 @@ fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
         ..inference
     };
     for (metric, value) in [("gflops", inference.gflops()), ("gflops_pruned", pruned.gflops())] {
-        outcome.metrics.push(of_no_split(metric, value, Some(false)));
+        let row = MetricRow::of_no_split("aura", metric, value, Some(false));
+        outcome.metrics.push(row);
     }
     Ok(())
 }
