@@ -418,6 +418,8 @@ pub(crate) struct Point<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) task: &'a str,
     pub(crate) encoder: &'a str,
+    /// Where its weights come from, if the manifest says so.
+    pub(crate) weights: Option<&'a str>,
     pub(crate) study: Option<&'a str>,
     pub(crate) stand_in: bool,
     pub(crate) seeds: &'a [i64],
@@ -439,6 +441,7 @@ impl Default for Point<'_> {
             dataset: "rafdb",
             task: "expression",
             encoder: "clip",
+            weights: None,
             study: None,
             stand_in: false,
             seeds: &[0, 1],
@@ -459,6 +462,9 @@ impl Point<'_> {
             "schema": 1, "run": self.run, "name": self.run, "dataset": self.dataset, "task": self.task,
             "stand_in": self.stand_in, "encoder": {"kind": self.encoder}, "classes": self.classes, "seeds": self.seeds,
         });
+        if let Some(weights) = self.weights {
+            manifest["encoder"]["weights"] = weights.into();
+        }
         if let Some(study) = self.study {
             manifest["sweep"] = serde_json::json!({"name": study, "point": {}});
         }

@@ -10,11 +10,12 @@ use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
 use crate::metric;
 use crate::model::kmeans;
-use crate::model::math::{Purpose, stream};
+use crate::model::math::{Purpose, host, stream};
 use crate::model::{LossConfig, ModelConfig};
 use crate::progress::Progress;
 use crate::run::tables::MetricRow;
 use crate::task::Task;
+use crate::train::checkpoint::{self, Loaded};
 use crate::train::config::Schedule;
 use crate::train::data::Standardiser;
 use crate::train::synth::{Planted, nmi, planted};
@@ -309,6 +310,39 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
         data: vec![0.0; 900],
     };
     assert!(model.project(&other).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_model_file_from_before_outputs_were_fitted_is_read() -> Result<()> {
+    let planted = planted(Task::ValenceArousal, 200, 60, 16, 4);
+    let mut setup = small(Task::ValenceArousal);
+    setup.train.epochs = 3;
+    let folder = folder()?;
+    let outcome = train(&planted.sets, &setup, folder.path())?;
+    let file = folder.path().join("model.safetensors");
+    outcome.model.save(&file)?;
+    let loaded = Loaded::read(&file)?;
+    let mut description: serde_json::Value = serde_json::from_str(&loaded.json).expect("JSON");
+    let fits = description.as_object_mut().and_then(|fields| fields.remove("fits"));
+    assert!(fits.is_some(), "{description}");
+    let tensors = loaded
+        .shapes()
+        .map(|(name, dims)| Ok((name.to_owned(), loaded.tensor(name, dims, &Device::flex())?)))
+        .collect::<Result<Vec<_>>>()?;
+    let old = checkpoint::encode(&tensors, description.to_string(), &file)?;
+    std::fs::write(&file, old).at("write", &file)?;
+
+    let model = Trained::load(&file, &Device::flex())?;
+    let cosines = model.cosines(&model.project(&planted.sets.test)?);
+    let fitted = outcome.model.primal(&cosines)?;
+    let plain = model.primal(&cosines)?;
+    assert_ne!(plain, fitted, "nothing is stretched without a fit");
+    let values = host(model.value.clone())?;
+    assert!(
+        plain.chunks(2).all(|pair| values.chunks(2).any(|value| value == pair)),
+        "every output is an archetype's value as it is"
+    );
     Ok(())
 }
 

@@ -392,6 +392,33 @@ fn a_run_is_compared_only_under_the_same_conditions() {
 }
 
 #[test]
+fn the_heading_says_what_the_numbers_are_not() {
+    let paper = Paper::built_in("aura").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = Point {
+        stand_in: true,
+        recipe: RECIPE,
+        weights: Some("random:3"),
+        metrics: &[("aura", "test", "acc", &[Some(0.94), Some(0.95)])],
+        ..Point::default()
+    }
+    .write(folder.path());
+    let headings = |run: std::path::PathBuf| -> Vec<String> {
+        let tables = beside(&paper, &[run], &[]).unwrap();
+        assert!(!tables.is_empty());
+        let first = |table: &BesideTable| table.to_text().lines().next().unwrap_or_default().to_owned();
+        tables.iter().map(first).collect()
+    };
+    for heading in headings(run) {
+        assert!(heading.ends_with(" · STAND-IN · RANDOM WEIGHTS · 2 seeds"), "{heading}");
+    }
+    let (trained, _) = self::run(false, RECIPE);
+    for heading in headings(trained.path().to_owned()) {
+        assert!(!heading.contains("RANDOM") && !heading.contains("STAND-IN"), "{heading}");
+    }
+}
+
+#[test]
 fn a_run_of_another_database_has_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     Point {
