@@ -414,7 +414,10 @@ fn the_heading_says_what_the_numbers_are_not() {
     }
     let (trained, _) = self::run(false, RECIPE);
     for heading in headings(trained.path().to_owned()) {
-        assert!(!heading.contains("RANDOM") && !heading.contains("STAND-IN"), "{heading}");
+        assert!(
+            !heading.contains("RANDOM") && !heading.contains("STAND-IN"),
+            "{heading}"
+        );
     }
 }
 
