@@ -200,7 +200,8 @@ impl Import<'_> {
         for path in [Some(&self.features), self.labels.as_ref()].into_iter().flatten() {
             if !path.exists() {
                 return Err(Error::data(format!(
-                    "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels",
+                    "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels, both as seen \
+                     from the current folder",
                     path.display()
                 )));
             }

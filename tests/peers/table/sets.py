@@ -1,8 +1,9 @@
 """Public feature sets that are not faces, as recipes of this program, and what scikit-learn makes of them.
 
     python tests/peers/table/sets.py OUT          # OUT/NAME.npz, OUT/NAME.toml, OUT/scikit-learn.json
-    aura-bench run OUT/NAME.toml                  # nothing but the data is set: every setting is a default
-    aura-bench run OUT/digits_kmax.toml           # a study: how many archetypes stay of 150 to 400
+    cd OUT                                        # dataset.path starts at the current folder
+    aura-bench run NAME.toml                      # nothing but the data is set: every setting is a default
+    aura-bench run digits_kmax.toml               # a study: how many archetypes stay of 150 to 400
 
 All come with scikit-learn. Every fourth sample in a seeded order is a test sample. Classifiers and regressors have scikit-learn's
 own defaults, on features standardised by the training split; targets of a regression are scaled to [-1, 1] by its extremes.
