@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aura_bench::dataset::{self, Card, ConvertOptions};
+use aura_bench::dataset::options::ConvertOptions;
+use aura_bench::dataset::{self, Card};
 use aura_bench::interrupt::Interrupt;
 use aura_bench::progress::Progress;
 use criterion::{Criterion, SamplingMode};

@@ -16,8 +16,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
-use aura_bench::query::{Format, QueryContext};
-use aura_bench::run::tables::{self, ArchetypeRow, AssignmentRow};
+use aura_bench::query::Format;
+use aura_bench::query::context::QueryContext;
+use aura_bench::record::{ArchetypeRow, AssignmentRow};
+use aura_bench::run::tables::{self};
 use criterion::Criterion;
 
 const SAMPLES: usize = 294_410;

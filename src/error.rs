@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::recipe::RecipeError;
+use crate::document::mistake::RecipeError;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -10,10 +10,12 @@ use rand::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::device::Resolved;
-use crate::encoder::{Encoder, EncoderConfig, EncoderKind};
+use crate::device::machine::Resolved;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
+use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
-use crate::feature::{Extraction, FeaturesConfig, Shard, samples_of_folder};
+use crate::feature::shard::Shard;
+use crate::feature::{Extraction, FeaturesConfig, samples_of_folder};
 use crate::image::{DecodeLimits, Filter, decode, resize};
 use crate::interrupt::Interrupt;
 use crate::model::math::{Purpose, stream};
@@ -295,7 +297,7 @@ impl ExtractSpeed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::DeviceChoice;
+    use crate::device::choice::DeviceChoice;
 
     #[test]
     fn an_encoder_without_weights_is_measured() -> Result<()> {

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use rand::RngExt;
 use serde::Serialize;
 
-use crate::device::Resolved;
+use crate::device::machine::Resolved;
 use crate::error::{Error, Result};
-use crate::feature::{FeatureSet, FeatureTable, LoadOptions, Matrix, SplitSets, Tokens};
+use crate::feature::{FeatureTable, LoadOptions};
 use crate::interrupt::Interrupt;
 use crate::model::config::Level;
 use crate::model::math::{Purpose, stream};
+use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
-use crate::train::Setup;
 use crate::train::feed::Placement;
-use crate::train::speed::{self, Speed};
+use crate::train::setup::Setup;
+
+use super::speed::{self, Speed};
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -212,8 +214,9 @@ impl TrainSpeed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::DeviceChoice;
-    use crate::model::{LossConfig, ModelConfig};
+    use crate::device::choice::DeviceChoice;
+    use crate::model::ModelConfig;
+    use crate::model::loss::config::LossConfig;
     use crate::train::config::Sampling;
     use crate::train::{Selection, TrainConfig};
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::dataset;
+use crate::dataset::{self, conversion};
 use crate::digest::{Digest, of_file, room};
+use crate::disk::publish;
 use crate::error::{Context, Result};
 
 use super::data::Data;
-use super::{Chain, json, publish};
+use super::stages::{Chain, json};
 
 /// The samples table of a run.
 pub struct Samples {
@@ -71,7 +72,7 @@ impl Chain<'_> {
         }
         let path = samples.join("conversion.json");
         let text = std::fs::read_to_string(&path).at("read", &path)?;
-        let conversion: dataset::Conversion = serde_json::from_str(&text).at("read", &path)?;
+        let conversion: conversion::Conversion = serde_json::from_str(&text).at("read", &path)?;
         // A conversion that was cached did not ask.
         card.require_release(&conversion.layout, self.recipe.protocol.release.as_deref())?;
         Ok(Some(card.release_of(&conversion.layout).to_owned()))

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::dataset::standin::{self, StandinOptions};
 use crate::digest::{Digest, room, short};
+use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::run::lock::Lock;
+use crate::standin::generate::{self, StandinOptions};
 
-use super::Chain;
+use super::stages::Chain;
 
 /// The folder that the chain starts from.
 pub struct Data {
@@ -51,7 +51,7 @@ impl Chain<'_> {
         let folder = self.options.cache.join("stand-in");
         let root = folder.join(format!("{card}-{}", short(&digest)));
         let _lock = Lock::hold(&folder, self.progress, self.interrupt)?;
-        let report = standin::generate(&options, &root, &self.progress, self.interrupt)?;
+        let report = generate::generate(&options, &root, &self.progress, self.interrupt)?;
         self.done("stand-in", started, report.cached, &digest);
         Ok(Data { root })
     }

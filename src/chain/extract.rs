@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::device::Resolved;
+use crate::device::machine::Resolved;
 use crate::digest::{Digest, room};
-use crate::encoder::{Encoder, EncoderKind};
+use crate::disk::publish;
+use crate::encoder::config::EncoderKind;
+use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
 use crate::export::croissant;
 use crate::feature;
 
 use super::convert::Samples;
 use super::data::Data;
-use super::{Chain, json, publish};
+use super::stages::{Chain, json};
 
 /// The feature table of a run.
 pub struct Features {

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::dataset::ConvertOptions;
+use crate::dataset::options::ConvertOptions;
+use crate::disk::publish;
 use crate::error::Result;
 use crate::export::croissant;
-use crate::feature::import::{FEATURES, Import};
+use crate::import::import::{FEATURES, Import};
 use crate::recipe::Recipe;
 
 use super::convert::Samples;
 use super::data::expand;
 use super::extract::Features;
-use super::{Chain, publish};
+use super::stages::Chain;
 
 /// A path of the recipe, with the environment variables in it.
 fn place(key: &str, text: &str) -> Result<PathBuf> {

@@ -3,22 +3,23 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::device::Resolved;
+use crate::device::machine::Resolved;
 use crate::digest::{Digest, room};
+use crate::disk::{atomic, parquet};
 use crate::error::{Error, Result};
-use crate::feature::{Matrix, SplitSets, import};
+use crate::import::{self};
 use crate::map::{Distances, Umap};
 use crate::metric::expression::argmax;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};
 use crate::model::math::host;
-use crate::run::atomic;
+use crate::record::{MapRow, SeparabilityRow};
 use crate::run::folder::RunFolder;
-use crate::run::tables::{self, MapRow, SeparabilityRow};
+use crate::sets::{Matrix, SplitSets};
 use crate::task::Task;
 use crate::train::Trained;
 
-use super::Chain;
 use super::extract::Features;
+use super::stages::Chain;
 
 /// Points of a space, each a sample or an archetype.
 struct Space<'a> {
@@ -56,7 +57,7 @@ impl Chain<'_> {
             .part("code", room::MAP)
             .part("metric", room::METRIC);
         for (name, path) in &config.features {
-            let what = import::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
+            let what = import::import::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
             digest = digest.part("table", name).part("what", what);
         }
         let digest = digest.finish();
@@ -80,8 +81,8 @@ impl Chain<'_> {
             self.interrupt.check()?;
             draw(space, place, &umap, &mut points, &mut numbers)?;
         }
-        tables::write(&here.file("maps.parquet"), &points, &[])?;
-        tables::write(&here.file("separability.parquet"), &numbers, &[])?;
+        parquet::write(&here.file("maps.parquet"), &points, &[])?;
+        parquet::write(&here.file("separability.parquet"), &numbers, &[])?;
         atomic::write(&stamp, digest.as_bytes())?;
         self.done("map", started, false, &digest);
         Ok(digest)
@@ -133,7 +134,7 @@ impl Chain<'_> {
         for (name, path) in &recipe.report.features {
             spaces.push(Space {
                 name,
-                points: import::named(Path::new(path), &chosen.sample_ids, scratch, self.interrupt)
+                points: import::import::named(Path::new(path), &chosen.sample_ids, scratch, self.interrupt)
                     .map_err(|error| of_features(name, error))?,
                 samples: chosen.sample_ids.clone(),
                 archetypes: Vec::new(),

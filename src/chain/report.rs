@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::digest::{Digest, room};
+use crate::disk::atomic;
 use crate::error::{Context, Result};
-use crate::report::{self, ReportOptions};
-use crate::run::atomic;
+use crate::report::{ReportOptions, statistics};
 use crate::run::folder::RunFolder;
 use crate::run::manifest::Manifest;
 
-use super::{Chain, json};
+use super::stages::{Chain, json};
 
 impl Chain<'_> {
     /// Computes the statistics and writes the report, unless both are there for exactly this run.
@@ -43,7 +43,7 @@ impl Chain<'_> {
             return Ok(page);
         }
         self.interrupt.check()?;
-        let statistics = report::compute(&[folder.path().to_owned()], &options)?;
+        let statistics = statistics::compute(&[folder.path().to_owned()], &options)?;
         self.progress
             .line(&format!("            {} tables by SQL", statistics.count()));
         self.done("statistics", started, false, &digest);

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::device::DeviceChoice;
+use crate::device::choice::DeviceChoice;
 use crate::digest::{Digest, room, short};
-use crate::encoder;
+use crate::disk::atomic;
+use crate::disk::lock::Lock;
 use crate::error::{Context, Error, Result, exit};
 use crate::interrupt::Interrupt;
+use crate::naming;
 use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
-use crate::report::{self, ReportOptions};
-use crate::run::atomic;
-use crate::run::lock::Lock;
+use crate::report::{ReportOptions, build};
 
+use super::stages::{RunOptions, json, run};
 use super::summary::{OverSeeds, Summary, cell};
-use super::{RunOptions, json, run};
 
 /// How long a child that was told to stop by Ctrl-C may take to write its checkpoint.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -338,7 +338,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
         progress,
         ..ReportOptions::default()
     };
-    let paths = report::build(&runs, &out, &options)?;
+    let paths = build::build(&runs, &out, &options)?;
     for warning in &paths.warnings {
         progress.line(&format!("            {warning}"));
     }
@@ -354,7 +354,7 @@ impl StudySummary {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about the databases");
         }
         for point in self.points.iter().filter(|point| point.run.random_weights) {
-            let _ = writeln!(out, "{} ({})", encoder::RANDOM_WARNING, point.label);
+            let _ = writeln!(out, "{} ({})", naming::RANDOM_WARNING, point.label);
         }
         let _ = writeln!(
             out,

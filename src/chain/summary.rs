@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::encoder;
 use crate::error::{Error, Result};
-use crate::query::QueryContext;
+use crate::naming;
+use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord};
@@ -119,14 +119,14 @@ pub fn summarise(
         dataset: manifest.dataset.clone(),
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,
-        encoder: encoder::title(&manifest.encoder),
+        encoder: naming::title(&manifest.encoder),
         device: manifest.device.clone(),
         folds: manifest.folds.clone(),
         seeds: seeds.clone(),
         metrics,
         methods,
         stages,
-        random_weights: encoder::is_random(&manifest.encoder),
+        random_weights: naming::is_random(&manifest.encoder),
         primary,
         title: recipe.card.title.clone(),
     })
@@ -182,7 +182,7 @@ impl Summary {
             let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.title);
         }
         if self.random_weights {
-            let _ = writeln!(out, "{}", encoder::RANDOM_WARNING);
+            let _ = writeln!(out, "{}", naming::RANDOM_WARNING);
         }
         let tested = if self.folds.is_empty() {
             "test split".to_owned()

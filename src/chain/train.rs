@@ -6,24 +6,28 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline;
-use crate::device::Resolved;
+use crate::device::machine::Resolved;
 use crate::digest::of_file;
+use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
-use crate::feature::{FeatureSet, FeatureTable, LoadOptions, SplitSets, Validation};
-use crate::finetune::{self, Images};
+use crate::feature::holdout::Validation;
+use crate::feature::{FeatureTable, LoadOptions};
 use crate::model::config::Level;
-use crate::run::atomic;
+use crate::record::MetricRow;
+use crate::rival::finetune::images::Images;
+use crate::rival::finetune::job;
+use crate::rival::{self};
 use crate::run::cost::{Cost, peak_memory};
 use crate::run::folder::{RunFolder, SeedFolder};
-use crate::run::tables::{self, MetricRow};
+use crate::sets::{FeatureSet, SplitSets};
 use crate::task::Task;
-use crate::train::{self, SeedOutcome, Setup, checkpoint};
+use crate::train::setup::{SeedOutcome, Setup};
+use crate::train::{self, checkpoint};
 
-use super::Chain;
 use super::convert::Samples;
 use super::cost::calibrate;
 use super::extract::Features;
+use super::stages::Chain;
 use super::truth::Truth;
 
 /// What training left in the run folder.
@@ -218,7 +222,7 @@ impl Chain<'_> {
         let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
 
         let clock = Instant::now();
-        let mut rivals = baseline::run_all(
+        let mut rivals = rival::run::run_all(
             sets,
             &self.recipe.baselines,
             unit.seed,
@@ -227,7 +231,7 @@ impl Chain<'_> {
             self.interrupt,
         )?;
         if let Some(images) = &shared.images {
-            let finetune = finetune::Job {
+            let finetune = job::Job {
                 config: &self.recipe.finetune,
                 encoder: &self.recipe.encoder,
                 sets,
@@ -324,7 +328,7 @@ fn exclusive(sets: &SplitSets) -> Result<()> {
 fn write_seed(
     folder: &SeedFolder,
     outcome: SeedOutcome,
-    rivals: Vec<baseline::BaselineOutcome>,
+    rivals: Vec<rival::run::BaselineOutcome>,
     truth: Option<&Truth>,
     digest: &str,
     sets: &SplitSets,
@@ -339,11 +343,11 @@ fn write_seed(
         metrics.extend(truth.agreement(&outcome.assignments, &outcome.archetypes)?);
     }
     check_finite(&metrics)?;
-    tables::write(&folder.file("metrics.parquet"), &metrics, &[])?;
-    tables::write(&folder.file("predictions.parquet"), &predictions, &[])?;
-    tables::write(&folder.file("assignments.parquet"), &outcome.assignments, &[])?;
-    tables::write(&folder.file("archetypes.parquet"), &outcome.archetypes, &[])?;
-    tables::write(&folder.file("resets.parquet"), &outcome.resets, &[])?;
+    parquet::write(&folder.file("metrics.parquet"), &metrics, &[])?;
+    parquet::write(&folder.file("predictions.parquet"), &predictions, &[])?;
+    parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, &[])?;
+    parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, &[])?;
+    parquet::write(&folder.file("resets.parquet"), &outcome.resets, &[])?;
     outcome.model.save(&folder.file("model.safetensors"))?;
     let done = Done {
         schema: 1,

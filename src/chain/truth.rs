@@ -7,7 +7,7 @@ use polars::prelude::*;
 
 use crate::error::{Context, Error, Result};
 use crate::metric::truth::{TruthSample, agreement};
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow};
+use crate::record::{ArchetypeRow, AssignmentRow, MetricRow};
 use crate::task::Split;
 
 /// What was planted in one image.

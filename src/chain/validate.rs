@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::dataset::Reject;
-use crate::dataset::convert::{Conversion, examine};
+use crate::dataset::conversion::Conversion;
+use crate::dataset::convert::examine;
 use crate::error::Result;
+use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;

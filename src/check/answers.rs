@@ -5,19 +5,19 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{
     Array, ArrayRef, AsArray, Float32Array, Float32Builder, Int32Array, Int64Array, ListBuilder, RecordBatch,
     StringArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Int64Type};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::digest::Digest;
+use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
-use crate::feature::Matrix;
-use crate::run::tables;
+use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
 /// Outputs for the test samples, fold by fold; a run without folds has one.
@@ -228,7 +228,7 @@ impl Predictions {
             ("output", Arc::new(output.finish()), false),
         ];
         let batch = RecordBatch::try_from_iter_with_nullable(columns).at("encode", path)?;
-        tables::write_batch(path, &batch, &[])
+        parquet::write_batch(path, &batch, &[])
     }
 
     /// Reads a file that [`Self::write`] made.

@@ -7,9 +7,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::metric::seeds;
-use crate::run::atomic;
 use crate::task::Task;
 
 use super::answers::Predictions;
@@ -431,7 +431,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
     let by_seed = run.of(name);
     if by_seed.is_empty() {
         let known: Vec<String> = run.values.keys().cloned().collect();
-        let near = crate::recipe::nearest(name, &known)
+        let near = crate::document::suggest::nearest(name, &known)
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
         return Err(Error::Usage(format!(

@@ -7,16 +7,15 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::encoder;
 use crate::error::{Error, Result};
 use crate::metric::compare::{holm, mcnemar, paired_bootstrap_over_seeds};
 use crate::metric::{Bootstrap, Measure, expression, seeds};
+use crate::naming;
 use crate::task::Task;
 
 use super::baseline::headline;
 use super::evidence;
 use super::facts::{Facts, protocol_keys};
-use super::show::{number, plain};
 
 /// Version of [`Comparison`] as JSON.
 pub const SCHEMA: u32 = 1;
@@ -282,8 +281,8 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
     if runs.iter().any(|run| run.manifest.seeds.len() < 2) {
         notes.push("a run with one seed: how far training alone moves its numbers is not part of the tests".to_owned());
     }
-    for run in runs.iter().filter(|run| encoder::is_random(&run.manifest.encoder)) {
-        notes.push(format!("{}: {}", run.manifest.run, encoder::RANDOM_WARNING));
+    for run in runs.iter().filter(|run| naming::is_random(&run.manifest.encoder)) {
+        notes.push(format!("{}: {}", run.manifest.run, naming::RANDOM_WARNING));
     }
     Ok(Comparison {
         schema: SCHEMA,
@@ -300,7 +299,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
                 run: run.manifest.run.clone(),
                 run_dir: run.path.display().to_string(),
                 stand_in: run.manifest.stand_in,
-                random_weights: encoder::is_random(&run.manifest.encoder),
+                random_weights: naming::is_random(&run.manifest.encoder),
                 seeds: run.manifest.seeds.clone(),
                 protocol_digest: run.manifest.protocol_digest.clone(),
                 samples_digest: run.predictions.samples_digest(),
@@ -311,7 +310,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
     })
 }
 
-fn differences(sides: &[BTreeMap<String, String>]) -> Vec<KeyDifference> {
+pub(crate) fn differences(sides: &[BTreeMap<String, String>]) -> Vec<KeyDifference> {
     let keys: BTreeSet<&String> = sides.iter().flat_map(BTreeMap::keys).collect();
     keys.into_iter()
         .map(|key| KeyDifference {
@@ -348,7 +347,7 @@ fn over_seeds(run: &Facts, metric: &str) -> Option<OverSeeds> {
     })
 }
 
-fn best(values: &[Option<OverSeeds>], direction: Option<bool>) -> Option<usize> {
+pub(crate) fn best(values: &[Option<OverSeeds>], direction: Option<bool>) -> Option<usize> {
     let sign = if direction? { 1.0 } else { -1.0 };
     let means: Option<Vec<f64>> = values.iter().map(|v| v.as_ref().map(|v| sign * v.mean)).collect();
     let means = means?;
@@ -435,7 +434,7 @@ fn votes(metric: &str, first: &Facts, second: &Facts) -> Result<Option<McnemarTe
     for fold in &folds {
         for i in 0..fold.targets.len() {
             let Some(label) = fold.targets.class(i) else { continue };
-            let majority = |matrices: &[&crate::feature::Matrix]| {
+            let majority = |matrices: &[&crate::sets::Matrix]| {
                 let right = matrices
                     .iter()
                     .filter(|m| expression::argmax(m.row(i)) == label)
@@ -455,203 +454,7 @@ fn votes(metric: &str, first: &Facts, second: &Facts) -> Result<Option<McnemarTe
     }))
 }
 
-fn p_value(p: Option<f64>) -> String {
-    match p {
-        None => "—".to_owned(),
-        Some(p) if p < 0.001 => "< 0.001".to_owned(),
-        Some(p) => format!("{p:.3}"),
-    }
-}
-
-impl Comparison {
-    /// What must stand above every form of the output if the numbers are not to be ranked.
-    fn warning(&self) -> Option<String> {
-        self.forced.then(|| {
-            "NOT COMPARABLE: the runs do not follow one protocol; shown side by side by --force, ranks mean nothing"
-                .to_owned()
-        })
-    }
-
-    fn cell(&self, metric: &ComparedMetric, i: usize) -> String {
-        let Some(value) = &metric.values[i] else {
-            return "—".to_owned();
-        };
-        let mut text = number(&metric.metric, Some(value.mean));
-        if let Some(sd) = value.sd {
-            let _ = write!(text, " ± {}", number(&metric.metric, Some(sd)));
-        }
-        if self.comparable && metric.best.is_some() {
-            if metric.best == Some(i) {
-                text.push_str(" ▲");
-            } else if metric.not_told_from_best.contains(&i) {
-                text.push_str(" ≈");
-            } else {
-                text.push_str("  ");
-            }
-        }
-        text
-    }
-
-    fn sentence(&self, pair: &Pair) -> String {
-        let signed = |value: Option<f64>| match value {
-            Some(v) if v >= 0.0 => format!("+{}", number(&pair.metric, value)),
-            _ => number(&pair.metric, value),
-        };
-        let interval = match (pair.low, pair.high) {
-            (Some(_), Some(_)) => format!(" [{}, {}]", signed(pair.low), signed(pair.high)),
-            _ => String::new(),
-        };
-        let mcnemar = pair.mcnemar.as_ref().map_or_else(String::new, |test| {
-            format!(
-                "; McNemar {} / {} right alone, p {} (Holm {})",
-                test.only_first,
-                test.only_second,
-                p_value(Some(test.p)),
-                p_value(Some(test.p_holm))
-            )
-        });
-        format!(
-            "{}: {} − {} = {}{interval}; p {} over samples, {} over seeds, Holm {}{mcnemar}: {}",
-            pair.metric,
-            self.runs[pair.second].run,
-            self.runs[pair.first].run,
-            signed(Some(pair.difference)),
-            p_value(pair.p_samples),
-            p_value(pair.p_seeds),
-            p_value(pair.p_holm),
-            match (pair.p, pair.significant) {
-                (None, _) => "no test possible",
-                (_, true) => "different",
-                (_, false) => "may be chance",
-            }
-        )
-    }
-
-    /// For a terminal.
-    pub fn to_text(&self) -> String {
-        let mut out = String::new();
-        if let Some(warning) = self.warning() {
-            let _ = writeln!(out, "{warning}");
-        }
-        if self.runs.iter().any(|run| run.stand_in) {
-            let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", self.dataset);
-        }
-        for run in self.runs.iter().filter(|run| run.random_weights) {
-            let _ = writeln!(out, "{}: {}", run.run, encoder::RANDOM_WARNING);
-        }
-        let first = self
-            .metrics
-            .iter()
-            .map(|m| m.metric.chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(6);
-        let cells: Vec<Vec<String>> = self
-            .metrics
-            .iter()
-            .map(|metric| (0..self.runs.len()).map(|i| self.cell(metric, i)).collect())
-            .collect();
-        let widths: Vec<usize> = (0..self.runs.len())
-            .map(|i| {
-                let widest = cells.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
-                widest.max(self.runs[i].run.chars().count())
-            })
-            .collect();
-        let mut line = |head: &str, row: &[String]| {
-            let _ = write!(out, "{head}{}", " ".repeat(first - head.chars().count()));
-            for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(out, "  {}{cell}", " ".repeat(width - cell.chars().count()));
-            }
-            while out.ends_with(' ') {
-                out.pop();
-            }
-            out.push('\n');
-        };
-        line(
-            "metric",
-            &self.runs.iter().map(|run| run.run.clone()).collect::<Vec<_>>(),
-        );
-        for (metric, row) in self.metrics.iter().zip(&cells) {
-            line(&metric.metric, row);
-        }
-        if self.comparable {
-            let _ = writeln!(out, "▲ best   ≈ cannot be told from the best\n");
-        }
-        for pair in &self.pairs {
-            let _ = writeln!(out, "{}", self.sentence(pair));
-        }
-        for (title, differences) in [
-            ("protocol differs", &self.protocol_differences),
-            ("recipe differs", &self.recipe_differences),
-        ] {
-            for difference in differences {
-                let _ = writeln!(out, "{title}: {}: {}", difference.key, values(difference));
-            }
-        }
-        for note in &self.notes {
-            let _ = writeln!(out, "note: {note}");
-        }
-        out
-    }
-
-    /// For a pull request or a page.
-    pub fn to_markdown(&self) -> String {
-        let mut out = String::from("## Comparison\n\n");
-        if let Some(warning) = self.warning() {
-            let _ = writeln!(out, "**{warning}**\n");
-        }
-        if self.runs.iter().any(|run| run.stand_in) {
-            let _ = writeln!(
-                out,
-                "**Stand-in faces: these numbers say nothing about {}.**\n",
-                plain(&self.dataset)
-            );
-        }
-        for run in self.runs.iter().filter(|run| run.random_weights) {
-            let _ = writeln!(out, "**{}: {}.**\n", plain(&run.run), encoder::RANDOM_WARNING);
-        }
-        let _ = write!(out, "| metric |");
-        for run in &self.runs {
-            let _ = write!(out, " {} |", plain(&run.run));
-        }
-        let _ = writeln!(out, "\n|---|{}", "---:|".repeat(self.runs.len()));
-        for metric in &self.metrics {
-            let _ = write!(out, "| {} |", plain(&metric.metric));
-            for i in 0..self.runs.len() {
-                let _ = write!(out, " {} |", self.cell(metric, i).trim_end());
-            }
-            out.push('\n');
-        }
-        if self.comparable {
-            let _ = writeln!(
-                out,
-                "\n▲ best, ≈ cannot be told from the best. Shares are in per cent.\n"
-            );
-        }
-        for pair in &self.pairs {
-            let _ = writeln!(out, "- {}", plain(&self.sentence(pair)));
-        }
-        for (title, differences) in [
-            ("Protocol differs", &self.protocol_differences),
-            ("Recipe differs", &self.recipe_differences),
-        ] {
-            for difference in differences {
-                let _ = writeln!(
-                    out,
-                    "- {title}: `{}`: {}",
-                    difference.key.replace('`', ""),
-                    plain(&values(difference))
-                );
-            }
-        }
-        for note in &self.notes {
-            let _ = writeln!(out, "- {}", plain(note));
-        }
-        out
-    }
-}
-
-fn values(difference: &KeyDifference) -> String {
+pub(crate) fn values(difference: &KeyDifference) -> String {
     let shown: Vec<&str> = difference
         .values
         .iter()

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{COST, STRUCTURE};
-use crate::metric;
+use crate::metric::evaluate;
 use crate::task::Task;
+
+use super::facts::{COST, STRUCTURE};
 
 /// The `[expect]` section: metric → expectation, for example
 ///
@@ -152,7 +153,7 @@ impl ExpectConfig {
             if STRUCTURE.contains(&bare) || COST.contains(&bare) {
                 continue;
             }
-            let why = match metric::info(bare) {
+            let why = match evaluate::info(bare) {
                 None => "this program computes no such metric; docs/metrics.md lists them",
                 Some(info) if info.task.is_some_and(|other| other != task) => "this metric belongs to another task",
                 Some(_) => continue,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
-use crate::query::{FoundRun, QueryContext, Table};
+use crate::query::context::QueryContext;
+use crate::query::{FoundRun, Table};
 use crate::run::manifest::Manifest;
 use crate::task::Task;
 
@@ -144,7 +145,7 @@ impl Facts {
         match bare {
             TRAIN_SPEED => Some(true),
             PEAK_MEMORY | CLASSES_WITHOUT_ARCHETYPE | RESETS_AFTER_WARMUP | NOT_FINITE => Some(false),
-            _ => crate::metric::info(bare).and_then(|info| info.higher_is_better),
+            _ => crate::metric::evaluate::info(bare).and_then(|info| info.higher_is_better),
         }
     }
 

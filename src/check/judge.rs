@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::encoder;
 use crate::error::Result;
 use crate::metric::{Bootstrap, Interval, Measure, seeds};
+use crate::naming;
 
 use super::baseline::{Baseline, BaselineMetric, FALSE_ALARM};
 use super::evidence;
@@ -207,9 +207,9 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         against_baseline(run, baseline, options, &mut findings, &mut notes)?;
     }
     // What was measured on drawn faces or with a drawn encoder has nothing to do with what is printed.
-    let drawn = run.manifest.stand_in || encoder::is_random(&run.manifest.encoder);
-    if encoder::is_random(&run.manifest.encoder) {
-        notes.push(encoder::RANDOM_WARNING.to_owned());
+    let drawn = run.manifest.stand_in || naming::is_random(&run.manifest.encoder);
+    if naming::is_random(&run.manifest.encoder) {
+        notes.push(naming::RANDOM_WARNING.to_owned());
     }
     let mut skipped = 0;
     for (metric, expectation) in &expect.0 {
@@ -265,7 +265,7 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         dataset: manifest.dataset.clone(),
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,
-        random_weights: encoder::is_random(&manifest.encoder),
+        random_weights: naming::is_random(&manifest.encoder),
         seeds: manifest.seeds.clone(),
         baseline: options.baseline.as_ref().map(|baseline| baseline.shown.clone()),
         protocol_digest: manifest.protocol_digest.clone(),

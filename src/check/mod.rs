@@ -7,8 +7,8 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;
-pub mod published;
 pub mod show;
+pub mod show_compare;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

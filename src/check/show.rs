@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::encoder;
 use crate::error::{Error, Result};
-use crate::metric::{self, Format};
+use crate::metric::evaluate::{self, Format};
+use crate::naming;
 
 use super::facts::{PEAK_MEMORY, TRAIN_SPEED};
 use super::judge::{CheckReport, Finding, RunReport};
@@ -16,7 +16,7 @@ use super::verdict::Verdict;
 pub fn number(metric: &str, value: Option<f64>) -> String {
     let Some(value) = value else { return "—".to_owned() };
     let bare = metric.rsplit('.').next().unwrap_or(metric);
-    match (bare, metric::info(bare).map(|info| info.format)) {
+    match (bare, evaluate::info(bare).map(|info| info.format)) {
         (TRAIN_SPEED, _) => format!("{value:.4}"),
         (PEAK_MEMORY, _) => format!("{value:.0}"),
         (_, Some(Format::Percent)) => format!("{:.2}", 100.0 * value),
@@ -101,7 +101,7 @@ impl CheckReport {
                 let _ = writeln!(out, "STAND-IN FACES: these numbers say nothing about {}", run.dataset);
             }
             if run.random_weights {
-                let _ = writeln!(out, "{}", encoder::RANDOM_WARNING);
+                let _ = writeln!(out, "{}", naming::RANDOM_WARNING);
             }
             let body: Vec<[String; 8]> = run.findings.iter().map(cells).collect();
             let widths: Vec<usize> = (0..HEAD.len())
@@ -170,7 +170,7 @@ impl CheckReport {
                 );
             }
             if run.random_weights {
-                let _ = writeln!(out, "**{}.**\n", encoder::RANDOM_WARNING);
+                let _ = writeln!(out, "**{}.**\n", naming::RANDOM_WARNING);
             }
             let _ = writeln!(out, "| | {} |", HEAD.join(" | "));
             let _ = writeln!(out, "|---|---|---|---|---:|---:|---:|---|---|");

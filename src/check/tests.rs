@@ -8,6 +8,21 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
+use crate::disk::parquet;
+use crate::interrupt::Interrupt;
+use crate::metric::Bootstrap;
+use crate::metric::evaluate::point_values;
+use crate::model::ModelConfig;
+use crate::model::loss::config::LossConfig;
+use crate::progress::Progress;
+use crate::run::manifest::Manifest;
+use crate::run::tables;
+use crate::sets::{Matrix, SplitSets};
+use crate::task::{Targets, Task};
+use crate::train::setup::Setup;
+use crate::train::synth::planted;
+use crate::train::{Sampling, Selection, TrainConfig, train_seed};
+
 use super::answers::{FoldPredictions, Predictions};
 use super::baseline::{Baseline, SaveOptions};
 use super::compare::{CompareOptions, compare};
@@ -15,16 +30,6 @@ use super::expect::ExpectConfig;
 use super::facts::{CLASSES_WITHOUT_ARCHETYPE, Facts, NOT_FINITE, RESETS_AFTER_WARMUP};
 use super::judge::{CheckOptions, RunReport, check};
 use super::verdict::Verdict;
-use crate::feature::{Matrix, SplitSets};
-use crate::interrupt::Interrupt;
-use crate::metric::{Bootstrap, point_values};
-use crate::model::{LossConfig, ModelConfig};
-use crate::progress::Progress;
-use crate::run::manifest::Manifest;
-use crate::run::tables;
-use crate::task::{Targets, Task};
-use crate::train::synth::planted;
-use crate::train::{Sampling, Selection, Setup, TrainConfig, train_seed};
 
 const CLASSES: usize = 5;
 
@@ -276,10 +281,10 @@ fn trained(folder: &Path, sets: &SplitSets, seeds: &[u64]) -> Facts {
         let here = folder.join(format!("seed-{seed}"));
         let quiet = Progress::hidden();
         let outcome = train_seed(sets, &setup, seed, &Device::flex(), &here, quiet, &Interrupt::default()).unwrap();
-        tables::write(&here.join("metrics.parquet"), &outcome.metrics, &[]).unwrap();
-        tables::write(&here.join("predictions.parquet"), &outcome.predictions, &[]).unwrap();
-        tables::write(&here.join("archetypes.parquet"), &outcome.archetypes, &[]).unwrap();
-        tables::write(&here.join("resets.parquet"), &outcome.resets, &[]).unwrap();
+        parquet::write(&here.join("metrics.parquet"), &outcome.metrics, &[]).unwrap();
+        parquet::write(&here.join("predictions.parquet"), &outcome.predictions, &[]).unwrap();
+        parquet::write(&here.join("archetypes.parquet"), &outcome.archetypes, &[]).unwrap();
+        parquet::write(&here.join("resets.parquet"), &outcome.resets, &[]).unwrap();
         names.clone_from(&sets.train.targets.names);
     }
     std::fs::write(folder.join("recipe.toml"), "[model.reset]\nwarmup = 6\n").unwrap();

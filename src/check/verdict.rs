@@ -249,9 +249,9 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::feature::Matrix;
     use crate::metric::compare::paired_bootstrap;
     use crate::metric::{Bootstrap, seeds};
+    use crate::sets::Matrix;
     use crate::task::{Targets, Task};
 
     fn evidence(value: f64, low: f64, high: f64) -> Evidence<'static> {

@@ -8,7 +8,8 @@ use crate::check::baseline::{Baseline, SaveOptions};
 use crate::check::facts::Facts;
 use crate::error::Result;
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct BaselineArguments {

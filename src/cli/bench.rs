@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::bench::{ExtractBench, TrainBench};
-use crate::device::DeviceChoice;
-use crate::encoder::{EncoderConfig, EncoderKind};
+use crate::device::choice::DeviceChoice;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::Result;
-use crate::model::{LossConfig, ModelConfig};
+use crate::model::ModelConfig;
+use crate::model::loss::config::LossConfig;
 use crate::recipe::{LoadOptions, Recipe};
 use crate::task::Task;
 use crate::train::config::Sampling;
 use crate::train::feed::Placement;
-use crate::train::{Selection, Setup, TrainConfig};
+use crate::train::setup::Setup;
+use crate::train::{Selection, TrainConfig};
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct BenchArguments {

@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 use crate::check::baseline::{Baseline, SaveOptions, line_of};
 use crate::check::facts::Facts;
 use crate::check::judge::{self, CheckOptions, CheckReport, Place, Source};
-use crate::check::published::values_for;
 use crate::check::verdict::Verdict;
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::metric::Bootstrap;
+use crate::published::results::values_for;
 use crate::recipe::{LoadOptions, Places, Recipe};
-use crate::run::atomic;
 
 use super::output;
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::check::compare::{self, CompareOptions};
+use crate::disk::atomic;
 use crate::error::Result;
 use crate::metric::Bootstrap;
-use crate::run::atomic;
 
 use super::output;
 

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::dataset;
 use crate::error::Result;
-use crate::recipe;
+use crate::{dataset, recipe};
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct ConvertArguments {

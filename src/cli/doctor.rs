@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::chain;
-use crate::device::DeviceChoice;
-use crate::doctor::{Examination, parity};
+use crate::chain::stages;
+use crate::device::choice::DeviceChoice;
+use crate::doctor::examination::Examination;
+use crate::doctor::parity::{ground, parity};
 use crate::error::Result;
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
@@ -38,7 +40,7 @@ pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
         let found = parity::run(
             &reference,
             &device,
-            parity::Scale::FULL,
+            ground::Scale::FULL,
             shell.progress,
             &shell.interrupt,
         )?;
@@ -49,7 +51,7 @@ pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
         }
         return found.verdict();
     }
-    let found = Examination::new(chain::cache_folder(arguments.cache.clone())?);
+    let found = Examination::new(stages::cache_folder(arguments.cache.clone())?);
     if arguments.json {
         output::print_json(&found)
     } else {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::disk::atomic;
 use crate::error::Result;
-use crate::report::{self, ExplainOptions};
-use crate::run::atomic;
+use crate::report;
+use crate::report::explain::explain::ExplainOptions;
 
 use super::output;
 

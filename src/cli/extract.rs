@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
-use crate::device::DeviceChoice;
-use crate::encoder::{EncoderConfig, EncoderKind, Global, Precision, RANDOM_WARNING};
+use crate::device::choice::DeviceChoice;
+use crate::encoder::Precision;
+use crate::encoder::architecture::Global;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
 use crate::export::croissant;
-use crate::feature::{ByHand, Dtype, FeaturesConfig, Shard, TokenGrid};
+use crate::feature::shard::Shard;
+use crate::feature::{ByHand, Dtype, FeaturesConfig, TokenGrid};
+use crate::naming::RANDOM_WARNING;
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct ExtractArguments {

@@ -1,152 +1,22 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
-mod baseline;
-mod bench;
-mod check;
-mod compare;
-mod completions;
-mod convert;
-mod doctor;
-mod explain;
-mod export;
-mod extract;
-mod output;
-mod prompt;
-mod published;
-mod query;
-mod report;
-mod run;
-mod schema;
-mod standin;
-mod validate;
-
-use std::process::ExitCode;
-
-use clap::{CommandFactory, Parser, Subcommand};
-
-use crate::error::{Error, Result, exit};
-use crate::interrupt::Interrupt;
-use crate::progress::Progress;
-
-/// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
-#[derive(Debug, Parser)]
-#[command(name = "aura-bench", version, about, max_term_width = 100, after_help = AFTER_HELP)]
-struct Arguments {
-    #[command(subcommand)]
-    verb: Verb,
-    /// Show no progress; errors and results still appear.
-    #[arg(long, global = true)]
-    quiet: bool,
-}
-
-const AFTER_HELP: &str = "\
-Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Run a recipe: convert, extract, train, evaluate, statistics, report; whatever is there already is not done again
-    Run(run::RunArguments),
-    /// Turn a database's folder into a checked samples table
-    Convert(convert::ConvertArguments),
-    /// Turn any folder of images into a feature table, without a recipe
-    Extract(extract::ExtractArguments),
-    /// Draw stand-in faces in a database's own layout, with their truth beside them
-    Standin(standin::StandinArguments),
-    /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
-    Report(report::ReportArguments),
-    /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
-    Check(check::CheckArguments),
-    /// Put runs side by side, with significance; refuses to rank unequal protocols
-    Compare(compare::CompareArguments),
-    /// Save the baseline of a run
-    Baseline(baseline::BaselineArguments),
-    /// Say why one sample is predicted as it is: archetypes, similarities, support images
-    Explain(explain::ExplainArguments),
-    /// Check published numbers for contradictions, and set them beside a run's
-    Published(published::PublishedArguments),
-    /// Ask all runs in SQL
-    Query(query::QueryArguments),
-    /// Write runs and tables as other programs read them: `MLflow`, Croissant
-    Export(export::ExportArguments),
-    /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
-    Validate(validate::ValidateArguments),
-    /// Print the JSON Schema of a file or an output
-    Schema(schema::SchemaArguments),
-    /// Say what this machine offers: device, caches, versions
-    Doctor(doctor::DoctorArguments),
-    /// Measure the speed of training or of an encoder on a device
-    Bench(bench::BenchArguments),
-    /// Print shell completions
-    Completions(completions::CompletionsArguments),
-}
-
-/// What every verb is handed.
-struct Shell {
-    progress: Progress,
-    interrupt: Interrupt,
-}
-
-/// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
-pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version come through here too, with their own streams and code.
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    output::start_log();
-    let shell = Shell {
-        progress: Progress::new(arguments.quiet),
-        interrupt: Interrupt::install(),
-    };
-    let result = match arguments.verb {
-        Verb::Run(arguments) => run::run(&arguments, &shell),
-        Verb::Convert(arguments) => convert::run(&arguments, &shell),
-        Verb::Extract(arguments) => extract::run(&arguments, &shell),
-        Verb::Standin(arguments) => standin::run(&arguments, &shell),
-        Verb::Report(arguments) => report::run(&arguments, &shell),
-        Verb::Check(arguments) => check::run(&arguments),
-        Verb::Compare(arguments) => compare::run(&arguments),
-        Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
-        Verb::Explain(arguments) => explain::run(&arguments),
-        Verb::Published(arguments) => published::run(&arguments),
-        Verb::Query(arguments) => query::run(&arguments),
-        Verb::Export(arguments) => export::run(&arguments),
-        Verb::Validate(arguments) => validate::run(&arguments, &shell),
-        Verb::Schema(arguments) => schema::run(&arguments),
-        Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
-        Verb::Bench(arguments) => bench::run(&arguments, &shell),
-        Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
-    };
-    match result {
-        Ok(()) => ExitCode::from(exit::OK),
-        Err(error) => {
-            show(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
-
-/// Shows an error once, on stderr: recipe errors with their source, all others as one sentence.
-#[expect(clippy::print_stderr, reason = "this is where errors become visible")]
-fn show(error: &Error) {
-    match error {
-        Error::Recipe(recipe) => eprintln!("{}", output::diagnostic(recipe)),
-        other => eprintln!("error: {other}"),
-    }
-}
-
-/// A comma-separated list of seeds.
-fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
-    text.split(',')
-        .map(|seed| {
-            seed.trim()
-                .parse()
-                .map_err(|_| format!("`{seed}` is not a seed; expected for example 0,1,2"))
-        })
-        .collect()
-}
+pub mod arguments;
+pub mod baseline;
+pub mod bench;
+pub mod check;
+pub mod compare;
+pub mod completions;
+pub mod convert;
+pub mod doctor;
+pub mod explain;
+pub mod export;
+pub mod extract;
+pub mod output;
+pub mod prompt;
+pub mod published;
+pub mod query;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod standin;
+pub mod validate;

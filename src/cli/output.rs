@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
+use crate::document::mistake::RecipeError;
 use crate::error::{Error, Result};
-use crate::recipe::RecipeError;
 
 /// Prints a result to stdout.
 ///

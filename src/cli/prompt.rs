@@ -12,9 +12,10 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Editor, Helper};
 
-use crate::chain;
+use crate::chain::stages;
 use crate::error::{Error, Result};
-use crate::query::{Format, QueryContext, Value};
+use crate::query::context::QueryContext;
+use crate::query::{Format, Value};
 
 use super::output;
 
@@ -208,7 +209,7 @@ pub fn run(context: &QueryContext, format: Format, parameters: &[(String, Value)
 }
 
 fn history_file() -> Option<PathBuf> {
-    chain::cache_folder(None)
+    stages::cache_folder(None)
         .ok()
         .map(|folder| folder.join("query-history"))
 }

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::check::published::{self, BesideTable, Lint, Paper, Severity};
 use crate::error::{Error, Result};
+use crate::published;
+use crate::published::beside::BesideTable;
+use crate::published::file::{Paper, Severity};
+use crate::published::lint::Lint;
 
 use super::output;
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Context, Error, Result};
-use crate::query::{Format, QueryContext, Value};
+use crate::query::context::QueryContext;
+use crate::query::{Format, Value};
 
 use super::{output, prompt};
 
@@ -56,7 +57,7 @@ pub fn run(arguments: &QueryArguments) -> Result<()> {
         )),
         (Some(path), format) => {
             let text = context.query_with(&sql, &parameters)?.to_text(format);
-            crate::run::atomic::write(path, text.as_bytes())
+            crate::disk::atomic::write(path, text.as_bytes())
         }
         (None, format) => output::print(&context.query_with(&sql, &parameters)?.to_text(format)),
     }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
-use crate::report::{self, ReportOptions};
+use crate::report::{ReportOptions, build};
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct ReportArguments {
@@ -32,6 +33,6 @@ pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
         data_root: arguments.data.clone(),
         progress: shell.progress,
     };
-    let paths = report::build(&arguments.runs, &arguments.out, &options)?;
+    let paths = build::build(&arguments.runs, &arguments.out, &options)?;
     output::print(&paths.html.display().to_string())
 }

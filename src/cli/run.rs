@@ -5,11 +5,13 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::chain::{self, RunOptions, StudyOptions, StudySummary, Summary};
+use crate::chain::stages::{self, RunOptions};
+use crate::chain::{self, StudyOptions, StudySummary, Summary};
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Job, LoadOptions};
 
-use super::{Shell, output, parse_seeds};
+use super::arguments::{Shell, parse_seeds};
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct RunArguments {
@@ -69,13 +71,13 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
     let options = RunOptions {
         data: arguments.data.clone(),
         out: arguments.out.clone(),
-        cache: chain::cache_folder(arguments.cache.clone())?,
+        cache: stages::cache_folder(arguments.cache.clone())?,
         device: arguments.device.clone(),
         sweep: None,
     };
     match (Job::load(&arguments.recipe, &load)?, arguments.point) {
         (Job::Run(recipe), None) => {
-            let summary = chain::run(&recipe, &options, shell.progress, &shell.interrupt)?;
+            let summary = stages::run(&recipe, &options, shell.progress, &shell.interrupt)?;
             show(arguments, &summary, Summary::to_text)
         }
         (Job::Run(_), Some(_)) => Err(Error::Usage(format!(

@@ -9,10 +9,11 @@ use crate::chain::Summary;
 use crate::check::baseline::{self, Baseline};
 use crate::check::compare::{self, Comparison};
 use crate::check::judge::{self, CheckReport};
-use crate::dataset::{Card, Conversion};
+use crate::dataset::Card;
+use crate::dataset::conversion::Conversion;
 use crate::error::Result;
 use crate::recipe;
-use crate::report::Explanation;
+use crate::report::explain::explain::Explanation;
 use crate::run::manifest::{self, Manifest};
 
 use super::output;

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
-use crate::dataset::standin::{self, StandinOptions};
 use crate::error::Result;
+use crate::standin::generate::{self, StandinOptions};
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct StandinArguments {
     /// Which database, by the name of its card
-    #[arg(value_parser = PossibleValuesParser::new(standin::cards()))]
+    #[arg(value_parser = PossibleValuesParser::new(generate::cards()))]
     card: String,
     /// Where the faces are drawn
     #[arg(long, value_name = "DIR")]
@@ -44,6 +45,6 @@ pub fn run(arguments: &StandinArguments, shell: &Shell) -> Result<()> {
         label_noise: arguments.label_noise,
         size: arguments.size,
     };
-    let report = standin::generate(&options, &arguments.out, &shell.progress, &shell.interrupt)?;
+    let report = generate::generate(&options, &arguments.out, &shell.progress, &shell.interrupt)?;
     output::print(&report.to_text())
 }

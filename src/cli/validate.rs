@@ -7,11 +7,13 @@ use clap::Args;
 use serde_json::json;
 
 use crate::chain;
-use crate::dataset::{Card, ConvertOptions, fit, layout};
+use crate::dataset::options::ConvertOptions;
+use crate::dataset::{Card, fit, layout};
 use crate::error::{Error, Result};
 use crate::recipe::{Job, LoadOptions, Study, conversion_options};
 
-use super::{Shell, output};
+use super::arguments::Shell;
+use super::output;
 
 #[derive(Debug, Args)]
 pub struct ValidateArguments {

@@ -397,13 +397,13 @@ impl Card {
                     format!("expected one of {}", self.au_columns().join(", ")),
                 );
             }
-            if super::layout::reader(&layout.reader).is_none() {
+            if super::reader::registry::reader(&layout.reader).is_none() {
                 return fail(
                     &format!("layout[{i}].reader"),
                     format!(
                         "there is no reader `{}`: expected one of {}",
                         layout.reader,
-                        super::layout::reader_names().join(", ")
+                        super::reader::registry::reader_names().join(", ")
                     ),
                 );
             }

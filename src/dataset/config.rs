@@ -115,7 +115,7 @@ impl Default for DatasetConfig {
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
             max_rejected: 0.05,
-            max_pixels: super::header::MAX_PIXELS,
+            max_pixels: crate::intake::header::MAX_PIXELS,
         }
     }
 }

@@ -1,27 +1,28 @@
 //! Licensed folder → `samples.parquet`, `rejects.csv`, `conversion.json`.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use polars::prelude::*;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::card::Card;
-use super::config::{Camera, DatasetConfig, FrameBase, Frames, Images};
-use super::header;
-use super::layout::{self, Found, Source};
-use super::paths::Fence;
-use super::reject::{self, Reason, Reject};
-use super::samples::{self, SamplesMeta};
-use super::text::bounded;
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
+use crate::intake::header;
+use crate::intake::reject::{self, Reason, Reject};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::run::atomic;
-use crate::task::Split;
+
+use super::card::Card;
+use super::conversion::{Conversion, compare, count, usable};
+use super::frame::{drop_duplicates, keep_good};
+use super::layout::{self, beside, data_folder};
+use super::options::ConvertOptions;
+use super::paths::Fence;
+use super::reader::registry;
+use super::samples::{self, SamplesMeta};
+use super::source::{Found, Source};
 
 /// Name of the file that marks a generated tree.
 pub const STAND_IN_FILE: &str = "STAND-IN.toml";
@@ -30,138 +31,6 @@ pub const TRUTH_FILE: &str = "truth.parquet";
 
 /// Share of images that the hash makes the test set of a database without official split, unless the protocol says more.
 pub const TEST_SHARE: f64 = 0.2;
-
-/// Options of a conversion; all that can change its result besides the data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConvertOptions {
-    /// Layout to read; `None` finds out.
-    pub layout: Option<String>,
-    /// Aligned or original images.
-    pub images: Images,
-    /// Frames of a video database.
-    pub frames: Frames,
-    /// Camera of a video database.
-    pub camera: Camera,
-    /// Number of the first extracted frame.
-    pub frame_base: FrameBase,
-    /// File with folds in place of the card's.
-    pub folds: Option<PathBuf>,
-    /// File that says which image belongs to which split.
-    pub split_list: Option<PathBuf>,
-    /// Seed of the splitting hash.
-    pub split_seed: u64,
-    /// Share of the test set under the splitting hash.
-    pub test_share: f64,
-    /// Release that the folder must hold, if only one will do; says nothing about what is found in it.
-    #[serde(skip)]
-    pub release: Option<String>,
-    /// Largest share of rows that may be rejected.
-    pub max_rejected: f64,
-    /// Largest number of pixels of an image.
-    pub max_pixels: u64,
-}
-
-impl Default for ConvertOptions {
-    fn default() -> Self {
-        Self::from(&DatasetConfig::default())
-    }
-}
-
-/// How the folder is read, with the defaults for what a protocol decides.
-impl From<&DatasetConfig> for ConvertOptions {
-    fn from(config: &DatasetConfig) -> Self {
-        Self {
-            layout: (config.layout != "auto").then(|| config.layout.clone()),
-            images: Images::default(),
-            frames: Frames::default(),
-            camera: Camera::default(),
-            frame_base: config.frame_base,
-            folds: None,
-            split_list: None,
-            split_seed: 0,
-            test_share: TEST_SHARE,
-            release: None,
-            max_rejected: config.max_rejected,
-            max_pixels: config.max_pixels,
-        }
-    }
-}
-
-/// One count that is not what the card expects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Difference {
-    /// The split.
-    pub split: String,
-    /// The class; `None` for the whole split.
-    pub class: Option<String>,
-    /// According to the card.
-    pub expected: u64,
-    /// In this folder.
-    pub found: u64,
-}
-
-/// The card's counts against what was found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Expected {
-    /// Samples by split.
-    pub by_split: BTreeMap<String, u64>,
-    /// Samples by split and class.
-    pub by_split_class: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Where they differ; empty if the database is complete.
-    pub differences: Vec<Difference>,
-}
-
-/// What a conversion found; `conversion.json`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Conversion {
-    /// Version of this file: 1.
-    #[serde(default)]
-    pub schema: u32,
-    /// Card id.
-    pub dataset: String,
-    /// Layout that was read.
-    pub layout: String,
-    /// What spoke for this layout.
-    pub layout_why: String,
-    /// Folder in which it begins, relative to the data folder.
-    pub base: String,
-    /// Usable samples.
-    pub samples: u64,
-    /// Rows that were left out, listed in `rejects.csv`.
-    pub rejected: u64,
-    /// Labels that are legal, but unknown or outside the card's classes.
-    pub masked: u64,
-    /// Samples by split.
-    pub by_split: BTreeMap<String, u64>,
-    /// Samples by class, over all splits.
-    pub by_class: BTreeMap<String, u64>,
-    /// Samples by split and class.
-    pub by_split_class: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Known labels and, among them, those above zero, by action unit.
-    pub by_au: BTreeMap<String, AuCount>,
-    /// The card's counts; `None` for generated trees, whose size is free, and for layouts that hold another collection than the
-    /// one that the card counts.
-    pub expected: Option<Expected>,
-    /// Rows left out by kind of reason.
-    pub reject_reasons: BTreeMap<String, usize>,
-    /// What the user should know.
-    pub warnings: Vec<String>,
-    /// Whether the tree was generated.
-    pub stand_in: bool,
-    /// The table of planted truths, relative to the data folder, where there is one.
-    pub truth: Option<String>,
-    /// Digest of the label files and of the list of images.
-    pub source_digest: String,
-}
-
-/// Labels of one action unit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AuCount {
-    /// Samples with a known value.
-    pub known: u64,
-    /// Samples with a value above zero.
-    pub positive: u64,
-}
 
 /// Everything that [`convert`] writes, before it is written.
 #[derive(Debug)]
@@ -172,53 +41,6 @@ pub struct Examined {
     pub table: DataFrame,
     /// Rows left out, sorted.
     pub rejects: Vec<Reject>,
-}
-
-/// The data folder, links resolved; or what to do without one.
-///
-/// # Errors
-/// [`Error::Data`] with where it was looked for, how the database is obtained, and what `--stand-in` does.
-pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
-    let missing = |what: &str| {
-        Error::data(format!(
-            "{}: {what}\n{} is needed there.\nhow to obtain it: {}\nlicence: {}\nwithout it: --stand-in draws faces in the \
-             database's own layout and runs the same chain on them; its numbers say nothing about {}.",
-            if root.as_os_str().is_empty() {
-                "no data folder is named".to_owned()
-            } else {
-                format!("looked in {}", root.display())
-            },
-            card.title,
-            card.licence.obtain,
-            card.licence.page,
-            card.title
-        ))
-    };
-    if root.as_os_str().is_empty() {
-        return Err(missing("give --data DIR, or [dataset].root in the recipe"));
-    }
-    if !root.exists() {
-        return Err(missing("there is no such folder"));
-    }
-    if !root.is_dir() {
-        return Err(missing("this is not a folder"));
-    }
-    root.canonicalize().at("open the data folder", root)
-}
-
-/// Where the marker file of a generated tree lies (relative), if there is one: at the root or where the layout begins.
-pub(super) fn beside(root: &Path, base: &str, name: &str) -> Option<String> {
-    let mut folder = base;
-    loop {
-        let path = super::paths::join(folder, name);
-        if root.join(&path).is_file() {
-            return Some(path);
-        }
-        if folder.is_empty() {
-            return None;
-        }
-        folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
-    }
 }
 
 /// Reads and checks a database without writing anything.
@@ -263,7 +85,7 @@ fn read(
         progress,
         interrupt,
     };
-    let Some(reader) = layout::reader(&detected.layout.reader) else {
+    let Some(reader) = registry::reader(&detected.layout.reader) else {
         // `Card::validate` has checked this.
         return Err(Error::Usage(format!("there is no reader `{}`", detected.layout.reader)));
     };
@@ -370,80 +192,9 @@ pub fn convert(
     Ok(conversion)
 }
 
-/// Fails if too little of a database is left.
-///
-/// # Errors
-/// [`Error::Data`] with the first reasons and where all of them are listed.
-pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOptions, list: &Path) -> Result<()> {
-    let rows = conversion.samples + conversion.rejected;
-    let share = conversion.rejected as f64 / rows.max(1) as f64;
-    let what = if conversion.samples == 0 {
-        format!("no usable sample is left of {rows} rows")
-    } else if share > options.max_rejected {
-        format!(
-            "{} of {rows} rows were rejected ({:.1} %), more than the {:.1} % that `dataset.max_rejected` allows",
-            conversion.rejected,
-            100.0 * share,
-            100.0 * options.max_rejected
-        )
-    } else {
-        return Ok(());
-    };
-    let first: Vec<String> = rejects.iter().take(3).map(|reject| format!("  {reject}")).collect();
-    let reasons: Vec<String> = conversion
-        .reject_reasons
-        .iter()
-        .map(|(kind, n)| format!("{n} {kind}"))
-        .collect();
-    Err(Error::data(format!(
-        "{what}{}{}\nall rejected rows: {}",
-        if reasons.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", reasons.join(", "))
-        },
-        if first.is_empty() {
-            String::new()
-        } else {
-            format!("\n{}", first.join("\n"))
-        },
-        list.display()
-    )))
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
-fn wrap(error: PolarsError) -> Error {
+pub(crate) fn wrap(error: PolarsError) -> Error {
     Error::data(format!("failed to check the label table: {error}"))
-}
-
-/// Where a working row was read, for its reject.
-struct Places<'a> {
-    files: &'a StringChunked,
-    lines: &'a UInt32Chunked,
-}
-
-impl<'a> Places<'a> {
-    fn of(frame: &'a DataFrame) -> Result<Self> {
-        Ok(Self {
-            files: frame.column("file").and_then(Column::str).map_err(wrap)?,
-            lines: frame.column("line").and_then(Column::u32).map_err(wrap)?,
-        })
-    }
-
-    /// `file:line`.
-    fn show(&self, row: usize) -> String {
-        let file = self.files.get(row).unwrap_or_default();
-        let line = self.lines.get(row).map_or_else(String::new, |line| format!(":{line}"));
-        format!("{file}{line}")
-    }
-
-    fn reject(&self, row: usize, reason: Reason) -> Reject {
-        Reject {
-            file: self.files.get(row).unwrap_or_default().to_owned(),
-            line: self.lines.get(row),
-            reason,
-        }
-    }
 }
 
 /// What looking at one image found.
@@ -579,150 +330,4 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         }
     }
     Err(missing)
-}
-
-/// Moves the rows with a reason to `rejects`.
-fn keep_good(frame: &DataFrame, reasons: Vec<Option<Reason>>, rejects: &mut Vec<Reject>) -> Result<DataFrame> {
-    let mask: BooleanChunked = reasons.iter().map(|reason| Some(reason.is_none())).collect();
-    let places = Places::of(frame)?;
-    for (row, reason) in reasons.into_iter().enumerate() {
-        if let Some(reason) = reason {
-            rejects.push(places.reject(row, reason));
-            bounded(rejects, Path::new(places.files.get(row).unwrap_or_default()))?;
-        }
-    }
-    frame.filter(&mask).map_err(wrap)
-}
-
-/// Keeps the first row of every sample, and of every image: one image under two names may be in two splits.
-fn drop_duplicates(frame: DataFrame, rejects: &mut Vec<Reject>) -> Result<DataFrame> {
-    let frame = keep_first(frame, "sample_id", rejects, |id, first| Reason::DuplicateId {
-        id,
-        first,
-    })?;
-    keep_first(frame, "image_path", rejects, |path, first| Reason::DuplicateImage {
-        path,
-        first,
-    })
-}
-
-/// Keeps the first row of every value of a text column; the others are rejected for `reason`, which is told the value and where it
-/// stood first.
-fn keep_first(
-    frame: DataFrame,
-    column: &str,
-    rejects: &mut Vec<Reject>,
-    reason: fn(String, String) -> Reason,
-) -> Result<DataFrame> {
-    if frame.height() == 0 {
-        return Ok(frame);
-    }
-    let values = frame.column(column).and_then(Column::str).map_err(wrap)?;
-    let places = Places::of(&frame)?;
-    let mut first: HashMap<&str, usize> = HashMap::with_capacity(frame.height());
-    let mut reasons = vec![None; frame.height()];
-    for (row, value) in values.iter().enumerate() {
-        let value = value.unwrap_or_default();
-        match first.entry(value) {
-            Entry::Occupied(earlier) => reasons[row] = Some(reason(value.to_owned(), places.show(*earlier.get()))),
-            Entry::Vacant(place) => {
-                place.insert(row);
-            }
-        }
-    }
-    if reasons.iter().all(Option::is_none) {
-        return Ok(frame);
-    }
-    drop(first);
-    keep_good(&frame, reasons, rejects)
-}
-
-/// Fills in the counts by split, class and action unit.
-pub(crate) fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<()> {
-    let splits = table.column("split").and_then(Column::str).map_err(wrap)?;
-    let classes = table.column("expression").and_then(Column::i8).map_err(wrap)?;
-    let mut counts: BTreeMap<(Split, Option<i8>), u64> = BTreeMap::new();
-    for (split, class) in splits.iter().zip(classes.iter()) {
-        if let Some(split) = split.and_then(Split::parse) {
-            *counts.entry((split, class)).or_insert(0) += 1;
-        }
-    }
-    for ((split, class), n) in counts {
-        *conversion.by_split.entry(split.to_string()).or_insert(0) += n;
-        if let Some(class) = class.and_then(|class| card.classes.get(usize::try_from(class).ok()?)) {
-            *conversion.by_class.entry(class.name.clone()).or_insert(0) += n;
-            *conversion
-                .by_split_class
-                .entry(split.to_string())
-                .or_default()
-                .entry(class.name.clone())
-                .or_insert(0) += n;
-        }
-    }
-    for name in card.au_columns() {
-        let values = table.column(&name).and_then(Column::f32).map_err(wrap)?;
-        let known = values.iter().flatten().count() as u64;
-        let positive = values.iter().flatten().filter(|value| *value > 0.0).count() as u64;
-        conversion.by_au.insert(name, AuCount { known, positive });
-    }
-    Ok(())
-}
-
-/// Compares the counts with the card's, split by split and class by class.
-fn compare(card: &Card, options: &ConvertOptions, conversion: &mut Conversion, warnings: &mut Vec<String>) {
-    // Cards count frames without the error log under the name `clean`.
-    let layout = match options.frames {
-        Frames::WithoutBad if !card.bad_frames.is_empty() => "clean".to_owned(),
-        _ => conversion.layout.clone(),
-    };
-    let mut result = Expected::default();
-    for split in Split::ALL {
-        let Some((samples, classes)) = card.expected(split, &layout) else {
-            continue;
-        };
-        let name = split.to_string();
-        let found = conversion.by_split.get(&name).copied().unwrap_or(0);
-        if let Some(samples) = samples {
-            result.by_split.insert(name.clone(), samples);
-            if samples != found {
-                result.differences.push(Difference {
-                    split: name.clone(),
-                    class: None,
-                    expected: samples,
-                    found,
-                });
-                warnings.push(format!("{name}: expected {samples} samples, found {found}"));
-            }
-        }
-        // Lists of valence and arousal alone have no expressions to count.
-        if classes.is_empty() || (conversion.by_class.is_empty() && found > 0) {
-            continue;
-        }
-        let mut wrong = Vec::new();
-        for class in &card.classes {
-            let Some(&expected) = classes.get(&class.name) else {
-                continue;
-            };
-            let found = conversion
-                .by_split_class
-                .get(&name)
-                .and_then(|counts| counts.get(&class.name))
-                .copied()
-                .unwrap_or(0);
-            if expected != found {
-                wrong.push(format!("{} {found} instead of {expected}", class.name));
-                result.differences.push(Difference {
-                    split: name.clone(),
-                    class: Some(class.name.clone()),
-                    expected,
-                    found,
-                });
-            }
-        }
-        if !wrong.is_empty() {
-            warnings.push(format!("{name}: class counts differ: {}", wrong.join(", ")));
-        }
-        result.by_split_class.insert(name, classes);
-    }
-    conversion.expected = Some(result);
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use crate::error::{Context, Result};
+
 use super::card::Card;
 use super::config::Images;
-use super::convert::{ConvertOptions, data_folder};
-use super::layout;
+use super::layout::{self, data_folder};
+use super::options::ConvertOptions;
 use super::paths;
-use crate::error::{Context, Result};
 
 /// Extensions of files whose bytes count; of all others path and size count.
 const LABEL_EXTENSIONS: [&str; 6] = ["txt", "csv", "toml", "xlsx", "tsv", "list"];
@@ -25,7 +26,7 @@ pub fn source_digest(card: &Card, root: &Path, options: &ConvertOptions) -> Resu
     of(&root, &detected.base, card, options, &detected.layout.name)
 }
 
-pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions, layout: &str) -> Result<String> {
+pub(crate) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions, layout: &str) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

@@ -5,13 +5,16 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::card::Card;
-use super::convert::{Conversion, ConvertOptions, examine};
-use super::layout::{self, contents};
-use super::reject::Reject;
 use crate::error::{Error, Result};
+use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+
+use super::card::Card;
+use super::conversion::Conversion;
+use super::convert::examine;
+use super::layout::{self, contents};
+use super::options::ConvertOptions;
 
 /// A card of which a layout was found in a folder, and what reading it as such gives.
 #[derive(Debug, Clone, Serialize)]

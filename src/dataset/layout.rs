@@ -3,126 +3,15 @@
 //! To teach the program a new form, add a `[[layout]]` to the card (name, description, where it begins, what must exist) and
 //! name the reader that understands it; a form that no reader understands needs one line in [`READERS`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use polars::prelude::DataFrame;
+use polars::prelude::*;
+use rayon::prelude::*;
+
+use crate::error::{Context, Error, Result};
 
 use super::card::{Card, Layout};
-use super::convert::ConvertOptions;
 use super::paths;
-use super::reject::Reject;
-use crate::error::{Context, Error, Result};
-use crate::interrupt::Interrupt;
-use crate::progress::Progress;
-
-/// What a reader is given.
-#[derive(Debug)]
-pub struct Source<'a> {
-    /// The database.
-    pub card: &'a Card,
-    /// The layout that was found.
-    pub layout: &'a Layout,
-    /// The data folder, links resolved.
-    pub root: &'a Path,
-    /// Where the layout begins, relative to the root; empty for the root itself.
-    pub base: &'a str,
-    /// Options of the conversion.
-    pub options: &'a ConvertOptions,
-    /// Whether the tree was generated: its counts say nothing of the database's.
-    pub stand_in: bool,
-    /// Whether frames may be decoded from videos into the data folder.
-    pub may_decode: bool,
-    /// Where slow readers say what they do.
-    pub progress: &'a Progress,
-    /// Asked between files.
-    pub interrupt: &'a Interrupt,
-}
-
-impl Source<'_> {
-    /// Whether the card's counts speak of this folder.
-    pub fn is_counted(&self) -> bool {
-        self.layout.counted && !self.stand_in
-    }
-
-    /// The first of several paths (relative to the root) that exists.
-    pub(super) fn first_existing(&self, paths: &[String]) -> Option<String> {
-        paths.iter().find(|path| self.root.join(path).exists()).cloned()
-    }
-
-    /// The path of a label file or folder, if it lies below the root once links are resolved.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if it does not.
-    pub fn inside(&self, relative: &str) -> Result<std::path::PathBuf> {
-        let path = self.root.join(relative);
-        let real = path.canonicalize().at("open", &path)?;
-        if !real.is_file() && !real.is_dir() {
-            // To open a pipe would be to wait for whoever writes to it.
-            Err(Error::data(format!(
-                "{}: is neither a file nor a folder",
-                path.display()
-            )))
-        } else if real.starts_with(self.root) {
-            Ok(real)
-        } else {
-            Err(Error::data(format!(
-                "{}: leads out of the data folder, to {}; only what lies inside is read: point --data at the folder that \
-                 holds both, or replace the link by what it points to",
-                path.display(),
-                real.display()
-            )))
-        }
-    }
-}
-
-/// What a reader returns.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Working rows: `file` (str), `line` (u32, may be null), and any columns of the samples table but `dataset`.
-    pub frame: DataFrame,
-    /// Rows that cannot be used.
-    pub rejects: Vec<Reject>,
-    /// Rows (or, for action units, single labels) that are legal, but unknown or outside the card's classes.
-    pub masked: u64,
-    /// What the user should know.
-    pub warnings: Vec<String>,
-}
-
-/// Turns the label files of a layout into rows.
-pub type Reader = fn(&Source<'_>) -> Result<Found>;
-
-/// All readers, by the name that cards use.
-pub const READERS: &[(&str, Reader)] = &[
-    ("affectnet_annotations", super::affectnet::read_annotations),
-    ("affectnet_automatic", super::affectnet::read_automatic),
-    ("affectnet_lists", super::affectnet::read_lists),
-    ("affectnet_npy", super::affectnet::read_npy),
-    ("affectnet_text_lists", super::affectnet::read_text_lists),
-    ("class_folders", super::folders::read),
-    ("csv_tables", super::tabular::read_all),
-    ("disfa_labels", super::disfa::read),
-    ("disfa_plus", super::disfa::read_plus),
-    ("emotionet_csv", super::emotionet::read_csv),
-    ("emotionet_list", super::emotionet::read_list),
-    ("emotionet_tab", super::emotionet::read_tab),
-    ("emotionet_xlsx", super::emotionet::read_xlsx),
-    ("rafdb_kaggle", super::rafdb::read_kaggle),
-    ("rafdb_list", super::rafdb::read_list),
-    (super::table::TABLE, super::table::read_as_folder),
-];
-
-/// The reader with this name.
-pub fn reader(name: &str) -> Option<Reader> {
-    READERS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, reader)| *reader)
-}
-
-/// Names of all readers.
-pub fn reader_names() -> Vec<&'static str> {
-    READERS.iter().map(|(name, _)| *name).collect()
-}
 
 /// A layout that was found, and why it was chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,7 +92,7 @@ fn markers(root: &Path, base: &str, layout: &Layout) -> Option<String> {
 }
 
 /// The first entries of a folder, for messages.
-pub(super) fn contents(folder: &Path) -> String {
+pub(crate) fn contents(folder: &Path) -> String {
     const SHOWN: usize = 12;
     match paths::list(folder) {
         Err(_) => "nothing that can be listed".into(),
@@ -219,5 +108,52 @@ pub(super) fn contents(folder: &Path) -> String {
             }
             names.join(", ")
         }
+    }
+}
+
+/// The data folder, links resolved; or what to do without one.
+///
+/// # Errors
+/// [`Error::Data`] with where it was looked for, how the database is obtained, and what `--stand-in` does.
+pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
+    let missing = |what: &str| {
+        Error::data(format!(
+            "{}: {what}\n{} is needed there.\nhow to obtain it: {}\nlicence: {}\nwithout it: --stand-in draws faces in the \
+             database's own layout and runs the same chain on them; its numbers say nothing about {}.",
+            if root.as_os_str().is_empty() {
+                "no data folder is named".to_owned()
+            } else {
+                format!("looked in {}", root.display())
+            },
+            card.title,
+            card.licence.obtain,
+            card.licence.page,
+            card.title
+        ))
+    };
+    if root.as_os_str().is_empty() {
+        return Err(missing("give --data DIR, or [dataset].root in the recipe"));
+    }
+    if !root.exists() {
+        return Err(missing("there is no such folder"));
+    }
+    if !root.is_dir() {
+        return Err(missing("this is not a folder"));
+    }
+    root.canonicalize().at("open the data folder", root)
+}
+
+/// Where the marker file of a generated tree lies (relative), if there is one: at the root or where the layout begins.
+pub(crate) fn beside(root: &Path, base: &str, name: &str) -> Option<String> {
+    let mut folder = base;
+    loop {
+        let path = super::paths::join(folder, name);
+        if root.join(&path).is_file() {
+            return Some(path);
+        }
+        if folder.is_empty() {
+            return None;
+        }
+        folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     }
 }

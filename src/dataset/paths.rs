@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::reject::Reason;
 use crate::error::{Context, Result};
+use crate::intake::reject::Reason;
 
 /// File name extensions of images, lower case.
-pub(super) const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
+pub(crate) const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
 
 /// Whether a file name looks like an image's.
-pub(super) fn is_image(name: &str) -> bool {
+pub(crate) fn is_image(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| {
         IMAGE_EXTENSIONS
             .iter()
@@ -19,12 +19,12 @@ pub(super) fn is_image(name: &str) -> bool {
 }
 
 /// The part of a file name before its last dot.
-pub(super) fn stem(name: &str) -> &str {
+pub(crate) fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// `base/name`, without `./` and with `/` between.
-pub(super) fn join(base: &str, name: &str) -> String {
+pub(crate) fn join(base: &str, name: &str) -> String {
     match (base, name) {
         ("" | ".", name) => name.to_owned(),
         (base, "" | ".") => base.to_owned(),
@@ -56,13 +56,13 @@ pub(crate) fn relative(written: &str) -> std::result::Result<String, Reason> {
 }
 
 /// One entry of a folder.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub name: String,
     pub is_dir: bool,
 }
 
 /// Entries of a folder, sorted by name; links are followed, names that are not UTF-8 are shown with replacement characters.
-pub(super) fn list(folder: &Path) -> Result<Vec<Entry>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
@@ -80,7 +80,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Whether `name` fits `pattern`, in which `*` stands for any text.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(first) = parts.next() else {
         return name.is_empty();
@@ -104,7 +104,7 @@ pub(super) fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// All paths below `root` that fit `pattern`, relative and sorted; `.` is the root itself. Leading `..` stays inside `root`.
-pub(super) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
+pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
     let mut found = vec![if base == "." { String::new() } else { base.to_owned() }];
     for part in pattern.split('/') {
         let mut next = Vec::new();
@@ -139,7 +139,7 @@ pub(super) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
 }
 
 /// Tells whether files lie below a folder once links are resolved.
-pub(super) struct Fence {
+pub(crate) struct Fence {
     root: PathBuf,
     /// Folders (relative) already resolved, and whether they lie inside.
     folders: BTreeMap<String, bool>,
@@ -147,7 +147,7 @@ pub(super) struct Fence {
 
 impl Fence {
     /// Resolves `root` and the folders of all `paths` once.
-    pub(super) fn new<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Result<Self> {
+    pub(crate) fn new<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Result<Self> {
         let root = root.canonicalize().at("open the data folder", root)?;
         let mut folders = BTreeMap::new();
         for path in paths {
@@ -165,7 +165,7 @@ impl Fence {
     }
 
     /// The file of a relative path, or why it may not be opened.
-    pub(super) fn open(&self, path: &str) -> std::result::Result<PathBuf, Reason> {
+    pub(crate) fn open(&self, path: &str) -> std::result::Result<PathBuf, Reason> {
         let plain = Path::new(path)
             .components()
             .all(|part| matches!(part, Component::Normal(_)));

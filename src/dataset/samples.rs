@@ -6,10 +6,11 @@ use polars::io::parquet::write::{KeyValueMetadata, ParquetWriter};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::card::Card;
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
-use crate::run::atomic;
 use crate::task::Split;
+
+use super::card::Card;
 
 /// Version of the samples table, in the file's metadata under [`SCHEMA_KEY`].
 pub const SCHEMA_VERSION: &str = "1";

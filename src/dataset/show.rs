@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::convert::Conversion;
-use super::standin::StandinReport;
+use crate::standin::generate::StandinReport;
+
+use super::conversion::Conversion;
 
 /// Differences from the card's counts that are listed one by one.
 const DIFFERENCES_SHOWN: usize = 8;

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::card::{Card, Class};
-use super::layout::{Found, Source};
-use crate::error::{Error, Result};
 use crate::task::Split;
+
+use super::card::{Card, Class};
 
 /// Name of the card, and of the reader that marks it.
 pub const TABLE: &str = "table";
@@ -144,7 +143,7 @@ pub fn classes(names: &[String]) -> Vec<Class> {
 
 /// The action unit that a column is called after: `AU12`, `au_12`, `'AU 12'`.
 pub fn au_of(name: &str) -> Option<u8> {
-    let name = super::text::clean_name(name).to_ascii_lowercase();
+    let name = crate::intake::text::clean_name(name).to_ascii_lowercase();
     let digits = name.strip_prefix("au")?.trim_start_matches([' ', '_', '-']);
     let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number: u8 = plain.then(|| digits.parse().ok()).flatten()?;
@@ -164,13 +163,4 @@ fn plain(name: &str) -> String {
         })
         .take(60)
         .collect()
-}
-
-/// The reader of the card `table` for a plain conversion, which has no place for features.
-pub(super) fn read_as_folder(_: &Source<'_>) -> Result<Found> {
-    Err(Error::Usage(
-        "the card `table` is no folder of images: a recipe names its file as dataset.path, and `aura-bench run` reads it \
-         (docs/features-from-elsewhere.md)"
-            .into(),
-    ))
 }

@@ -2,39 +2,42 @@
 
 use std::path::{Path, PathBuf};
 
-use super::convert::{Conversion, ConvertOptions, Examined, convert, examine};
-use super::reject::Reject;
-use super::{Card, samples};
 use crate::error::Result;
+use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
+use super::conversion::Conversion;
+use super::convert::{Examined, convert, examine};
+use super::options::ConvertOptions;
+use super::{Card, samples};
+
 /// A data folder and a place for results, both gone after the test.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     folder: tempfile::TempDir,
 }
 
 impl Tree {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         Self { folder }
     }
 
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    pub(super) fn out(&self) -> PathBuf {
+    pub(crate) fn out(&self) -> PathBuf {
         self.folder.path().join("out")
     }
 
     /// Outside the data folder.
-    pub(super) fn outside(&self, name: &str) -> PathBuf {
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
         let path = self.root().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -42,7 +45,7 @@ impl Tree {
     }
 
     /// A real image of 1 x 1 pixel; all are one file, linked, so that thousands cost little.
-    pub(super) fn image(&self, path: &str) -> &Self {
+    pub(crate) fn image(&self, path: &str) -> &Self {
         let original = self.outside("pixel.png");
         if !original.exists() {
             image::RgbImage::new(1, 1).save(&original).unwrap();
@@ -53,11 +56,11 @@ impl Tree {
         self
     }
 
-    pub(super) fn convert(&self, card: &str) -> Result<Conversion> {
+    pub(crate) fn convert(&self, card: &str) -> Result<Conversion> {
         self.convert_with(card, &lenient())
     }
 
-    pub(super) fn convert_with(&self, card: &str, options: &ConvertOptions) -> Result<Conversion> {
+    pub(crate) fn convert_with(&self, card: &str, options: &ConvertOptions) -> Result<Conversion> {
         let card = Card::load(card)?;
         convert(
             &card,
@@ -69,22 +72,22 @@ impl Tree {
         )
     }
 
-    pub(super) fn examine(&self, card: &str) -> Result<Examined> {
+    pub(crate) fn examine(&self, card: &str) -> Result<Examined> {
         self.examine_with(card, &lenient())
     }
 
-    pub(super) fn examine_with(&self, card: &str, options: &ConvertOptions) -> Result<Examined> {
+    pub(crate) fn examine_with(&self, card: &str, options: &ConvertOptions) -> Result<Examined> {
         let card = Card::load(card)?;
         examine(&card, &self.root(), options, &Progress::hidden(), &Interrupt::default())
     }
 
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.out().join(name)).unwrap()
     }
 }
 
 /// Options that let every reject through, so that tests can look at them.
-pub(super) fn lenient() -> ConvertOptions {
+pub(crate) fn lenient() -> ConvertOptions {
     ConvertOptions {
         max_rejected: 1.0,
         ..ConvertOptions::default()
@@ -92,7 +95,7 @@ pub(super) fn lenient() -> ConvertOptions {
 }
 
 /// "<file:line> kind" of every reject.
-pub(super) fn places(rejects: &[Reject]) -> Vec<String> {
+pub(crate) fn places(rejects: &[Reject]) -> Vec<String> {
     rejects
         .iter()
         .map(|reject| {
@@ -103,7 +106,7 @@ pub(super) fn places(rejects: &[Reject]) -> Vec<String> {
 }
 
 /// One text column of a table, empty text for null.
-pub(super) fn texts(table: &polars::prelude::DataFrame, column: &str) -> Vec<String> {
+pub(crate) fn texts(table: &polars::prelude::DataFrame, column: &str) -> Vec<String> {
     let values = table.column(column).unwrap().str().unwrap();
     values
         .iter()
@@ -112,7 +115,7 @@ pub(super) fn texts(table: &polars::prelude::DataFrame, column: &str) -> Vec<Str
 }
 
 /// One numeric column of a table.
-pub(super) fn numbers(table: &polars::prelude::DataFrame, column: &str) -> Vec<Option<f64>> {
+pub(crate) fn numbers(table: &polars::prelude::DataFrame, column: &str) -> Vec<Option<f64>> {
     let values = table
         .column(column)
         .unwrap()
@@ -122,7 +125,7 @@ pub(super) fn numbers(table: &polars::prelude::DataFrame, column: &str) -> Vec<O
 }
 
 /// Columns of a written samples table.
-pub(super) fn columns(path: &Path) -> Vec<String> {
+pub(crate) fn columns(path: &Path) -> Vec<String> {
     let (table, _) = samples::read(path).unwrap();
     table
         .schema()

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use cudarc::driver::result;
 use cudarc::driver::sys::{self, CUdevice_attribute};
 
-use super::Gpu;
+use super::gpu::Gpu;
 
 /// What the driver answers.
 #[derive(Debug, Clone)]

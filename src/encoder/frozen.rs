@@ -6,15 +6,17 @@ use ::image::RgbImage;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use crate::encoder::model_folder::{
-    default_preprocess, files_of, named_architecture, read_architecture, read_preprocess,
-};
-use crate::encoder::stored::is_pickle;
-use crate::encoder::vit::{Architecture, Global, Precision, Vit};
-use crate::encoder::weights::Weights;
-use crate::encoder::{Encoded, Encoder, EncoderConfig, EncoderKind, RANDOM, TokenShape};
 use crate::error::{Error, Result};
 use crate::image::{Preprocess, Resize};
+use crate::naming::RANDOM;
+
+use super::architecture::{Architecture, Global};
+use super::config::{EncoderConfig, EncoderKind};
+use super::interface::{Encoded, Encoder, TokenShape};
+use super::model_folder::{default_preprocess, files_of, named_architecture, read_architecture, read_preprocess};
+use super::stored::is_pickle;
+use super::vit::{Precision, Vit};
+use super::weights::Weights;
 
 /// A vision transformer with frozen weights.
 #[derive(Debug)]
@@ -94,17 +96,17 @@ impl Encoder for Frozen {
 }
 
 /// A model with its weights in host memory.
-pub(super) struct Opened {
-    pub(super) architecture: Architecture,
-    pub(super) preprocess: Preprocess,
+pub(crate) struct Opened {
+    pub(crate) architecture: Architecture,
+    pub(crate) preprocess: Preprocess,
     /// Pixels a side of its input.
-    pub(super) size: usize,
-    pub(super) weights: Weights,
+    pub(crate) size: usize,
+    pub(crate) weights: Weights,
 }
 
 impl Opened {
     /// Finds and reads what `config` names, which lies on this machine.
-    pub(super) fn open(config: &EncoderConfig) -> Result<Self> {
+    pub(crate) fn open(config: &EncoderConfig) -> Result<Self> {
         let Parts {
             mut architecture,
             mut preprocess,

@@ -11,10 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::encoder::{Encoded, Encoder, TokenShape};
 use crate::error::{Error, Result};
 use crate::image::preprocess::luma;
 use crate::image::resize::{Filter, resize};
+
+use super::interface::{Encoded, Encoder, TokenShape};
 
 /// Which gradient a pixel of a colour image has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::encoder::EncoderKind;
-use crate::encoder::vit::{Activation, Architecture};
+use crate::disk::fence::resolve_inside;
 use crate::error::{Context, Error, Result};
-use crate::image::{Filter, Preprocess, Resize, resolve_inside};
+use crate::image::{Filter, Preprocess, Resize};
+
+use super::architecture::{Activation, Architecture};
+use super::config::EncoderKind;
 
 /// Bytes of the largest description that is read: those of published models have a few thousand, an index of shards up to a
 /// hundred thousand.
@@ -108,7 +110,7 @@ fn model_type(config: &Value, kind: EncoderKind) -> Result<&str, String> {
     Ok(found)
 }
 
-pub(super) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
+pub(crate) fn architecture_of(config: &Value, kind: EncoderKind) -> Result<Architecture, String> {
     let found = model_type(config, kind)?;
     // A whole CLIP model describes its two towers side by side.
     let tower = config.get("vision_config").filter(|v| v.is_object()).unwrap_or(config);
@@ -289,7 +291,7 @@ pub fn default_preprocess(kind: EncoderKind, architecture: &Architecture) -> Pre
     }
 }
 
-pub(super) fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
+pub(crate) fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
     let side = |value: &Value| -> Result<u32, String> {
         value
             .as_u64()

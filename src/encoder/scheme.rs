@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::encoder::vit::{Activation, Architecture};
+use super::architecture::{Activation, Architecture};
 
 /// Who named the tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     /// transformers' `CLIPVisionModel…`.
     HubClip,
     /// transformers' `ViTModel`.
@@ -21,8 +21,8 @@ pub(super) enum Scheme {
 }
 
 /// Where a parameter is found.
-pub(super) struct Source {
-    pub(super) name: String,
+pub(crate) struct Source {
+    pub(crate) name: String,
     form: Form,
 }
 
@@ -37,7 +37,7 @@ enum Form {
 
 impl Source {
     /// The shape that a parameter of `shape` has there.
-    pub(super) fn stored_shape(&self, shape: &[usize]) -> Vec<usize> {
+    pub(crate) fn stored_shape(&self, shape: &[usize]) -> Vec<usize> {
         let mut stored = shape.to_vec();
         match self.form {
             Form::Plain => {}
@@ -48,7 +48,7 @@ impl Source {
     }
 
     /// The parameter of `shape` out of the values that are stored.
-    pub(super) fn select(&self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+    pub(crate) fn select(&self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
         match self.form {
             Form::Plain => values,
             Form::Third(part) => {
@@ -69,7 +69,7 @@ impl Scheme {
     ///
     /// # Errors
     /// The prefixes, if there are several models and none is the teacher.
-    pub(super) fn detect(names: &BTreeSet<&str>) -> Result<Option<(Self, String)>, Vec<String>> {
+    pub(crate) fn detect(names: &BTreeSet<&str>) -> Result<Option<(Self, String)>, Vec<String>> {
         const SIGNS: [(&str, Scheme); 4] = [
             ("vision_model.embeddings.class_embedding", Scheme::HubClip),
             ("embeddings.cls_token", Scheme::HubVit),
@@ -101,7 +101,7 @@ impl Scheme {
     }
 
     /// Where the parameter `name` of [`Architecture::parameters`] is found.
-    pub(super) fn source(self, name: &str, architecture: &Architecture) -> Source {
+    pub(crate) fn source(self, name: &str, architecture: &Architecture) -> Source {
         let plain = |name: String| Source {
             name,
             form: Form::Plain,

@@ -17,7 +17,7 @@ use crate::error::{Context, Error, Result};
 const MAX_HEADER: u64 = 100_000_000;
 
 /// A tensor in a file.
-pub(super) enum Stored {
+pub(crate) enum Stored {
     /// Of a safetensors file.
     Safe {
         file: Arc<File>,
@@ -37,7 +37,7 @@ impl Stored {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read or is damaged, [`Error::Data`] if it is not as long as it says.
-    pub(super) fn open(path: &Path, hasher: &mut blake3::Hasher) -> Result<Vec<(String, Self)>> {
+    pub(crate) fn open(path: &Path, hasher: &mut blake3::Hasher) -> Result<Vec<(String, Self)>> {
         // What a file says of itself is checked first: digesting one that is far longer takes its time.
         if is_pickle(path) {
             let tensors = state_dict(path)?.into_tensors();
@@ -69,7 +69,7 @@ impl Stored {
             .collect())
     }
 
-    pub(super) fn shape(&self) -> &[usize] {
+    pub(crate) fn shape(&self) -> &[usize] {
         match self {
             Self::Safe { shape, .. } => shape,
             Self::Torch(tensor) => tensor.shape(),
@@ -80,7 +80,7 @@ impl Stored {
     ///
     /// # Errors
     /// What is wrong, as a fragment.
-    pub(super) fn floats(&self) -> Result<Vec<f32>, String> {
+    pub(crate) fn floats(&self) -> Result<Vec<f32>, String> {
         let wrong = |dtype: &dyn std::fmt::Debug| format!("it holds {dtype:?}; expected floats");
         match self {
             Self::Safe {
@@ -206,7 +206,7 @@ fn digest(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
 }
 
 /// Whether a file is a `PyTorch` state dict by its name.
-pub(super) fn is_pickle(path: &Path) -> bool {
+pub(crate) fn is_pickle(path: &Path) -> bool {
     path.extension()
         .is_some_and(|e| ["pth", "pt", "bin"].iter().any(|known| e.eq_ignore_ascii_case(known)))
 }

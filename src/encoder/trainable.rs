@@ -2,12 +2,14 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::encoder::frozen::Opened;
-use crate::encoder::vit::{Architecture, Global, Precision, Vit, matrix_of};
-use crate::encoder::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
 use crate::image::Preprocess;
 use crate::progress::Progress;
+
+use super::architecture::{Architecture, Global};
+use super::config::{EncoderConfig, EncoderKind};
+use super::frozen::Opened;
+use super::vit::{Precision, Vit, matrix_of};
 
 /// A vision transformer, its parameters handed out by name.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ::image::RgbImage;
 use burn::tensor::activation::{gelu, sigmoid, silu};
 use burn::tensor::module::{attention, layer_norm, linear};
 use burn::tensor::ops::AttentionModuleOptions;
@@ -13,90 +14,15 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use ::image::RgbImage;
-
-use crate::device::is_host;
-use crate::encoder::Encoded;
-use crate::encoder::TokenShape;
+use crate::device::machine::is_host;
 use crate::error::{Error, Result};
-use crate::image::{Filter, Preprocess};
+use crate::image::Preprocess;
 
-/// The nonlinearity of the feed-forward layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// x Φ(x).
-    Gelu,
-    /// x σ(1.702 x), which `OpenAI`'s CLIP was trained with.
-    QuickGelu,
-    /// silu(a) b, where (a, b) is the first layer's output in two halves (the largest `DINOv2`).
-    SwiGlu,
-}
-
-/// What the global vector is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Global {
-    /// The class token, projected where the model has a projection (CLIP).
-    #[default]
-    Projected,
-    /// The class token after the last normalisation, not projected.
-    Class,
-    /// The mean of the patch tokens.
-    Mean,
-}
-
-/// Sizes and switches of a vision transformer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch in which published models differ"
-)]
-pub struct Architecture {
-    /// Pixels a side of the images that the position embedding was trained on.
-    pub image_size: usize,
-    /// Pixels a side of a patch.
-    pub patch_size: usize,
-    /// Width of the tokens (D').
-    pub hidden: usize,
-    /// Number of blocks.
-    pub layers: usize,
-    /// Attention heads; divide `hidden`.
-    pub heads: usize,
-    /// Width of the feed-forward layers' inside.
-    pub mlp: usize,
-    /// ε of the layer normalisations.
-    pub norm_eps: f64,
-    /// Nonlinearity.
-    pub activation: Activation,
-    /// Normalise the embeddings before the first block (CLIP).
-    pub pre_norm: bool,
-    /// Scale each residual branch per channel (`DINOv2`).
-    pub layer_scale: bool,
-    /// Whether the patch projection has a bias (not in CLIP).
-    pub patch_bias: bool,
-    /// Whether queries, keys and values have a bias.
-    pub qkv_bias: bool,
-    /// Tokens without a place beside the class token (`DINOv2` with registers).
-    pub registers: usize,
-    /// Width of the projected class token (CLIP).
-    pub projection: Option<usize>,
-}
-
-/// Largest architecture that is believed: `DINOv2`'s largest has 1536 × 40.
-const LIMITS: [(&str, usize); 8] = [
-    ("image size", 4096),
-    ("patch size", 256),
-    ("hidden size", 8192),
-    ("layers", 128),
-    ("heads", 128),
-    ("intermediate size", 65_536),
-    ("registers", 64),
-    ("projection size", 16_384),
-];
+use super::architecture::{Activation, Architecture, Global};
+use super::interface::{Encoded, TokenShape};
 
 /// Most patches a side: attention over more would not fit any memory.
-const MAX_GRID: usize = 64;
+pub(crate) const MAX_GRID: usize = 64;
 
 /// Memory that the attention weights of one batch may take, in bytes.
 const ATTENTION_BYTES: usize = 1 << 30;
@@ -110,151 +36,6 @@ const DEVICE_BATCH: usize = 128;
 /// Images that are encoded together on the processor. Matrix products use all of its threads, but the steps between them one
 /// each: small groups side by side keep all threads busy. The number is fixed, so that results do not hang on the machine.
 const TOGETHER: usize = 2;
-
-impl Architecture {
-    /// Patches a side of an image of `size` pixels.
-    pub fn grid(&self, size: usize) -> usize {
-        size / self.patch_size
-    }
-
-    /// Patches of the images that the position embedding was trained on.
-    pub fn positions(&self) -> usize {
-        self.grid(self.image_size).pow(2)
-    }
-
-    /// Outputs of a feed-forward layer's first half.
-    fn inside(&self) -> usize {
-        if self.activation == Activation::SwiGlu {
-            2 * self.mlp
-        } else {
-            self.mlp
-        }
-    }
-
-    /// Checks that the sizes can be.
-    ///
-    /// # Errors
-    /// What is wrong, as a fragment.
-    pub fn validate(&self) -> Result<(), String> {
-        let sizes = [
-            self.image_size,
-            self.patch_size,
-            self.hidden,
-            self.layers,
-            self.heads,
-            self.mlp,
-            self.registers.max(1),
-            self.projection.unwrap_or(1),
-        ];
-        for ((name, limit), size) in LIMITS.iter().zip(sizes) {
-            if size == 0 || size > *limit {
-                return Err(format!("{name} is {size}; expected 1 to {limit}"));
-            }
-        }
-        if !self.hidden.is_multiple_of(self.heads) {
-            return Err(format!(
-                "{} heads do not divide hidden size {}",
-                self.heads, self.hidden
-            ));
-        }
-        if self.image_size < self.patch_size {
-            return Err(format!(
-                "image size {} is below patch size {}",
-                self.image_size, self.patch_size
-            ));
-        }
-        if !(self.norm_eps > 0.0 && self.norm_eps < 0.1) {
-            return Err(format!("layer norm epsilon is {}; expected 0 to 0.1", self.norm_eps));
-        }
-        Ok(())
-    }
-
-    /// The same model for images of `size` pixels a side, whose positions are interpolated.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the architecture cannot be, [`Error::Usage`] if `size` does not fit it.
-    pub fn fitted(&self, size: usize) -> Result<Self> {
-        self.validate()
-            .map_err(|message| Error::data(format!("the encoder's architecture cannot be: {message}")))?;
-        if size == 0 || !size.is_multiple_of(self.patch_size) {
-            return Err(Error::Usage(format!(
-                "the encoder's input of {size} pixels is not a multiple of its patch size {}",
-                self.patch_size
-            )));
-        }
-        if self.grid(size) > MAX_GRID {
-            return Err(Error::Usage(format!(
-                "the encoder's input of {size} pixels gives {} patches a side; the limit is {MAX_GRID}",
-                self.grid(size)
-            )));
-        }
-        Ok(Self {
-            image_size: size,
-            ..self.clone()
-        })
-    }
-
-    /// Values of parameter `name` as [`Self::fitted`] has them: positions are interpolated, all others are as they were.
-    pub fn resampled(&self, name: &str, values: Vec<f32>, size: usize) -> Vec<f32> {
-        if name == "position" {
-            let (from, to) = (self.grid(self.image_size), self.grid(size));
-            resample_positions(&values, from, to, self.hidden, self.registers > 0)
-        } else {
-            values
-        }
-    }
-
-    /// All parameters with their shapes, matrices as (outputs, inputs), in a fixed order.
-    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        let d = self.hidden;
-        let mut all: Vec<(String, Vec<usize>)> = vec![
-            ("class".into(), vec![d]),
-            ("position".into(), vec![1 + self.positions(), d]),
-            ("patch.weight".into(), vec![d, 3, self.patch_size, self.patch_size]),
-        ];
-        let mut add = |name: String, shape: &[usize]| all.push((name, shape.to_vec()));
-        if self.patch_bias {
-            add("patch.bias".into(), &[d]);
-        }
-        if self.registers > 0 {
-            add("registers".into(), &[self.registers, d]);
-        }
-        if self.pre_norm {
-            add("pre_norm.weight".into(), &[d]);
-            add("pre_norm.bias".into(), &[d]);
-        }
-        let inside = self.inside();
-        for layer in 0..self.layers {
-            let mut add = |name: &str, shape: &[usize]| add(format!("layers.{layer}.{name}"), shape);
-            for norm in ["norm1", "norm2"] {
-                add(&format!("{norm}.weight"), &[d]);
-                add(&format!("{norm}.bias"), &[d]);
-            }
-            for part in ["q", "k", "v"] {
-                add(&format!("{part}.weight"), &[d, d]);
-                if self.qkv_bias {
-                    add(&format!("{part}.bias"), &[d]);
-                }
-            }
-            add("out.weight", &[d, d]);
-            add("out.bias", &[d]);
-            add("fc1.weight", &[inside, d]);
-            add("fc1.bias", &[inside]);
-            add("fc2.weight", &[d, self.mlp]);
-            add("fc2.bias", &[d]);
-            if self.layer_scale {
-                add("scale1", &[d]);
-                add("scale2", &[d]);
-            }
-        }
-        add("post_norm.weight".into(), &[d]);
-        add("post_norm.bias".into(), &[d]);
-        if let Some(projection) = self.projection {
-            add("projection".into(), &[projection, d]);
-        }
-        all
-    }
-}
 
 /// In what numbers the matrix products are computed. Normalisations and the sums between blocks stay in single precision
 /// throughout, so that rounding does not add up from block to block.
@@ -657,52 +438,4 @@ pub fn matrix_of(values: Vec<f32>, shape: Option<&Vec<usize>>, device: &Device) 
     };
     let columns = values.len() / rows.max(1);
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
-}
-
-/// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated
-/// bicubically as `torch.nn.functional.interpolate` does it, pixel centres aligned; antialiased for models with registers,
-/// which were trained so.
-fn resample_positions(position: &[f32], from: usize, to: usize, d: usize, antialias: bool) -> Vec<f32> {
-    if from == to {
-        return position.to_vec();
-    }
-    let (class, patches) = position.split_at(d);
-    let taps: Vec<Vec<(usize, f64)>> = if antialias {
-        let taps = Filter::Bicubic.taps(from, to).into_iter();
-        taps.map(|(first, weights)| (first..).zip(weights).collect()).collect()
-    } else {
-        (0..to).map(|i| cubic_taps(i, from, to).to_vec()).collect()
-    };
-    let mut result = class.to_vec();
-    let mut sum = vec![0.0_f64; d];
-    for rows in &taps {
-        for cols in &taps {
-            sum.fill(0.0);
-            for &(row, wy) in rows {
-                for &(col, wx) in cols {
-                    let start = (row * from + col) * d;
-                    for (sum, &value) in sum.iter_mut().zip(&patches[start..start + d]) {
-                        *sum += wy * wx * f64::from(value);
-                    }
-                }
-            }
-            result.extend(sum.iter().map(|&s| s as f32));
-        }
-    }
-    result
-}
-
-/// The four source positions of target `i` and their weights (a = -0.75); positions beyond the border repeat it.
-fn cubic_taps(i: usize, from: usize, to: usize) -> [(usize, f64); 4] {
-    const A: f64 = -0.75;
-    let centre = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
-    let base = centre.floor();
-    let t = centre - base;
-    let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
-    let far = |x: f64| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
-    let weights = [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
-    std::array::from_fn(|k| {
-        let position = base + k as f64 - 1.0;
-        (position.clamp(0.0, (from - 1) as f64) as usize, weights[k])
-    })
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::encoder::RANDOM;
-use crate::encoder::scheme::Scheme;
-use crate::encoder::stored::Stored;
-use crate::encoder::vit::Architecture;
 use crate::error::{Error, Result};
+use crate::naming::RANDOM;
+
+use super::architecture::Architecture;
+use super::scheme::Scheme;
+use super::stored::Stored;
 
 /// CLIP's projection in the two schemes, which need not be there when the class token is wanted as it is.
 const PROJECTIONS: [&str; 2] = ["visual_projection.weight", "visual.proj"];

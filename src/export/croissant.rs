@@ -6,11 +6,11 @@ use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use serde_json::{Value as Json, json};
 
-use crate::encoder;
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::feature::FeatureMetadata;
 use crate::feature::table::{FEATURES_KEY, part_index};
-use crate::run::atomic;
+use crate::naming;
 
 /// Name of the metadata file beside a table.
 pub const FILE: &str = "croissant.json";
@@ -84,10 +84,10 @@ pub fn describe(path: &Path) -> Result<Json> {
     };
     let fields: Vec<Json> = schema.fields().iter().filter_map(|field| described(field)).collect();
     let mut remarks = String::new();
-    if let Some(encoder) = features.as_ref().and_then(|features| encoder::title(&features.encoder)) {
+    if let Some(encoder) = features.as_ref().and_then(|features| naming::title(&features.encoder)) {
         remarks.push_str(&format!(" Encoder: {encoder}."));
     }
-    if features.is_some_and(|features| encoder::is_random(&features.encoder)) {
+    if features.is_some_and(|features| naming::is_random(&features.encoder)) {
         remarks.push_str(" Its weights were drawn, not trained: the features mean nothing.");
     }
     if metadata.values().any(|value| value.contains("\"stand_in\":true")) {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::check::facts::Facts;
 use crate::digest::Digest;
-use crate::encoder;
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::metric::seeds;
-use crate::query::QueryContext;
-use crate::run::atomic;
+use crate::naming;
+use crate::query::context::QueryContext;
 
 /// Longest value of a parameter that the store accepts.
 const LONGEST: usize = 6_000;
@@ -189,12 +189,12 @@ impl<'a> Entry<'a> {
         let manifest = &run.manifest;
         let commit = manifest.git.get("commit").and_then(serde_json::Value::as_str);
         let stand_in = manifest.stand_in.to_string();
-        let encoder = encoder::title(&manifest.encoder);
+        let encoder = naming::title(&manifest.encoder);
         let stand_in_note = format!("Stand-in faces: these numbers say nothing about {}.", manifest.dataset);
         let random_note = "Random weights: the encoder was drawn, not trained; its features mean nothing.";
         let notes: Vec<&str> = [
             (manifest.stand_in, stand_in_note.as_str()),
-            (encoder::is_random(&manifest.encoder), random_note),
+            (naming::is_random(&manifest.encoder), random_note),
         ]
         .into_iter()
         .filter_map(|(applies, note)| applies.then_some(note))

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use crate::encoder::EncoderConfig;
+use crate::encoder::config::EncoderConfig;
 use crate::error::{Context, Result};
-use crate::feature::config::FeaturesConfig;
-use crate::feature::extract::{ExtractReport, Extraction, Shard};
-use crate::feature::folder::samples_of_folder;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+
+use super::config::FeaturesConfig;
+use super::extract::{ExtractReport, Extraction};
+use super::folder::samples_of_folder;
+use super::shard::Shard;
 
 /// What to extract, and where to.
 #[derive(Debug, Clone, Copy)]

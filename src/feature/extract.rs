@@ -18,88 +18,33 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::encoder::{self, Encoded, Encoder};
+use crate::disk::atomic;
+use crate::disk::fence::DataRoot;
+use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
-use crate::feature::config::FeaturesConfig;
-use crate::feature::pool::{pool, pooled_shape};
-use crate::feature::reader::read_part;
-use crate::feature::table::{
+use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
+use crate::interrupt::Interrupt;
+use crate::naming;
+use crate::progress::Progress;
+
+use super::config::FeaturesConfig;
+use super::pool::{pool, pooled_shape};
+use super::reader::read_part;
+use super::reject::Reject;
+use super::shard::Shard;
+use super::table::{
     FEATURES_KEY, FeatureMetadata, PartMetadata, SAMPLES_KEY, canonical_samples, part_index, part_path,
 };
-use crate::feature::writer::{PartWriter, all_finite};
-use crate::image::{DataRoot, DecodeLimits, FaceBox, crop_face, decode};
-use crate::interrupt::Interrupt;
-use crate::progress::Progress;
-use crate::run::atomic;
+use super::writer::{PartWriter, all_finite};
 
 /// Batches that wait between decoding and encoding.
 const QUEUE: usize = 2;
 
 /// Most images a part, unless the recipe says otherwise.
-pub(super) const PART_ROWS: usize = 4096;
+pub(crate) const PART_ROWS: usize = 4096;
 
 /// Bytes of features that a part should stay below, unless the recipe says otherwise.
-pub(super) const PART_BYTES: usize = 512 << 20;
-
-/// An image that gave no features.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reject {
-    /// Its path as the samples table has it.
-    pub file: String,
-    /// 1-based row of the samples table.
-    pub line: usize,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-/// The share of a table that one machine computes: the parts whose index is `index` modulo `count`. Shards written into one
-/// folder, or copied into one, are a whole table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    index: usize,
-    count: usize,
-}
-
-impl Shard {
-    /// All parts.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
-
-    fn has(self, part: usize) -> bool {
-        part % self.count == self.index
-    }
-
-    /// The file that lists the shard's rejects.
-    fn rejects_file(self) -> String {
-        if self == Self::WHOLE {
-            "rejects.csv".to_owned()
-        } else {
-            format!("rejects-{}-of-{}.csv", self.index + 1, self.count)
-        }
-    }
-}
-
-impl std::str::FromStr for Shard {
-    type Err = String;
-
-    /// `"1/4"` is the first of four.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = |digits: &str| -> Option<usize> {
-            digits
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-                .then(|| digits.parse().ok())
-                .flatten()
-        };
-        text.split_once('/')
-            .and_then(|(index, count)| Some((number(index)?, number(count)?)))
-            .filter(|(index, count)| (1..=*count).contains(index))
-            .map(|(index, count)| Self {
-                index: index - 1,
-                count,
-            })
-            .ok_or_else(|| format!("expected a shard like \"1/4\", the first of four, not \"{text}\""))
-    }
-}
+pub(crate) const PART_BYTES: usize = 512 << 20;
 
 /// What an extraction did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -248,7 +193,7 @@ impl Extraction<'_> {
         let seconds = start.elapsed().as_secs_f64();
         Ok(ExtractReport {
             digest: job.metadata.digest.clone(),
-            encoder: encoder::title(&job.metadata.encoder),
+            encoder: naming::title(&job.metadata.encoder),
             samples,
             rows,
             rejected,

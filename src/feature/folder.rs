@@ -7,9 +7,10 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::json;
 
+use crate::disk::parquet::write_batch;
 use crate::error::{Context, Error, Result};
-use crate::feature::table::{REQUIRED, SAMPLES_KEY};
-use crate::run::tables::write_batch;
+
+use super::table::{REQUIRED, SAMPLES_KEY};
 
 /// File names that are taken for images; what they hold is told from their content.
 const EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];

@@ -1,7 +1,5 @@
 //! From a feature table to the train, validation and test sets of one task.
 
-use std::collections::BTreeMap;
-
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, Float16Type, Float32Type, Int8Type, Int32Type};
 use half::slice::HalfFloatSliceExt;
@@ -9,103 +7,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::feature::config::Dtype;
-use crate::feature::reader::FeatureTable;
-use crate::feature::set::{FeatureSet, Matrix, SplitSets, Tokens};
-use crate::feature::table::{GLOBAL, TOKENS, is_action_unit};
+use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Split, Targets, Task};
 
-/// Which intensities count as an active action unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ThresholdRule {
-    /// Active if intensity > value.
-    Gt,
-    /// Active if intensity ≥ value.
-    #[default]
-    Ge,
-}
-
-/// The binarisation of action-unit intensities. Papers differ (> 2, ≥ 2, ≥ 1), so it goes with every number. Written as
-/// text: "> 2", ">= 2", ">= 1".
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-pub struct AuThreshold {
-    /// Whether the value itself counts as active.
-    pub rule: ThresholdRule,
-    /// The intensity, 0 to 5; databases with 0/1 labels use ≥ 1.
-    pub value: f32,
-}
-
-impl TryFrom<String> for AuThreshold {
-    type Error = String;
-
-    fn try_from(text: String) -> std::result::Result<Self, String> {
-        let (rule, number) = match text.strip_prefix(">=") {
-            Some(number) => (ThresholdRule::Ge, number),
-            None => (ThresholdRule::Gt, text.strip_prefix('>').unwrap_or_default()),
-        };
-        let value = number.trim().parse().ok().filter(|value| (0.0..=5.0).contains(value));
-        let threshold = value.map(|value| Self { rule, value });
-        threshold
-            .filter(|threshold| threshold.active(5.0) && !threshold.active(0.0))
-            .ok_or_else(|| {
-                format!(
-                    "\"{text}\" is no threshold of an intensity from 0 to 5, expected \"> 2\", \">= 2\" or \">= 1\""
-                )
-            })
-    }
-}
+use super::config::Dtype;
+use super::holdout::{Validation, by_subject, stratified};
+use super::reader::FeatureTable;
+use super::table::{GLOBAL, TOKENS, is_action_unit};
+use super::threshold::AuThreshold;
 
 impl From<AuThreshold> for String {
     fn from(threshold: AuThreshold) -> Self {
         threshold.to_string()
     }
-}
-
-impl std::fmt::Display for AuThreshold {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sign = match self.rule {
-            ThresholdRule::Gt => ">",
-            ThresholdRule::Ge => ">=",
-        };
-        write!(f, "{sign} {}", self.value)
-    }
-}
-
-impl Default for AuThreshold {
-    fn default() -> Self {
-        Self {
-            rule: ThresholdRule::Ge,
-            value: 1.0,
-        }
-    }
-}
-
-impl AuThreshold {
-    /// Intensities greater than 2 (appendix A.1).
-    pub const PAPER: Self = Self {
-        rule: ThresholdRule::Gt,
-        value: 2.0,
-    };
-
-    /// Whether `intensity` counts as active.
-    pub fn active(&self, intensity: f32) -> bool {
-        match self.rule {
-            ThresholdRule::Gt => intensity > self.value,
-            ThresholdRule::Ge => intensity >= self.value,
-        }
-    }
-}
-
-/// A validation set taken from the training split, the same for the same seed whatever the order of the rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Validation {
-    /// Share of the training samples, above 0 and below 1.
-    pub fraction: f64,
-    /// Seed of the selection.
-    pub seed: u64,
-    /// Take whole persons instead of samples, where frames of one person are not independent.
-    pub by_subject: bool,
 }
 
 /// What a row filter is told of a sample.
@@ -672,7 +586,7 @@ enum Labels<'b> {
     Numbers(Vec<&'b PrimitiveArray<Float32Type>>, Option<&'b StringArray>),
 }
 
-fn value<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
+pub(crate) fn value<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
     column.filter(|c| c.is_valid(row)).map(|c| c.value(row))
 }
 
@@ -703,70 +617,4 @@ impl<'b> FloatRows<'b> {
             Self::Single(values) => to.extend_from_slice(&values[range]),
         }
     }
-}
-
-/// A number that depends on seed and name alone.
-fn rank(seed: u64, name: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"aura-bench validation 1\0");
-    hasher.update(&seed.to_le_bytes());
-    hasher.update(name.as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
-/// Marks a share of the samples: sorted by stratum, then by hash, every (1 / fraction)-th is taken, so that each stratum
-/// gives its share, even those with fewer samples than that together.
-fn stratified(train: &FeatureSet, wanted: Validation) -> Vec<bool> {
-    let mut order: Vec<(Vec<i32>, [u8; 32], usize)> = (0..train.len())
-        .map(|i| (stratum(&train.targets, i), rank(wanted.seed, &train.sample_ids[i]), i))
-        .collect();
-    order.sort_unstable();
-    let mut chosen = vec![false; train.len()];
-    for (position, (_, _, row)) in order.into_iter().enumerate() {
-        let share = |n: usize| (n as f64 * wanted.fraction).round();
-        chosen[row] = share(position + 1) > share(position);
-    }
-    chosen
-}
-
-/// The class, the cell of a 4 × 4 grid over valence and arousal, or the pattern of active action units.
-fn stratum(targets: &Targets, row: usize) -> Vec<i32> {
-    match targets.task {
-        Task::ValenceArousal => targets.row(row).iter().map(|v| ((v + 1.0) * 2.0) as i32).collect(),
-        Task::Expression | Task::ActionUnits => targets.row(row).iter().map(|&v| i32::from(v > 0.5)).collect(),
-    }
-}
-
-/// Marks all samples of some persons: in the order of their hashes, as many as come closest to the share.
-fn by_subject(train: &FeatureSet, wanted: Validation) -> Result<Vec<bool>> {
-    let mut frames: BTreeMap<&str, usize> = BTreeMap::new();
-    for (id, subject) in train.sample_ids.iter().zip(&train.subjects) {
-        let Some(subject) = subject else {
-            return Err(Error::data(format!(
-                "sample {id} names no person, so a validation set of whole persons cannot be taken"
-            )));
-        };
-        *frames.entry(subject).or_default() += 1;
-    }
-    let mut order: Vec<([u8; 32], &str, usize)> = frames
-        .into_iter()
-        .map(|(subject, n)| (rank(wanted.seed, subject), subject, n))
-        .collect();
-    order.sort_unstable();
-    let goal = train.len() as f64 * wanted.fraction;
-    let mut taken = std::collections::BTreeSet::new();
-    let mut total = 0;
-    for (_, subject, n) in order {
-        // One more person, unless the share is closer without.
-        if !taken.is_empty() && (total + n) as f64 - goal > goal - total as f64 {
-            break;
-        }
-        total += n;
-        taken.insert(subject);
-    }
-    Ok(train
-        .subjects
-        .iter()
-        .map(|subject| subject.as_deref().is_some_and(|s| taken.contains(s)))
-        .collect())
 }

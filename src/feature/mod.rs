@@ -4,22 +4,28 @@ pub mod by_hand;
 pub mod config;
 pub mod extract;
 pub mod folder;
-pub mod import;
+pub mod holdout;
 pub mod load;
 pub mod pool;
 pub mod reader;
-pub mod set;
+pub mod reject;
+pub mod shard;
 pub mod table;
+pub mod threshold;
 pub mod writer;
 
+pub use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 pub use by_hand::ByHand;
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
-pub use extract::{ExtractReport, Extraction, Reject, Shard, extract, features_digest};
+pub use extract::{ExtractReport, Extraction, extract, features_digest};
 pub use folder::samples_of_folder;
-pub use load::{AuThreshold, LoadCounts, LoadOptions, Loaded, RowInfo, ThresholdRule, Validation};
+pub use holdout::Validation;
+pub use load::{LoadCounts, LoadOptions, Loaded, RowInfo};
 pub use reader::FeatureTable;
-pub use set::{FeatureSet, Matrix, SplitSets, Tokens};
+pub use reject::Reject;
+pub use shard::Shard;
 pub use table::FeatureMetadata;
+pub use threshold::{AuThreshold, ThresholdRule};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Patch tokens averaged to a coarser grid.
 
-use crate::encoder::TokenShape;
+use crate::encoder::interface::TokenShape;
 use crate::error::{Error, Result};
-use crate::feature::config::TokenGrid;
+
+use super::config::TokenGrid;
 
 /// The grid that `choice` leaves of an encoder's `tokens`.
 ///

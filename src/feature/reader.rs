@@ -11,14 +11,15 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::file::metadata::FileMetaData;
 
 use crate::error::{Context, Error, Result};
-use crate::feature::extract::Reject;
-use crate::feature::table::{
+
+use super::reject::Reject;
+use super::table::{
     FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_KEY, SCHEMA_VERSION, TOKENS, list_type,
     part_index, part_path,
 };
 
 /// The text under `key` in a Parquet file's own metadata.
-pub(super) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str> {
+pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str> {
     file.key_value_metadata()?
         .iter()
         .find(|pair| pair.key == key)?
@@ -75,7 +76,7 @@ pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
     if metadata.part_rows == 0 || metadata.parts != metadata.samples_rows.div_ceil(metadata.part_rows) {
         return Err(foreign("contradicts itself about its number of parts".to_owned()));
     }
-    let empty = |t: crate::encoder::TokenShape| t.rows == 0 || t.cols == 0 || t.width == 0;
+    let empty = |t: crate::encoder::interface::TokenShape| t.rows == 0 || t.cols == 0 || t.width == 0;
     if metadata.global_dim == 0 || metadata.tokens.is_some_and(empty) {
         return Err(foreign("says that its features have no values".to_owned()));
     }

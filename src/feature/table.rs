@@ -13,10 +13,11 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::encoder::TokenShape;
+use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
-use crate::feature::config::Dtype;
-use crate::feature::extract::Reject;
+
+use super::config::Dtype;
+use super::reject::Reject;
 
 /// Version of the table's layout.
 pub const SCHEMA_VERSION: &str = "1";

@@ -7,14 +7,16 @@ use arrow::array::{ArrayRef, Float32Array, Int8Array, Int32Array, RecordBatch, S
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::encoder::{Encoded, Encoder, Hog, HogConfig, TokenShape};
+use crate::disk::parquet::write_batch;
+use crate::encoder::interface::{Encoded, Encoder, TokenShape};
+use crate::encoder::{Hog, HogConfig};
 use crate::error::{Error, Result};
-use crate::feature::table::part_path;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::run::tables::write_batch;
 use crate::task::Task;
+
+use super::table::part_path;
+use super::*;
 
 const CLASSES: [&str; 3] = ["happy", "sad", "angry"];
 

@@ -13,10 +13,11 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use crate::encoder::Encoded;
+use crate::encoder::interface::Encoded;
 use crate::error::{Context, Error, Result};
-use crate::feature::config::Dtype;
-use crate::feature::table::{
+
+use super::config::Dtype;
+use super::table::{
     FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_KEY, SCHEMA_VERSION, TOKENS, item_field,
     table_schema,
 };

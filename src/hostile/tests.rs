@@ -6,8 +6,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::TARGETS;
-use crate::dataset::npy::tests::encode;
+use crate::intake::npy::tests::encode;
+
+use super::parsers::TARGETS;
 
 /// A valid PNG, JPEG, BMP, TIFF and WebP.
 fn images() -> Vec<Vec<u8>> {
@@ -95,10 +96,10 @@ fn file_of(batch: &arrow::array::RecordBatch) -> Vec<u8> {
 
 /// A part of a feature table as this program writes it.
 fn part() -> Vec<u8> {
-    use crate::dataset::convert::ConvertOptions;
+    use crate::dataset::options::ConvertOptions;
     use crate::dataset::{Card, TableConfig};
     use crate::feature::config::FeaturesConfig;
-    use crate::feature::import::Import;
+    use crate::import::import::Import;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("f.parquet"), parquet_without_gaps()).unwrap();
     let card = Card::load("table").unwrap();

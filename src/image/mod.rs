@@ -2,14 +2,13 @@
 
 pub mod crop;
 pub mod decode;
-pub mod paths;
 pub mod preprocess;
 pub mod resize;
 
+pub use crate::disk::fence::{DataRoot, resolve_inside};
 pub use ::image::RgbImage;
 pub use crop::{FaceBox, crop_face};
 pub use decode::{DecodeLimits, ImageError, decode, decode_bytes};
-pub use paths::{DataRoot, resolve_inside};
 pub use preprocess::{Preprocess, Resize};
 pub use resize::{Filter, centre_crop, resize};
 

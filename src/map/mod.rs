@@ -2,10 +2,10 @@
 //!
 //! Pure arithmetic on the CPU, in one order: the same points give the same map.
 
-mod neighbours;
+pub mod neighbours;
 #[cfg(test)]
 mod tests;
-mod umap;
+pub mod umap;
 
 pub use neighbours::{Distances, Neighbours};
 pub use umap::{Umap, curve};

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::feature::Matrix;
+use crate::sets::Matrix;
 
 /// Values multiplied at a time: as many independent sums keep the processor busy, and their order is fixed.
 const LANES: usize = 16;

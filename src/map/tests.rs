@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use super::*;
-use crate::feature::Matrix;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};
+use crate::sets::Matrix;
+
+use super::*;
 
 #[derive(Deserialize)]
 struct Golden {

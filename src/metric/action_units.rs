@@ -1,8 +1,9 @@
 //! Multi-label detection of action units: counts pooled over the split, unknown labels masked.
 
 use crate::error::{Error, Result};
-use crate::metric::NamedValue;
-use crate::metric::expression::ratio;
+
+use super::evaluate::NamedValue;
+use super::expression::ratio;
 
 /// A probability of at least this says "active". torchmetrics asks for more than the threshold instead.
 pub const THRESHOLD: f32 = 0.5;

@@ -1,12 +1,13 @@
 //! Whether two models differ on the same samples: McNemar's test, the paired bootstrap, Holm's correction.
 
 use crate::error::{Error, Result};
-use crate::feature::Matrix;
-use crate::metric::groups;
-use crate::metric::interval::{Bootstrap, Contributions, Interval};
-use crate::metric::special::{binomial_half_cdf, chi2_1_upper};
-use crate::metric::tally::{Measure, Tally};
+use crate::sets::Matrix;
 use crate::task::Targets;
+
+use super::evaluate::groups;
+use super::interval::{Bootstrap, Contributions, Interval};
+use super::special::{binomial_half_cdf, chi2_1_upper};
+use super::tally::{Measure, Tally};
 
 /// McNemar's test of two classifiers on the same samples.
 #[derive(Debug, Clone, Copy, PartialEq)]

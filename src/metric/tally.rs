@@ -1,11 +1,12 @@
 //! All measures of a task as functions of sums over samples: one definition for the estimate and for its resamples.
 
 use crate::error::{Error, Result};
-use crate::feature::Matrix;
-use crate::metric::action_units::{self, Counts};
-use crate::metric::expression::{Confusion, argmax, mean};
-use crate::metric::valence_arousal::{self, Agreement};
+use crate::sets::Matrix;
 use crate::task::{Targets, Task};
+
+use super::action_units::{self, Counts};
+use super::expression::{Confusion, argmax, mean};
+use super::valence_arousal::{self, Agreement};
 
 /// Targets and outputs that were seen to fit together, and what is fixed before sums are taken.
 pub(crate) struct Tally<'a> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::metric::retrieval::{Retrieval, retrieval};
-use crate::metric::{NamedValue, clustering, rows};
-use crate::run::tables::MetricRow;
+use crate::record::MetricRow;
 use crate::task::Split;
+
+use super::clustering;
+use super::evaluate::{NamedValue, rows};
+use super::retrieval::{Retrieval, retrieval};
 
 /// One sample of stand-in data with the archetype that it was matched with.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,17 +3,20 @@
 use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::document::invalid::Invalid;
 use crate::error::Result;
-use crate::model::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
-use crate::model::config::{Invalid, LossConfig, ModelConfig, Routing, Semantic, Separate, Value, VasForm};
-use crate::model::contextualization::Contextualization;
-use crate::model::loss::reg::{self, Dictionary, Margins};
-use crate::model::loss::task::{Target, TaskLoss};
-use crate::model::loss::{assign, contx, dis, vas};
-use crate::model::math::{off_diagonal, one_hot, unit_rows};
-use crate::model::params::{AdamW, Leaves, Named, Parameter, Store};
-use crate::model::projector::{Head, Masks, Projection, Projector, Sizes};
 use crate::task::Task;
+
+use super::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
+use super::config::{ModelConfig, Routing, Semantic, Value};
+use super::contextualization::Contextualization;
+use super::loss::config::{LossConfig, Separate, VasForm};
+use super::loss::reg::{self, Dictionary, Margins};
+use super::loss::task::{Target, TaskLoss};
+use super::loss::{assign, contx, dis, vas};
+use super::math::{off_diagonal, one_hot, unit_rows};
+use super::params::{AdamW, Leaves, Named, Parameter, Store};
+use super::projector::{Head, Masks, Projection, Projector, Sizes};
 
 /// Name of the dictionary among the parameters.
 pub const DICTIONARY: &str = "dictionary";
@@ -441,7 +444,7 @@ impl Aura {
 /// # Errors
 /// The dotted key below `[model]` and what was expected.
 pub fn validate_sizes(config: &ModelConfig, sizes: Sizes, train: usize) -> std::result::Result<(), Invalid> {
-    use crate::model::config::require;
+    use crate::document::invalid::require;
     require(train >= 2, "k_max", "expected at least two training samples")?;
     require(
         !(config.contextualization.enabled

@@ -6,9 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::feature::Matrix;
-use crate::model::math::{host_indices, matrix, normal};
+use crate::sets::Matrix;
 use crate::task::{Targets, Task};
+
+use super::math::{host_indices, matrix, normal};
 
 /// Lloyd steps after the seeding.
 const STEPS: usize = 5;

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use crate::feature::Matrix;
+use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
 /// When joining stops.

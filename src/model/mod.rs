@@ -19,4 +19,5 @@ pub mod readout;
 #[cfg(test)]
 mod peers;
 
-pub use config::{LossConfig, ModelConfig};
+pub use config::ModelConfig;
+pub use loss::config::LossConfig;

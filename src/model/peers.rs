@@ -6,19 +6,21 @@ use burn::tensor::{Device, Gradients, Int, Tensor};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::feature::Matrix;
-use crate::model::aura::{Aura, Batch, DICTIONARY, Prior};
-use crate::model::codebook::{Assigned, Buffers, cosines, primal, soft_assignment};
-use crate::model::config::{ContextualizationConfig, LossConfig, ModelConfig};
-use crate::model::contextualization::Contextualization;
-use crate::model::loss::reg::{self, Dictionary, Margins, Parts};
-use crate::model::loss::task::{Target, TaskLoss, concordance};
-use crate::model::loss::{assign, contx, dis, vas};
-use crate::model::math::{host, host_indices, matrix, off_diagonal, one_hot, stream};
-use crate::model::merge::{Criterion, ward};
-use crate::model::params::{AdamW, Leaves, Parameter, Store};
-use crate::model::projector::{Head, Masks, Projector, Sizes};
+use crate::sets::Matrix;
 use crate::task::{Targets, Task};
+
+use super::aura::{Aura, Batch, DICTIONARY, Prior};
+use super::codebook::{Assigned, Buffers, cosines, primal, soft_assignment};
+use super::config::{ContextualizationConfig, ModelConfig};
+use super::contextualization::Contextualization;
+use super::loss::config::LossConfig;
+use super::loss::reg::{self, Dictionary, Margins, Parts};
+use super::loss::task::{Target, TaskLoss, concordance};
+use super::loss::{assign, contx, dis, vas};
+use super::math::{host, host_indices, matrix, off_diagonal, one_hot, stream};
+use super::merge::{Criterion, ward};
+use super::params::{AdamW, Leaves, Parameter, Store};
+use super::projector::{Head, Masks, Projector, Sizes};
 
 #[derive(Debug, Deserialize)]
 struct Array {
@@ -27,7 +29,7 @@ struct Array {
 }
 
 struct Case {
-    name: &'static str,
+    pub(crate) name: &'static str,
     arrays: BTreeMap<String, Array>,
     device: Device,
 }

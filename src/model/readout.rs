@@ -13,8 +13,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::metric;
-use crate::run::tables::MetricRow;
+use crate::metric::{self};
+use crate::record::MetricRow;
 use crate::task::{Targets, Task};
 
 /// Whether outputs are fitted to how the task is judged.
@@ -194,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::feature::Matrix;
+    use crate::sets::Matrix;
 
     fn targets(task: Task, values: Vec<f32>, known: Vec<bool>, outputs: usize) -> Targets {
         let names = match task {
@@ -287,7 +287,7 @@ mod tests {
             known[1] = true;
             let evaluate = |targets: &Targets, data: Vec<f32>, name: &str| {
                 let outputs = Matrix { rows: n, cols: targets.outputs(), data };
-                metric::evaluate(targets, &outputs).unwrap().into_iter().find(|v| v.name == name).unwrap().value
+                evaluate::evaluate(targets, &outputs).unwrap().into_iter().find(|v| v.name == name).unwrap().value
             };
             let units = targets(Task::ActionUnits, rows.iter().map(|row| f32::from(u8::from(row.1))).collect(), known.clone(), 1);
             let before: Vec<f32> = rows.iter().map(|row| row.2).collect();

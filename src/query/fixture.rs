@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, RecordBatch, StringArray};
 
-use crate::run::tables::{self, ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
+use crate::disk::parquet;
+use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
+use crate::run::tables;
 
 /// The class names when a test does not bring its own.
 pub(crate) const CLASSES: [&str; 3] = ["happiness", "neutral", "sadness"];
@@ -36,10 +38,10 @@ impl Default for Fixture<'_> {
 }
 
 struct Sample {
-    id: String,
-    split: &'static str,
+    pub(crate) id: String,
+    pub(crate) split: &'static str,
     label: usize,
-    image: String,
+    pub(crate) image: String,
 }
 
 fn samples() -> Vec<Sample> {
@@ -133,7 +135,7 @@ impl Fixture<'_> {
             ("au12", Arc::new(Float32Array::new_null(n)), true),
         ])
         .unwrap();
-        tables::write_batch(&folder.join("samples.parquet"), &batch, &[]).unwrap();
+        parquet::write_batch(&folder.join("samples.parquet"), &batch, &[]).unwrap();
     }
 
     fn write_truth(&self, folder: &Path, samples: &[Sample]) {
@@ -171,7 +173,7 @@ impl Fixture<'_> {
             ),
         ])
         .unwrap();
-        tables::write_batch(&folder.join("truth.parquet"), &batch, &[]).unwrap();
+        parquet::write_batch(&folder.join("truth.parquet"), &batch, &[]).unwrap();
     }
 
     fn write_seed(&self, folder: &Path, seed: usize, samples: &[Sample]) {
@@ -198,7 +200,7 @@ impl Fixture<'_> {
                 [0, if seed == 0 { 2 } else { 1 }, if seed == 0 { 3 } else { 2 }][sample.label],
             ));
         }
-        tables::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
+        parquet::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
         let mut archetypes: Vec<ArchetypeRow> = kept
             .iter()
             .map(|&(archetype, class, uses)| {
@@ -235,8 +237,8 @@ impl Fixture<'_> {
                 },
             );
         }
-        tables::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
-        tables::write(&folder.join("metrics.parquet"), &self.metrics(seed), &[]).unwrap();
+        parquet::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
+        parquet::write(&folder.join("metrics.parquet"), &self.metrics(seed), &[]).unwrap();
         let predictions: Vec<PredictionRow> = samples
             .iter()
             .filter(|sample| sample.split == "test")
@@ -259,14 +261,14 @@ impl Fixture<'_> {
                 }
             })
             .collect();
-        tables::write(&folder.join("predictions.parquet"), &predictions, &[]).unwrap();
+        parquet::write(&folder.join("predictions.parquet"), &predictions, &[]).unwrap();
         let resets = vec![ResetRow {
             epoch: 5,
             archetype: 4,
             alpha: 0.001,
             sample_id: "train_00003".to_owned(),
         }];
-        tables::write(&folder.join("resets.parquet"), &resets, &[]).unwrap();
+        parquet::write(&folder.join("resets.parquet"), &resets, &[]).unwrap();
     }
 
     fn metrics(&self, seed: usize) -> Vec<MetricRow> {
@@ -365,7 +367,7 @@ pub(crate) fn scores(runs: &Path, task: &str, names: &[&str], archetypes: &[(&[f
         ("arousal", column(1), true),
     ])
     .unwrap();
-    tables::write_batch(&folder.join("samples.parquet"), &batch, &[]).unwrap();
+    parquet::write_batch(&folder.join("samples.parquet"), &batch, &[]).unwrap();
     let mut assignments = Vec::new();
     let mut rows = Vec::new();
     for (i, (value, uses)) in archetypes.iter().enumerate() {
@@ -407,9 +409,9 @@ pub(crate) fn scores(runs: &Path, task: &str, names: &[&str], archetypes: &[(&[f
         })
         .collect();
     let seed = folder.join("seed-0");
-    tables::write(&seed.join("assignments.parquet"), &assignments, &[]).unwrap();
-    tables::write(&seed.join("archetypes.parquet"), &rows, &[]).unwrap();
-    tables::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
+    parquet::write(&seed.join("assignments.parquet"), &assignments, &[]).unwrap();
+    parquet::write(&seed.join("archetypes.parquet"), &rows, &[]).unwrap();
+    parquet::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
 }
 
 /// A run of a study, with just what the tables of studies need: settings, final metrics and dictionaries.
@@ -498,7 +500,7 @@ impl Point<'_> {
                 })
                 .collect();
             let folder = folder.join(format!("seed-{seed}"));
-            tables::write(&folder.join("metrics.parquet"), &metrics, &[]).unwrap();
+            parquet::write(&folder.join("metrics.parquet"), &metrics, &[]).unwrap();
             let Some(kept) = self.kept.get(i) else { continue };
             let archetypes: Vec<ArchetypeRow> = (0..self.k_max)
                 .map(|k| ArchetypeRow {
@@ -527,8 +529,8 @@ impl Point<'_> {
                     top_similarities: vec![0.9],
                 })
                 .collect();
-            tables::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
-            tables::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
+            parquet::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
+            parquet::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
         }
         folder
     }

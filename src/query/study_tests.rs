@@ -1,7 +1,9 @@
 //! The paper's Tables 2 to 5 on runs that can be counted on the fingers.
 
+use super::bins::Bins;
+use super::context::QueryContext;
 use super::fixture::{Fixture, Point};
-use super::{Bins, Format, QueryContext, Value};
+use super::{Format, Value};
 
 fn open(folder: &std::path::Path) -> QueryContext {
     QueryContext::open(&[folder.to_owned()]).unwrap()
@@ -167,7 +169,7 @@ fn table_5_knows_the_margin_that_a_recipe_leaves_to_the_task() {
         .write(folder.path());
     }
     // The default margins are those of the losses.
-    let defaults = crate::model::config::LossConfig::default();
+    let defaults = crate::model::loss::config::LossConfig::default();
     let context = open(folder.path());
     let table = context
         .query("SELECT run, task, margin FROM run_settings WHERE run IN ('r3', 'v2', 'a3') ORDER BY run")

@@ -1,8 +1,9 @@
 use std::path::Path;
 
+use crate::record::MetricRow;
+
 use super::fixture::Fixture;
 use super::*;
-use crate::run::tables::MetricRow;
 
 fn open(folder: &Path) -> QueryContext {
     QueryContext::open(&[folder.to_owned()]).unwrap()
@@ -405,7 +406,7 @@ fn fold_metrics(run: &Path, fold: i32, seed: i64, rows: &[(&str, f64, f64)]) {
         .collect();
     let folder = crate::run::folder::seed_dir(run, Some(fold), seed);
     std::fs::create_dir_all(&folder).unwrap();
-    crate::run::tables::write(&folder.join("metrics.parquet"), &rows, &[]).unwrap();
+    crate::disk::parquet::write(&folder.join("metrics.parquet"), &rows, &[]).unwrap();
 }
 
 #[test]

@@ -25,13 +25,12 @@ use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-use super::derived::Bins;
-use super::discover::FoundRun;
-use crate::encoder;
 use crate::error::{Context, Error, Result};
-use crate::run::tables::{
-    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table,
-};
+use crate::naming;
+use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table};
+
+use super::bins::Bins;
+use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
 pub const VIEWS: [&str; 31] = [
@@ -370,7 +369,7 @@ pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, 
         seeds.append(true);
     }
     let paths: Vec<String> = runs.iter().map(|run| run.path.to_string_lossy().into_owned()).collect();
-    let encoders: Vec<Option<String>> = runs.iter().map(|run| encoder::title(&run.manifest.encoder)).collect();
+    let encoders: Vec<Option<String>> = runs.iter().map(|run| naming::title(&run.manifest.encoder)).collect();
     let details: Vec<String> = runs.iter().map(|run| run.manifest.encoder.to_string()).collect();
     let protocols: Vec<String> = runs.iter().map(|run| run.manifest.protocol.to_string()).collect();
     let versions: Vec<Option<String>> = runs

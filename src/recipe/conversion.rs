@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::dataset::{Card, ConvertOptions};
+use crate::dataset::Card;
+use crate::dataset::options::ConvertOptions;
+use crate::document::tree::Node;
 use crate::error::Result;
 
 use super::load::{LoadOptions, overlay};
 use super::resolve::resolve;
-use super::tree::Node;
 
 /// Keys of a recipe that decide what a samples table holds; all others say what is done with it.
 const KEYS: [&str; 14] = [
@@ -30,7 +31,7 @@ const KEYS: [&str; 14] = [
 /// The card of this name or path, and the options of its conversion under `KEY=VALUE` overrides.
 ///
 /// # Errors
-/// As [`Card::load`]; a [`super::RecipeError`] (exit 2) for an override that a recipe of this card would not take, or that
+/// As [`Card::load`]; a [`crate::document::mistake::RecipeError`] (exit 2) for an override that a recipe of this card would not take, or that
 /// changes nothing about a conversion.
 pub fn conversion_options(card: &str, set: &[String]) -> Result<(Card, ConvertOptions)> {
     let loaded = Card::load(card)?;

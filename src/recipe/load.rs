@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use miette::NamedSource;
 
+use crate::document::mistake::RecipeError;
+use crate::document::tree::Node;
+
 use super::embedded;
-use super::error::RecipeError;
-use super::tree::Node;
 
 /// How a recipe is asked for on the command line.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::document::tree::Node;
 use crate::error::Result;
 
 use super::load::{LoadOptions, load};
-use super::tree::Node;
 
 /// The places of a recipe's keys, those of the recipes that it extends among them.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl Places {
     /// Reads a recipe as [`super::Recipe::load`] does, without checking its values.
     ///
     /// # Errors
-    /// A [`super::RecipeError`] if it cannot be read as TOML (exit 2).
+    /// A [`crate::document::mistake::RecipeError`] if it cannot be read as TOML (exit 2).
     pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
         Ok(Self(load(path, options)?))
     }

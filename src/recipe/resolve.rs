@@ -4,25 +4,27 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::baseline::BaselineConfig;
 use crate::check::ExpectConfig;
 use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
-use crate::encoder::{EncoderConfig, EncoderKind};
+use crate::document::mistake::RecipeError;
+use crate::document::tree::Node;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::Result;
 use crate::feature::{FeaturesConfig, TokenGrid};
-use crate::finetune::FinetuneConfig;
+use crate::model::ModelConfig;
 use crate::model::config::{Level, Standardise};
-use crate::model::{LossConfig, ModelConfig};
+use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
+use crate::rival::config::BaselineConfig;
+use crate::rival::finetune::config::FinetuneConfig;
 use crate::task::Task;
 use crate::train::TrainConfig;
 
-use super::error::RecipeError;
 use super::load::{LoadOptions, load, stem};
-use super::protocol::{self, Protocol};
+use super::protocol;
+use super::protocol::config::Protocol;
 use super::stand_in::StandInConfig;
-use super::tree::Node;
 use super::written::Written;
 
 /// Version of the recipe format that this program reads.

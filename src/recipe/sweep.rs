@@ -1,61 +1,26 @@
 //! `[sweep]`: one recipe, many points. A study is expanded into ordinary recipes before anything runs.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::document::mistake::RecipeError;
+use crate::document::tree::Node;
 use crate::error::Result;
 use crate::report::ReportConfig;
 use crate::run::manifest::SweepPoint;
 
-use super::error::RecipeError;
 use super::load::{self, LoadOptions};
 use super::resolve::{Recipe, resolve};
-use super::tree::Node;
 
 /// Most points of a study.
 const MOST: usize = 10_000;
 
 /// Keys of `[sweep]` that are no axes. Every axis is a dotted key, so that they cannot be confused.
 const RESERVED: [&str; 2] = ["points", "recipes"];
-
-/// The `[sweep]` section as written: axes (`"model.k_max" = [150, 200]`), `points` and `recipes`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SweepConfig(BTreeMap<String, toml::Value>);
-
-impl JsonSchema for SweepConfig {
-    fn schema_name() -> Cow<'static, str> {
-        "SweepConfig".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "description": "A study: every key but `points` and `recipes` is an axis, a dotted key of the recipe with the list \
-                            of its values; the points are all combinations of the axes with each of `points`, for each of \
-                            `recipes`. Every point is an ordinary run; data, samples and features are shared.",
-            "properties": {
-                "points": {
-                    "type": "array",
-                    "items": { "type": "object" },
-                    "description": "Points written out, each a table of dotted keys: [{ \"loss.lambda_arc\" = 0.5 }]. An \
-                                    empty table is the recipe as it is."
-                },
-                "recipes": {
-                    "type": "array",
-                    "items": { "type": "string" },
-                    "description": "Recipes that the study is run on, relative to this one, which is laid over each of them."
-                }
-            },
-            "additionalProperties": true
-        })
-    }
-}
 
 /// One point of a study.
 #[derive(Debug, Clone)]
@@ -324,7 +289,7 @@ fn settings(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
 }
 
 /// `sweep.points`, or one point that sets nothing.
-fn points(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
+pub(crate) fn points(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
     let Some(list) = sweep.get("points") else {
         return Ok(vec![Setting::new()]);
     };

@@ -1,21 +1,24 @@
 //! A recipe as it is written, all sections optional. It cannot be run: [`super::Recipe`] can.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::BaselineConfig;
 use crate::check::ExpectConfig;
 use crate::dataset::DatasetConfig;
-use crate::encoder::EncoderConfig;
+use crate::encoder::config::EncoderConfig;
 use crate::feature::FeaturesConfig;
-use crate::finetune::FinetuneConfig;
-use crate::model::{LossConfig, ModelConfig};
+use crate::model::ModelConfig;
+use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
+use crate::rival::config::BaselineConfig;
+use crate::rival::finetune::config::FinetuneConfig;
 use crate::train::TrainConfig;
 
-use super::protocol::ProtocolConfig;
+use super::protocol::config::ProtocolConfig;
 use super::stand_in::StandInConfig;
-use super::sweep::SweepConfig;
 
 /// The sections of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,4 +71,38 @@ pub struct Written {
     /// How the recipe runs on generated faces.
     #[serde(default)]
     pub stand_in: StandInConfig,
+}
+
+/// The `[sweep]` section as written: axes (`"model.k_max" = [150, 200]`), `points` and `recipes`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SweepConfig(BTreeMap<String, toml::Value>);
+
+impl JsonSchema for SweepConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "SweepConfig".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "A study: every key but `points` and `recipes` is an axis, a dotted key of the recipe with the list \
+                            of its values; the points are all combinations of the axes with each of `points`, for each of \
+                            `recipes`. Every point is an ordinary run; data, samples and features are shared.",
+            "properties": {
+                "points": {
+                    "type": "array",
+                    "items": { "type": "object" },
+                    "description": "Points written out, each a table of dotted keys: [{ \"loss.lambda_arc\" = 0.5 }]. An \
+                                    empty table is the recipe as it is."
+                },
+                "recipes": {
+                    "type": "array",
+                    "items": { "type": "string" },
+                    "description": "Recipes that the study is run on, relative to this one, which is laid over each of them."
+                }
+            },
+            "additionalProperties": true
+        })
+    }
 }

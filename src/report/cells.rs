@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::query::{Table, Value, plain};
+
 use super::catalog::{CellFormat, ColumnSpec, Show};
 use super::latex;
-use crate::query::{Table, Value, plain};
+use super::table::{Cell, Head, Row};
 
 /// What stands for a number that is not there.
 pub(super) const MISSING: &str = "—";
@@ -20,29 +22,6 @@ pub(super) struct Shown {
     pub(super) rows: Vec<Row>,
     /// Rows of the result, those not shown included.
     pub(super) total: usize,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Head {
-    pub(super) text: String,
-    pub(super) number: bool,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Row {
-    /// Whether it sums up the rows above.
-    pub(super) total: bool,
-    /// Whether a new run or seed begins here.
-    pub(super) first: bool,
-    pub(super) cells: Vec<Cell>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Cell {
-    pub(super) text: String,
-    pub(super) missing: bool,
-    /// What the column is sorted by.
-    pub(super) sort: Option<f64>,
 }
 
 /// Chooses and formats the columns of `table`. A column that the result lacks is shown as missing.

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::provenance::COLUMNS;
 use crate::progress::Progress;
-use crate::query::{Bins, FoundRun, Value};
+use crate::query::bins::Bins;
+use crate::query::{FoundRun, Value};
+
+use super::provenance::COLUMNS;
 
 /// What the report of a run shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

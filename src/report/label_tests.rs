@@ -6,9 +6,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Int8Array, RecordBatch, StringArray};
 use serde::Deserialize;
 
+use crate::disk::parquet;
+use crate::query::Value;
+use crate::query::context::QueryContext;
+use crate::record::PredictionRow;
+use crate::run::tables;
+
 use super::catalog::Assets;
-use crate::query::{QueryContext, Value};
-use crate::run::tables::{self, PredictionRow};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -58,7 +62,7 @@ fn run(golden: &Golden, folder: &std::path::Path) {
         ),
     ])
     .unwrap();
-    tables::write_batch(&folder.join("samples.parquet"), &samples, &[]).unwrap();
+    parquet::write_batch(&folder.join("samples.parquet"), &samples, &[]).unwrap();
     let truth = RecordBatch::try_from_iter_with_nullable([
         ("sample_id", ids(), true),
         ("split", split(), true),
@@ -69,7 +73,7 @@ fn run(golden: &Golden, folder: &std::path::Path) {
         ),
     ])
     .unwrap();
-    tables::write_batch(&folder.join("truth.parquet"), &truth, &[]).unwrap();
+    parquet::write_batch(&folder.join("truth.parquet"), &truth, &[]).unwrap();
     let predictions: Vec<PredictionRow> = golden
         .sample_ids
         .iter()
@@ -86,7 +90,7 @@ fn run(golden: &Golden, folder: &std::path::Path) {
             output: output.clone(),
         })
         .collect();
-    tables::write(&folder.join("seed-0/predictions.parquet"), &predictions, &[]).unwrap();
+    parquet::write(&folder.join("seed-0/predictions.parquet"), &predictions, &[]).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::cells::{Head, Row};
+use super::table::{Head, Row};
 
 /// Letters that a line of a table holds at the size of a table's text.
 const LINE: usize = 88;
@@ -89,8 +89,8 @@ fn broken(text: &str, widest: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cells::Cell;
     use super::*;
+    use crate::report::table::Cell;
 
     fn table(heads: &[(&str, bool)], cells: &[&str]) -> Vec<Column> {
         let heads: Vec<Head> = heads

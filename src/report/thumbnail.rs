@@ -5,7 +5,8 @@ use std::path::Path;
 use base64::Engine as _;
 use image::RgbImage;
 
-use crate::image::{DecodeLimits, FaceBox, Filter, centre_crop, crop_face, decode, resize, resolve_inside};
+use crate::disk::fence::resolve_inside;
+use crate::image::{DecodeLimits, FaceBox, Filter, centre_crop, crop_face, decode, resize};
 use crate::query::{Table, Value};
 
 /// Ground of a picture that cannot be shown.

@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
-use crate::run::atomic;
-use crate::run::cost::Cost;
+
+use super::cost::Cost;
 
 /// Name of the manifest in a run folder.
 pub const FILE: &str = "manifest.json";

@@ -11,11 +11,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::model::aura::Aura;
 use crate::model::math::{host, matrix};
 use crate::model::params::{Age, Moments, Store};
-use crate::run::atomic;
 
 /// The metadata key under which the JSON part lies; a single key, so that the same state gives the same bytes.
 pub const METADATA: &str = "aura-bench";

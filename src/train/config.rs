@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::config::{Invalid, require};
+use crate::document::invalid::{Invalid, require};
 use crate::model::params::AdamW;
 use crate::task::Task;
 

@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 
 use crate::error::{Error, Result};
-use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::model::aura::Batch;
 use crate::model::config::{Level, ModelConfig, Standardise};
 use crate::model::loss::task::Target;
 use crate::model::math::matrix;
 use crate::model::projector::Sizes;
+use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 
 /// Mean and factor of each dimension: x ↦ (x − mean) · factor.

@@ -11,17 +11,18 @@ use std::time::{Duration, Instant};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use half::f16;
 
-use crate::device;
+use crate::device::machine;
 use crate::error::{Error, Result};
-use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::model::aura::Batch;
 use crate::model::config::{Level, ModelConfig};
 use crate::model::loss::task::Target;
 use crate::model::math::{Purpose, matrix, stream};
 use crate::model::projector::{MaskValues, Masks, Projector};
+use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::Targets;
-use crate::train::data::{self, Standardiser};
-use crate::train::trained::CHUNK;
+
+use super::data::{self, Standardiser};
+use super::trained::CHUNK;
 
 /// Batches prepared ahead of the step that the device is at.
 const AHEAD: usize = 3;
@@ -127,17 +128,17 @@ impl<'a> Feed<'a> {
         device: &Device,
     ) -> Result<Self> {
         let placement = match placement {
-            Placement::Auto if device::is_host(device) => Placement::Host,
+            Placement::Auto if machine::is_host(device) => Placement::Host,
             other => other,
         };
         // Room for all tables together; one table has to be below half of it.
-        let mut left = 2 * device::table_budget(device);
+        let mut left = 2 * machine::table_budget(device);
         let mut split = |set: &'a FeatureSet| -> Result<Split<'a>> {
             let (values, _) = data::features(set, level)?;
             let needs = bytes(values);
             let resident = !set.is_empty()
                 && match placement {
-                    Placement::Auto => needs <= left && needs <= device::table_budget(device),
+                    Placement::Auto => needs <= left && needs <= machine::table_budget(device),
                     Placement::Device => true,
                     Placement::Host | Placement::Stream => false,
                 };

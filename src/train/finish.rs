@@ -1,22 +1,23 @@
 //! The pass after training: hard assignment of the training split, pruning, exact values, and every table of the seed.
 
 use crate::error::Result;
-use crate::feature::{FeatureSet, Matrix, SplitSets};
-use crate::metric;
+use crate::metric::{self, evaluate};
 use crate::model::aura::Aura;
 use crate::model::config::Value;
 use crate::model::flops::Inference;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict::largest;
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
+use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
+use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Targets, Task};
-use crate::train::checkpoint::{Point, Position};
-use crate::train::config::Selection;
-use crate::train::data::{self, Standardiser};
-use crate::train::merge;
-use crate::train::run::{SeedOutcome, Setup};
-use crate::train::trained::{Fits, Trained};
+
+use super::checkpoint::{Point, Position};
+use super::config::Selection;
+use super::data::{self, Standardiser};
+use super::merge;
+use super::setup::{SeedOutcome, Setup};
+use super::trained::{Fits, Trained};
 
 /// Shares at which the number of archetypes is always reported (appendix B and E name 0.01).
 const REPORTED_SHARES: [(&str, f64); 5] = [
@@ -288,17 +289,17 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
             cols: set.targets.outputs(),
             data: outputs,
         };
-        let options = metric::Options {
+        let options = evaluate::Options {
             subjects: Some(&set.subjects),
-            ..metric::Options::default()
+            ..evaluate::Options::default()
         };
-        let values = metric::evaluate_with(&set.targets, &outputs, &options)?;
+        let values = evaluate::evaluate_with(&set.targets, &outputs, &options)?;
         outcome
             .metrics
-            .extend(metric::rows(method, split.as_str(), None, &values));
+            .extend(evaluate::rows(method, split.as_str(), None, &values));
         outcome
             .predictions
-            .extend(metric::prediction_rows(method, split, set, &outputs)?);
+            .extend(evaluate::prediction_rows(method, split, set, &outputs)?);
     }
     Ok(())
 }

@@ -4,13 +4,14 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
-use crate::feature::Matrix;
 use crate::model::codebook::cosines;
 use crate::model::kmeans::normalise;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::merge::{Criterion, ward};
+use crate::sets::Matrix;
 use crate::task::Targets;
-use crate::train::trained::Trained;
+
+use super::trained::Trained;
 
 /// Joins archetypes of `trained` as `model.merge` says; `z` are its projections of the training split. An archetype keeps its
 /// place in the dictionary, those that were joined to another or have no samples are marked as gone. The result is the

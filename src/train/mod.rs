@@ -5,10 +5,10 @@ pub mod config;
 pub mod data;
 pub mod feed;
 pub mod finish;
-mod merge;
+pub mod merge;
 pub mod reset;
 pub mod run;
-pub mod speed;
+pub mod setup;
 pub mod synth;
 pub mod trained;
 
@@ -16,5 +16,6 @@ pub mod trained;
 mod tests;
 
 pub use config::{Sampling, Selection, TrainConfig};
-pub use run::{SeedOutcome, Setup, train_seed};
+pub use run::train_seed;
+pub use setup::{SeedOutcome, Setup};
 pub use trained::Trained;

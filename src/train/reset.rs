@@ -4,12 +4,12 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::Result;
-use crate::feature::Matrix;
 use crate::model::aura::{Aura, DICTIONARY};
 use crate::model::config::{ResetConfig, Threshold};
 use crate::model::kmeans::normalise;
 use crate::model::math::{host, matrix, normal, permutation};
 use crate::model::predict::largest;
+use crate::sets::Matrix;
 
 /// Health of the dictionary over the usage of some steps.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,118 +8,28 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
-use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
-use crate::metric;
+use crate::metric::evaluate;
 use crate::model::aura::{Aura, LOSS_NAMES, Prior};
 use crate::model::codebook::{Assigned, cosines, primal_one_hot};
-use crate::model::config::{Init, LossConfig, ModelConfig, Readout};
-use crate::model::kmeans;
+use crate::model::config::{Init, Readout};
 use crate::model::math::{Purpose, host, matrix, permutation, stream};
-use crate::model::predict;
 use crate::model::projector::{Projector, Sizes};
+use crate::model::{kmeans, predict};
 use crate::progress::Progress;
-use crate::run::tables::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
-use crate::task::{Targets, Task};
-use crate::train::checkpoint::{self, Best, Point, Position, ResetRecord, State};
-use crate::train::config::{Sampling, Selection, TrainConfig};
-use crate::train::data::{self, Standardiser};
-use crate::train::feed::{Feed, Placement, Steps};
-use crate::train::reset::{self, Source};
-use crate::train::trained::{Trained, project};
+use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::task::Targets;
 
-/// What is trained and how: the recipe's sections and the protocol's selection rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setup {
-    /// The task; must be that of the targets.
-    pub task: Task,
-    /// `[model]`.
-    pub model: ModelConfig,
-    /// `[loss]`.
-    pub loss: LossConfig,
-    /// `[train]`.
-    pub train: TrainConfig,
-    /// Which epoch is reported.
-    pub selection: Selection,
-    /// How the samples of an epoch are drawn.
-    pub sampling: Sampling,
-}
-
-/// Everything that one seed leaves behind.
-#[derive(Debug, Clone)]
-pub struct SeedOutcome {
-    /// Training curves, and final values (epoch null).
-    pub metrics: Vec<MetricRow>,
-    /// Predictions of both read-outs on every split.
-    pub predictions: Vec<PredictionRow>,
-    /// Matched archetypes of every sample.
-    pub assignments: Vec<AssignmentRow>,
-    /// The whole dictionary, kept and pruned.
-    pub archetypes: Vec<ArchetypeRow>,
-    /// Every reset.
-    pub resets: Vec<ResetRow>,
-    /// The frozen model.
-    pub model: Trained,
-}
-
-impl Setup {
-    /// Checks every section.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] with the recipe key.
-    pub fn validate(&self) -> Result<()> {
-        let usage = |section: &str| {
-            let section = section.to_owned();
-            move |(key, message): (String, String)| Error::Usage(format!("{section}.{key}: {message}"))
-        };
-        self.model.validate().map_err(usage("model"))?;
-        self.loss.validate().map_err(usage("loss"))?;
-        self.train.validate().map_err(usage("train"))?;
-        if self.sampling == Sampling::Balanced && self.task != Task::Expression {
-            return Err(Error::Usage(
-                "protocol.sampling: \"balanced\" needs classes; only protocol.task = \"expression\" has them".into(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Digest of everything that the trained model depends on.
-    fn digest(&self, data: &SplitSets, seed: u64) -> String {
-        let mut hasher = blake3::Hasher::new();
-        // Debug output of f64 is the shortest text that reads back to the same number: equal text, equal settings.
-        hasher.update(format!("{self:?} {seed} {}", env!("CARGO_PKG_VERSION")).as_bytes());
-        for set in [Some(&data.train), data.val.as_ref(), Some(&data.test)]
-            .into_iter()
-            .flatten()
-        {
-            hash_set(&mut hasher, set, self);
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-}
-
-fn hash_set(hasher: &mut blake3::Hasher, set: &FeatureSet, setup: &Setup) {
-    hasher.update(format!("{} {:?}", set.len(), set.targets.names).as_bytes());
-    for id in &set.sample_ids {
-        hasher.update(id.as_bytes());
-        hasher.update(&[0]);
-    }
-    let mut floats = |values: &[f32]| {
-        for chunk in values.chunks(1 << 14) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|v| v.to_le_bytes()).collect();
-            hasher.update(&bytes);
-        }
-    };
-    if let Ok((values, _)) = data::features(set, setup.model.level_for(setup.task)) {
-        floats(&values.data);
-    }
-    floats(&set.targets.values);
-    let known: Vec<u8> = set.targets.known.iter().map(|&k| u8::from(k)).collect();
-    hasher.update(&known);
-}
+use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
+use super::config::{Sampling, Selection};
+use super::data::{self, Standardiser};
+use super::feed::{Feed, Placement, Steps};
+use super::reset::{self, Source};
+use super::setup::{SeedOutcome, Setup};
+use super::trained::project;
 
 /// What stays the same over a seed's whole training.
-pub(super) struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     data: &'a SplitSets,
     setup: &'a Setup,
     seed: u64,
@@ -184,7 +94,7 @@ pub fn train_seed(
 
 impl<'a> Bench<'a> {
     /// Checks that settings and data fit together, and brings the features to where batches are gathered.
-    pub(super) fn new(
+    pub(crate) fn new(
         data: &'a SplitSets,
         setup: &'a Setup,
         seed: u64,
@@ -228,29 +138,29 @@ impl<'a> Bench<'a> {
     }
 
     /// Where tensors live.
-    pub(super) fn device(&self) -> &Device {
+    pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 
     /// Sizes of inputs and outputs.
-    pub(super) fn sizes(&self) -> Sizes {
+    pub(crate) fn sizes(&self) -> Sizes {
         self.sizes
     }
 
     /// Where batches come from.
-    pub(super) fn feed(&self) -> &Feed<'a> {
+    pub(crate) fn feed(&self) -> &Feed<'a> {
         &self.feed
     }
 
     /// Steps an epoch.
-    pub(super) fn batches(&self) -> usize {
+    pub(crate) fn batches(&self) -> usize {
         self.batches
     }
 }
 
 impl Bench<'_> {
     /// A state before the first epoch, with drawn parameters.
-    pub(super) fn start(&self) -> Result<State> {
+    pub(crate) fn start(&self) -> Result<State> {
         let sizes = self.sizes;
         let targets = &self.data.train.targets;
         let mean = data::prior(targets);
@@ -347,7 +257,7 @@ impl Bench<'_> {
 
     /// The steps of an epoch, from the one where the state stands; nothing is read back from the device. Returns how long
     /// the host waited for batches, and the rows of every batch.
-    pub(super) fn steps(
+    pub(crate) fn steps(
         &self,
         state: &mut State,
         epoch: usize,
@@ -440,7 +350,7 @@ impl Bench<'_> {
                 cols: set.targets.outputs(),
                 data: outputs,
             };
-            let metric = metric::primary(&set.targets, &outputs)?;
+            let metric = evaluate::primary(&set.targets, &outputs)?;
             state.position.history.push(Point::new(epoch, split, name, metric));
             if watched != Some(split) {
                 continue;
@@ -530,7 +440,7 @@ impl Bench<'_> {
 }
 
 /// n draws with replacement, every class equally often.
-fn balanced(targets: &Targets, rng: &mut ChaCha8Rng) -> Vec<usize> {
+pub(crate) fn balanced(targets: &Targets, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut classes = vec![Vec::new(); targets.outputs()];
     for row in 0..targets.len() {
         if let Some(class) = targets.class(row) {

@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
-use crate::feature::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::model::math::{Purpose, normal, stream};
+use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
 const AFFECT: usize = 12;

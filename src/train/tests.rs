@@ -6,20 +6,22 @@ use std::time::Duration;
 use burn::tensor::Device;
 
 use crate::error::{Context, Error, Result};
-use crate::feature::{FeatureSet, Matrix, SplitSets};
 use crate::interrupt::Interrupt;
-use crate::metric;
-use crate::model::kmeans;
+use crate::metric::{self, evaluate};
+use crate::model::loss::config::LossConfig;
 use crate::model::math::{Purpose, host, stream};
-use crate::model::{LossConfig, ModelConfig};
+use crate::model::{ModelConfig, kmeans};
 use crate::progress::Progress;
-use crate::run::tables::MetricRow;
+use crate::record::MetricRow;
+use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::Task;
-use crate::train::checkpoint::{self, Loaded};
-use crate::train::config::Schedule;
-use crate::train::data::Standardiser;
-use crate::train::synth::{Planted, nmi, planted};
-use crate::train::{SeedOutcome, Selection, Setup, TrainConfig, Trained, train_seed};
+
+use super::checkpoint::{self, Loaded};
+use super::config::Schedule;
+use super::data::Standardiser;
+use super::setup::{SeedOutcome, Setup};
+use super::synth::{Planted, nmi, planted};
+use super::{Selection, TrainConfig, Trained, train_seed};
 
 fn small(task: Task) -> Setup {
     let mut model = ModelConfig {
@@ -114,7 +116,7 @@ fn by_centres(planted: &Planted, centres: &[Vec<f32>], owners: Option<&[usize]>)
         cols: o,
         data: outputs,
     };
-    metric::primary(targets, &outputs).unwrap_or_default()
+    evaluate::primary(targets, &outputs).unwrap_or_default()
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn expressions_beat_prototypes_and_archetypes_follow_planted_modes() -> Result<(
         kmeans::normalise(mean);
     }
     let class_means = by_centres(&planted, &means, Some(&labels));
-    let z = crate::feature::Matrix {
+    let z = crate::sets::Matrix {
         rows: train.len(),
         cols: 48,
         data: train.concat(),
@@ -304,7 +306,7 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
         );
     }
     let mut other = planted.sets.test.clone();
-    other.global = crate::feature::Matrix {
+    other.global = crate::sets::Matrix {
         rows: 60,
         cols: 15,
         data: vec![0.0; 900],
@@ -374,9 +376,8 @@ fn impossible_data_are_refused_with_a_reason() -> Result<()> {
 
 #[test]
 fn every_alternative_trains() -> Result<()> {
-    use crate::model::config::{
-        Init, Level, Pooling, Readout, Routing, Semantic, Separate, Standardise, Value, VasForm,
-    };
+    use crate::model::config::{Init, Level, Pooling, Readout, Routing, Semantic, Standardise, Value};
+    use crate::model::loss::config::{Separate, VasForm};
     type Change = fn(&mut Setup);
     let variants: Vec<(Task, Change)> = vec![
         (Task::Expression, |s| s.model.routing = Routing::Strict),

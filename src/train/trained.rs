@@ -5,8 +5,8 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
-use crate::feature::{FeatureSet, Matrix};
 use crate::model::codebook::cosines;
 use crate::model::config::ModelConfig;
 use crate::model::math::{host, matrix};
@@ -14,10 +14,11 @@ use crate::model::params::Leaves;
 use crate::model::predict;
 use crate::model::projector::{Masks, Projector};
 use crate::model::readout::Fit;
-use crate::run::atomic;
+use crate::sets::{FeatureSet, Matrix};
 use crate::task::{Targets, Task};
-use crate::train::checkpoint::{Loaded, Tensors, encode};
-use crate::train::data::{Standardiser, features};
+
+use super::checkpoint::{Loaded, Tensors, encode};
+use super::data::{Standardiser, features};
 
 /// Vectors projected at a time: bounds the memory of a pass over a whole split.
 pub(super) const CHUNK: usize = 4096;

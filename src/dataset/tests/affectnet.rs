@@ -1,8 +1,8 @@
 //! `AffectNet`: both releases, the derived lists, and the traps of each.
 
-use crate::dataset::convert::ConvertOptions;
-use crate::dataset::npy::tests::encode;
+use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
+use crate::intake::npy::tests::encode;
 
 const HEADER: &str =
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n";

@@ -1,9 +1,9 @@
 //! DISFA: label files, frames in three namings, folds, the error log, and DISFA+.
 
 use crate::dataset::config::{Camera, FrameBase, Frames};
-use crate::dataset::convert::ConvertOptions;
+use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
-use crate::dataset::{Card, convert};
+use crate::dataset::{Card, convert, layout};
 use crate::task::Split;
 
 const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
@@ -407,7 +407,7 @@ proptest::proptest! {
             tree.write("ActionUnit_Labels/SN001/SN001_au1.txt", content).image("Frames/SN001/0001.png");
             let _ = tree.examine("disfa");
             let card = Card::load("disfa").unwrap();
-            let _ = convert::data_folder(&card, &tree.root());
+            let _ = layout::data_folder(&card, &tree.root());
         }
     }
 }

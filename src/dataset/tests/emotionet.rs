@@ -1,8 +1,8 @@
 //! `EmotioNet`: automatic labels, manual labels, derived lists, and how they are split.
 
-use crate::dataset::convert::ConvertOptions;
+use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
-use crate::dataset::xlsx::tests::workbook;
+use crate::intake::xlsx::tests::workbook;
 
 fn name(number: u32) -> String {
     format!("N_{number:010}_00045")

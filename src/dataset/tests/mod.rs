@@ -1,7 +1,7 @@
 //! Whole conversions of small trees, one file a database.
 
-mod affectnet;
-mod disfa;
-mod emotionet;
-mod mixed;
-mod rafdb;
+pub mod affectnet;
+pub mod disfa;
+pub mod emotionet;
+pub mod mixed;
+pub mod rafdb;

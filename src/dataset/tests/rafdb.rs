@@ -1,10 +1,11 @@
 //! RAF-DB: layouts, label conventions, and everything that can be wrong with a row.
 
-use crate::dataset::convert::ConvertOptions;
+use arrow::array::{Array, AsArray};
+
+use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, columns, lenient, numbers, places, texts};
 use crate::dataset::{Card, Images, samples, source_digest};
 use crate::error::Error;
-use arrow::array::{Array, AsArray};
 
 const CLASSES: [&str; 7] = [
     "surprise",

@@ -3,6 +3,7 @@
 //! Every function is pure; what is held back from a gradient is detached by the caller or stated at the function.
 
 pub mod assign;
+pub mod config;
 pub mod contx;
 pub mod dis;
 pub mod reg;

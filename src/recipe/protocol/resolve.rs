@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::dataset::{AuScale, Card, read_folds};
+use crate::dataset::reader::disfa::folds::read_folds;
+use crate::dataset::{AuScale, Card};
 use crate::digest::Digest;
-use crate::feature::AuThreshold;
-use crate::recipe::error::RecipeError;
-use crate::recipe::tree::{Node, nearest};
+use crate::document::mistake::RecipeError;
+use crate::document::suggest::nearest;
+use crate::document::tree::Node;
+use crate::feature::threshold::AuThreshold;
 use crate::task::Task;
 use crate::train::Sampling;
 
-use super::{Protocol, ProtocolConfig};
+use super::config::{Protocol, ProtocolConfig};
 
 type Resolved<T> = Result<T, Box<RecipeError>>;
 

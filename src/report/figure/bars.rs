@@ -2,9 +2,12 @@
 
 use plotters::prelude::*;
 
-use super::{Align, COLUMN, Canvas, Drawn, GRID, INK, MUTED, Picture, SERIES, SMALL, TEXT, TINY, fit, ticks, width};
 use crate::query::{Table, Value};
 use crate::report::cells::{fixed, thousands};
+
+use super::canvas::{
+    Align, COLUMN, Canvas, Drawn, GRID, INK, MUTED, Picture, SERIES, SMALL, TEXT, TINY, fit, ticks, width,
+};
 
 struct Bars {
     /// Name, archetypes by seed, samples.
@@ -113,7 +116,7 @@ impl Picture for Bars {
             canvas.fill((self.left, y - 19), (x(average).max(self.left + 2), y + 19), SERIES[0])?;
             if counts.len() > 1 {
                 for &count in counts {
-                    canvas.dot((x(count), y), 9, super::PAPER)?;
+                    canvas.dot((x(count), y), 9, super::canvas::PAPER)?;
                     canvas.ring((x(count), y), 9, INK, 3)?;
                 }
             }

@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::{Align, COLUMN, Canvas, Drawn, INK, MUTED, Picture, SMALL, TEXT, TINY, fit, width};
 use crate::query::Table;
 use crate::report::cells::{fixed, thousands};
+
+use super::canvas::{Align, COLUMN, Canvas, Drawn, INK, MUTED, Picture, SMALL, TEXT, TINY, fit, width};
 
 struct Confusion {
     names: Vec<String>,
@@ -166,7 +167,7 @@ impl Picture for Confusion {
         }
         let (right, bottom) = (left + cell * n, top + cell * n);
         for i in 0..=n {
-            let grid = super::GRID.into();
+            let grid = super::canvas::GRID.into();
             canvas.line(vec![(left, top + cell * i), (right, top + cell * i)], grid, 2)?;
             canvas.line(vec![(left + cell * i, top), (left + cell * i, bottom)], grid, 2)?;
         }

@@ -6,10 +6,12 @@ use plotters::prelude::*;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit, tiles};
 use crate::query::{Table, Value};
 use crate::report::cells::thousands;
 use crate::report::tile::Tile;
+
+use super::canvas::{ALERT, Align, Canvas, Drawn, GRID, INK, MUTED, Picture, Placed, SMALL, TEXT, TINY, fit};
+use super::tiles;
 
 /// Side of a tile.
 const TILE: i32 = 150;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use plotters::prelude::*;
 
-use super::{
+use crate::query::{Table, Value};
+use crate::report::cells::fixed;
+
+use super::canvas::{
     Align, COLUMN, Canvas, Drawn, GRID, INK, Key, MUTED, Picture, SERIES, SMALL, TEXT, fit, fixed_label, legend,
     legend_lines, ticks,
 };
-use crate::query::{Table, Value};
-use crate::report::cells::fixed;
 
 /// One line of a panel: values by epoch for each seed.
 struct Line {
@@ -17,7 +18,7 @@ struct Line {
     seeds: BTreeMap<i64, Vec<(i64, f64)>>,
 }
 
-struct Panel {
+pub(crate) struct Panel {
     title: &'static str,
     lines: Vec<Line>,
     from_nought: bool,

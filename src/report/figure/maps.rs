@@ -2,9 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::{Align, Canvas, Drawn, GRID, INK, MUTED, PAPER, Picture, SMALL, TEXT, fit, width};
 use crate::query::{Table, Value};
 use crate::report::cells::{fixed, thousands};
+
+use super::canvas::{Align, Canvas, Drawn, GRID, INK, MUTED, PAPER, Picture, SMALL, TEXT, fit, width};
 
 /// Side of a map.
 const SIDE: i32 = 770;

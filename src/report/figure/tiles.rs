@@ -2,17 +2,13 @@
 
 use plotters::prelude::*;
 
-use super::{ALERT, Align, Canvas, Drawn, Placed, TINY};
 use crate::report::tile::Tile;
+
+use super::canvas::{ALERT, Align, Canvas, Drawn, Placed, TINY};
 
 /// What stands under the picture of a tile at `(x, y)`: a ground that says why it is missing, and the frame of a label that
 /// contradicts.
-pub(super) fn ground<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    tile: &Tile,
-    (x, y): (i32, i32),
-    side: i32,
-) -> Drawn<B> {
+pub fn ground<B: DrawingBackend>(canvas: &Canvas<'_, B>, tile: &Tile, (x, y): (i32, i32), side: i32) -> Drawn<B> {
     if let Some(reason) = tile.picture.missing {
         canvas.fill((x, y), (x + side, y + side), RGBColor(200, 204, 209))?;
         let words: Vec<&str> = reason.split(' ').collect();
@@ -29,7 +25,7 @@ pub(super) fn ground<B: DrawingBackend>(
 }
 
 /// The pictures of those tiles that have one.
-pub(super) fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) -> Vec<Placed<'a>> {
+pub fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) -> Vec<Placed<'a>> {
     tiles
         .filter(|(_, tile)| tile.picture.missing.is_none())
         .map(|((x, y), tile)| Placed {
@@ -42,7 +38,7 @@ pub(super) fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) ->
 }
 
 /// How many pictures are missing, as the last sentence of a description; nothing if none is.
-pub(super) fn missing<'a>(tiles: impl Iterator<Item = &'a Tile>) -> String {
+pub fn missing<'a>(tiles: impl Iterator<Item = &'a Tile>) -> String {
     match tiles.filter(|tile| tile.picture.missing.is_some()).count() {
         0 => String::new(),
         1 => " One image could not be shown.".to_owned(),

@@ -2,11 +2,12 @@
 
 use plotters::prelude::*;
 
-use super::{
-    Align, COLUMN, Canvas, Drawn, GRID, INK, Key, MUTED, Picture, SERIES, SMALL, TEXT, legend, legend_lines, ticks,
-};
 use crate::query::{Table, Value};
 use crate::report::cells::thousands;
+
+use super::canvas::{
+    Align, COLUMN, Canvas, Drawn, GRID, INK, Key, MUTED, Picture, SERIES, SMALL, TEXT, legend, legend_lines, ticks,
+};
 
 struct Usage {
     /// Seed and uses, most used first.

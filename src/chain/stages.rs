@@ -1,0 +1,237 @@
+//! The stages of `run`, in order; what is there already is not done again.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::device::choice::DeviceChoice;
+use crate::digest::{Digest, short};
+use crate::disk::atomic;
+use crate::disk::lock::Lock;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::run::cost::Cost;
+use crate::run::folder::RunFolder;
+use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
+
+use super::summary::{self, Summary};
+
+/// Where a run reads and writes.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The licensed folder, if given on the command line.
+    pub data: Option<PathBuf>,
+    /// Where run folders are written.
+    pub out: PathBuf,
+    /// Where what runs share is kept.
+    pub cache: PathBuf,
+    /// `auto`, `cpu`, `cuda`, `cuda:N`.
+    pub device: String,
+    /// The study that the run is a point of, if any.
+    pub sweep: Option<SweepPoint>,
+}
+
+/// What the stages share.
+pub(crate) struct Chain<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) progress: Progress,
+    pub(crate) interrupt: &'a Interrupt,
+    stages: Vec<StageRecord>,
+    pub(crate) cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    pub(crate) image_root: Option<PathBuf>,
+}
+
+impl Chain<'_> {
+    /// Records a stage and says on stderr how it went.
+    pub(crate) fn done(&mut self, name: &str, started: Instant, cached: bool, digest: &str) {
+        self.record(name, started.elapsed().as_secs_f64(), cached, digest);
+    }
+
+    /// As [`Self::done`], for a stage whose time was added up over the seeds.
+    pub(crate) fn record(&mut self, name: &str, seconds: f64, cached: bool, digest: &str) {
+        let how = if cached {
+            "cached".to_owned()
+        } else {
+            format!("{seconds:.1} s")
+        };
+        self.progress.line(&format!("{name:<11} {how}"));
+        self.stages.push(StageRecord {
+            name: name.to_owned(),
+            seconds,
+            cached,
+            digest: Some(digest.to_owned()),
+        });
+    }
+}
+
+/// The folder for what runs share: the argument, else `XDG_CACHE_HOME/aura-bench`, else `~/.cache/aura-bench`.
+///
+/// # Errors
+/// [`Error::Usage`] if none of these is known.
+pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    argument
+        .or_else(|| {
+            std::env::var_os("AURA_BENCH_CACHE")
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        })
+        .or_else(|| absolute("XDG_CACHE_HOME").map(|base| base.join("aura-bench")))
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("aura-bench")))
+        .ok_or_else(|| Error::Usage("no cache folder: set HOME, AURA_BENCH_CACHE or pass --cache DIR".to_owned()))
+}
+
+/// Does what is missing of the whole chain.
+///
+/// # Errors
+/// Missing or unusable data (exit 3), a device that cannot be used (4), an interruption (130).
+pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<Summary> {
+    let choice: DeviceChoice = options
+        .device
+        .parse()
+        .map_err(|message| Error::Usage(format!("--device: {message}")))?;
+    let device = choice.resolve()?;
+    let mut chain = Chain {
+        recipe,
+        options,
+        progress,
+        interrupt,
+        stages: Vec::new(),
+        cost: None,
+        image_root: None,
+    };
+    progress.line(&format!("device      {}", device.name));
+    if let Some(notice) = &device.notice {
+        progress.line(&format!("            {notice}"));
+    }
+
+    // What was read is part of what makes numbers comparable.
+    let mut comparable = recipe.clone();
+    let (data_root, samples, features) = if recipe.card.is_table() {
+        let (samples, features) = chain.import()?;
+        (chain.image_root()?, samples, features)
+    } else {
+        // Weights that are missing or do not fit should be told before thousands of faces are drawn.
+        let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
+        let data = chain.data()?;
+        let samples = chain.convert(&data)?;
+        let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
+        (Some(data.root), samples, features)
+    };
+    chain.image_root.clone_from(&data_root);
+    comparable.protocol.release.clone_from(&samples.release);
+
+    let digest = Digest::new("run")
+        .part("recipe", recipe.digest()?)
+        .part("features", &features.digest)
+        .part("device", device.kind)
+        .part("code", crate::digest::room::TRAIN)
+        .part("model", crate::digest::room::MODEL)
+        .part("baseline", crate::digest::room::BASELINE)
+        .part("finetune", crate::digest::room::FINETUNE)
+        .part("metric", crate::digest::room::METRIC)
+        .part("chain", crate::digest::room::CHAIN)
+        .finish();
+    let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
+    let lock = Lock::hold(folder.path(), progress, interrupt)?;
+
+    let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    comparable.protocol.complete(&trained.outputs);
+    let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
+    let manifest = Manifest {
+        schema: manifest::SCHEMA,
+        run: folder.name(),
+        name: recipe.name.clone(),
+        title: recipe.title.clone(),
+        dataset: recipe.card.id.clone(),
+        task: serde_name(&recipe.protocol.task)?,
+        stand_in: recipe.stand_in.is_some(),
+        encoder: features.encoder.clone(),
+        protocol: json(&comparable.protocol)?,
+        protocol_digest: comparable.protocol_digest()?,
+        recipe_digest: recipe.digest()?,
+        sweep: options.sweep.clone(),
+        device: device.name.clone(),
+        classes: trained.outputs.clone(),
+        data_root: data_root.map(|root| root.display().to_string()),
+        folds: recipe.protocol.folds.clone(),
+        seeds: trained
+            .seeds_in_folder
+            .iter()
+            .filter_map(|&seed| i64::try_from(seed).ok())
+            .collect(),
+        versions: versions(),
+        git: manifest::git_state(std::path::Path::new(".")),
+        stages: chain.stages.clone(),
+        cost: chain.cost,
+        recipe_file: Some(recipe.file.display().to_string()),
+        created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+    };
+    let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
+    let report = chain.report(&folder, &manifest, &format!("{digest} {maps}"))?;
+    if chain.stages.iter().any(|stage| !stage.cached) {
+        // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
+        let stages = with_times_of_work(&chain.stages, &manifest.stages);
+        Manifest {
+            stages,
+            ..manifest.clone()
+        }
+        .write(folder.path())?;
+    }
+    drop(lock);
+    summary::summarise(recipe, &folder, &manifest, &report, chain.stages)
+}
+
+impl Chain<'_> {
+    /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
+    /// the work, and returns what is there.
+    fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
+        if !fresh
+            && let Ok(there) = Manifest::read(folder.path())
+            && there.seeds == manifest.seeds
+            && there.data_root == manifest.data_root
+        {
+            return Ok(there);
+        }
+        atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
+        manifest.write(folder.path())?;
+        Ok(manifest)
+    }
+}
+
+pub(crate) fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
+    now.iter()
+        .map(|stage| {
+            let worked = before
+                .iter()
+                .find(|old| old.name == stage.name && old.digest == stage.digest);
+            worked.filter(|_| stage.cached).unwrap_or(stage).clone()
+        })
+        .collect()
+}
+
+pub(crate) fn versions() -> std::collections::BTreeMap<String, serde_json::Value> {
+    let versions = [
+        ("aura-bench", env!("CARGO_PKG_VERSION")),
+        ("tables", crate::record::SCHEMA_VERSION),
+    ];
+    versions
+        .into_iter()
+        .map(|(name, version)| (name.to_owned(), version.into()))
+        .collect()
+}
+
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
+}
+
+pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {
+    Ok(json(value)?.as_str().unwrap_or_default().to_owned())
+}

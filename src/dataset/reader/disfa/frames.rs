@@ -1,0 +1,76 @@
+//! Folders of frames, one a subject and camera.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::*;
+use rayon::prelude::*;
+
+use crate::dataset::config::FrameBase;
+use crate::dataset::paths;
+use crate::dataset::source::Source;
+use crate::error::Result;
+
+use super::names::{frame_in, subject_in};
+
+/// Frames of one recording on disk.
+pub(crate) struct FrameFolder {
+    /// Relative to the root.
+    pub(crate) folder: String,
+    /// File name by number as written.
+    pub(crate) files: BTreeMap<u32, String>,
+    /// Whether all numbers have the same count of digits, with leading zeros.
+    padded: bool,
+}
+
+/// Folders below the base that hold images and have a subject in their path.
+pub(crate) fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFolder)>> {
+    const DEEPEST: usize = 6;
+    let mut found = Vec::new();
+    let mut open = vec![(source.base.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let mut files = BTreeMap::new();
+        let mut widths = BTreeSet::new();
+        for entry in paths::list(&source.inside(&folder)?)? {
+            if entry.name.starts_with('.') {
+                continue;
+            }
+            let path = paths::join(&folder, &entry.name);
+            if entry.is_dir {
+                if depth < DEEPEST && source.inside(&path).is_ok() {
+                    open.push((path, depth + 1));
+                }
+            } else if paths::is_image(&entry.name)
+                && let Some((number, digits)) = frame_in(&entry.name)
+            {
+                widths.insert(digits);
+                files.entry(number).or_insert(entry.name);
+            }
+        }
+        if let (false, Some(subject)) = (files.is_empty(), subject_in(&folder)) {
+            found.push((
+                subject,
+                FrameFolder {
+                    folder,
+                    files,
+                    padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
+                },
+            ));
+        }
+    }
+    found.sort_by(|a, b| a.1.folder.cmp(&b.1.folder));
+    Ok(found)
+}
+
+/// The number that the first frame has on disk: told by the recipe, or seen in the numbers.
+pub(crate) fn first_number(source: &Source<'_>, frames: &FrameFolder, last_label: u32) -> (u32, &'static str) {
+    let lowest = frames.files.keys().next().copied().unwrap_or(1);
+    let highest = frames.files.keys().next_back().copied().unwrap_or(0);
+    match source.options.frame_base {
+        FrameBase::Zero => (0, "as the recipe says"),
+        FrameBase::One => (1, "as the recipe says"),
+        FrameBase::Auto if lowest == 0 => (0, "a frame 0 exists"),
+        FrameBase::Auto if lowest == 1 || frames.padded || highest >= last_label => (1, "there is no frame 0"),
+        FrameBase::Auto if highest + 1 == last_label => (0, "the last frame is one below the last label"),
+        FrameBase::Auto => (1, "as labels are numbered"),
+    }
+}

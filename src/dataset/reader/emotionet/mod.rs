@@ -1,0 +1,3 @@
+pub mod images;
+pub mod read;
+pub mod splits;

@@ -1,0 +1,98 @@
+//! Class folders: `{train,valid,test}/CLASS/image`, the form that image classifiers' loaders expect.
+
+use std::collections::BTreeSet;
+
+use crate::dataset::source::{Found, Source};
+use crate::dataset::{paths, split};
+use crate::error::Result;
+use crate::task::Split;
+
+use super::rows::{self, Collected};
+
+/// A file name without extension and without the suffix of aligned images.
+pub(crate) fn plain_stem(name: &str) -> &str {
+    let stem = paths::stem(name);
+    stem.strip_suffix("_aligned").unwrap_or(stem)
+}
+
+/// Folders of the splits below the base, and what they are.
+pub(crate) fn split_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> Result<Vec<(String, Split)>> {
+    let named: Vec<(String, Split)> = paths::list(&source.root.join(source.base))?
+        .into_iter()
+        .filter(|entry| entry.is_dir)
+        .filter_map(|entry| Some((entry.name.clone(), split::split_of_name(&entry.name)?)))
+        .collect();
+    let has_test = named.iter().any(|(_, split)| *split == Split::Test);
+    let val = named
+        .iter()
+        .any(|(_, split)| *split == Split::Val)
+        .then(|| rows::meaning_of_val(source, has_test, warnings));
+    Ok(named
+        .into_iter()
+        .map(|(name, split)| {
+            (
+                name,
+                if split == Split::Val {
+                    val.unwrap_or(split)
+                } else {
+                    split
+                },
+            )
+        })
+        .collect())
+}
+
+/// Reads class folders named by number or by class.
+pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
+    let mut warnings = Vec::new();
+    let mut collected = Collected::default();
+    let mut names: Vec<(String, String)> = Vec::new();
+    for (folder, split) in split_folders(source, &mut warnings)? {
+        let split_path = paths::join(source.base, &folder);
+        for class in paths::list(&source.inside(&split_path)?)? {
+            if !class.is_dir || class.name.starts_with('.') {
+                continue;
+            }
+            let class_path = paths::join(&split_path, &class.name);
+            for image in paths::list(&source.inside(&class_path)?)? {
+                if image.is_dir || image.name.starts_with('.') || !paths::is_image(&image.name) {
+                    continue;
+                }
+                let path = paths::join(&class_path, &image.name);
+                collected.file.push(path.clone());
+                collected.line.push(None);
+                collected.split.push(split.as_str());
+                collected.image_path.push(path);
+                collected.label.push(Some(class.name.clone()));
+                names.push((folder.clone(), image.name));
+            }
+        }
+    }
+    collected.sample_id = sample_ids(&collected, &names);
+    let frame = collected.into_frame()?;
+    rows::with_classes(source, &frame, false, Vec::new(), warnings)
+}
+
+/// The stem alone where the database gives every image its own name (`train_00001`); otherwise split, class folder and stem.
+fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> {
+    let own_names = names.iter().all(|(_, name)| {
+        plain_stem(name).split_once('_').is_some_and(|(split, number)| {
+            split::split_of_name(split).is_some() && number.bytes().all(|b| b.is_ascii_digit())
+        })
+    });
+    let stems: BTreeSet<&str> = names.iter().map(|(_, name)| plain_stem(name)).collect();
+    let unique = stems.len() == names.len();
+    names
+        .iter()
+        .enumerate()
+        .map(|(row, (_, name))| {
+            let stem = plain_stem(name);
+            if own_names || unique {
+                stem.to_owned()
+            } else {
+                let class = collected.label[row].as_deref().unwrap_or_default();
+                format!("{}_{class}_{stem}", collected.split[row])
+            }
+        })
+        .collect()
+}

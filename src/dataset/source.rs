@@ -1,0 +1,86 @@
+//! What a reader is given, and what it returns.
+
+use std::path::Path;
+
+use polars::prelude::DataFrame;
+
+use crate::error::{Context, Error, Result};
+use crate::intake::reject::Reject;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+
+use super::card::{Card, Layout};
+use super::options::ConvertOptions;
+
+/// What a reader is given.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// The database.
+    pub card: &'a Card,
+    /// The layout that was found.
+    pub layout: &'a Layout,
+    /// The data folder, links resolved.
+    pub root: &'a Path,
+    /// Where the layout begins, relative to the root; empty for the root itself.
+    pub base: &'a str,
+    /// Options of the conversion.
+    pub options: &'a ConvertOptions,
+    /// Whether the tree was generated: its counts say nothing of the database's.
+    pub stand_in: bool,
+    /// Whether frames may be decoded from videos into the data folder.
+    pub may_decode: bool,
+    /// Where slow readers say what they do.
+    pub progress: &'a Progress,
+    /// Asked between files.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Source<'_> {
+    /// Whether the card's counts speak of this folder.
+    pub fn is_counted(&self) -> bool {
+        self.layout.counted && !self.stand_in
+    }
+
+    /// The first of several paths (relative to the root) that exists.
+    pub(crate) fn first_existing(&self, paths: &[String]) -> Option<String> {
+        paths.iter().find(|path| self.root.join(path).exists()).cloned()
+    }
+
+    /// The path of a label file or folder, if it lies below the root once links are resolved.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it does not.
+    pub fn inside(&self, relative: &str) -> Result<std::path::PathBuf> {
+        let path = self.root.join(relative);
+        let real = path.canonicalize().at("open", &path)?;
+        if !real.is_file() && !real.is_dir() {
+            // To open a pipe would be to wait for whoever writes to it.
+            Err(Error::data(format!(
+                "{}: is neither a file nor a folder",
+                path.display()
+            )))
+        } else if real.starts_with(self.root) {
+            Ok(real)
+        } else {
+            Err(Error::data(format!(
+                "{}: leads out of the data folder, to {}; only what lies inside is read: point --data at the folder that \
+                 holds both, or replace the link by what it points to",
+                path.display(),
+                real.display()
+            )))
+        }
+    }
+}
+
+/// What a reader returns.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Working rows: `file` (str), `line` (u32, may be null), and any columns of the samples table but `dataset`.
+    pub frame: DataFrame,
+    /// Rows that cannot be used.
+    pub rejects: Vec<Reject>,
+    /// Rows (or, for action units, single labels) that are legal, but unknown or outside the card's classes.
+    pub masked: u64,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}

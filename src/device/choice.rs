@@ -1,0 +1,97 @@
+//! Which device a user asks for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+use super::machine::{Machine, Plan, Resolved, cpu, open};
+
+/// What the user asked for: `auto`, `cpu`, `cuda`, `cuda:N` or `cuda:0,1,…`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The best device that this build and this machine have.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The CUDA devices with these indices: one or more, none twice.
+    Cuda(Vec<usize>),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let wrong = || format!("expected auto, cpu, cuda, cuda:N (N = 0, 1, …) or several as cuda:0,1, found {text:?}");
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(vec![0])),
+            _ => {
+                let mut indices = Vec::new();
+                for index in text.strip_prefix("cuda:").ok_or_else(wrong)?.split(',') {
+                    // `usize` would also read "+1".
+                    if !index.bytes().all(|byte| byte.is_ascii_digit()) {
+                        return Err(wrong());
+                    }
+                    let index = index.parse().map_err(|_| wrong())?;
+                    if indices.contains(&index) {
+                        return Err(format!("{text:?} names device {index} twice"));
+                    }
+                    indices.push(index);
+                }
+                Ok(Self::Cuda(indices))
+            }
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(indices) => {
+                let list: Vec<String> = indices.iter().map(ToString::to_string).collect();
+                write!(f, "cuda:{}", list.join(","))
+            }
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Finds the one device that this process uses. A choice is never silently replaced: asking for CUDA gives CUDA or an
+    /// error. A GPU has run a kernel before it is handed out.
+    ///
+    /// # Errors
+    /// [`Error::Device`] (exit 4) if the device is not in this build, not on this machine, or does not work;
+    /// [`Error::Usage`] if several devices are named, which are for one process each (see [`Self::list`]).
+    pub fn resolve(&self) -> Result<Resolved> {
+        let machine = Machine::look();
+        match machine.plan(self)? {
+            Plan::Cpu { notice } => Ok(Resolved { notice, ..cpu() }),
+            Plan::Cuda(gpus) => match gpus.as_slice() {
+                [gpu] => open(gpu, machine.driver.version.as_deref()),
+                _ => Err(Error::Usage(format!(
+                    "--device {self} names several devices; one process works on one of them"
+                ))),
+            },
+        }
+    }
+
+    /// The single devices of this choice, each for a process of its own: `cuda:0,1` gives `cuda:0` and `cuda:1`, anything
+    /// else gives itself. The devices are known to be there, but are not opened: that is for the processes to do.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn list(&self) -> Result<Vec<Self>> {
+        match self {
+            Self::Cuda(indices) => {
+                Machine::look().plan(self)?;
+                Ok(indices.iter().map(|&index| Self::Cuda(vec![index])).collect())
+            }
+            Self::Auto | Self::Cpu => Ok(vec![self.clone()]),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+pub mod atomic;
+pub mod fence;
+pub mod lock;
+pub mod parquet;
+pub mod publish;

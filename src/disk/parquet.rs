@@ -1,0 +1,50 @@
+//! Parquet files that are written beside their name and renamed.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, RecordBatch};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::error::{Context, Error, Result};
+use crate::record::{SCHEMA_VERSION, Table};
+
+use super::atomic;
+
+/// Writes `rows` as Parquet, beside and renamed, with `metadata` (key, value) in the file.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write<T: Table>(path: &Path, rows: &[T], metadata: &[(&str, String)]) -> Result<()> {
+    let batch = T::batch(rows).at("encode", path)?;
+    write_batch(path, &batch, metadata)
+}
+
+/// Writes one record batch as Parquet, beside and renamed.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write_batch(path: &Path, batch: &RecordBatch, metadata: &[(&str, String)]) -> Result<()> {
+    let mut all = std::collections::HashMap::from([("aura-bench.schema".to_owned(), SCHEMA_VERSION.to_owned())]);
+    all.extend(metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    // The file's own key-value list is sorted: the same rows give the same bytes.
+    let mut pairs: Vec<_> = all.into_iter().collect();
+    pairs.sort();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(Some(
+            pairs
+                .into_iter()
+                .map(|(key, value)| parquet::file::metadata::KeyValue::new(key, value))
+                .collect(),
+        ))
+        .build();
+    atomic::write_with(path, |file: &mut File| {
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).at("write", path)?;
+        writer.write(batch).at("write", path)?;
+        writer.close().at("write", path)?;
+        Ok::<(), Error>(())
+    })
+}

@@ -1,0 +1,257 @@
+//! What the machine offers, and what is missing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::device::choice::DeviceChoice;
+use crate::device::machine::Machine;
+
+/// The answer of `aura-bench doctor`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examination {
+    /// Version of this program.
+    pub version: &'static str,
+    /// The compiler and the optional parts that this program was built with.
+    pub build: Build,
+    /// Versions of the libraries that compute.
+    pub libraries: BTreeMap<&'static str, &'static str>,
+    /// What `--device auto` takes; null if it takes none.
+    pub device: Option<String>,
+    /// What is to be said about that choice, or why there is none.
+    pub notice: Option<String>,
+    /// Threads that the processor runs at a time.
+    pub threads: usize,
+    /// Memory of the machine in bytes, where the system says it.
+    pub memory_bytes: Option<u64>,
+    /// Driver, devices, and what compiles kernels.
+    pub machine: Machine,
+    /// What stands between this build and the machine's GPU, each with its remedy.
+    pub missing: Vec<String>,
+    /// The folder that runs share.
+    pub cache: Cache,
+    /// Recipes that are built in.
+    pub recipes: Vec<String>,
+}
+
+/// How this program was built.
+#[derive(Debug, Clone, Serialize)]
+pub struct Build {
+    /// `rustc 1.95.0 (…)`.
+    pub compiler: &'static str,
+    /// `x86_64-unknown-linux-gnu`.
+    pub target: &'static str,
+    /// Whether it was optimised.
+    pub optimised: bool,
+    /// Cargo features of this package that are on.
+    pub features: Vec<&'static str>,
+}
+
+/// The folder that runs share.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cache {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Its parts with the bytes of their files; empty if it was never used.
+    pub parts: BTreeMap<String, u64>,
+}
+
+impl Examination {
+    /// Looks at everything. A GPU is tried out with one kernel, as it is before every use.
+    pub fn new(cache: PathBuf) -> Self {
+        let (device, notice) = match DeviceChoice::Auto.resolve() {
+            Ok(resolved) => (Some(resolved.name), resolved.notice),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let machine = Machine::look();
+        let features = [
+            ("cuda", cfg!(feature = "cuda")),
+            ("cuda-fusion", cfg!(feature = "cuda-fusion")),
+            ("cuda-cache", cfg!(feature = "cuda-cache")),
+        ];
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            build: Build {
+                compiler: env!("AURA_COMPILER"),
+                target: env!("AURA_TARGET"),
+                optimised: !cfg!(debug_assertions),
+                features: features
+                    .into_iter()
+                    .filter(|(_, on)| *on)
+                    .map(|(name, _)| name)
+                    .collect(),
+            },
+            libraries: libraries(),
+            device,
+            notice,
+            threads: rayon::current_num_threads(),
+            memory_bytes: memory(),
+            missing: machine.missing(),
+            machine,
+            cache: Cache {
+                parts: parts(&cache),
+                folder: cache,
+            },
+            recipes: crate::recipe::built_in(),
+        }
+    }
+
+    /// Lines for people.
+    pub fn to_text(&self) -> String {
+        let mut lines = Vec::new();
+        let mut line = |name: &str, text: String| lines.push(format!("{name:<12} {text}"));
+        line("aura-bench", self.version.to_owned());
+        let build = &self.build;
+        let features = if build.features.is_empty() {
+            "no optional features (CPU only)".to_owned()
+        } else {
+            format!("features {}", build.features.join(", "))
+        };
+        let how = if build.optimised { "optimised" } else { "not optimised" };
+        line(
+            "build",
+            format!("{}, {how}, {}, {features}", build.compiler, build.target),
+        );
+        let libraries: Vec<String> = self
+            .libraries
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect();
+        line("libraries", libraries.join(", "));
+        line("device", self.device.clone().unwrap_or_else(|| "none".to_owned()));
+        if let Some(notice) = &self.notice {
+            line("", notice.clone());
+        }
+        let memory = self.memory_bytes.map(|bytes| format!(", {} memory", size(bytes)));
+        line(
+            "processor",
+            format!("{} threads{}", self.threads, memory.unwrap_or_default()),
+        );
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map_or("not found".to_owned(), |p| p.display().to_string())
+        };
+        let driver = &self.machine.driver;
+        if driver.library.is_none() && driver.devices.is_empty() && driver.version.is_none() {
+            line("driver", "no NVIDIA driver".to_owned());
+        } else {
+            let supports = self.machine.driver_supports.as_ref();
+            line(
+                "driver",
+                format!(
+                    "{}, library {}, {} device files{}",
+                    driver.version.as_deref().unwrap_or("version not known"),
+                    path(&driver.library),
+                    driver.devices.len(),
+                    supports
+                        .map(|version| format!(", runs CUDA up to {version}"))
+                        .unwrap_or_default()
+                ),
+            );
+        }
+        for gpu in &self.machine.gpus {
+            line(
+                &format!("cuda:{}", gpu.index),
+                format!(
+                    "{}, compute capability {}, {}",
+                    gpu.name,
+                    gpu.compute_capability,
+                    size(gpu.memory_bytes)
+                ),
+            );
+        }
+        let toolkit = &self.machine.toolkit;
+        line("nvrtc", path(&toolkit.nvrtc));
+        line(
+            "headers",
+            format!(
+                "{}{}",
+                path(&toolkit.headers),
+                toolkit
+                    .version
+                    .as_ref()
+                    .map(|v| format!(" (CUDA {v})"))
+                    .unwrap_or_default()
+            ),
+        );
+        for missing in &self.missing {
+            line("missing", missing.clone());
+        }
+        let parts: Vec<String> = self
+            .cache
+            .parts
+            .iter()
+            .map(|(name, bytes)| format!("{name} {}", size(*bytes)))
+            .collect();
+        let parts = if parts.is_empty() {
+            "empty".to_owned()
+        } else {
+            parts.join(", ")
+        };
+        line("cache", format!("{} ({parts})", self.cache.folder.display()));
+        line("recipes", self.recipes.join(", "));
+        lines.join("\n")
+    }
+}
+
+/// The libraries that compute, as the lock file had them at build time.
+pub(crate) fn libraries() -> BTreeMap<&'static str, &'static str> {
+    env!("AURA_LIBRARIES")
+        .split(',')
+        .filter_map(|entry| entry.split_once('='))
+        .collect()
+}
+
+/// Memory of the machine, from `/proc/meminfo`.
+pub(crate) fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kilobytes| kilobytes * 1024)
+}
+
+/// The folders of the cache with the bytes below each.
+pub(crate) fn parts(cache: &Path) -> BTreeMap<String, u64> {
+    let mut parts = BTreeMap::new();
+    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+        // `target` is a build folder, not one of the program's own.
+        if let (Ok(name), true) = (entry.file_name().into_string(), entry.path().is_dir())
+            && name != "target"
+        {
+            parts.insert(name, bytes_below(&entry.path()));
+        }
+    }
+    parts
+}
+
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let kind = entry.file_type().ok()?;
+            if kind.is_dir() {
+                Some(bytes_below(&entry.path()))
+            } else {
+                entry.metadata().ok().map(|metadata| metadata.len())
+            }
+        })
+        .sum()
+}
+
+/// `12.3 GiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 100.0);
+    format!("{value:.digits$} {}", units[unit])
+}

@@ -1,0 +1,3 @@
+pub mod ground;
+pub mod parity;
+pub mod verdict;

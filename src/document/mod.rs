@@ -1,0 +1,4 @@
+pub mod invalid;
+pub mod mistake;
+pub mod suggest;
+pub mod tree;

@@ -1,0 +1,64 @@
+//! From a recipe's settings to an encoder that runs.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+use super::config::{EncoderConfig, EncoderKind};
+use super::frozen::Frozen;
+use super::hog::Hog;
+use super::hub;
+use super::interface::Encoder;
+
+impl EncoderConfig {
+    /// The same configuration with weights that lie on this machine: what `hf://…` names is fetched unless the hub's cache
+    /// has it. `cache` replaces the hub's own cache folder.
+    ///
+    /// # Errors
+    /// As [`hub::HubModel::fetch`]; [`Error::Usage`] if the name of the model cannot be.
+    pub fn fetched(&self, cache: Option<&Path>, progress: Progress) -> Result<Self> {
+        let Some(model) = self.weights.as_deref().and_then(hub::HubModel::parse) else {
+            return Ok(self.clone());
+        };
+        let model = model.map_err(|message| Error::Usage(format!("encoder.weights: {message}")))?;
+        let folder = model.fetch(cache, progress)?;
+        let Some(folder) = folder.to_str() else {
+            return Err(Error::data(format!(
+                "{} is not Unicode; move the cache",
+                folder.display()
+            )));
+        };
+        Ok(Self {
+            weights: Some(folder.to_owned()),
+            ..self.clone()
+        })
+    }
+
+    /// Builds the encoder on the processor.
+    ///
+    /// # Errors
+    /// As [`EncoderConfig::build_on`].
+    pub fn build(&self) -> Result<Box<dyn Encoder>> {
+        self.build_on(&Device::flex())
+    }
+
+    /// Builds the encoder on `device` (`hog` always runs on the processor).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options that cannot be; [`Error::Data`] if weights are missing or do not fit; [`Error::Io`] if
+    /// they cannot be read.
+    pub fn build_on(&self, device: &Device) -> Result<Box<dyn Encoder>> {
+        self.validate()
+            .map_err(|(key, message)| Error::Usage(format!("encoder.{key}: {message}")))?;
+        match self.kind {
+            EncoderKind::Hog => Ok(Box::new(Hog::new(self.hog.clone())?)),
+            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => {
+                let here = self.fetched(None, Progress::hidden())?;
+                Ok(Box::new(Frozen::load(&here, device)?))
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Features and columns → the rows of a samples table, each checked.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use polars::prelude::*;
+
+use crate::dataset::{self, Card};
+use crate::error::{Error, Result};
+use crate::intake::reject::{Reason, Reject};
+use crate::task::{Split, Task};
+
+use super::classes::{Numbering, card};
+use super::columns::Number;
+use super::rules::{Labels, Rules, Sample};
+use super::source::Features;
+use super::splits::Splitter;
+
+/// Value of an action unit that is unknown, in the way of `EmotioNet`.
+const UNKNOWN_AU: f32 = 999.0;
+/// Valence or arousal that is unknown, in the way of `AffectNet`.
+const UNKNOWN_VA: f32 = -2.0;
+
+/// The samples table and where its features are.
+pub(crate) struct Assembled {
+    /// The card, with the classes and action units that were found.
+    pub(crate) card: Card,
+    pub(crate) table: DataFrame,
+    /// Row of the features for every row of the table.
+    pub(crate) rows: Vec<usize>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) masked: u64,
+    pub(crate) warnings: Vec<String>,
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// Checks every row and lays out the samples table.
+///
+/// # Errors
+/// [`Error::Data`] if features and labels do not belong together or hold nothing for the task.
+pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Assembled> {
+    let mut warnings = Vec::new();
+    let mut rejects = Vec::new();
+    let roles = labels.roles;
+    let partner = match_rows(features, path, labels, rules, &mut rejects)?;
+    let card = card(labels, rules)?;
+    let numbering = Numbering::new(&card, labels);
+    let splitter = Splitter::new(labels, rules, &mut warnings)?;
+    let file = name_of(labels.path);
+
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for (row, partner) in partner.iter().enumerate() {
+        let Some(at) = *partner else { continue };
+        let mut refuse = |reason| {
+            rejects.push(Reject {
+                file: file.clone(),
+                line: Some(labels.columns.line(at)),
+                reason,
+            });
+        };
+        let id = labels
+            .columns
+            .text(roles.sample_id.as_deref(), at)
+            .map_or_else(|| format!("row_{row:07}"), str::to_owned);
+        match check(features, row, at, labels, &numbering, &splitter, &id) {
+            Err(reason) => refuse(reason),
+            Ok((split, image, class, emotion)) => {
+                if let Some(&earlier) = first.get(&id) {
+                    refuse(Reason::DuplicateId {
+                        id,
+                        first: format!("{file}:{}", labels.columns.line(earlier)),
+                    });
+                } else {
+                    first.insert(id.clone(), at);
+                    samples.push(Sample {
+                        features: row,
+                        labels: at,
+                        id,
+                        split,
+                        image,
+                        class,
+                        emotion,
+                    });
+                }
+            }
+        }
+    }
+    drop(first);
+    splitter.tell(&samples, &mut warnings);
+    // As the samples table orders its rows.
+    samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
+    enough(&samples, labels, rules)?;
+    let (table, masked) = frame(&samples, labels, &card)?;
+    rejects.sort();
+    Ok(Assembled {
+        rows: samples.iter().map(|sample| sample.features).collect(),
+        card,
+        table,
+        rejects,
+        masked,
+        warnings,
+    })
+}
+
+/// The row of labels of every row of features.
+fn match_rows(
+    features: &Features,
+    path: &Path,
+    labels: &Labels<'_>,
+    rules: &Rules<'_>,
+    rejects: &mut Vec<Reject>,
+) -> Result<Vec<Option<usize>>> {
+    let rows = features.global.rows();
+    let Some(keys) = &features.keys else {
+        if labels.columns.rows() != rows {
+            return Err(Error::data(format!(
+                "{} has {rows} rows of features, {} has {} rows of labels; row i of one must belong to row i of the other, or \
+                 dataset.table.key must name the samples",
+                path.display(),
+                labels.path.display(),
+                labels.columns.rows()
+            )));
+        }
+        let (own, other) = (features.roles.sample_id.as_deref(), labels.roles.sample_id.as_deref());
+        if labels.own_file && own.is_some() && other.is_some() {
+            for row in 0..rows {
+                let (own, other) = (features.columns.text(own, row), labels.columns.text(other, row));
+                if own != other {
+                    return Err(Error::data(format!(
+                        "{}:{}: row {row} is sample `{}` here and `{}` in {}; set dataset.table.key = \"{}\" to find labels by \
+                         the sample's name instead of by the row",
+                        labels.path.display(),
+                        labels.columns.line(row),
+                        other.unwrap_or_default(),
+                        own.unwrap_or_default(),
+                        path.display(),
+                        features.roles.sample_id.as_deref().unwrap_or_default()
+                    )));
+                }
+            }
+        }
+        return Ok((0..rows).map(Some).collect());
+    };
+    let Some(id) = labels.roles.sample_id.as_deref() else {
+        return Err(Error::data(format!(
+            "dataset.table.key = \"{}\" finds labels by the sample's name, and {} has no column of names; name it as \
+             dataset.table.sample_id",
+            rules.config.key,
+            labels.path.display()
+        )));
+    };
+    let mut by_name: HashMap<&str, usize> = HashMap::with_capacity(labels.columns.rows());
+    for row in 0..labels.columns.rows() {
+        let Some(name) = labels.columns.text(Some(id), row) else {
+            rejects.push(Reject {
+                file: name_of(labels.path),
+                line: Some(labels.columns.line(row)),
+                reason: Reason::MissingFeatures(String::new()),
+            });
+            continue;
+        };
+        if let Some(&first) = by_name.get(name) {
+            rejects.push(Reject {
+                file: name_of(labels.path),
+                line: Some(labels.columns.line(row)),
+                reason: Reason::DuplicateId {
+                    id: name.to_owned(),
+                    first: format!("{}:{}", name_of(labels.path), labels.columns.line(first)),
+                },
+            });
+        } else {
+            by_name.insert(name, row);
+        }
+    }
+    let mut used = vec![false; labels.columns.rows()];
+    let partner: Vec<Option<usize>> = keys
+        .iter()
+        .enumerate()
+        .map(|(row, key)| {
+            let key = key.as_deref().map(str::trim).unwrap_or_default();
+            let found = by_name.get(key).copied();
+            match found {
+                Some(at) => used[at] = true,
+                None => rejects.push(Reject {
+                    file: name_of(path),
+                    line: u32::try_from(row + 1).ok(),
+                    reason: Reason::MissingLabel(format!("no row of {} is called `{key}`", name_of(labels.path))),
+                }),
+            }
+            found
+        })
+        .collect();
+    let mut unused: Vec<(&str, usize)> = by_name.into_iter().filter(|(_, row)| !used[*row]).collect();
+    unused.sort_unstable_by_key(|(_, row)| *row);
+    for (name, row) in unused {
+        rejects.push(Reject {
+            file: name_of(labels.path),
+            line: Some(labels.columns.line(row)),
+            reason: Reason::MissingFeatures(name.to_owned()),
+        });
+    }
+    if partner.iter().all(Option::is_none) {
+        return Err(Error::data(format!(
+            "no sample that {} names is in {}: for example `{}` there, `{}` here; the names must be equal",
+            path.display(),
+            labels.path.display(),
+            keys.iter().flatten().next().map_or("", String::as_str),
+            labels.columns.text(Some(id), 0).unwrap_or_default()
+        )));
+    }
+    Ok(partner)
+}
+
+type Checked = (Split, String, Option<i8>, Option<(f32, f32)>);
+
+/// All that can be wrong with one sample.
+fn check(
+    features: &Features,
+    row: usize,
+    at: usize,
+    labels: &Labels<'_>,
+    numbering: &Numbering<'_>,
+    splitter: &Splitter<'_>,
+    id: &str,
+) -> std::result::Result<Checked, Reason> {
+    let (roles, columns) = (labels.roles, labels.columns);
+    let bad = |column: &str, found: String, expected: &str| Reason::BadValue {
+        column: column.to_owned(),
+        found,
+        expected: expected.to_owned(),
+    };
+    for (spill, name) in [
+        (Some(&features.global), "features"),
+        (features.tokens.as_ref().map(|(spill, _)| spill), "tokens"),
+    ] {
+        if spill.is_some_and(|spill| spill.is_bad(row)) {
+            return Err(bad(
+                name,
+                "NaN, infinite or too large".into(),
+                "finite numbers, below 65,504 where features.dtype = \"f16\"",
+            ));
+        }
+    }
+    let image = match columns.text(roles.image_path.as_deref(), at) {
+        Some(path) => dataset::relative_path(path)?,
+        None => String::new(),
+    };
+    let split = splitter.split(at, id)?;
+    let class = numbering.class(columns, at)?;
+    for (name, column) in [("frame", &roles.frame), ("fold", &roles.fold)] {
+        match columns.number(column.as_deref(), at) {
+            Number::Is(value) if value.fract() != 0.0 || value.abs() > 1e7 => {
+                return Err(bad(name, value.to_string(), "a whole number"));
+            }
+            Number::Bad(text) => return Err(bad(name, text.to_owned(), "a whole number")),
+            _ => {}
+        }
+    }
+    let emotion = |name: &str, column: &Option<String>| match columns.number(column.as_deref(), at) {
+        Number::Unknown => Ok(None),
+        Number::Is(value) if value == UNKNOWN_VA => Ok(None),
+        Number::Is(value) if (-1.0..=1.0).contains(&value) => Ok(Some(value)),
+        Number::Is(value) => Err(bad(
+            name,
+            value.to_string(),
+            "a number from -1 to 1, or nothing or -2 for unknown",
+        )),
+        Number::Bad(text) => Err(bad(name, text.to_owned(), "a number from -1 to 1")),
+    };
+    let pair = emotion("valence", &roles.valence)?.zip(emotion("arousal", &roles.arousal)?);
+    for (au, column) in &roles.aus {
+        let found = match columns.number(Some(column), at) {
+            Number::Is(value) if value == UNKNOWN_AU || (0.0..=5.0).contains(&value) => continue,
+            Number::Unknown => continue,
+            Number::Is(value) => value.to_string(),
+            Number::Bad(text) => text.to_owned(),
+        };
+        return Err(bad(
+            &format!("au{au:02}"),
+            found,
+            "an intensity from 0 to 5, or nothing or 999 for unknown",
+        ));
+    }
+    Ok((split, image, class, pair))
+}
+
+/// What the protocol needs to know or to find in the labels as a whole.
+fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<()> {
+    let (roles, columns) = (labels.roles, labels.columns);
+    let fail = |what: String| Err(Error::data(format!("{}: {what}", labels.path.display())));
+    let intensity = |sample: &Sample, column: &String| match columns.number(Some(column), sample.labels) {
+        // Small whole numbers, exact in f32.
+        Number::Is(value) => ![0.0, 1.0, UNKNOWN_AU].contains(&value),
+        _ => false,
+    };
+    if rules.task == Task::ActionUnits
+        && rules.binary
+        && let Some((au, sample)) = roles
+            .aus
+            .iter()
+            .find_map(|(au, column)| Some((au, samples.iter().find(|sample| intensity(sample, column))?)))
+    {
+        return fail(format!(
+            "line {} has an intensity of action unit {au}; say from which on a unit counts as active, as protocol.au_threshold = \
+             \">= 2\"",
+            columns.line(sample.labels)
+        ));
+    }
+    for fold in rules.folds {
+        let is_in = |sample: &Sample| columns.number(roles.fold.as_deref(), sample.labels) == Number::Is(*fold as f32);
+        if !samples.iter().any(is_in) {
+            return fail(format!(
+                "protocol.folds names fold {fold}, and no sample is in it (column {})",
+                roles.fold.as_deref().unwrap_or("fold, which is not there")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The samples table, and how many labels of it are unknown.
+fn frame(samples: &[Sample], labels: &Labels<'_>, card: &Card) -> Result<(DataFrame, u64)> {
+    let wrap = |error: PolarsError| Error::data(format!("failed to lay out the samples table: {error}"));
+    let (roles, columns) = (labels.roles, labels.columns);
+    let whole = |column: &Option<String>| -> Vec<Option<i32>> {
+        samples
+            .iter()
+            .map(|sample| match columns.number(column.as_deref(), sample.labels) {
+                Number::Is(value) => Some(value as i32),
+                _ => None,
+            })
+            .collect()
+    };
+    let mut frame = df!(
+        "sample_id" => samples.iter().map(|sample| sample.id.as_str()).collect::<Vec<_>>(),
+        "split" => samples.iter().map(|sample| sample.split.as_str()).collect::<Vec<_>>(),
+        "subject" => samples
+            .iter()
+            .map(|sample| columns.text(roles.subject.as_deref(), sample.labels))
+            .collect::<Vec<_>>(),
+        "frame" => whole(&roles.frame),
+        "fold" => whole(&roles.fold),
+        "image_path" => samples.iter().map(|sample| sample.image.as_str()).collect::<Vec<_>>(),
+        "expression" => samples.iter().map(|sample| sample.class.map(i32::from)).collect::<Vec<_>>(),
+        "valence" => samples.iter().map(|sample| sample.emotion.map(|pair| pair.0)).collect::<Vec<_>>(),
+        "arousal" => samples.iter().map(|sample| sample.emotion.map(|pair| pair.1)).collect::<Vec<_>>(),
+    )
+    .map_err(wrap)?;
+    let mut masked = 0;
+    for ((_, column), name) in roles.aus.iter().zip(card.au_columns()) {
+        let values: Vec<Option<f32>> = samples
+            .iter()
+            .map(|sample| match columns.number(Some(column), sample.labels) {
+                Number::Is(value) if value != UNKNOWN_AU => Some(value),
+                _ => None,
+            })
+            .collect();
+        masked += values.iter().filter(|value| value.is_none()).count() as u64;
+        frame.with_column(Column::new(name.into(), values)).map_err(wrap)?;
+    }
+    if roles.label.is_some() {
+        masked += samples.iter().filter(|sample| sample.class.is_none()).count() as u64;
+    }
+    if roles.valence.is_some() && roles.arousal.is_some() {
+        masked += samples.iter().filter(|sample| sample.emotion.is_none()).count() as u64;
+    }
+    Ok((dataset::samples::normalise(&frame, card)?, masked))
+}

@@ -1,0 +1,133 @@
+//! Splits of a table that was made elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::*;
+
+use crate::dataset::split;
+use crate::error::{Error, Result};
+use crate::intake::reject::Reason;
+use crate::task::Split;
+
+use super::columns::{Columns, Number, listed};
+use super::rules::{Labels, Rules, Sample};
+
+/// Which split a sample belongs to.
+pub(crate) struct Splitter<'a> {
+    columns: &'a Columns,
+    column: Option<&'a str>,
+    values: BTreeMap<String, Split>,
+    how: How<'a>,
+    seed: u64,
+    share: f64,
+}
+
+pub(crate) enum How<'a> {
+    Column,
+    /// The first fold is held out.
+    Fold(&'a str, f32),
+    Hash(Option<&'a str>),
+}
+
+impl<'a> Splitter<'a> {
+    pub(crate) fn new(labels: &Labels<'a>, rules: &Rules<'_>, warnings: &mut Vec<String>) -> Result<Self> {
+        let (roles, columns) = (labels.roles, labels.columns);
+        let rows = 0..columns.rows();
+        let mut values: BTreeMap<String, Split> = rules
+            .config
+            .splits
+            .iter()
+            .map(|(text, split)| (text.clone(), *split))
+            .collect();
+        let how = match (roles.split.as_deref(), roles.fold.as_deref()) {
+            (Some(name), _) => {
+                let written: BTreeSet<&str> = rows
+                    .filter_map(|row| columns.text(Some(name), row))
+                    .take(1 << 24)
+                    .collect();
+                for text in &written {
+                    if !values.contains_key(*text)
+                        && let Some(split) = split::split_of_name(text)
+                    {
+                        values.insert((*text).to_owned(), split);
+                    }
+                }
+                let present: BTreeSet<Split> = written.iter().filter_map(|text| values.get(*text).copied()).collect();
+                if present.is_empty() {
+                    let written: Vec<String> = written.into_iter().take(5).map(str::to_owned).collect();
+                    return Err(Error::data(format!(
+                        "{}: no value of column `{name}` is a split: found {}; say what they mean, as dataset.table.splits = {{ \
+                         \"VALUE\" = \"train\" }}",
+                        labels.path.display(),
+                        listed(&written)
+                    )));
+                }
+                if !present.contains(&Split::Test) && present.contains(&Split::Val) {
+                    warnings.push("no split is called test: what is called validation is read as `test`".into());
+                    for split in values.values_mut().filter(|split| **split == Split::Val) {
+                        *split = Split::Test;
+                    }
+                }
+                How::Column
+            }
+            (None, Some(fold)) => {
+                let folds = rows.filter_map(|row| match columns.number(Some(fold), row) {
+                    Number::Is(value) => Some(value),
+                    _ => None,
+                });
+                let first = folds.min_by(f32::total_cmp).unwrap_or(1.0);
+                warnings.push(format!(
+                    "no column says the split: fold {first} is held out for the test, all others train; protocol.folds runs each"
+                ));
+                How::Fold(fold, first)
+            }
+            (None, None) => {
+                let subject = roles.subject.as_deref();
+                warnings.push(format!(
+                    "no column says the split: a hash of the {} decides (protocol.split_seed = {}, {:.0} % test)",
+                    if subject.is_some() { "person" } else { "sample's name" },
+                    rules.split_seed,
+                    100.0 * rules.test_share
+                ));
+                How::Hash(subject)
+            }
+        };
+        Ok(Self {
+            columns,
+            column: roles.split.as_deref(),
+            values,
+            how,
+            seed: rules.split_seed,
+            share: rules.test_share,
+        })
+    }
+
+    pub(crate) fn split(&self, row: usize, id: &str) -> std::result::Result<Split, Reason> {
+        let held_out = match &self.how {
+            How::Column => {
+                let text = self.columns.text(self.column, row).unwrap_or_default();
+                return self.values.get(text).copied().ok_or_else(|| Reason::BadValue {
+                    column: "split".into(),
+                    found: text.to_owned(),
+                    expected: "train, val or test, or a value of dataset.table.splits".into(),
+                });
+            }
+            How::Fold(fold, first) => self.columns.number(Some(fold), row) == Number::Is(*first),
+            How::Hash(subject) => {
+                let unit = self.columns.text(*subject, row).unwrap_or(id);
+                split::hash_share(self.seed, unit) < self.share
+            }
+        };
+        Ok(if held_out { Split::Test } else { Split::Train })
+    }
+
+    /// Warns of a person on both sides.
+    pub(crate) fn tell(&self, samples: &[Sample], warnings: &mut Vec<String>) {
+        if matches!(self.how, How::Hash(_)) {
+            let test = samples.iter().filter(|sample| sample.split == Split::Test).count();
+            if test == 0 || test == samples.len() {
+                warnings.push("the hash puts all samples on one side; there are too few to split".into());
+            }
+        }
+    }
+}

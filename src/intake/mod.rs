@@ -1,0 +1,5 @@
+pub mod header;
+pub mod npy;
+pub mod reject;
+pub mod text;
+pub mod xlsx;

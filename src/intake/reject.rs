@@ -1,0 +1,208 @@
+//! Rows and images that cannot be used: why, and where they stand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use crate::disk::atomic;
+use crate::error::{Context, Result};
+
+/// Why a row was left out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The line does not have the form of its file.
+    MalformedLine(String),
+    /// The line is not UTF-8.
+    NotUtf8,
+    /// The label is no label of the database.
+    BadLabel {
+        /// What was written.
+        found: String,
+        /// What would have been right.
+        expected: String,
+    },
+    /// A number is missing, not a number, or outside its range.
+    BadValue {
+        /// The column.
+        column: String,
+        /// What was written.
+        found: String,
+        /// What would have been right.
+        expected: String,
+    },
+    /// The label file and the folder in which the image lies disagree.
+    LabelConflict {
+        /// Label according to the label file.
+        listed: String,
+        /// Label according to the folder.
+        folder: String,
+    },
+    /// There is no such image.
+    MissingImage(String),
+    /// The file is there, but its header is not that of an image.
+    UnreadableHeader(String),
+    /// The header announces more pixels than are accepted.
+    ImageTooLarge {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// Most pixels accepted.
+        limit: u64,
+    },
+    /// The path is absolute, climbs out with `..`, or follows a link out of the data folder.
+    LeavesRoot(String),
+    /// The same sample was listed before.
+    DuplicateId {
+        /// The sample.
+        id: String,
+        /// Where it was listed first, as `file:line`.
+        first: String,
+    },
+    /// The same image was listed before, as another sample.
+    DuplicateImage {
+        /// The image.
+        path: String,
+        /// Where it was listed first, as `file:line`.
+        first: String,
+    },
+    /// The label file of this sample is missing.
+    MissingLabel(String),
+    /// There are labels, but no features of this sample.
+    MissingFeatures(String),
+}
+
+impl Reason {
+    /// The kind of reason, as counted in `conversion.json`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MalformedLine(_) => "malformed_line",
+            Self::NotUtf8 => "not_utf8",
+            Self::BadLabel { .. } => "bad_label",
+            Self::BadValue { .. } => "bad_value",
+            Self::LabelConflict { .. } => "label_conflict",
+            Self::MissingImage(_) => "missing_image",
+            Self::UnreadableHeader(_) => "unreadable_header",
+            Self::ImageTooLarge { .. } => "image_too_large",
+            Self::LeavesRoot(_) => "leaves_root",
+            Self::DuplicateId { .. } => "duplicate_id",
+            Self::DuplicateImage { .. } => "duplicate_image",
+            Self::MissingLabel(_) => "missing_label",
+            Self::MissingFeatures(_) => "missing_features",
+        }
+    }
+}
+
+/// Text from outside, short and on one line.
+fn quoted(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MalformedLine(expected) => write!(f, "malformed line: expected {expected}"),
+            Self::NotUtf8 => f.write_str("line is not UTF-8"),
+            Self::BadLabel { found, expected } => write!(f, "bad label {}: expected {expected}", quoted(found)),
+            Self::BadValue {
+                column,
+                found,
+                expected,
+            } => {
+                write!(f, "bad value {} for {column}: expected {expected}", quoted(found))
+            }
+            Self::LabelConflict { listed, folder } => {
+                write!(
+                    f,
+                    "label conflict: listed as {}, found in folder {}",
+                    quoted(listed),
+                    quoted(folder)
+                )
+            }
+            Self::MissingImage(path) => write!(f, "missing image {}", quoted(path)),
+            Self::UnreadableHeader(why) => write!(f, "unreadable image header: {why}"),
+            Self::ImageTooLarge { width, height, limit } => {
+                write!(
+                    f,
+                    "image too large: the header says {width} x {height} pixels, the limit is {limit} pixels"
+                )
+            }
+            Self::LeavesRoot(path) => write!(f, "path leaves the data folder: {}", quoted(path)),
+            Self::DuplicateId { id, first } => write!(f, "duplicated id {}: first listed at {first}", quoted(id)),
+            Self::DuplicateImage { path, first } => {
+                write!(f, "image {} is another sample already, listed at {first}", quoted(path))
+            }
+            Self::MissingLabel(what) => write!(f, "missing label: {what}"),
+            Self::MissingFeatures(id) => write!(f, "no features of sample {}", quoted(id)),
+        }
+    }
+}
+
+/// One row that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reject {
+    /// Label file, or image where there is no label file; relative to the data folder, with `/`.
+    pub file: String,
+    /// 1-based line in it.
+    pub line: Option<u32>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.reason),
+            None => write!(f, "{}: {}", self.file, self.reason),
+        }
+    }
+}
+
+/// How many rows were left out for each kind of reason.
+pub fn histogram(rejects: &[Reject]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for reject in rejects {
+        *counts.entry(reject.reason.kind().to_owned()).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Sorts by file, line and reason, and writes `file,line,reason`.
+///
+/// # Errors
+/// [`crate::Error::Io`] if the file cannot be written.
+pub fn write_csv(path: &Path, rejects: &mut [Reject]) -> Result<()> {
+    rejects.sort();
+    atomic::write_with(path, |file| {
+        let mut out = std::io::BufWriter::new(file);
+        let mut fill = || -> std::io::Result<()> {
+            writeln!(out, "file,line,reason")?;
+            for reject in rejects.iter() {
+                let line = reject.line.map_or_else(String::new, |line| line.to_string());
+                writeln!(
+                    out,
+                    "{},{line},{}",
+                    field(&reject.file),
+                    field(&reject.reason.to_string())
+                )?;
+            }
+            out.flush()
+        };
+        fill().at("write", path)
+    })
+}
+
+/// A CSV field, quoted where it must be (RFC 4180).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

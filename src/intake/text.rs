@@ -1,0 +1,369 @@
+//! Label files as polars tables of text, whatever they hold: every row knows its line, and no byte sequence is fatal.
+//!
+//! Files are read in blocks that end at a line end, so memory is bounded by the block and by the columns that are kept.
+//! Byte order mark, CR LF, blank lines, lines that are not UTF-8 and overlong lines are dealt with before polars sees a byte;
+//! therefore row `i` of a block is always line `lines[i]`.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::*;
+
+use crate::error::{Context, Error, Result};
+
+use super::reject::{Reason, Reject};
+
+/// Bytes read at once.
+const BLOCK: usize = 8 << 20;
+/// No line of any label file comes near; longer ones are rejected unread.
+const LONGEST_LINE: usize = 1 << 20;
+/// Rejected lines after which a file is no label file: more than the largest list has rows. Each costs more memory than a short line
+/// on disk.
+const MOST_REJECTS: usize = 1 << 20;
+
+/// Gives up on a file of which hardly anything can be used.
+pub(crate) fn bounded(rejects: &[Reject], path: &Path) -> Result<()> {
+    if rejects.len() > MOST_REJECTS {
+        return Err(Error::data(format!(
+            "{}: more than {MOST_REJECTS} lines cannot be used; the first: {}; is it really a label file?",
+            path.display(),
+            rejects[0]
+        )));
+    }
+    Ok(())
+}
+
+/// Whole lines of a label file, clean enough to be parsed.
+struct Block {
+    /// Lines, each ended by `\n`; valid UTF-8 without blank lines.
+    text: Vec<u8>,
+    /// 1-based number of each line in the file.
+    lines: Vec<u32>,
+}
+
+/// Cuts a file into [`Block`]s.
+struct Blocks<'a> {
+    input: File,
+    path: &'a Path,
+    name: &'a str,
+    rest: Vec<u8>,
+    line: u32,
+    skipping: bool,
+    done: bool,
+}
+
+impl<'a> Blocks<'a> {
+    fn open(path: &'a Path, name: &'a str) -> Result<Self> {
+        Ok(Self {
+            input: File::open(path).at("read", path)?,
+            path,
+            name,
+            rest: Vec::new(),
+            line: 0,
+            skipping: false,
+            done: false,
+        })
+    }
+
+    /// The next block, or `None` at the end; lines that cannot be used go to `rejects`.
+    fn next(&mut self, rejects: &mut Vec<Reject>) -> Result<Option<Block>> {
+        while !self.done {
+            let start = self.rest.len();
+            (&mut self.input)
+                .take(BLOCK as u64)
+                .read_to_end(&mut self.rest)
+                .at("read", self.path)?;
+            self.done = self.rest.len() == start;
+            let end = if self.done {
+                self.rest.len()
+            } else {
+                self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+            };
+            let tail = self.rest.split_off(end);
+            let whole = std::mem::replace(&mut self.rest, tail);
+            if self.rest.len() > LONGEST_LINE {
+                // Forget what was read of an overlong line; its end is looked for in the next blocks.
+                self.rest.clear();
+                self.skipping = true;
+            }
+            let block = self.clean(&whole, rejects);
+            bounded(rejects, self.path)?;
+            if !block.lines.is_empty() {
+                return Ok(Some(block));
+            }
+        }
+        Ok(None)
+    }
+
+    fn clean(&mut self, bytes: &[u8], rejects: &mut Vec<Reject>) -> Block {
+        let mut text = Vec::with_capacity(bytes.len() + 1);
+        let mut lines = Vec::new();
+        for raw in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.line = self.line.saturating_add(1);
+            let mut line = raw.strip_suffix(b"\n").unwrap_or(raw);
+            line = line.strip_suffix(b"\r").unwrap_or(line);
+            if self.line == 1 {
+                line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+            }
+            let reason = if std::mem::take(&mut self.skipping) || line.len() > LONGEST_LINE {
+                Reason::MalformedLine(format!("a line of at most {LONGEST_LINE} bytes"))
+            } else if line.trim_ascii().is_empty() {
+                continue;
+            } else if std::str::from_utf8(line).is_err() {
+                Reason::NotUtf8
+            } else if line.contains(&0) {
+                Reason::MalformedLine("text without NUL bytes".into())
+            } else {
+                text.extend_from_slice(line);
+                text.push(b'\n');
+                lines.push(self.line);
+                continue;
+            };
+            rejects.push(Reject {
+                file: self.name.to_owned(),
+                line: Some(self.line),
+                reason,
+            });
+        }
+        Block { text, lines }
+    }
+}
+
+/// Column that holds the 1-based line number of every row.
+pub const LINE: &str = "line";
+
+fn line_column(lines: &[u32]) -> Column {
+    Column::new(LINE.into(), lines)
+}
+
+/// Polars errors become data errors that name the file.
+pub(crate) fn polars<T>(result: PolarsResult<T>, path: &Path) -> Result<T> {
+    result.at("read", path)
+}
+
+/// A file of lines: columns `line` (u32) and `text` (str), blank lines left out.
+///
+/// `name` is what rejects call the file.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+pub fn read_lines(path: &Path, name: &str, rejects: &mut Vec<Reject>) -> Result<DataFrame> {
+    let mut numbers: Vec<u32> = Vec::new();
+    let mut texts = StringChunkedBuilder::new("text".into(), 0);
+    let mut blocks = Blocks::open(path, name)?;
+    while let Some(block) = blocks.next(rejects)? {
+        numbers.extend(&block.lines);
+        for line in block.text.split(|&byte| byte == b'\n').take(block.lines.len()) {
+            // `clean` let only UTF-8 through.
+            texts.append_value(std::str::from_utf8(line).unwrap_or_default());
+        }
+    }
+    polars(
+        DataFrame::new(numbers.len(), vec![line_column(&numbers), texts.finish().into_column()]),
+        path,
+    )
+}
+
+/// Hands on the lines of a file with their 1-based numbers, blank lines left out.
+///
+/// `name` is what rejects call the file.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; whatever `each` returns.
+pub fn each_line(
+    path: &Path,
+    name: &str,
+    rejects: &mut Vec<Reject>,
+    mut each: impl FnMut(u32, &str) -> Result<()>,
+) -> Result<()> {
+    let mut blocks = Blocks::open(path, name)?;
+    while let Some(block) = blocks.next(rejects)? {
+        for (line, text) in block.lines.iter().zip(block.text.split(|&byte| byte == b'\n')) {
+            // `clean` let only UTF-8 through.
+            each(*line, std::str::from_utf8(text).unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
+
+/// The fields of one line as spreadsheets and pandas write them: a field in double quotes may hold separators, and `""` for a
+/// quote. `None` if a quote is left open.
+pub fn fields(line: &str, separator: char) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut rest = Some(line);
+    while let Some(text) = rest {
+        let Some(mut tail) = text.trim_start_matches(' ').strip_prefix('"') else {
+            let (field, more) = match text.split_once(separator) {
+                Some((field, more)) => (field, Some(more)),
+                None => (text, None),
+            };
+            fields.push(field.to_owned());
+            rest = more;
+            continue;
+        };
+        let mut field = String::new();
+        loop {
+            let (inner, after) = tail.split_once('"')?;
+            field.push_str(inner);
+            let Some(more) = after.strip_prefix('"') else {
+                tail = after;
+                break;
+            };
+            field.push('"');
+            tail = more;
+        }
+        let (trailing, more) = match tail.split_once(separator) {
+            Some((trailing, more)) => (trailing, Some(more)),
+            None => (tail, None),
+        };
+        field.push_str(trailing.trim_end());
+        fields.push(field);
+        rest = more;
+    }
+    Some(fields)
+}
+
+/// How a delimited file is read.
+pub struct Delimited<'a> {
+    /// Between fields.
+    pub separator: u8,
+    /// Names of the columns of a file without header, in order.
+    pub columns: &'a [&'a str],
+    /// Column names of which one, anywhere in the first line, shows that this is a header.
+    pub header_words: &'a [&'a str],
+    /// Whether a column of this name is kept.
+    pub keep: &'a dyn Fn(&str) -> bool,
+}
+
+/// A delimited file as text columns, with or without header, handed on block by block.
+///
+/// The first line is a header if one of its fields is one of `header_words` (without regard to case, quotes and spaces);
+/// otherwise the columns are `columns` and no row is lost. All columns are text; missing fields are null; header names are
+/// trimmed and stripped of quotes. `each` gets blocks with the column `line` first. Returns the columns of the file, and
+/// whether it had a header.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; whatever `each` returns.
+pub fn read_delimited(
+    path: &Path,
+    name: &str,
+    form: &Delimited<'_>,
+    rejects: &mut Vec<Reject>,
+    mut each: impl FnMut(DataFrame, &mut Vec<Reject>) -> Result<()>,
+) -> Result<(Vec<String>, bool)> {
+    let mut blocks = Blocks::open(path, name)?;
+    let mut columns: Option<Vec<String>> = None;
+    let mut has_header = false;
+    while let Some(mut block) = blocks.next(rejects)? {
+        let names = if let Some(names) = &columns {
+            names.clone()
+        } else {
+            let first = block.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            let first = String::from_utf8_lossy(first).into_owned();
+            let fields: Vec<String> = first.split(char::from(form.separator)).map(clean_name).collect();
+            has_header = fields
+                .iter()
+                .any(|field| form.header_words.iter().any(|word| field.eq_ignore_ascii_case(word)));
+            let names = if has_header {
+                block.text.drain(..=first.len());
+                block.lines.remove(0);
+                unique_names(fields)
+            } else {
+                let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
+                for extra in names.len()..fields.len().min(4096) {
+                    names.push(format!("column_{}", extra + 1));
+                }
+                names
+            };
+            columns = Some(names.clone());
+            names
+        };
+        if block.lines.is_empty() {
+            continue;
+        }
+        let frame = parse_block(block, &names, form, path)?;
+        each(frame, rejects)?;
+        bounded(rejects, path)?;
+    }
+    Ok((columns.unwrap_or_default(), has_header))
+}
+
+/// A header name without surrounding spaces and quotes.
+pub fn clean_name(raw: &str) -> String {
+    raw.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'' || c == '\u{feff}')
+        .to_owned()
+}
+
+/// Repeated names get a number, as a table cannot hold the same name twice.
+fn unique_names(fields: Vec<String>) -> Vec<String> {
+    let mut seen: std::collections::BTreeSet<String> = [LINE.to_owned()].into();
+    let mut names = Vec::with_capacity(fields.len());
+    for (i, field) in fields.into_iter().enumerate() {
+        let name = if field.is_empty() || seen.contains(&field) {
+            format!("{field}_{}", i + 1)
+        } else {
+            field
+        };
+        seen.insert(name.clone());
+        names.push(name);
+    }
+    names
+}
+
+fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path) -> Result<DataFrame> {
+    let rows = block.lines.len();
+    let schema: Schema = names
+        .iter()
+        .map(|name| Field::new(name.as_str().into(), DataType::String))
+        .collect();
+    let keep: Vec<PlSmallStr> = names
+        .iter()
+        .filter(|name| (form.keep)(name))
+        .map(|name| name.as_str().into())
+        .collect();
+    if keep.is_empty() {
+        return polars(DataFrame::new(rows, vec![line_column(&block.lines)]), path);
+    }
+    let mut frame = if names.len() == 1 {
+        // With one column, a separator in the text is text.
+        let mut texts = StringChunkedBuilder::new(names[0].as_str().into(), rows);
+        for line in block.text.split(|&byte| byte == b'\n').take(rows) {
+            texts.append_value(std::str::from_utf8(line).unwrap_or_default());
+        }
+        polars(DataFrame::new(rows, vec![texts.finish().into_column()]), path)?
+    } else {
+        let options = CsvReadOptions::default()
+            .with_has_header(false)
+            .with_schema(Some(Arc::new(schema)))
+            .with_columns(Some(keep.into()))
+            .with_infer_schema_length(Some(0))
+            .map_parse_options(|options| {
+                options
+                    .with_separator(form.separator)
+                    .with_quote_char(None)
+                    .with_missing_is_null(true)
+                    .with_truncate_ragged_lines(true)
+            });
+        polars(
+            options.into_reader_with_file_handle(Cursor::new(block.text)).finish(),
+            path,
+        )?
+    };
+    if frame.height() != rows {
+        return Err(Error::data(format!(
+            "{}: cannot be read line by line: {rows} lines gave {} rows; is it really a label file?",
+            path.display(),
+            frame.height()
+        )));
+    }
+    polars(frame.insert_column(0, line_column(&block.lines)).map(|_| ()), path)?;
+    Ok(frame)
+}
+
+/// A text column without surrounding spaces and quotes; empty text is null.
+pub fn trimmed(name: &str) -> Expr {
+    let stripped = col(name).str().strip_chars(lit(" \t\r\"'"));
+    when(stripped.clone().eq(lit(""))).then(lit(NULL)).otherwise(stripped)
+}

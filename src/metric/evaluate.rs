@@ -1,0 +1,294 @@
+//! From outputs and labels to the metrics of a task.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::record::{MetricRow, PredictionRow};
+use crate::sets::{FeatureSet, Matrix};
+use crate::task::{Split, Targets, Task};
+
+use super::expression;
+use super::interval::{Bootstrap, Contributions, Interval, wilson};
+use super::tally::{Measure, Tally};
+
+/// A metric's value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedValue {
+    /// Name as in every table, for example `acc`, `ccc_v`, `f1_au12`.
+    pub name: String,
+    /// The value; fractions, never per cent.
+    pub value: f64,
+    /// 95 % interval, where one was asked for.
+    pub interval: Option<Interval>,
+    /// Samples that the value rests on.
+    pub n: u64,
+    /// The value is set by convention, not by data: 0/0, a constant series, a class that does not occur.
+    pub degenerate: bool,
+}
+
+impl NamedValue {
+    /// A value without interval.
+    pub fn new(name: String, value: f64, n: u64) -> Self {
+        Self {
+            name,
+            value,
+            interval: None,
+            n,
+            degenerate: false,
+        }
+    }
+}
+
+/// How a metric is written for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A fraction, printed times 100.
+    Percent,
+    /// Printed as it is, with decimals.
+    Decimal,
+    /// A whole number.
+    Count,
+}
+
+/// What is known of a metric by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricInfo {
+    /// Whether a larger value is better; `None` where neither is.
+    pub higher_is_better: Option<bool>,
+    /// The task it belongs to; `None` for all.
+    pub task: Option<Task>,
+    /// How it is written.
+    pub format: Format,
+}
+
+/// Looks a metric up by its table name; `None` for a name that is not in use.
+///
+/// Class names are the database's own: any `f1_…` or `recall_…` that is no action unit is a class of an expression task.
+pub fn info(name: &str) -> Option<MetricInfo> {
+    use Format::{Count, Decimal, Percent};
+    use Task::{ActionUnits, Expression, ValenceArousal};
+    let (higher_is_better, task, format) = match name {
+        "acc" | "balanced_acc" | "f1_macro" => (Some(true), Some(Expression), Percent),
+        "f1_avg" | "acc_avg" => (Some(true), Some(ActionUnits), Percent),
+        "matched_share" => (Some(true), None, Percent),
+        "nmi_mode" | "ami_mode" | "homogeneity_mode" | "completeness_mode" | "flip_precision" | "flip_recall"
+        | "flip_ap" => (Some(true), None, Decimal),
+        "nmi_subject" | "ami_subject" | "loss" => (Some(false), None, Decimal),
+        "codebook_active" | "codebook_dead" | "resets" | "k_stable" | "k_before_merge" => (None, None, Count),
+        "codebook_perplexity" => (None, None, Decimal),
+        "codebook_largest_share" => (None, None, Percent),
+        "convergence_epoch" => (Some(false), None, Count),
+        _ => {
+            let (prefix, rest) = name.split_once('_')?;
+            let is_unit = rest
+                .strip_prefix("au")
+                .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+            match prefix {
+                "loss" => (Some(false), None, Decimal),
+                "f1" | "acc" if is_unit => (Some(true), Some(ActionUnits), Percent),
+                "icc" => (Some(true), Some(ActionUnits), Decimal),
+                "f1" | "recall" => (Some(true), Some(Expression), Percent),
+                "ccc" | "pcc" | "sagr" => (Some(true), Some(ValenceArousal), Decimal),
+                "rmse" => (Some(false), Some(ValenceArousal), Decimal),
+                "fit" => (None, None, Decimal),
+                "k" if rest.starts_with("stable_at_") => (None, None, Count),
+                _ => return None,
+            }
+        }
+    };
+    Some(MetricInfo {
+        higher_is_better,
+        task,
+        format,
+    })
+}
+
+/// Which intervals [`evaluate_with`] computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intervals {
+    /// None.
+    None,
+    /// That of the task's primary metric.
+    Primary,
+    /// Those of all metrics.
+    All,
+}
+
+/// How [`evaluate_with`] works.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// Person in each image: where every sample names one, whole subjects are resampled.
+    pub subjects: Option<&'a [Option<String>]>,
+    /// Which intervals to compute.
+    pub intervals: Intervals,
+    /// How.
+    pub bootstrap: Bootstrap,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            subjects: None,
+            intervals: Intervals::Primary,
+            bootstrap: Bootstrap::default(),
+        }
+    }
+}
+
+/// Every metric of the targets' task, the primary one first and with its 95 % interval.
+///
+/// `outputs` is n × O: class scores, (valence, arousal), or probabilities of action units.
+///
+/// # Errors
+/// [`Error::Data`] if the shapes do not fit together or a value is not finite.
+pub fn evaluate(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValue>> {
+    evaluate_with(targets, outputs, &Options::default())
+}
+
+/// Every metric of the targets' task, without intervals: cheap enough for every epoch.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn point_values(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValue>> {
+    evaluate_with(
+        targets,
+        outputs,
+        &Options {
+            intervals: Intervals::None,
+            ..Options::default()
+        },
+    )
+}
+
+/// The task's primary metric alone, by which models are selected.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn primary(targets: &Targets, outputs: &Matrix) -> Result<f64> {
+    let tally = Tally::new(targets, outputs)?;
+    let measure = Measure::parse(targets.task.primary_metric(), targets.task, &targets.names)
+        .ok_or_else(|| Error::data("the targets name no outputs"))?;
+    Ok(measure.value(tally.shape(), &tally.total()).value)
+}
+
+/// Every metric, with intervals as asked for.
+///
+/// Accuracy gets Wilson's interval, unless subjects are known; everything else the BCa bootstrap.
+///
+/// # Errors
+/// [`Error::Data`] if the shapes do not fit together or a value is not finite.
+pub fn evaluate_with(targets: &Targets, outputs: &Matrix, options: &Options<'_>) -> Result<Vec<NamedValue>> {
+    let tally = Tally::new(targets, outputs)?;
+    let shape = tally.shape();
+    let total = tally.total();
+    let groups = groups(options.subjects, targets.len())?;
+    let wanted = |name: &str| match options.intervals {
+        Intervals::None => false,
+        Intervals::Primary => name == targets.task.primary_metric(),
+        Intervals::All => true,
+    };
+    let mut rows: Option<Contributions> = None;
+    let mut values = Vec::new();
+    for (name, measure) in shape.measures() {
+        let value = measure.value(shape, &total);
+        let n = value.n as u64;
+        let interval = if !wanted(&name) || n == 0 {
+            None
+        } else if measure == Measure::Accuracy && groups.is_none() {
+            wilson((value.value * value.n).round() as u64, n, options.bootstrap.level)
+        } else {
+            let rows = rows.get_or_insert_with(|| {
+                Contributions::new(tally.len(), shape.width(), groups.as_deref(), |i, sink| {
+                    tally.emit(i, sink);
+                })
+            });
+            options
+                .bootstrap
+                .interval(rows, |sums| measure.value(shape, sums).value)
+        };
+        values.push(NamedValue {
+            interval,
+            degenerate: value.degenerate,
+            ..NamedValue::new(name, value.value, n)
+        });
+    }
+    Ok(values)
+}
+
+/// Cluster of each sample, counted from 0 in the order of names, if every sample names a subject and there are at least two.
+pub(crate) fn groups(subjects: Option<&[Option<String>]>, samples: usize) -> Result<Option<Vec<usize>>> {
+    let Some(subjects) = subjects else {
+        return Ok(None);
+    };
+    if subjects.len() != samples {
+        return Err(Error::data(format!(
+            "{} subjects are given for {samples} samples; each sample needs one entry",
+            subjects.len()
+        )));
+    }
+    let Some(names) = subjects.iter().map(Option::as_deref).collect::<Option<Vec<&str>>>() else {
+        return Ok(None);
+    };
+    let mut index: BTreeMap<&str, usize> = names.iter().map(|&name| (name, 0)).collect();
+    if index.len() < 2 {
+        return Ok(None);
+    }
+    for (i, slot) in index.values_mut().enumerate() {
+        *slot = i;
+    }
+    Ok(Some(names.iter().map(|name| index[name]).collect()))
+}
+
+/// The values as rows of the metrics table; `split` is `train`, `val`, `test` or `all`, `epoch` is `None` for final values.
+pub fn rows(method: &str, split: &str, epoch: Option<i32>, values: &[NamedValue]) -> Vec<MetricRow> {
+    values
+        .iter()
+        .map(|value| MetricRow {
+            method: method.to_owned(),
+            split: split.to_owned(),
+            epoch,
+            metric: value.name.clone(),
+            value: value.value,
+            low: value.interval.map(|i| i.low),
+            high: value.interval.map(|i| i.high),
+            n: Some(value.n as i64),
+            higher_is_better: info(&value.name).and_then(|info| info.higher_is_better),
+        })
+        .collect()
+}
+
+/// What a method says of each sample of a split, as rows of the predictions table; `outputs` is n × O.
+///
+/// # Errors
+/// [`Error::Data`] if there is not one output row a sample.
+pub fn prediction_rows(method: &str, split: Split, set: &FeatureSet, outputs: &Matrix) -> Result<Vec<PredictionRow>> {
+    let o = set.targets.outputs();
+    if outputs.rows != set.len() || outputs.cols != o || set.targets.len() != set.len() {
+        return Err(Error::data(format!(
+            "{} samples of {o} outputs got {} rows of {} from {method}",
+            set.len(),
+            outputs.rows,
+            outputs.cols
+        )));
+    }
+    Ok((0..set.len())
+        .map(|i| {
+            let output = outputs.row(i);
+            let classes = set.targets.task == Task::Expression;
+            let label = set.targets.class(i).map(|c| c as i32);
+            let prediction = classes.then(|| expression::argmax(output) as i32);
+            PredictionRow {
+                method: method.to_owned(),
+                sample_id: set.sample_ids[i].clone(),
+                split: split.as_str().to_owned(),
+                label,
+                prediction,
+                correct: label.zip(prediction).map(|(label, prediction)| label == prediction),
+                target: (i * o..(i + 1) * o)
+                    .map(|at| set.targets.known[at].then_some(set.targets.values[at]))
+                    .collect(),
+                output: output.to_vec(),
+            }
+        })
+        .collect())
+}

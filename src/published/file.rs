@@ -1,0 +1,417 @@
+//! Published numbers as they lie in `reports/published/*.toml`: tables, numbers of the running text, facts from other
+//! sources, and the rules that must hold among them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+use serde::Deserialize;
+
+use crate::error::{Context, Error, Result};
+
+use super::beside::Comparison;
+use super::language::{self, Expr};
+
+static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports/published");
+
+/// Version of the format.
+pub const SCHEMA: u32 = 1;
+
+/// The published numbers of one paper.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paper {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Short name.
+    pub id: String,
+    /// Title of the paper.
+    pub title: String,
+    /// Which text the numbers were taken from.
+    pub source: String,
+    /// The tables, each block one.
+    #[serde(default, rename = "table")]
+    pub tables: Vec<PaperTable>,
+    /// Numbers of the running text.
+    #[serde(default, rename = "text")]
+    pub texts: Vec<Said>,
+    /// Numbers of other sources that rules compare with.
+    #[serde(default, rename = "fact")]
+    pub facts: Vec<Fact>,
+    /// The numbers that a run can be held against.
+    #[serde(default, rename = "result")]
+    pub results: Vec<PaperResult>,
+    /// What must hold.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+    /// How the numbers of a run are set beside a table.
+    #[serde(default, rename = "compare")]
+    pub comparisons: Vec<Comparison>,
+    /// The file, for messages.
+    #[serde(skip)]
+    pub origin: String,
+}
+
+/// One printed table, or a block of one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperTable {
+    /// Name in rules.
+    pub id: String,
+    /// Where it stands in the paper.
+    pub place: String,
+    /// What names a row.
+    pub key: String,
+    /// The columns.
+    pub columns: Vec<PaperColumn>,
+    /// The rows as written; `row` is the row's name.
+    #[serde(rename = "rows")]
+    pub written: Vec<toml::Table>,
+    /// The rows, cells in the order of the columns.
+    #[serde(skip)]
+    pub rows: Vec<PaperRow>,
+}
+
+/// One column of a printed table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperColumn {
+    /// Name in rules.
+    pub name: String,
+    /// Heading in the paper.
+    pub title: String,
+    /// Digits after the point as printed.
+    #[serde(default)]
+    pub digits: usize,
+    /// The column holds words.
+    #[serde(default)]
+    pub words: bool,
+}
+
+/// One row.
+#[derive(Debug, Clone, Default)]
+pub struct PaperRow {
+    /// Its name, unique in the table.
+    pub name: String,
+    /// One cell for each column.
+    pub cells: Vec<PaperCell>,
+}
+
+/// A cell: a number, words, or nothing printed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PaperCell {
+    /// A number.
+    Number(f64),
+    /// Words.
+    Words(String),
+    /// Nothing printed.
+    Empty,
+}
+
+/// A printed number that `check --published` holds a run against.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperResult {
+    /// Card of the database.
+    pub dataset: String,
+    /// Kind of the frozen encoder.
+    pub encoder: String,
+    /// Size of the dictionary before pruning, where the number is printed for one.
+    pub k_max: Option<u64>,
+    /// The metric of a run.
+    pub metric: String,
+    /// The table that prints it.
+    pub table: String,
+    /// Its row.
+    pub row: String,
+    /// Its column.
+    pub column: String,
+    /// Printed in per cent; a run's metric is a fraction.
+    #[serde(default)]
+    pub percent: bool,
+    /// Largest harmless distance below the number, in units of the metric.
+    pub tolerance: f64,
+}
+
+/// A number of the running text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// Name in rules.
+    pub id: String,
+    /// Section.
+    pub place: String,
+    /// What it is the number of.
+    pub about: String,
+    /// The number; left out where the paper has a gap in its place.
+    pub value: Option<f64>,
+}
+
+/// A number from another source.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// Name in rules.
+    pub id: String,
+    /// What it is the number of.
+    pub about: String,
+    /// Where it is from.
+    pub source: String,
+    /// The number.
+    pub value: f64,
+}
+
+/// Something that must hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Name, unique in the file.
+    pub id: String,
+    /// What must hold, in words.
+    pub says: String,
+    /// Tables whose every row is checked; none: checked once.
+    #[serde(default)]
+    pub over: Vec<String>,
+    /// Rows to which it applies; all if left out.
+    pub when: Option<String>,
+    /// The expression.
+    pub check: String,
+    /// What it means when it does not hold.
+    #[serde(default)]
+    pub severity: Severity,
+    #[serde(skip)]
+    pub(super) parsed_when: Option<Expr>,
+    #[serde(skip)]
+    pub(super) parsed_check: Option<Expr>,
+}
+
+/// What a broken rule means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Two statements of the paper, or the paper and the database, cannot both be true.
+    #[default]
+    Contradiction,
+    /// Possible under a reading that the paper does not give; worth a question.
+    Doubt,
+}
+
+impl Paper {
+    /// Names of the built-in papers.
+    pub fn names() -> Vec<String> {
+        let mut names: Vec<String> = EMBEDDED
+            .files()
+            .filter_map(|file| file.path().file_name()?.to_str()?.strip_suffix(".toml"))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A built-in paper.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is none of this name.
+    pub fn built_in(name: &str) -> Result<Self> {
+        let file = format!("{name}.toml");
+        let text = EMBEDDED
+            .get_file(&file)
+            .and_then(include_dir::File::contents_utf8)
+            .ok_or_else(|| {
+                Error::Usage(format!(
+                    "no published numbers named `{name}`; expected one of: {}",
+                    Self::names().join(", ")
+                ))
+            })?;
+        Self::parse(text, &format!("reports/published/{file}"))
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Usage`] if it is not a file of published numbers.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).at("read", path)?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses the text of a file; `origin` stands in messages.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the file and line, or the table, row and column, or the rule that is wrong.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        let mut paper: Self = toml::from_str(text)
+            .map_err(|error| Error::Usage(format!("{origin}: {}", error.to_string().trim_end())))?;
+        origin.clone_into(&mut paper.origin);
+        let wrong = |what: String| Error::Usage(format!("{origin}: {what}"));
+        if paper.schema != SCHEMA {
+            return Err(wrong(format!("schema = {}, expected {SCHEMA}", paper.schema)));
+        }
+        let mut ids = BTreeSet::new();
+        for table in &mut paper.tables {
+            if !ids.insert(table.id.clone()) {
+                return Err(wrong(format!("table `{}` is there twice", table.id)));
+            }
+            table
+                .fill()
+                .map_err(|what| wrong(format!("table `{}`: {what}", table.id)))?;
+        }
+        let mut ids = BTreeSet::new();
+        for said in &paper.texts {
+            if !ids.insert(said.id.as_str()) {
+                return Err(wrong(format!("text `{}` is there twice", said.id)));
+            }
+            if said.value.is_some_and(|value| !value.is_finite()) {
+                return Err(wrong(format!("text `{}`: expected a finite number", said.id)));
+            }
+        }
+        let mut ids = BTreeSet::new();
+        for fact in &paper.facts {
+            if !ids.insert(fact.id.as_str()) {
+                return Err(wrong(format!("fact `{}` is there twice", fact.id)));
+            }
+            if !fact.value.is_finite() {
+                return Err(wrong(format!("fact `{}`: expected a finite number", fact.id)));
+            }
+        }
+        for (i, result) in paper.results.iter().enumerate() {
+            let here = |what: String| wrong(format!("result {} (`{}`): {what}", i + 1, result.metric));
+            if crate::metric::evaluate::info(&result.metric).is_none() {
+                return Err(here("runs have no such metric; docs/metrics.md lists them".to_owned()));
+            }
+            if !result.tolerance.is_finite() || result.tolerance < 0.0 {
+                return Err(here("expected a tolerance of 0 or more".to_owned()));
+            }
+            if paper.number(result).is_none() {
+                return Err(here(format!(
+                    "table `{}` prints no number in row `{}`, column `{}`",
+                    result.table, result.row, result.column
+                )));
+            }
+        }
+        let mut rules = std::mem::take(&mut paper.rules);
+        let mut ids = BTreeSet::new();
+        for rule in &mut rules {
+            if !ids.insert(rule.id.clone()) {
+                return Err(wrong(format!("rule `{}` is there twice", rule.id)));
+            }
+            let of = |key: &str, what: String| wrong(format!("rule `{}`, `{key}`: {what}", rule.id));
+            if let Some(unknown) = rule.over.iter().find(|id| paper.table(id).is_none()) {
+                return Err(of("over", format!("there is no table `{unknown}`")));
+            }
+            if let Some(when) = &rule.when {
+                if rule.over.is_empty() {
+                    return Err(of("when", "it chooses rows of `over`, which is not there".to_owned()));
+                }
+                rule.parsed_when = Some(language::parse(when).map_err(|what| of("when", what))?);
+            }
+            rule.parsed_check = Some(language::parse(&rule.check).map_err(|what| of("check", what))?);
+        }
+        paper.rules = rules;
+        super::names::check(&paper).map_err(wrong)?;
+        for comparison in &paper.comparisons {
+            comparison.validate(&paper).map_err(wrong)?;
+        }
+        Ok(paper)
+    }
+
+    /// The table of this name.
+    pub fn table(&self, id: &str) -> Option<&PaperTable> {
+        self.tables.iter().find(|table| table.id == id)
+    }
+
+    /// The printed number that `result` names, as it is printed.
+    pub fn number(&self, result: &PaperResult) -> Option<f64> {
+        let table = self.table(&result.table)?;
+        let column = table.columns.iter().position(|column| column.name == result.column)?;
+        let row = table.rows.iter().find(|row| row.name == result.row)?;
+        match row.cells.get(column)? {
+            PaperCell::Number(number) => Some(*number),
+            PaperCell::Words(_) | PaperCell::Empty => None,
+        }
+    }
+
+    /// How many numbers it holds, without facts from other sources.
+    pub fn numbers(&self) -> usize {
+        let cells = self
+            .tables
+            .iter()
+            .flat_map(|table| &table.rows)
+            .flat_map(|row| &row.cells);
+        cells.filter(|cell| matches!(cell, PaperCell::Number(_))).count()
+            + self.texts.iter().filter(|said| said.value.is_some()).count()
+    }
+}
+
+impl PaperTable {
+    /// From rows as written to rows in the order of the columns.
+    fn fill(&mut self) -> std::result::Result<(), String> {
+        let mut names = BTreeSet::new();
+        for column in &self.columns {
+            if column.name == "row" || column.name == "last" || !names.insert(column.name.as_str()) {
+                return Err(format!(
+                    "column `{}` is there twice or has a reserved name",
+                    column.name
+                ));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (i, written) in self.written.iter().enumerate() {
+            let name = written
+                .get("row")
+                .and_then(toml::Value::as_str)
+                .ok_or_else(|| format!("row {}: expected its name, `row = \"…\"`", i + 1))?;
+            if !seen.insert(name.to_owned()) {
+                return Err(format!("row `{name}` is there twice"));
+            }
+            if let Some(unknown) = written
+                .keys()
+                .find(|key| *key != "row" && !names.contains(key.as_str()))
+            {
+                return Err(format!(
+                    "row `{name}`: there is no column `{unknown}`; columns: {}",
+                    self.columns
+                        .iter()
+                        .map(|column| column.name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ));
+            }
+            let mut cells = Vec::new();
+            for column in &self.columns {
+                let cell = match (written.get(&column.name), column.words) {
+                    (None, _) => PaperCell::Empty,
+                    (Some(toml::Value::String(text)), true) => PaperCell::Words(text.clone()),
+                    (Some(toml::Value::Integer(number)), false) => PaperCell::Number(*number as f64),
+                    (Some(toml::Value::Float(number)), false) if number.is_finite() => PaperCell::Number(*number),
+                    (Some(_), words) => {
+                        return Err(format!(
+                            "row `{name}`, column `{}`: expected {}",
+                            column.name,
+                            if words { "a string" } else { "a number" }
+                        ));
+                    }
+                };
+                cells.push(cell);
+            }
+            self.rows.push(PaperRow {
+                name: name.to_owned(),
+                cells,
+            });
+        }
+        if self.rows.is_empty() {
+            return Err("expected at least one row".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Position of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Position of a row.
+    pub fn row(&self, name: &str) -> Option<usize> {
+        self.rows.iter().position(|row| row.name == name)
+    }
+}

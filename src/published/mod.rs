@@ -1,0 +1,17 @@
+//! Published numbers as data: tables of papers (`reports/published/*.toml`), the rules that must hold inside them, and a
+//! linter that finds the rules that do not, and runs beside the printed numbers.
+
+pub mod beside;
+pub mod evaluate;
+pub mod file;
+pub mod language;
+pub mod lint;
+pub mod names;
+pub mod results;
+#[cfg(test)]
+mod tests;
+
+pub use beside::{Beside, BesideTable, Comparison, Verdict, beside};
+pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperResult, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
+pub use lint::{Finding, Lint, lint};
+pub use results::values_for;

@@ -1,0 +1,451 @@
+//! What a run leaves, row by row: the tables of a run folder.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Float32Array, Float32Builder, Float64Array, Int32Array, Int32Builder, Int64Array,
+    ListBuilder, RecordBatch, StringArray, StringBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use crate::error::Context;
+
+/// Version of the tables of a run folder, in every file's metadata under `aura-bench.schema`.
+pub const SCHEMA_VERSION: &str = "1";
+
+/// One number: a metric of one method on one split, at one epoch or at the end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricRow {
+    /// `aura`, `aura_mixture`, or the name of a baseline (`knn`, `logistic`, …).
+    pub method: String,
+    /// `train`, `val`, `test`, or `all` for what belongs to no split (dictionary health).
+    pub split: String,
+    /// 1-based epoch; `None` for the final value after selection and pruning.
+    pub epoch: Option<i32>,
+    /// Name, for example `acc`, `loss_vas`, `codebook_active`.
+    pub metric: String,
+    /// The value; fractions, never per cent.
+    pub value: f64,
+    /// Lower end of the 95 % interval, where one is computed.
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval.
+    pub high: Option<f64>,
+    /// Samples that the value rests on.
+    pub n: Option<i64>,
+    /// Whether a larger value is better; `None` where neither is.
+    pub higher_is_better: Option<bool>,
+}
+
+impl MetricRow {
+    /// A final value that belongs to no split.
+    pub fn of_no_split(method: &str, metric: &str, value: f64, higher_is_better: Option<bool>) -> Self {
+        Self {
+            method: method.to_owned(),
+            split: "all".to_owned(),
+            epoch: None,
+            metric: metric.to_owned(),
+            value,
+            low: None,
+            high: None,
+            n: None,
+            higher_is_better,
+        }
+    }
+}
+
+/// What one method says of one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictionRow {
+    /// As in [`MetricRow::method`].
+    pub method: String,
+    /// The sample.
+    pub sample_id: String,
+    /// Its split.
+    pub split: String,
+    /// Class index of the label (expression).
+    pub label: Option<i32>,
+    /// Class index predicted (expression).
+    pub prediction: Option<i32>,
+    /// Whether they agree (expression).
+    pub correct: Option<bool>,
+    /// The O target values (one-hot, valence/arousal, 0/1); `None` entries are unknown.
+    pub target: Vec<Option<f32>>,
+    /// The O outputs (probabilities, valence/arousal).
+    pub output: Vec<f32>,
+}
+
+/// The archetype that a sample was matched with, after pruning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssignmentRow {
+    /// The sample.
+    pub sample_id: String,
+    /// Its split.
+    pub split: String,
+    /// Primal (nearest) archetype.
+    pub archetype: i32,
+    /// Cosine similarity with it.
+    pub similarity: f32,
+    /// Second nearest archetype, if more than one is kept.
+    pub second: Option<i32>,
+    /// `similarity` minus the second's.
+    pub margin: Option<f32>,
+    /// The k nearest archetypes, nearest first.
+    pub top_archetypes: Vec<i32>,
+    /// Their similarities.
+    pub top_similarities: Vec<f32>,
+}
+
+/// One entry of the dictionary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArchetypeRow {
+    /// Index in the dictionary, 0-based, stable under pruning.
+    pub archetype: i32,
+    /// Whether it is kept at inference.
+    pub active: bool,
+    /// Training samples matched with it after pruning (0 if pruned).
+    pub uses: i64,
+    /// Its share of the training samples before pruning.
+    pub alpha: f64,
+    /// Class of the archetype: argmax of its value (expression).
+    pub label: Option<i32>,
+    /// Name of that class.
+    pub label_name: Option<String>,
+    /// The archetype's value V: class distribution, (valence, arousal), or AU activations.
+    pub value: Vec<f32>,
+    /// What the primal read-out says of a sample of this archetype: its value, fitted to the task (`model.readout_fit`).
+    pub output: Vec<f32>,
+    /// The unit vector e, d values.
+    pub embedding: Vec<f32>,
+    /// Training samples most similar to it, most similar first.
+    pub nearest: Vec<String>,
+    /// Their similarities.
+    pub nearest_similarity: Vec<f32>,
+}
+
+/// A point of a map: a sample or an archetype.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRow {
+    /// Place of the map among those of the run, 0-based.
+    pub place: i32,
+    /// `archetypes`, `aura` (samples and archetypes in the projected space), `encoder`, or the name of another model.
+    pub space: String,
+    /// The sample, if the point is one.
+    pub sample_id: Option<String>,
+    /// The archetype, if the point is one.
+    pub archetype: Option<i32>,
+    /// Horizontal; maps have neither scale nor direction.
+    pub x: f32,
+    /// Vertical.
+    pub y: f32,
+}
+
+/// How well classes lie apart in a space, and how far its map keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeparabilityRow {
+    /// As in [`MapRow`].
+    pub place: i32,
+    /// As in [`MapRow`].
+    pub space: String,
+    /// `silhouette`, `purity` (both by cosine), `silhouette_map`, `purity_map`, `trustworthiness`.
+    pub measure: String,
+    /// The value.
+    pub value: f64,
+    /// Points that it rests on.
+    pub n: i64,
+}
+
+/// One replacement of an under-used archetype during the warm-up (appendix B).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResetRow {
+    /// 1-based epoch at whose end it happened.
+    pub epoch: i32,
+    /// The archetype replaced.
+    pub archetype: i32,
+    /// Its usage share since the last reset.
+    pub alpha: f64,
+    /// The training sample whose projection took its place.
+    pub sample_id: String,
+}
+
+/// Rows that know their Parquet form.
+pub trait Table: Sized {
+    /// The rows as one Arrow record batch.
+    ///
+    /// # Errors
+    /// If the columns do not fit together, which is a defect of this crate.
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError>;
+}
+
+pub(crate) fn batch(
+    columns: Vec<(&str, bool, ArrayRef)>,
+) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, nullable, array)| Field::new(*name, array.data_type().clone(), *nullable))
+        .collect();
+    RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns.into_iter().map(|(_, _, array)| array).collect(),
+    )
+}
+
+pub(crate) fn strings<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+pub(crate) fn float_lists<'a>(rows: impl Iterator<Item = &'a [f32]>) -> ArrayRef {
+    let mut builder = ListBuilder::new(Float32Builder::new()).with_field(Field::new("item", DataType::Float32, true));
+    for row in rows {
+        builder.values().append_slice(row);
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+impl Table for MetricRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            ("method", false, strings(rows.iter().map(|r| r.method.as_str()))),
+            ("split", false, strings(rows.iter().map(|r| r.split.as_str()))),
+            (
+                "epoch",
+                true,
+                Arc::new(rows.iter().map(|r| r.epoch).collect::<Int32Array>()),
+            ),
+            ("metric", false, strings(rows.iter().map(|r| r.metric.as_str()))),
+            (
+                "value",
+                false,
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.value))),
+            ),
+            (
+                "low",
+                true,
+                Arc::new(rows.iter().map(|r| r.low).collect::<Float64Array>()),
+            ),
+            (
+                "high",
+                true,
+                Arc::new(rows.iter().map(|r| r.high).collect::<Float64Array>()),
+            ),
+            ("n", true, Arc::new(rows.iter().map(|r| r.n).collect::<Int64Array>())),
+            (
+                "higher_is_better",
+                true,
+                Arc::new(rows.iter().map(|r| r.higher_is_better).collect::<BooleanArray>()),
+            ),
+        ])
+    }
+}
+
+impl Table for PredictionRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let mut target =
+            ListBuilder::new(Float32Builder::new()).with_field(Field::new("item", DataType::Float32, true));
+        for row in rows {
+            for &value in &row.target {
+                target.values().append_option(value);
+            }
+            target.append(true);
+        }
+        batch(vec![
+            ("method", false, strings(rows.iter().map(|r| r.method.as_str()))),
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+            ("split", false, strings(rows.iter().map(|r| r.split.as_str()))),
+            (
+                "label",
+                true,
+                Arc::new(rows.iter().map(|r| r.label).collect::<Int32Array>()),
+            ),
+            (
+                "prediction",
+                true,
+                Arc::new(rows.iter().map(|r| r.prediction).collect::<Int32Array>()),
+            ),
+            (
+                "correct",
+                true,
+                Arc::new(rows.iter().map(|r| r.correct).collect::<BooleanArray>()),
+            ),
+            ("target", false, Arc::new(target.finish())),
+            ("output", false, float_lists(rows.iter().map(|r| r.output.as_slice()))),
+        ])
+    }
+}
+
+impl Table for AssignmentRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let mut top = ListBuilder::new(Int32Builder::new()).with_field(Field::new("item", DataType::Int32, true));
+        for row in rows {
+            top.values().append_slice(&row.top_archetypes);
+            top.append(true);
+        }
+        batch(vec![
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+            ("split", false, strings(rows.iter().map(|r| r.split.as_str()))),
+            (
+                "archetype",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.archetype))),
+            ),
+            (
+                "similarity",
+                false,
+                Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.similarity))),
+            ),
+            (
+                "second",
+                true,
+                Arc::new(rows.iter().map(|r| r.second).collect::<Int32Array>()),
+            ),
+            (
+                "margin",
+                true,
+                Arc::new(rows.iter().map(|r| r.margin).collect::<Float32Array>()),
+            ),
+            ("top_archetypes", false, Arc::new(top.finish())),
+            (
+                "top_similarities",
+                false,
+                float_lists(rows.iter().map(|r| r.top_similarities.as_slice())),
+            ),
+        ])
+    }
+}
+
+impl Table for ArchetypeRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let mut nearest = ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, true));
+        for row in rows {
+            for id in &row.nearest {
+                nearest.values().append_value(id);
+            }
+            nearest.append(true);
+        }
+        batch(vec![
+            (
+                "archetype",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.archetype))),
+            ),
+            (
+                "active",
+                false,
+                Arc::new(rows.iter().map(|r| Some(r.active)).collect::<BooleanArray>()),
+            ),
+            (
+                "uses",
+                false,
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.uses))),
+            ),
+            (
+                "alpha",
+                false,
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.alpha))),
+            ),
+            (
+                "label",
+                true,
+                Arc::new(rows.iter().map(|r| r.label).collect::<Int32Array>()),
+            ),
+            (
+                "label_name",
+                true,
+                Arc::new(rows.iter().map(|r| r.label_name.as_deref()).collect::<StringArray>()),
+            ),
+            ("value", false, float_lists(rows.iter().map(|r| r.value.as_slice()))),
+            ("output", false, float_lists(rows.iter().map(|r| r.output.as_slice()))),
+            (
+                "embedding",
+                false,
+                float_lists(rows.iter().map(|r| r.embedding.as_slice())),
+            ),
+            ("nearest", false, Arc::new(nearest.finish())),
+            (
+                "nearest_similarity",
+                false,
+                float_lists(rows.iter().map(|r| r.nearest_similarity.as_slice())),
+            ),
+        ])
+    }
+}
+
+impl Table for MapRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "place",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.place))),
+            ),
+            ("space", false, strings(rows.iter().map(|r| r.space.as_str()))),
+            (
+                "sample_id",
+                true,
+                Arc::new(rows.iter().map(|r| r.sample_id.as_deref()).collect::<StringArray>()),
+            ),
+            (
+                "archetype",
+                true,
+                Arc::new(rows.iter().map(|r| r.archetype).collect::<Int32Array>()),
+            ),
+            (
+                "x",
+                false,
+                Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.x))),
+            ),
+            (
+                "y",
+                false,
+                Arc::new(Float32Array::from_iter_values(rows.iter().map(|r| r.y))),
+            ),
+        ])
+    }
+}
+
+impl Table for SeparabilityRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "place",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.place))),
+            ),
+            ("space", false, strings(rows.iter().map(|r| r.space.as_str()))),
+            ("measure", false, strings(rows.iter().map(|r| r.measure.as_str()))),
+            (
+                "value",
+                false,
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.value))),
+            ),
+            (
+                "n",
+                false,
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.n))),
+            ),
+        ])
+    }
+}
+
+impl Table for ResetRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "epoch",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.epoch))),
+            ),
+            (
+                "archetype",
+                false,
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.archetype))),
+            ),
+            (
+                "alpha",
+                false,
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.alpha))),
+            ),
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+        ])
+    }
+}

@@ -1,0 +1,443 @@
+//! From statistics to the files of a report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use minijinja::context;
+use serde::Serialize;
+
+use crate::disk::atomic;
+use crate::error::Result;
+use crate::naming;
+use crate::query::context::QueryContext;
+use crate::query::{FoundRun, Table, Value, csv_line, plain};
+
+use super::catalog::{Assets, Chart, Entry, EntryKind};
+use super::cells::{self, Shown};
+use super::config::{ReportConfig, ReportOptions};
+use super::figure::canvas::{self, Picture, Rendered};
+use super::figure::{self, ContactRow, Panel};
+use super::page::{self, fill, serial};
+use super::statistics::{Statistic, compute};
+use super::{escape, provenance};
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPaths {
+    /// The self-contained page.
+    pub html: PathBuf,
+    /// Pages of their own beside it: all panels of a figure that shows the first ones.
+    pub pages: Vec<PathBuf>,
+    /// The same in Markdown.
+    pub markdown: PathBuf,
+    /// A LaTeX document with all tables and figures.
+    pub latex: PathBuf,
+    /// The tables, as CSV and as LaTeX.
+    pub tables: Vec<PathBuf>,
+    /// The figures, as SVG and as PNG.
+    pub figures: Vec<PathBuf>,
+    /// What could not be shown, and folders that were passed over.
+    pub warnings: Vec<String>,
+}
+
+/// Builds the report of all runs at or below `runs` in the folder `out`.
+///
+/// The same runs give the same bytes.
+///
+/// # Errors
+/// [`Error::Data`] if there is no run or a table of a run cannot be read; [`Error::Usage`] if a file of the reports
+/// folder is wrong; [`Error::Io`] if something cannot be written.
+pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<ReportPaths> {
+    compute(runs, options)?.report(out)
+}
+
+pub(crate) struct Builder<'a> {
+    pub(crate) assets: Assets,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Names of the runs whose faces were generated.
+    pub(crate) stand_ins: BTreeSet<String>,
+    pub(crate) query: QueryContext,
+    pub(crate) out: &'a Path,
+    pub(crate) config: ReportConfig,
+    pub(crate) options: &'a ReportOptions,
+    pub(crate) paths: ReportPaths,
+}
+
+/// One table or figure as the templates see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Block {
+    id: String,
+    section: String,
+    title: String,
+    caption: String,
+    kind: &'static str,
+    /// Its number among the tables, or among the figures.
+    number: usize,
+    /// Whether any run in it is a stand-in.
+    stand_in: bool,
+    table: Option<Shown>,
+    figures: Vec<FigureFile>,
+    sql_name: String,
+    sql: String,
+    /// The derived views that the SQL is made from, however deep.
+    views: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FigureFile {
+    /// The run, where there are several.
+    run: String,
+    alt: String,
+    /// File name without ending.
+    file: String,
+    /// Share of the text's width, for LaTeX.
+    wide: bool,
+    /// The drawing, for the page.
+    svg: String,
+    /// The contact sheet, which the page shows as a grid of images.
+    sheet: Vec<ContactRow>,
+    /// Panels, which the page shows as two groups of images each.
+    panels: Vec<Panel>,
+    /// The page that has all panels.
+    page: Option<PanelPage>,
+}
+
+/// A page of its own with all panels of a figure.
+#[derive(Debug, Serialize)]
+pub(crate) struct PanelPage {
+    /// Its name beside the report.
+    file: String,
+    /// How many panels it has.
+    panels: usize,
+}
+
+impl Builder<'_> {
+    /// Lays out every statistic and writes the pages.
+    pub(crate) fn lay_out(mut self, results: Vec<Statistic>) -> Result<ReportPaths> {
+        self.paths.warnings.extend(self.query.warnings().iter().cloned());
+        let mut blocks = Vec::new();
+        let mut absent = Vec::new();
+        let bar = self
+            .options
+            .progress
+            .bar("report", results.len() as u64, "tables and figures");
+        for statistic in results {
+            bar.inc(1);
+            let title = statistic.entry.title.clone();
+            match self.block(statistic)? {
+                Some(block) => blocks.push(block),
+                None => absent.push(title),
+            }
+        }
+        // The page is divided by section: numbers follow the order in which it is read.
+        let mut sections: Vec<String> = Vec::new();
+        for block in &blocks {
+            if !sections.contains(&block.section) {
+                sections.push(block.section.clone());
+            }
+        }
+        blocks.sort_by_key(|block| sections.iter().position(|section| *section == block.section));
+        let mut numbers = BTreeMap::new();
+        for block in &mut blocks {
+            let number = numbers.entry(block.kind).or_insert(0);
+            *number += 1;
+            block.number = *number;
+        }
+        self.page(&blocks, &absent)?;
+        Ok(self.paths)
+    }
+
+    /// Writes the files of one statistic; nothing if the runs have nothing to show for it.
+    fn block(&mut self, statistic: Statistic) -> Result<Option<Block>> {
+        let Statistic {
+            entry,
+            name,
+            sql,
+            table,
+        } = statistic;
+        if table.rows.is_empty() {
+            return Ok(None);
+        }
+        let mut block = Block {
+            id: entry.id.clone(),
+            section: entry.section.clone(),
+            title: entry.title.clone(),
+            caption: entry.caption.clone(),
+            kind: match entry.kind {
+                EntryKind::Table => "table",
+                EntryKind::Figure => "figure",
+            },
+            stand_in: table.rows.iter().any(|row| self.stand_in(&table, row)),
+            number: 0,
+            table: None,
+            figures: Vec::new(),
+            views: self.query.behind(&[&sql])?.into_keys().collect(),
+            sql_name: name,
+            sql,
+        };
+        match entry.chart {
+            Some(chart) if entry.kind == EntryKind::Figure => {
+                block.figures = self.figures(&entry, chart, &table, &block)?;
+            }
+            _ => {
+                self.write_csv(&entry, &table)?;
+                block.table = Some(cells::show(&table, &entry.columns, &self.labels, entry.rows));
+            }
+        }
+        Ok((block.table.is_some() || !block.figures.is_empty()).then_some(block))
+    }
+
+    /// Whether a row shows a stand-in: the result says so itself where a row is made of several runs.
+    fn stand_in(&self, table: &Table, row: &[Value]) -> bool {
+        if let Value::Bool(stand_in) = table.get(row, "stand_in") {
+            return *stand_in;
+        }
+        table
+            .get(row, "run")
+            .as_str()
+            .is_some_and(|run| self.stand_ins.contains(run))
+    }
+
+    /// All columns and rows of the result, with a last column that says which rows are of stand-ins.
+    fn write_csv(&mut self, entry: &Entry, table: &Table) -> Result<()> {
+        let mut text = String::new();
+        let own = table.column("stand_in");
+        let others = |i: &usize| Some(*i) != own;
+        let places: Vec<usize> = (0..table.columns.len()).filter(others).collect();
+        let names = places.iter().map(|i| table.columns[*i].name.clone());
+        csv_line(&mut text, names.chain(["stand_in".to_owned()]));
+        for row in &table.rows {
+            let stand_in = self.stand_in(table, row).to_string();
+            let cells = places.iter().map(|i| plain(&row[*i], ""));
+            csv_line(&mut text, cells.chain([stand_in]));
+        }
+        let path = self.out.join("tables").join(format!("{}.csv", entry.id));
+        atomic::write(&path, text.as_bytes())?;
+        self.paths.tables.push(path);
+        Ok(())
+    }
+
+    fn figures(&mut self, entry: &Entry, chart: Chart, table: &Table, block: &Block) -> Result<Vec<FigureFile>> {
+        let mut out = Vec::new();
+        let several = self.query.runs().len() > 1;
+        let mut used = BTreeSet::new();
+        let runs: Vec<FoundRun> = self.query.runs().to_vec();
+        for run in &runs {
+            let rows: Vec<&Vec<Value>> = table
+                .rows
+                .iter()
+                .filter(|row| table.get(row, "run").as_str() == Some(run.run.as_str()))
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let stand_in = run.manifest.stand_in;
+            let mut sheet = Vec::new();
+            let mut all_panels = Vec::new();
+            let mut shown_panels: Vec<Panel> = Vec::new();
+            let rendered = match chart {
+                Chart::Curves => draw(figure::curves(table, &rows), stand_in)?,
+                Chart::Confusion => draw(figure::confusion(table, &rows), stand_in)?,
+                Chart::Bars => draw(figure::bars(table, &rows), stand_in)?,
+                Chart::ClassMaps => draw(figure::class_maps(table, &rows), stand_in)?,
+                Chart::ScoreMaps => draw(figure::score_maps(table, &rows), stand_in)?,
+                Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
+                Chart::Contact => {
+                    let root = self.data_root(run);
+                    let found = figure::contact_rows(table, &rows, root.as_deref());
+                    let drawn = draw(figure::contact(&found), stand_in)?;
+                    sheet = found;
+                    drawn
+                }
+                Chart::Panels => {
+                    let root = self.data_root(run);
+                    all_panels = figure::panel_rows(table, &rows, root.as_deref());
+                    let ReportConfig {
+                        panels, panel_images, ..
+                    } = self.config;
+                    let first = all_panels.iter().take(panels);
+                    shown_panels = first.map(|panel| panel.first(panel_images)).collect();
+                    draw(figure::panels(&shown_panels), stand_in)?
+                }
+            };
+            let Some(rendered) = rendered else {
+                self.paths.warnings.push(format!(
+                    "{}: the figure `{}` cannot be drawn from its data",
+                    run.run, entry.id
+                ));
+                continue;
+            };
+            let mut suffix = if several {
+                format!("-{}", escape::slug(&run.run))
+            } else {
+                String::new()
+            };
+            while !used.insert(suffix.clone()) {
+                suffix.push('x');
+            }
+            let file = format!("{}{suffix}", entry.id);
+            let page = match &entry.page {
+                None => None,
+                Some(name) => Some(self.panel_page(block, run, &all_panels, &format!("{name}{suffix}.html"))?),
+            };
+            for (ending, bytes) in [("svg", rendered.svg.as_bytes()), ("png", &rendered.png)] {
+                let path = self.out.join("figures").join(format!("{file}.{ending}"));
+                atomic::write(&path, bytes)?;
+                self.paths.figures.push(path);
+            }
+            out.push(FigureFile {
+                run: if several { run.run.clone() } else { String::new() },
+                alt: rendered.alt,
+                file,
+                wide: matches!(
+                    chart,
+                    Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps
+                ),
+                svg: if sheet.is_empty() && shown_panels.is_empty() {
+                    inline(&rendered.svg)
+                } else {
+                    String::new()
+                },
+                sheet,
+                panels: shown_panels,
+                page,
+            });
+        }
+        Ok(out)
+    }
+
+    fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
+        if !self.config.images {
+            return None;
+        }
+        let root = match (&self.options.data_root, &run.manifest.data_root) {
+            (Some(root), _) => root.clone(),
+            (None, Some(root)) => PathBuf::from(root),
+            (None, None) => run.path.join("data"),
+        };
+        Some(root)
+    }
+
+    /// Writes the page `file` that has all panels of a figure.
+    fn panel_page(&mut self, block: &Block, run: &FoundRun, panels: &[Panel], file: &str) -> Result<PanelPage> {
+        let env = page::environment(
+            &self.assets,
+            &["head.html", "provenance.html", "tiles.html", "panels.html"],
+        )?;
+        let mut sql = vec![(block.sql_name.clone(), block.sql.as_str())];
+        for (view, text) in self.query.behind(&[&block.sql])? {
+            sql.push((format!("sql/views/{view}.sql"), text));
+        }
+        let content = context! {
+            title => format!("{}: {}", block.title, run.run),
+            block => serial(block),
+            stand_in => run.manifest.stand_in,
+            panels => serial(panels),
+            sql => serial(sql),
+            provenance => serial(provenance::block(std::slice::from_ref(run))),
+            ..page::frame(&self.assets)?
+        };
+        let path = self.out.join(file);
+        atomic::write(&path, fill(&env, "panels.html", &content)?.as_bytes())?;
+        self.paths.pages.push(path);
+        Ok(PanelPage {
+            file: file.to_owned(),
+            panels: panels.len(),
+        })
+    }
+
+    fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
+        let env = page::environment(
+            &self.assets,
+            &[
+                "report.html",
+                "head.html",
+                "tiles.html",
+                "report.md",
+                "report.tex",
+                "table.tex",
+            ],
+        )?;
+        let runs = self.query.runs();
+        let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
+        let mut protocols: Vec<&str> = runs.iter().map(|run| run.manifest.protocol_digest.as_str()).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        let names: Vec<&str> = runs.iter().map(|run| run.run.as_str()).collect();
+        let title = if self.config.title.is_empty() {
+            match names[..] {
+                [only] => format!("Report of {only}"),
+                _ => format!("Report of {} runs", names.len()),
+            }
+        } else {
+            self.config.title.clone()
+        };
+        // One column a run is readable up to here; beyond, the page says what all runs share and a file says the rest.
+        let many = runs.len() > provenance::COLUMNS;
+        let facts = provenance::block(runs);
+        let columns = if many { vec!["all runs"] } else { names.clone() };
+        if many {
+            let path = self.out.join("tables").join("provenance.csv");
+            atomic::write(&path, provenance::csv(&facts).as_bytes())?;
+            self.paths.tables.push(path);
+        }
+        let mut sections: Vec<&str> = Vec::new();
+        for block in blocks {
+            if !sections.contains(&block.section.as_str()) {
+                sections.push(&block.section);
+            }
+        }
+        let page = context! {
+            title, runs => serial(&names),
+            columns => serial(&columns),
+            sections => serial(&sections),
+            blocks => serial(blocks),
+            absent => serial(absent),
+            stand_in => match stand_in { 0 => "none", n if n == runs.len() => "all", _ => "some" },
+            stand_in_runs => serial(
+                runs.iter().filter(|run| run.manifest.stand_in).map(|run| run.run.as_str()).collect::<Vec<_>>(),
+            ),
+            random_runs => serial(
+                runs.iter()
+                    .filter(|run| naming::is_random(&run.manifest.encoder))
+                    .map(|run| run.run.as_str())
+                    .collect::<Vec<_>>(),
+            ),
+            protocols => protocols.len(),
+            provenance => serial(if many { provenance::merged(facts) } else { facts }),
+            stages => serial(if many { Vec::new() } else { provenance::stages(runs) }),
+            warnings => serial(&self.paths.warnings),
+            views => serial(self.query.behind(&blocks.iter().map(|block| block.sql.as_str()).collect::<Vec<_>>())?),
+            ..page::frame(&self.assets)?
+        };
+        for (template, path) in [
+            ("report.html", &self.paths.html),
+            ("report.md", &self.paths.markdown),
+            ("report.tex", &self.paths.latex),
+        ] {
+            atomic::write(path, fill(&env, template, &page)?.as_bytes())?;
+        }
+        for block in blocks.iter().filter(|block| block.table.is_some()) {
+            let path = self.out.join("tables").join(format!("{}.tex", block.id));
+            atomic::write(
+                &path,
+                fill(&env, "table.tex", &context! { block => serial(block) })?.as_bytes(),
+            )?;
+            self.paths.tables.push(path);
+        }
+        self.paths.tables.sort();
+        Ok(())
+    }
+}
+
+pub(crate) fn draw<P: Picture>(picture: Option<P>, stand_in: bool) -> Result<Option<Rendered>> {
+    picture.map(|picture| canvas::render(&picture, stand_in)).transpose()
+}
+
+/// The drawing as part of the page: its ink follows the page's light or dark theme.
+pub(crate) fn inline(svg: &str) -> String {
+    svg.replace("\"#1B1F24\"", "\"var(--ink)\"")
+        .replace("\"#5A6470\"", "\"var(--muted)\"")
+        .replace("\"#DDE1E6\"", "\"var(--rule)\"")
+        .replace("\"#FEFEFE\"", "\"var(--paper)\"")
+}

@@ -1,0 +1,174 @@
+//! The statistics of the catalogue, computed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::query::Table;
+use crate::query::context::QueryContext;
+
+use super::build::{Builder, ReportPaths};
+use super::catalog::{Assets, Entry};
+use super::config::{self, ReportConfig, ReportOptions};
+
+/// The statistics behind a report, computed and not yet laid out.
+pub struct Statistics<'a> {
+    assets: Assets,
+    labels: BTreeMap<String, String>,
+    query: QueryContext,
+    config: ReportConfig,
+    options: &'a ReportOptions,
+    results: Vec<Statistic>,
+    /// What the page says about itself.
+    notes: Vec<String>,
+}
+
+/// One entry of the catalogue with the result of its SQL.
+pub(crate) struct Statistic {
+    pub(crate) entry: Entry,
+    /// The SQL's file.
+    pub(crate) name: String,
+    pub(crate) sql: String,
+    pub(crate) table: Table,
+}
+
+/// Runs every statistic of the catalogue that applies to the task of any run at or below `runs`.
+///
+/// # Errors
+/// As [`build`].
+pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
+    let query = QueryContext::open(runs)?;
+    if query.runs().is_empty() {
+        let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+    }
+    let mut notes = Vec::new();
+    let config = match &options.config {
+        Some(config) => config.clone(),
+        None => config::of_runs(query.runs()).unwrap_or_else(|| {
+            notes.push(
+                "The recipes of these runs ask for different reports ([report]): this one has the defaults.".to_owned(),
+            );
+            ReportConfig::default()
+        }),
+    };
+    if let Err((key, expected)) = config.validate() {
+        return Err(Error::Usage(format!("report.{key}: {expected}")));
+    }
+    let query = query.with_bins(config.bins());
+    let assets = Assets::new(options.reports.as_deref())?;
+    let catalog = assets.catalog()?;
+    for id in &config.leave_out {
+        if catalog.entry.iter().all(|entry| entry.id != *id) {
+            let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
+            return Err(Error::Usage(format!(
+                "report.leave_out: no table or figure `{id}`; there are {}",
+                known.join(", ")
+            )));
+        }
+    }
+    let mut results = Vec::new();
+    let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
+    let count = query.runs().len();
+    let mut too_many = Vec::new();
+    for entry in catalog.entry {
+        bar.inc(1);
+        if count < 2 && entry.several_runs {
+            continue;
+        }
+        let applies = entry.tasks.is_empty() || query.runs().iter().any(|run| entry.tasks.contains(&run.manifest.task));
+        if applies && entry.runs_at_most.is_some_and(|most| count > most) {
+            too_many.push(entry.title.clone());
+        } else if applies && !config.leave_out.contains(&entry.id) {
+            results.push(Statistic::of(entry, &assets, &query, &config)?);
+        }
+    }
+    if !too_many.is_empty() {
+        notes.push(format!(
+            "Left out, because they look at single samples, epochs or archetypes and there are {count} runs: {}. A report of \
+             fewer runs has them.",
+            too_many.join("; ")
+        ));
+    }
+    Ok(Statistics {
+        assets,
+        labels: catalog.labels,
+        query,
+        config,
+        options,
+        results,
+        notes,
+    })
+}
+
+impl Statistic {
+    fn of(entry: Entry, assets: &Assets, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
+        let name = format!("sql/{}", entry.sql);
+        let sql = assets.text(&name)?;
+        let parameters = config.parameters(entry.page.is_some());
+        let table = query.query_with(&sql, &parameters).map_err(|error| match error {
+            Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
+            Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
+            other => other,
+        })?;
+        if table.column("run").is_none() {
+            return Err(Error::Usage(format!(
+                "{name} of `{}`: the result has no column `run`",
+                entry.id
+            )));
+        }
+        Ok(Self {
+            entry,
+            name,
+            sql,
+            table,
+        })
+    }
+}
+
+impl Statistics<'_> {
+    /// How many statistics were computed.
+    pub fn count(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Lays them out in the folder `out`.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn report(self, out: &Path) -> Result<ReportPaths> {
+        let Self {
+            assets,
+            labels,
+            query,
+            config,
+            options,
+            results,
+            notes,
+        } = self;
+        let builder = Builder {
+            assets,
+            labels,
+            stand_ins: query
+                .runs()
+                .iter()
+                .filter(|run| run.manifest.stand_in)
+                .map(|run| run.run.clone())
+                .collect(),
+            query,
+            out,
+            config,
+            options,
+            paths: ReportPaths {
+                html: out.join("report.html"),
+                pages: Vec::new(),
+                markdown: out.join("report.md"),
+                latex: out.join("report.tex"),
+                tables: Vec::new(),
+                figures: Vec::new(),
+                warnings: notes,
+            },
+        };
+        builder.lay_out(results)
+    }
+}

@@ -1,0 +1,284 @@
+//! A neural probe: one hidden layer, ReLU, dropout, AdamW, stopped early.
+//!
+//! Two matrix products need no automatic differentiation; the derivatives are written out, so that random numbers come from one
+//! seeded stream and equal seeds give equal bytes on the CPU.
+
+use burn::tensor::{Device, Tensor};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::metric::evaluate;
+use crate::sets::Matrix;
+use crate::task::Targets;
+
+use super::fit::{Baseline, Context, Fitted, Training};
+use super::holdout;
+use super::input::{Features, tensor, values};
+use super::objective::{self, Loss, known_counts};
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// Neural probe with one hidden layer (`mlp`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Hidden units.
+    pub hidden: usize,
+    /// Share of hidden units that are dropped while training.
+    pub dropout: f64,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Epochs without a better result on held-out samples after which training stops.
+    pub patience: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Learning rate of AdamW.
+    pub learning_rate: f64,
+    /// Decoupled weight decay of AdamW, on the two weight matrices.
+    pub weight_decay: f64,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 256,
+            dropout: 0.2,
+            epochs: 100,
+            patience: 10,
+            batch: 128,
+            learning_rate: 1e-3,
+            weight_decay: 0.01,
+        }
+    }
+}
+
+impl MlpConfig {
+    pub(crate) fn validate(&self) -> std::result::Result<(), (String, String)> {
+        let positive = |key: &str, value: usize| {
+            if value == 0 {
+                Err((format!("mlp.{key}"), "expected at least 1".to_owned()))
+            } else {
+                Ok(())
+            }
+        };
+        positive("hidden", self.hidden)?;
+        positive("epochs", self.epochs)?;
+        positive("patience", self.patience)?;
+        positive("batch", self.batch)?;
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err((
+                "mlp.dropout".to_owned(),
+                "expected a share from 0 to below 1".to_owned(),
+            ));
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(("mlp.learning_rate".to_owned(), "expected a number above 0".to_owned()));
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return Err(("mlp.weight_decay".to_owned(), "expected 0 or more".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Weights D × H, biases 1 × H, weights H × O, biases 1 × O.
+#[derive(Debug, Clone)]
+struct Network {
+    parts: [Tensor<2>; 4],
+    loss: Loss,
+    outputs: usize,
+    epochs: usize,
+}
+
+impl Network {
+    /// He's initialisation (uniform, variance 2 / fan-in) of the first layer, Glorot-like of the second.
+    fn new(width: usize, hidden: usize, outputs: usize, loss: Loss, rng: &mut ChaCha8Rng, device: &Device) -> Self {
+        let mut uniform = |rows: usize, cols: usize, bound: f64| {
+            let data = (0..rows * cols)
+                .map(|_| rng.random_range(-bound..bound) as f32)
+                .collect();
+            tensor(data, rows, cols, device)
+        };
+        let parts = [
+            uniform(width, hidden, (6.0 / width as f64).sqrt()),
+            tensor(vec![0.0; hidden], 1, hidden, device),
+            uniform(hidden, outputs, (3.0 / hidden as f64).sqrt()),
+            tensor(vec![0.0; outputs], 1, outputs, device),
+        ];
+        Self {
+            parts,
+            loss,
+            outputs,
+            epochs: 0,
+        }
+    }
+
+    fn hidden(&self, x: Tensor<2>) -> Tensor<2> {
+        (x.matmul(self.parts[0].clone()) + self.parts[1].clone()).clamp_min(0.0)
+    }
+
+    fn raw(&self, hidden: Tensor<2>) -> Tensor<2> {
+        hidden.matmul(self.parts[2].clone()) + self.parts[3].clone()
+    }
+}
+
+impl Fitted for Network {
+    fn predict(&self, x: &Features) -> Result<Matrix> {
+        let mut data = Vec::with_capacity(x.rows * self.outputs);
+        for range in x.chunks() {
+            data.extend(values(self.raw(self.hidden(x.slice(range))))?);
+        }
+        for row in data.chunks_exact_mut(self.outputs.max(1)) {
+            self.loss.respond(row);
+        }
+        Ok(Matrix {
+            rows: x.rows,
+            cols: self.outputs,
+            data,
+        })
+    }
+
+    fn note(&self) -> String {
+        format!("{} epochs", self.epochs)
+    }
+}
+
+/// First and second moments of AdamW (Loshchilov & Hutter 2019).
+struct AdamW {
+    moments: Vec<(Tensor<2>, Tensor<2>)>,
+    steps: i32,
+}
+
+impl AdamW {
+    fn new(network: &Network) -> Self {
+        let zeros = |p: &Tensor<2>| (p.zeros_like(), p.zeros_like());
+        Self {
+            moments: network.parts.iter().map(zeros).collect(),
+            steps: 0,
+        }
+    }
+
+    fn step(&mut self, config: &MlpConfig, network: &mut Network, gradients: [Tensor<2>; 4]) {
+        self.steps += 1;
+        let (c1, c2) = (1.0 - BETA1.powi(self.steps), 1.0 - BETA2.powi(self.steps));
+        for (at, ((part, gradient), (m, v))) in network
+            .parts
+            .iter_mut()
+            .zip(gradients)
+            .zip(&mut self.moments)
+            .enumerate()
+        {
+            *m = m.clone() * BETA1 + gradient.clone() * (1.0 - BETA1);
+            *v = v.clone() * BETA2 + gradient.square() * (1.0 - BETA2);
+            let update = (m.clone() / c1) / ((v.clone() / c2).sqrt() + EPSILON);
+            let decay = if at % 2 == 0 {
+                config.weight_decay * config.learning_rate
+            } else {
+                0.0
+            };
+            *part = part.clone() * (1.0 - decay) - update * config.learning_rate;
+        }
+    }
+}
+
+impl MlpConfig {
+    /// Trains for `epochs` on `rows`; `judge` sees the network after each epoch and says whether to stop.
+    fn train(
+        &self,
+        training: &Training<'_>,
+        rows: &[usize],
+        epochs: usize,
+        context: &Context<'_>,
+        mut judge: impl FnMut(&Network) -> Result<bool>,
+    ) -> Result<Network> {
+        let (x, targets) = (training.x, training.targets);
+        let (o, device) = (targets.outputs(), x.device());
+        let loss = Loss::neural(targets.task);
+        let mut rng = ChaCha8Rng::seed_from_u64(context.seed);
+        let mut network = Network::new(x.cols, self.hidden, o, loss, &mut rng, &device);
+        let mut optimiser = AdamW::new(&network);
+        let mut order = rows.to_vec();
+        let keep = 1.0 - self.dropout;
+        for epoch in 1..=epochs {
+            order.shuffle(&mut rng);
+            for batch in order.chunks(self.batch) {
+                context.interrupt.check()?;
+                let input = x.select(batch).x;
+                let full = network.hidden(input.clone());
+                let mask = (0..batch.len() * self.hidden)
+                    .map(|_| {
+                        if rng.random_range(0.0..1.0) < keep {
+                            (1.0 / keep) as f32
+                        } else {
+                            0.0
+                        }
+                    })
+                    .collect();
+                // One factor carries dropout and ReLU's derivative.
+                let mask = tensor(mask, batch.len(), self.hidden, &device);
+                let hidden = full * mask.clone();
+                let raw: Vec<f64> = values(network.raw(hidden.clone()))?
+                    .iter()
+                    .map(|&v| f64::from(v))
+                    .collect();
+                let counts = known_counts(targets, batch.iter().copied());
+                let mut slope = vec![0.0_f32; batch.len() * o];
+                objective::evaluate(loss, targets, batch, &raw, &counts, &mut slope);
+                let slope = tensor(slope, batch.len(), o, &device);
+                let back = slope.clone().matmul(network.parts[2].clone().transpose())
+                    * mask
+                    * hidden.clone().greater_elem(0.0).float();
+                let gradients = [
+                    input.transpose().matmul(back.clone()),
+                    back.sum_dim(0),
+                    hidden.transpose().matmul(slope.clone()),
+                    slope.sum_dim(0),
+                ];
+                optimiser.step(self, &mut network, gradients);
+            }
+            network.epochs = epoch;
+            if judge(&network)? {
+                break;
+            }
+        }
+        Ok(network)
+    }
+}
+
+impl Baseline for MlpConfig {
+    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
+        let targets = training.targets;
+        let everything: Vec<usize> = (0..targets.len()).collect();
+        let held: (Vec<usize>, Features, Targets) = if let Some((x, val)) = training.validation {
+            (everything.clone(), x.clone(), val.clone())
+        } else {
+            let (kept, held) = holdout::split(targets, training.groups, context.holdout, context.seed);
+            (kept, training.x.select(&held), targets.select(&held))
+        };
+        let (kept, judged_x, judged) = held;
+        let mut best: Option<(f64, Network)> = None;
+        self.train(training, &kept, self.epochs, context, |network| {
+            let score = evaluate::primary(&judged, &network.predict(&judged_x)?)?;
+            if best.as_ref().is_none_or(|(top, _)| score > *top) {
+                best = Some((score, network.clone()));
+            }
+            Ok(best
+                .as_ref()
+                .is_some_and(|(_, top)| network.epochs - top.epochs >= self.patience))
+        })?;
+        let epochs = best.as_ref().map_or(1, |(_, network)| network.epochs);
+        match best {
+            Some((_, network)) if training.validation.is_some() => Ok(Box::new(network)),
+            // The held-out samples told the number of epochs; now they may teach too.
+            _ => Ok(Box::new(
+                self.train(training, &everything, epochs, context, |_| Ok(false))?,
+            )),
+        }
+    }
+}

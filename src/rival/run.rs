@@ -1,0 +1,177 @@
+//! Fits every rival under the protocol of AURA.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::metric::Bootstrap;
+use crate::metric::evaluate::{self, Intervals, Options};
+use crate::model::readout::{Fit, ReadoutFit};
+use crate::progress::Progress;
+use crate::record::{MetricRow, PredictionRow};
+use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::task::{Split, Task};
+
+use super::config::BaselineConfig;
+use super::fit::{Baseline, Context, Fitted, Training};
+use super::holdout;
+use super::input::{Features, Input, Standardiser};
+
+/// What one baseline achieved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineOutcome {
+    /// Name as in every table: `knn`, `logistic`, `ridge`, `linear_ccc`, `class_means`, `kmeans`, `mlp`, perhaps with `_tokens` or
+    /// `_mean_tokens`.
+    pub method: String,
+    /// Its outputs on the validation split (where there is one) and the test split.
+    pub predictions: Vec<PredictionRow>,
+    /// Its metrics on the same splits, the primary one with a 95 % interval.
+    pub metrics: Vec<MetricRow>,
+    /// Which settings were chosen, in a few words.
+    pub note: String,
+    /// Wall time of fitting and predicting.
+    pub seconds: f64,
+}
+
+/// Fits every baseline of the configuration on the training split and applies it to the others.
+///
+/// The training split itself is not reported: nearest neighbours would find each sample's own label. Same data, settings and
+/// seed give the same numbers on the CPU, with any number of threads.
+///
+/// # Errors
+/// [`Error::Data`] if a split is empty, features do not fit together, are not finite or lack the tokens that a method reads;
+/// [`Error::Interrupted`] on Ctrl-C.
+pub fn run_all(
+    data: &SplitSets,
+    config: &BaselineConfig,
+    seed: u64,
+    device: &Device,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Vec<BaselineOutcome>> {
+    if !config.enabled {
+        return Ok(Vec::new());
+    }
+    let task = data.train.targets.task;
+    let methods = config.methods_for(task, data.train.tokens.is_some());
+    if let Some(method) = methods.iter().find(|method| !method.kind.serves(task)) {
+        return Err(Error::data(format!(
+            "`{}` predicts valence and arousal only; take it out of `baselines.methods`",
+            method.name(task)
+        )));
+    }
+    let groups = evaluate::groups(Some(&data.train.subjects), data.train.len())?;
+    let bar = progress.bar("baselines", methods.len() as u64, "methods");
+    // Methods in order, inputs grouped: each input is standardised once and freed before the next.
+    let mut outcomes: Vec<Option<BaselineOutcome>> = methods.iter().map(|_| None).collect();
+    for input in Input::ALL {
+        if !methods.iter().any(|method| method.input == input) {
+            continue;
+        }
+        let standardiser = Standardiser::fit(input, config.standardise, &data.train)?;
+        let train = standardiser.apply(&data.train, device)?;
+        let val = data
+            .val
+            .as_ref()
+            .filter(|set| !set.is_empty())
+            .map(|set| Ok::<_, Error>((set, standardiser.apply(set, device)?)))
+            .transpose()?;
+        let test = standardiser.apply(&data.test, device)?;
+        let training = Training {
+            x: &train,
+            targets: &data.train.targets,
+            groups: groups.as_deref(),
+            validation: val.as_ref().map(|(set, x)| (x, &set.targets)),
+        };
+        for (method, slot) in methods
+            .iter()
+            .zip(&mut outcomes)
+            .filter(|(method, _)| method.input == input)
+        {
+            let name = method.name(task);
+            bar.message(name.clone());
+            let started = Instant::now();
+            let context = Context {
+                seed,
+                holdout: config.holdout,
+                interrupt,
+            };
+            let baseline = config.baseline(method.kind);
+            let fitted = baseline.fit(&training, &context)?;
+            let readout = fit_readout(config.readout_fit, &*baseline, &*fitted, &training, &context)?;
+            let predict = |x: &Features| {
+                let mut outputs = fitted.predict(x)?;
+                readout.apply(&mut outputs.data);
+                Ok::<_, Error>(outputs)
+            };
+            let mut outcome = BaselineOutcome {
+                predictions: Vec::new(),
+                metrics: readout.rows(&name, &data.train.targets.names),
+                note: fitted.note(),
+                seconds: 0.0,
+                method: name,
+            };
+            if let Some((set, x)) = &val {
+                outcome.add(Split::Val, set, &predict(x)?, seed)?;
+            }
+            outcome.add(Split::Test, &data.test, &predict(&test)?, seed)?;
+            outcome.seconds = started.elapsed().as_secs_f64();
+            *slot = Some(outcome);
+            bar.inc(1);
+        }
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// The map of a rival's outputs, from samples that it has not seen: the validation split, or a part of the training split on the
+/// rest of which it is fitted once more.
+pub(crate) fn fit_readout(
+    how: ReadoutFit,
+    baseline: &dyn Baseline,
+    fitted: &dyn Fitted,
+    training: &Training<'_>,
+    context: &Context<'_>,
+) -> Result<Fit> {
+    if how == ReadoutFit::None || training.targets.task == Task::Expression {
+        return Ok(Fit::None);
+    }
+    if let Some((x, targets)) = training.validation {
+        return Ok(Fit::new(how, targets, &fitted.predict(x)?.data));
+    }
+    let (kept, held) = holdout::split(training.targets, training.groups, context.holdout, context.seed);
+    if kept.is_empty() || held.is_empty() {
+        return Ok(Fit::None);
+    }
+    let groups: Option<Vec<usize>> = training
+        .groups
+        .map(|groups| kept.iter().map(|&row| groups[row]).collect());
+    let rest = Training {
+        x: &training.x.select(&kept),
+        targets: &training.targets.select(&kept),
+        groups: groups.as_deref(),
+        validation: None,
+    };
+    let outputs = baseline.fit(&rest, context)?.predict(&training.x.select(&held))?;
+    Ok(Fit::new(how, &training.targets.select(&held), &outputs.data))
+}
+
+impl BaselineOutcome {
+    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
+        let options = Options {
+            subjects: Some(&set.subjects),
+            intervals: Intervals::Primary,
+            bootstrap: Bootstrap {
+                seed,
+                ..Bootstrap::default()
+            },
+        };
+        let values = evaluate::evaluate_with(&set.targets, outputs, &options)?;
+        self.metrics
+            .extend(evaluate::rows(&self.method, split.as_str(), None, &values));
+        self.predictions
+            .extend(evaluate::prediction_rows(&self.method, split, set, outputs)?);
+        Ok(())
+    }
+}

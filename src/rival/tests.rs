@@ -1,0 +1,424 @@
+//! Against scikit-learn on a public feature set (`tests/peers/baseline/golden.py`), and behaviour.
+
+use serde_json::Value;
+
+use crate::metric::expression::argmax;
+use crate::sets::Tokens;
+
+use super::kmeans::lloyd;
+use super::*;
+
+const TRAIN: usize = 350;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("../../tests/peers/baseline/golden.json")).expect("golden.json is JSON")
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value
+        .as_array()
+        .expect("list")
+        .iter()
+        .map(|v| v.as_f64().expect("number") as f32)
+        .collect()
+}
+
+fn flags(value: &Value) -> Vec<bool> {
+    value
+        .as_array()
+        .expect("list")
+        .iter()
+        .map(|v| v.as_bool().expect("flag"))
+        .collect()
+}
+
+/// The 500 digits with the targets of one task.
+fn digits(task: Task) -> SplitSets {
+    let rows: Vec<Vec<f32>> = include_str!("../../tests/peers/baseline/digits.csv")
+        .lines()
+        .map(|line| line.split(',').map(|v| v.parse().expect("number")).collect())
+        .collect();
+    let golden = golden();
+    let (names, values, known): (Vec<String>, Vec<f32>, Vec<bool>) = match task {
+        Task::Expression => (
+            (0..10).map(|c| c.to_string()).collect(),
+            rows.iter()
+                .flat_map(|row| (0..10).map(|c| f32::from(row[0] as usize == c)))
+                .collect(),
+            vec![true; 5000],
+        ),
+        Task::ValenceArousal => (
+            vec!["valence".to_owned(), "arousal".to_owned()],
+            floats(&golden["score"]),
+            vec![true; 1000],
+        ),
+        Task::ActionUnits => (
+            ["au01", "au02", "au04"].map(str::to_owned).to_vec(),
+            flags(&golden["units"]).into_iter().map(f32::from).collect(),
+            flags(&golden["known"]),
+        ),
+    };
+    let all = FeatureSet {
+        sample_ids: (0..500).map(|i| format!("digit_{i:03}")).collect(),
+        global: Matrix {
+            rows: 500,
+            cols: 64,
+            data: rows.iter().flat_map(|row| row[1..].iter().copied()).collect(),
+        },
+        tokens: None,
+        targets: Targets {
+            task,
+            names,
+            values,
+            known,
+        },
+        subjects: vec![None; 500],
+    };
+    SplitSets {
+        train: all.select(&(0..TRAIN).collect::<Vec<_>>()),
+        val: None,
+        test: all.select(&(TRAIN..500).collect::<Vec<_>>()),
+    }
+}
+
+fn run(data: &SplitSets, config: &BaselineConfig) -> Vec<BaselineOutcome> {
+    run_all(
+        data,
+        config,
+        0,
+        &Device::flex(),
+        &Progress::hidden(),
+        &Interrupt::default(),
+    )
+    .expect("baselines run")
+}
+
+fn only(method: &str) -> BaselineConfig {
+    BaselineConfig {
+        methods: vec![method.to_owned()],
+        ..BaselineConfig::default()
+    }
+}
+
+/// Outputs as the method gives them, not fitted to the task.
+fn outputs(data: &SplitSets, config: &BaselineConfig) -> Vec<f32> {
+    let config = BaselineConfig {
+        readout_fit: ReadoutFit::None,
+        ..config.clone()
+    };
+    run(data, &config)[0]
+        .predictions
+        .iter()
+        .flat_map(|row| row.output.clone())
+        .collect()
+}
+
+fn value(outcome: &BaselineOutcome, metric: &str) -> f64 {
+    outcome
+        .metrics
+        .iter()
+        .find(|row| row.metric == metric && row.split == "test")
+        .expect("metric is there")
+        .value
+}
+
+#[track_caller]
+fn within(ours: &[f32], peer: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), peer.len());
+    let worst = ours.iter().zip(peer).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= tolerance, "largest difference {worst}");
+}
+
+#[test]
+fn logistic_regression_agrees_with_scikit_learn() {
+    let mut config = only("logistic");
+    config.linear.c = 0.1;
+    config.linear.tolerance = 1e-6;
+    within(
+        &outputs(&digits(Task::Expression), &config),
+        &floats(&golden()["logistic"]),
+        1e-4,
+    );
+}
+
+#[test]
+fn ridge_agrees_with_scikit_learn() {
+    let mut config = only("ridge");
+    config.linear.c = 0.1;
+    config.linear.tolerance = 1e-6;
+    within(
+        &outputs(&digits(Task::ValenceArousal), &config),
+        &floats(&golden()["ridge"]),
+        1e-4,
+    );
+}
+
+/// A penalty that shrinks costs concordance and not order: what is fitted on the held-out part gives most of it back.
+#[test]
+fn fitted_outputs_keep_their_order_and_gain_concordance() {
+    let data = digits(Task::ValenceArousal);
+    let mut config = only("ridge");
+    config.linear.c = 1e-3;
+    let plain = outputs(&data, &config);
+    let fitted = &run(&data, &config)[0];
+    let of_plain = run(
+        &data,
+        &BaselineConfig {
+            readout_fit: ReadoutFit::None,
+            ..config.clone()
+        },
+    );
+    assert!(value(fitted, "ccc_va") > value(&of_plain[0], "ccc_va") + 0.02);
+    let all = |metric: &str| {
+        let row = fitted.metrics.iter().find(|m| m.split == "all" && m.metric == metric);
+        row.map_or(f64::NAN, |m| m.value)
+    };
+    // What is on record is what was done.
+    let (shift, factor) = (all("fit_shift_a"), all("fit_factor_a"));
+    assert!((f64::from(fitted.predictions[0].output[1]) - (shift + factor * f64::from(plain[1]))).abs() < 1e-5);
+    assert!(of_plain[0].metrics.iter().all(|m| m.split != "all"));
+    let stretched: Vec<f32> = fitted.predictions.iter().flat_map(|row| row.output.clone()).collect();
+    for output in 0..2 {
+        let mut order: Vec<usize> = (output..plain.len()).step_by(2).collect();
+        order.sort_by(|&a, &b| plain[a].total_cmp(&plain[b]));
+        assert!(order.windows(2).all(|pair| stretched[pair[0]] <= stretched[pair[1]]));
+    }
+}
+
+#[test]
+fn one_regression_an_action_unit_agrees_with_scikit_learn() {
+    let mut config = only("linear");
+    config.linear.c = 0.1;
+    config.linear.tolerance = 1e-6;
+    within(
+        &outputs(&digits(Task::ActionUnits), &config),
+        &floats(&golden()["one_vs_rest"]),
+        5e-4,
+    );
+}
+
+#[test]
+fn neighbours_agree_with_scikit_learn() {
+    let mut config = only("knn");
+    config.knn.k = 20;
+    within(
+        &outputs(&digits(Task::Expression), &config),
+        &floats(&golden()["knn"]),
+        1e-4,
+    );
+    within(
+        &outputs(&digits(Task::ValenceArousal), &config),
+        &floats(&golden()["knn_score"]),
+        1e-4,
+    );
+}
+
+#[test]
+fn class_means_agree_with_scikit_learn() {
+    let classes: Vec<usize> = outputs(&digits(Task::Expression), &only("class_means"))
+        .chunks(10)
+        .map(argmax)
+        .collect();
+    let peer: Vec<usize> = floats(&golden()["class_means"])
+        .into_iter()
+        .map(|c| c as usize)
+        .collect();
+    assert_eq!(classes, peer);
+}
+
+#[test]
+fn k_means_reaches_scikit_learns_objective() {
+    let golden = golden();
+    let data = digits(Task::Expression);
+    let standardiser = Standardiser::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
+    let x = standardiser.apply(&data.train, &Device::flex()).expect("same width");
+    let start: Vec<usize> = floats(&golden["kmeans_start"])
+        .into_iter()
+        .map(|v| v as usize)
+        .collect();
+    let points = input::values(x.select(&start).x).expect("f32");
+    let ours = lloyd(&x, &Prototypes { points, width: 64 }, 25, &Interrupt::default()).expect("runs");
+    let peer = golden["kmeans_inertia"].as_f64().expect("number");
+    assert!(
+        (ours.inertia / peer - 1.0).abs() < 1e-4,
+        "{} against {peer}",
+        ours.inertia
+    );
+
+    // Seeding of our own: within a few per cent of the best of twenty starts of the peer.
+    let best = golden["kmeans_best"].as_f64().expect("number");
+    let seeded = cluster(&x, 20, 25, 1, &Interrupt::default()).expect("runs");
+    assert!(seeded.inertia < 1.06 * best, "{} against {best}", seeded.inertia);
+    // As many codes as samples leave nothing over, and no code stays empty.
+    let all = cluster(&x, TRAIN, 25, 1, &Interrupt::default()).expect("runs");
+    assert!(all.inertia < 1e-2, "{}", all.inertia);
+}
+
+#[test]
+fn all_rivals_learn_every_task() {
+    for (task, floor) in [
+        (Task::Expression, 0.75),
+        (Task::ValenceArousal, 0.5),
+        (Task::ActionUnits, 0.6),
+    ] {
+        let data = digits(task);
+        let mut config = BaselineConfig::default();
+        config.kmeans.codes = 60;
+        config.mlp.hidden = 128;
+        let outcomes = run(&data, &config);
+        assert_eq!(outcomes.len(), if task == Task::ValenceArousal { 6 } else { 5 });
+        if let Some(ccc) = outcomes.iter().find(|o| o.method == "linear_ccc") {
+            let ridge = outcomes.iter().find(|o| o.method == "ridge").expect("runs by default");
+            assert!(value(ccc, "ccc_va") > value(ridge, "ccc_va") - 0.005);
+        }
+        for outcome in &outcomes {
+            let score = value(outcome, task.primary_metric());
+            assert!(score > floor, "{} {score} ({})", outcome.method, outcome.note);
+            assert_eq!(outcome.predictions.len(), 150);
+            let primary = outcome
+                .metrics
+                .iter()
+                .find(|m| m.metric == task.primary_metric())
+                .expect("is there");
+            assert!(primary.low.is_some_and(|low| low <= score) && primary.high.is_some_and(|high| high >= score));
+        }
+        let again = run(&data, &config);
+        for (a, b) in outcomes.iter().zip(&again) {
+            assert_eq!(
+                (&a.predictions, &a.metrics, &a.note),
+                (&b.predictions, &b.metrics, &b.note)
+            );
+        }
+    }
+}
+
+#[test]
+fn tokens_are_read_where_they_are() {
+    let mut data = digits(Task::Expression);
+    assert!(
+        run_all(
+            &data,
+            &only("logistic_tokens"),
+            0,
+            &Device::flex(),
+            &Progress::hidden(),
+            &Interrupt::default()
+        )
+        .is_err_and(|e| e.to_string().contains("features.tokens"))
+    );
+    for set in [&mut data.train, &mut data.test] {
+        set.tokens = Some(Tokens {
+            count: 8,
+            width: 8,
+            values: set.global.clone(),
+        });
+    }
+    let config = BaselineConfig {
+        methods: ["logistic", "logistic_tokens", "logistic_mean_tokens"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..BaselineConfig::default()
+    };
+    let outcomes = run(&data, &config);
+    let names: Vec<&str> = outcomes.iter().map(|o| o.method.as_str()).collect();
+    assert_eq!(names, ["logistic", "logistic_tokens", "logistic_mean_tokens"]);
+    // The same numbers as tokens and as a vector; their mean knows less.
+    assert!((value(&outcomes[0], "acc") - value(&outcomes[1], "acc")).abs() < 1e-12);
+    assert!(value(&outcomes[2], "acc") < value(&outcomes[0], "acc"));
+}
+
+#[test]
+fn settings_are_checked() {
+    assert_eq!(BaselineConfig::default().validate(), Ok(()));
+    assert_eq!(only("knn_mean_tokens").validate(), Ok(()));
+    let wrong = |config: BaselineConfig| config.validate().expect_err("is wrong").0;
+    assert_eq!(wrong(only("svm")), "methods[0]");
+    let twice = BaselineConfig {
+        methods: vec!["linear".to_owned(), "logistic".to_owned()],
+        ..BaselineConfig::default()
+    };
+    assert_eq!(wrong(twice), "methods[1]");
+    let mut config = BaselineConfig::default();
+    config.linear.c = f64::NAN;
+    assert_eq!(wrong(config), "linear.c");
+}
+
+#[test]
+fn bad_features_are_an_error_not_a_panic() {
+    let attempt = |data: &SplitSets| {
+        run_all(
+            data,
+            &only("knn"),
+            0,
+            &Device::flex(),
+            &Progress::hidden(),
+            &Interrupt::default(),
+        )
+    };
+    let mut data = digits(Task::Expression);
+    data.test.global.data[5] = f32::NAN;
+    assert!(attempt(&data).is_err_and(|e| e.to_string().contains("digit_350")));
+    data = digits(Task::Expression);
+    data.train = data.train.select(&[]);
+    assert!(attempt(&data).is_err());
+    data = digits(Task::Expression);
+    data.test.global.cols = 32;
+    data.test.global.data.truncate(150 * 32);
+    assert!(attempt(&data).is_err());
+    data = digits(Task::Expression);
+    let misplaced = run_all(
+        &data,
+        &only("linear_ccc"),
+        0,
+        &Device::flex(),
+        &Progress::hidden(),
+        &Interrupt::default(),
+    );
+    assert!(misplaced.is_err_and(|e| e.to_string().contains("linear_ccc")));
+    data.test = data.test.select(&[]);
+    assert!(
+        attempt(&data).is_ok(),
+        "an empty test split has no numbers, but is no defect"
+    );
+}
+
+#[test]
+fn an_interrupt_stops_at_once() {
+    let interrupt = Interrupt::default();
+    interrupt.raise();
+    let result = run_all(
+        &digits(Task::Expression),
+        &BaselineConfig::default(),
+        0,
+        &Device::flex(),
+        &Progress::hidden(),
+        &interrupt,
+    );
+    assert!(matches!(result, Err(Error::Interrupted)));
+}
+
+#[test]
+fn tiny_splits_are_served() {
+    for task in [Task::Expression, Task::ValenceArousal, Task::ActionUnits] {
+        let data = digits(task);
+        for train in [1, 2, 5] {
+            for test in [0, 1] {
+                let tiny = SplitSets {
+                    train: data.train.select(&(0..train).collect::<Vec<_>>()),
+                    val: None,
+                    test: data.test.select(&(0..test).collect::<Vec<_>>()),
+                };
+                let mut config = BaselineConfig::default();
+                config.mlp.epochs = 3;
+                for outcome in run(&tiny, &config) {
+                    assert_eq!(outcome.predictions.len(), test);
+                    assert!(
+                        outcome.metrics.iter().all(|m| m.value.is_finite()),
+                        "{}",
+                        outcome.method
+                    );
+                }
+            }
+        }
+    }
+}

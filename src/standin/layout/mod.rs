@@ -1,0 +1,4 @@
+pub mod affectnet;
+pub mod disfa;
+pub mod emotionet;
+pub mod rafdb;

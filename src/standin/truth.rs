@@ -1,0 +1,75 @@
+//! The table of truths: what every sample of a tree really shows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
+
+use crate::disk::parquet;
+use crate::error::{Context, Result};
+
+use super::action_units::ACTION_UNITS;
+use super::generate::{GENERATOR_VERSION, Layout, NOTICE, index_of};
+use super::modes::Emotion;
+use super::plan::{Purpose, Sample};
+
+/// The samples that have a row: those whose labels the card keeps.
+pub(crate) fn counted(samples: &[Sample]) -> impl Iterator<Item = &Sample> {
+    samples.iter().filter(|sample| sample.purpose == Purpose::Sample)
+}
+
+/// Writes the table, in the order of the plan.
+///
+/// `expression` and `label` count as the card does and are null where the card has no classes; `expression_name` always
+/// says what was drawn.
+pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Result<()> {
+    let text = |f: &dyn Fn(&Sample) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(counted(samples).map(f)))
+    };
+    let number =
+        |f: &dyn Fn(&Sample) -> f32| -> ArrayRef { Arc::new(Float32Array::from_iter_values(counted(samples).map(f))) };
+    let class = |f: &dyn Fn(&Sample) -> Option<Emotion>| -> ArrayRef {
+        let classes = counted(samples).map(|sample| index_of(layout, f(sample)?));
+        Arc::new(classes.collect::<Int8Array>())
+    };
+    let mut columns: Vec<(String, ArrayRef)> = vec![
+        ("sample_id".to_owned(), text(&|s| s.id.clone())),
+        ("image_path".to_owned(), text(&|s| s.path.clone())),
+        ("split".to_owned(), text(&|s| s.split.as_str().to_owned())),
+        ("subject".to_owned(), text(&Sample::subject_name)),
+        ("mode".to_owned(), text(&Sample::mode_name)),
+        ("expression".to_owned(), class(&|s| Some(s.emotion))),
+        ("expression_name".to_owned(), text(&|s| s.emotion.name().to_owned())),
+        ("label".to_owned(), class(&|s| s.label)),
+        (
+            "flipped".to_owned(),
+            Arc::new(counted(samples).map(|s| Some(s.flipped)).collect::<BooleanArray>()),
+        ),
+        ("valence".to_owned(), number(&|s| s.affect.0)),
+        ("arousal".to_owned(), number(&|s| s.affect.1)),
+    ];
+    for unit in ACTION_UNITS {
+        columns.push((format!("au{unit:02}"), number(&|s| s.expression.get(unit))));
+    }
+    let nullable = ["subject", "expression", "label"];
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, column)| Field::new(name, column.data_type().clone(), nullable.contains(&name.as_str())))
+        .collect();
+    let batch = RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns.into_iter().map(|(_, column)| column).collect(),
+    )
+    .at("encode", path)?;
+    let classes: Vec<&str> = layout.classes().iter().map(|class| class.name()).collect();
+    let about = serde_json::json!({
+        "generator": GENERATOR_VERSION,
+        "card": layout.card(),
+        "layout": layout.form(),
+        "classes": classes,
+        "aus": ACTION_UNITS,
+        "notice": NOTICE,
+    });
+    parquet::write_batch(path, &batch, &[("aura-bench.truth", about.to_string())])
+}
