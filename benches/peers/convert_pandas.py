@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["pandas", "pillow", "pyarrow"]
+# ///
 """The conversion of AffectNet's or EmotioNet's label lists in Python with pandas: the same table. See convert_common.py."""
 
 import hashlib

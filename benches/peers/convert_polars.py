@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["pillow", "polars"]
+# ///
 """The conversion of AffectNet's or EmotioNet's label lists in Python with polars: the same table. See convert_common.py."""
 
 import polars as pl

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "pillow", "torch", "transformers"]
+# ///
 """Features of frozen encoders with transformers: the forward pass alone, and from image files through a DataLoader.
 
     python benches/peers/encoder.py --device cuda --json

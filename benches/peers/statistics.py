@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["duckdb", "polars"]
+# ///
 """The valence-arousal block of Table 1 with DuckDB and with polars, on the files that benches/statistics.rs made.
 
 usage: statistics.py RUN_FOLDER; prints {"duckdb": {"seconds", "rows"}, "polars": {...}}: best of five calls, and the rows

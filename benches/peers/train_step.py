@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch"]
+# ///
 """The training step of AURA for expressions in PyTorch: forward, all losses, backward, AdamW, running counts.
 
     python benches/peers/train_step.py --device cuda --json

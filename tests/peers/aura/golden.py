@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["jax[cpu]", "numpy"]
+# ///
 """Golden values of AURA's numeric core, from an independent implementation in JAX (float64, automatic differentiation).
 
     pip install "jax[cpu]" && python tests/peers/aura/golden.py

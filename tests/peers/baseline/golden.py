@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2,<3", "scikit-learn==1.9.1"]
+# ///
 """Golden results of scikit-learn for `src/baseline/` on a public feature set.
 
     python tests/peers/baseline/golden.py tests/peers/baseline

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy==2.4.6", "pillow==13.0.0", "scikit-image==0.26.0"]
+# ///
 """HOG descriptors of a real photograph by scikit-image, for src/encoder/tests.rs.
 
 Run from the repository root: python tests/peers/hog/make.py

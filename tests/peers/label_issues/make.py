@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["cleanlab==2.9.*", "numpy", "pandas", "pyarrow", "scikit-learn"]
+# ///
 """Golden values for reports/sql/confident_learning.sql: cleanlab on the outputs of a stand-in run.
 
     aura-bench run recipes/rafdb.toml --stand-in --seeds 0

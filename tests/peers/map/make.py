@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "scikit-learn==1.9.1", "umap-learn==0.5.12"]
+# ///
 """Golden values for src/map and src/metric/separability.rs: umap-learn and scikit-learn on 240 handwritten digits.
 
     python tests/peers/map/make.py > tests/peers/map/golden.json

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2,<3", "scikit-learn==1.9.1", "scipy==1.17.1", "statsmodels==0.15.*"]
+# ///
 """Golden values for `src/metric/` from scikit-learn, scipy and statsmodels.
 
     python tests/peers/metric/golden.py > tests/peers/metric/golden.json

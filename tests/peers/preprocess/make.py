@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy==2.4.6", "pillow==13.0.0", "scikit-image==0.26.0"]
+# ///
 """Real photographs resized by Pillow and files of every odd kind with Pillow's RGB, for src/image/tests.rs.
 
 Run from the repository root: python tests/peers/preprocess/make.py

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "scikit-learn"]
+# ///
 """The handwritten digits of scikit-learn as "features made elsewhere", and what scikit-learn makes of them.
 
     python tests/peers/table/digits.py            # writes digits.npz, digits.csv and golden.json beside this file

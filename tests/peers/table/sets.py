@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "scikit-learn"]
+# ///
 """Public feature sets that are not faces, as recipes of this program, and what scikit-learn makes of them.
 
     python tests/peers/table/sets.py OUT          # OUT/NAME.npz, OUT/NAME.toml, OUT/scikit-learn.json

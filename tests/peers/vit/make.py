@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "pillow==13.0.0", "safetensors==0.8.0", "torch==2.15.0", "transformers==5.23.0"]
+# ///
 """Tiny vision transformers with random weights and what transformers computes with them, for src/encoder/tests.rs.
 
 Run from the repository root: python tests/peers/vit/make.py

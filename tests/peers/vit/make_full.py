@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy", "torch", "transformers"]
+# ///
 """Golden values of a full-size CLIP ViT-B/16 with random weights, computed by transformers.
 
 The weights are 86 million numbers that both sides make from their names with the same integer arithmetic, so that only
