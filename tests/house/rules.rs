@@ -54,10 +54,12 @@ fn rooms(tree: &Tree, table: &Table) -> Vec<String> {
     found
 }
 
-/// Imports that no row allows, that run upwards, and permissions that nobody uses.
+/// Imports that no row allows, that run upwards, and permissions that nobody uses. Of a file's imports from one room the first
+/// is told.
 fn permissions(tree: &Tree, table: &Table) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = BTreeSet::new();
+    let mut told = BTreeSet::new();
     for (file, import) in imports(tree) {
         let (Some((from, room)), Some((to, target))) = (table.room_of(&file.path), table.room_of(&import.file)) else {
             continue;
@@ -66,6 +68,9 @@ fn permissions(tree: &Tree, table: &Table) -> Vec<String> {
             continue;
         }
         used.insert((from, target));
+        if !told.insert((&file.path, target)) {
+            continue;
+        }
         let place = place(file, import);
         if to < from {
             found.push(format!("{place} runs upwards, from `{room}` to `{target}`"));
@@ -257,18 +262,7 @@ pub fn measured(tree: &Tree, table: &Table) -> Vec<Row> {
             uses.entry(from).or_default().insert(to);
         }
     }
-    // A room stands above all that it uses. Where rooms use each other there is no such order, and the count ends.
-    let mut floors: BTreeMap<&String, usize> = uses.keys().map(|room| (room, 0)).collect();
-    for _ in 0..uses.len() {
-        for (room, used) in &uses {
-            let floor = used
-                .iter()
-                .filter_map(|used| floors.get(used))
-                .max()
-                .map_or(0, |floor| floor + 1);
-            floors.insert(room, floor.min(uses.len()));
-        }
-    }
+    let floors = floors(&uses);
     let mut rooms: Vec<&String> = uses.keys().collect();
     rooms.sort_by_key(|room| (std::cmp::Reverse(floors[*room]), (*room).clone()));
     let ground = |room: &str| old(room).is_some_and(|row| row.ground);
@@ -290,10 +284,33 @@ pub fn measured(tree: &Tree, table: &Table) -> Vec<Row> {
         .collect()
 }
 
+/// A room stands above all that it uses. Where rooms use each other, the one that is used more than it uses goes below.
+fn floors(uses: &BTreeMap<String, BTreeSet<String>>) -> BTreeMap<&String, usize> {
+    let mut floors = BTreeMap::new();
+    for floor in 0..uses.len() {
+        let open: Vec<&String> = uses.keys().filter(|room| !floors.contains_key(room)).collect();
+        let above = |room: &String| uses[room].iter().filter(|used| open.contains(used)).count();
+        let mut next: Vec<&String> = open.iter().copied().filter(|room| above(room) == 0).collect();
+        if next.is_empty() {
+            let below = |room: &String| open.iter().filter(|one| uses[**one].contains(room)).count();
+            next.extend(
+                open.iter()
+                    .copied()
+                    .max_by_key(|room| below(room) as isize - above(room) as isize),
+            );
+        }
+        floors.extend(next.into_iter().map(|room| (room, floor)));
+    }
+    floors
+}
+
+/// All imports, each file's from its top down.
 fn imports(tree: &Tree) -> impl Iterator<Item = (&SourceFile, &Import)> {
-    tree.files
-        .values()
-        .flat_map(|file| file.imports.iter().map(move |import| (file, import)))
+    tree.files.values().flat_map(|file| {
+        let mut imports: Vec<&Import> = file.imports.iter().collect();
+        imports.sort_by_key(|import| import.line);
+        imports.into_iter().map(move |import| (file, import))
+    })
 }
 
 fn place(file: &SourceFile, import: &Import) -> String {
