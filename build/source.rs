@@ -455,7 +455,16 @@ impl Linker {
                 }
             }
             for written in &scope.scan.paths {
-                for target in self.resolve(number, written, &mut Vec::new()) {
+                let targets = self.resolve(number, written, &mut Vec::new());
+                let first = written.segments.first().map_or("", String::as_str);
+                if targets.is_empty() && (["crate", "self", "super"].contains(&first) || first == self.package) {
+                    return Err(format!(
+                        "{path}:{}: `{}` leads to nothing",
+                        written.line,
+                        written.segments.join("::")
+                    ));
+                }
+                for target in targets {
                     bound.insert(format!(
                         "{} {} = {}",
                         module.path.join("::"),

@@ -194,6 +194,7 @@ fn mistakes_name_file_and_line() {
     assert!(read("\nmod a;").starts_with("src/lib.rs:2: there is no file for `mod a`"));
     assert!(read("\nfn (").starts_with("src/lib.rs:2: "));
     assert!(read("\nuse crate::nowhere;").starts_with("src/lib.rs:2: `crate::nowhere` leads to nothing"));
+    assert!(read("\nfn f() { crate::nowhere::f() }").starts_with("src/lib.rs:2: `crate::nowhere::f` leads to nothing"));
     assert!(read("\nconst X: &str = include_str!(NAME);").starts_with("src/lib.rs:2: cannot tell what"));
 }
 
