@@ -10,6 +10,9 @@
 //! - A row whose first cell ends in `(ground)` may be used by all rooms above that are not ground themselves, without being
 //!   listed. What ground uses is listed like everywhere.
 //!
+//! Imports lead through re-exports to the file that defines. Files that only tests reach import nothing and have
+//! no length.
+//!
 //! `HOUSE_PRINT=1 cargo test --test house -- --nocapture` prints the table that the imports ask for.
 
 #[path = "../../build/digest.rs"]

@@ -141,14 +141,12 @@ fn a_file_that_is_too_long() {
         only(&files, TABLE),
         "src/error.rs:661: the file is longer than 660 lines"
     );
+    // Tests in a file of their own may be longer.
+    let error = format!("pub struct Error;\n\n#[cfg(test)]\nmod tests;\n{}", "//\n".repeat(500));
     let files = house()
-        .with("src/error.rs", "pub struct Error;\n\n#[cfg(test)]\nmod tests;\n")
+        .with("src/error.rs", &error)
         .with("src/error/tests.rs", &"//\n".repeat(FILE_LINES + 1));
-    let table = TABLE.replace("`error.rs` (", "`error.rs`, `error/` (");
-    assert_eq!(
-        only(&files, &table),
-        "src/error/mod.rs:1: the room has 661 of 678 lines, more than one in 10"
-    );
+    assert_eq!(found(&files, TABLE), Vec::<String>::new());
 }
 
 #[test]
