@@ -1,14 +1,17 @@
-//! Gives every room of the code a digest, which goes into the address of whatever that room computes: when code changes,
-//! what older code computed is never taken for current.
+//! Gives every stage of the chain the digest of all code, embedded files and libraries that compute it: when one of them
+//! changes, what was computed before is never taken for current.
 
-use std::path::{Path, PathBuf};
+#[path = "build/digest.rs"]
+#[allow(dead_code, reason = "what only the test of the house asks for")]
+mod digest;
+#[path = "build/source.rs"]
+#[allow(dead_code, reason = "what only the tests ask for")]
+mod source;
 
-const ROOMS: [&str; 13] = [
-    "baseline", "finetune", "chain", "dataset", "encoder", "feature", "image", "map", "metric", "model", "query",
-    "report", "train",
-];
+use std::path::Path;
+use std::process::ExitCode;
 
-/// Libraries that compute: their versions go into what `doctor` says.
+/// Libraries whose versions `doctor` tells.
 const LIBRARIES: [&str; 8] = [
     "arrow",
     "burn",
@@ -20,51 +23,43 @@ const LIBRARIES: [&str; 8] = [
     "polars",
 ];
 
-fn main() {
-    println!("cargo:rustc-env=AURA_LIBRARIES={}", versions().join(","));
+fn main() -> ExitCode {
+    match emit() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("cargo::error={error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn emit() -> Result<(), String> {
+    for path in [
+        "src",
+        "datasets",
+        "recipes",
+        "reports",
+        "benches/peers",
+        "build",
+        "build.rs",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    let files = source::Files::on(Path::new("."));
+    let lock = digest::Lock::read(&files)?;
+    println!("cargo:rustc-env=AURA_LIBRARIES={}", lock.named(&LIBRARIES).join(","));
     println!("cargo:rustc-env=AURA_COMPILER={}", compiler());
     println!(
         "cargo:rustc-env=AURA_TARGET={}",
         std::env::var("TARGET").unwrap_or_default()
     );
-    for folder in ["src", "datasets", "recipes", "reports", "Cargo.lock"] {
-        println!("cargo:rerun-if-changed={folder}");
+    let tree = source::Tree::read(&files, &mut source::Cache::new())?;
+    for (stage, digest) in digest::digests(&tree, &files)? {
+        println!("cargo:rustc-env=AURA_STAGE_{}={digest}", stage.to_uppercase());
     }
-    for room in ROOMS {
-        let mut hasher = blake3::Hasher::new();
-        let mut folders = vec![PathBuf::from("src").join(room)];
-        match room {
-            "dataset" => folders.push("datasets".into()),
-            "report" => folders.push("reports".into()),
-            _ => {}
-        }
-        for folder in folders {
-            for file in files(&folder) {
-                hasher.update(file.to_string_lossy().as_bytes());
-                hasher.update(&std::fs::read(&file).unwrap_or_default());
-            }
-        }
-        println!(
-            "cargo:rustc-env=AURA_ROOM_{}={}",
-            room.to_uppercase(),
-            &hasher.finalize().to_hex()[..16]
-        );
-    }
-}
-
-/// `name=version` of the libraries, from the lock file.
-fn versions() -> Vec<String> {
-    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
-    let lines: Vec<&str> = lock.lines().collect();
-    lines
-        .windows(2)
-        .filter_map(|pair| {
-            let field = |line: &str, key: &str| Some(line.strip_prefix(key)?.trim_matches('"').to_owned());
-            let name = field(pair[0], "name = ")?;
-            let version = field(pair[1], "version = ")?;
-            LIBRARIES.contains(&name.as_str()).then(|| format!("{name}={version}"))
-        })
-        .collect()
+    Ok(())
 }
 
 /// What `rustc --version` says.
@@ -76,19 +71,4 @@ fn compiler() -> String {
         .ok()
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .map_or_else(|| "rustc, version not known".to_owned(), |text| text.trim().to_owned())
-}
-
-/// All files below `folder`, sorted.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

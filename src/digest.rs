@@ -47,33 +47,61 @@ pub fn of_file(path: &Path) -> Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Digest of the source code of the rooms that compute something, so that newer code never takes older results for its
-/// own. Made by `build.rs`.
+/// Digests of all code, embedded files and libraries that compute a stage, so that newer code never takes older results for
+/// its own. Made by `build.rs`; which files a stage begins at stands in `build/digest.rs`.
+pub mod stage {
+    /// From a database's folder to its samples table.
+    pub const CONVERT: &str = env!("AURA_STAGE_CONVERT");
+    /// Generated faces.
+    pub const STANDIN: &str = env!("AURA_STAGE_STANDIN");
+    /// Features made elsewhere.
+    pub const IMPORT: &str = env!("AURA_STAGE_IMPORT");
+    /// From images to the feature table.
+    pub const EXTRACT: &str = env!("AURA_STAGE_EXTRACT");
+    /// AURA, from the feature table to predictions and metrics.
+    pub const TRAIN: &str = env!("AURA_STAGE_TRAIN");
+    /// The rivals on the same features.
+    pub const RIVALS: &str = env!("AURA_STAGE_RIVALS");
+    /// The rival that trains the encoder.
+    pub const FINETUNE: &str = env!("AURA_STAGE_FINETUNE");
+    /// Agreement with what was planted in generated faces.
+    pub const TRUTH: &str = env!("AURA_STAGE_TRUTH");
+    /// Maps of a seed.
+    pub const MAP: &str = env!("AURA_STAGE_MAP");
+    /// Statistics, figures and pages.
+    pub const REPORT: &str = env!("AURA_STAGE_REPORT");
+}
+
+/// What the chain asks for by room, until it asks for stages: every stage that a part of the room computes.
 pub mod room {
-    /// `src/baseline`.
-    pub const BASELINE: &str = env!("AURA_ROOM_BASELINE");
-    /// `finetune/`.
-    pub const FINETUNE: &str = env!("AURA_ROOM_FINETUNE");
-    /// `src/chain`.
-    pub const CHAIN: &str = env!("AURA_ROOM_CHAIN");
-    /// `src/dataset` and the cards.
-    pub const DATASET: &str = env!("AURA_ROOM_DATASET");
-    /// `src/encoder`.
-    pub const ENCODER: &str = env!("AURA_ROOM_ENCODER");
-    /// `src/feature`.
-    pub const FEATURE: &str = env!("AURA_ROOM_FEATURE");
-    /// `src/image`.
-    pub const IMAGE: &str = env!("AURA_ROOM_IMAGE");
-    /// `src/map`.
-    pub const MAP: &str = env!("AURA_ROOM_MAP");
-    /// `src/metric`.
-    pub const METRIC: &str = env!("AURA_ROOM_METRIC");
-    /// `src/model`.
-    pub const MODEL: &str = env!("AURA_ROOM_MODEL");
-    /// `src/query`.
-    pub const QUERY: &str = env!("AURA_ROOM_QUERY");
-    /// `src/report` and the templates.
-    pub const REPORT: &str = env!("AURA_ROOM_REPORT");
-    /// `src/train`.
-    pub const TRAIN: &str = env!("AURA_ROOM_TRAIN");
+    /// The rivals.
+    pub const BASELINE: &str = super::stage::RIVALS;
+    /// The rival that trains the encoder.
+    pub const FINETUNE: &str = super::stage::FINETUNE;
+    /// What the chain adds to a seed.
+    pub const CHAIN: &str = super::stage::TRUTH;
+    /// Databases and generated faces.
+    pub const DATASET: &str = concat!(
+        env!("AURA_STAGE_CONVERT"),
+        env!("AURA_STAGE_STANDIN"),
+        env!("AURA_STAGE_IMPORT")
+    );
+    /// Encoders.
+    pub const ENCODER: &str = super::stage::EXTRACT;
+    /// The feature table.
+    pub const FEATURE: &str = concat!(env!("AURA_STAGE_EXTRACT"), env!("AURA_STAGE_IMPORT"));
+    /// Images.
+    pub const IMAGE: &str = concat!(env!("AURA_STAGE_EXTRACT"), env!("AURA_STAGE_CONVERT"));
+    /// Maps.
+    pub const MAP: &str = super::stage::MAP;
+    /// Metrics.
+    pub const METRIC: &str = concat!(env!("AURA_STAGE_TRAIN"), env!("AURA_STAGE_MAP"));
+    /// AURA.
+    pub const MODEL: &str = super::stage::TRAIN;
+    /// Statistics.
+    pub const QUERY: &str = super::stage::REPORT;
+    /// Reports.
+    pub const REPORT: &str = super::stage::REPORT;
+    /// Training.
+    pub const TRAIN: &str = super::stage::TRAIN;
 }
