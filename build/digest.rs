@@ -26,18 +26,18 @@ pub const STAGES: [Stage; 10] = [
     },
     Stage {
         name: "standin",
-        entries: &["src/dataset/standin/mod.rs"],
+        entries: &["src/standin/generate.rs"],
         alone: &[],
     },
     Stage {
         name: "import",
-        entries: &["src/feature/import/mod.rs"],
+        entries: &["src/import/import.rs"],
         alone: &[],
     },
     // The encoder is handed to the extraction, which knows its trait alone.
     Stage {
         name: "extract",
-        entries: &["src/feature/extract.rs", "src/encoder/mod.rs"],
+        entries: &["src/feature/extract.rs", "src/encoder/build.rs"],
         alone: &[],
     },
     Stage {
@@ -47,12 +47,12 @@ pub const STAGES: [Stage; 10] = [
     },
     Stage {
         name: "rivals",
-        entries: &["src/baseline/mod.rs"],
+        entries: &["src/rival/run.rs"],
         alone: &[],
     },
     Stage {
         name: "finetune",
-        entries: &["src/finetune/mod.rs"],
+        entries: &["src/rival/finetune/job.rs"],
         alone: &[],
     },
     Stage {
@@ -68,7 +68,7 @@ pub const STAGES: [Stage; 10] = [
     },
     Stage {
         name: "report",
-        entries: &["src/report/mod.rs"],
+        entries: &["src/report/build.rs", "src/report/statistics.rs"],
         alone: &["src/chain/report.rs", "src/chain/study.rs"],
     },
 ];
