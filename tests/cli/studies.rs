@@ -1,6 +1,6 @@
 //! Sweeps: many points, shared features, one table.
 
-use crate::{Bench, files};
+use crate::{Bench, files, tables};
 
 const STUDY: &str = r#"
 schema = 1
@@ -9,8 +9,8 @@ name = "sizes"
 [sweep]
 "model.k_max" = [20, 30]
 [stand_in]
-samples = 160
-size = 48
+samples = 100
+size = 40
 [stand_in.override.protocol]
 seeds = [0]
 [stand_in.override.train]
@@ -18,12 +18,6 @@ epochs = 2
 [baselines]
 enabled = false
 "#;
-
-fn tables(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let mut found = files(folder);
-    found.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "parquet"));
-    found
-}
 
 #[test]
 fn a_study_shares_features_and_ends_in_one_table_however_it_runs() {
