@@ -19,6 +19,7 @@ mod published;
 mod queries;
 mod recipes;
 mod schemas;
+mod screens;
 mod shared;
 mod studies;
 mod validate;

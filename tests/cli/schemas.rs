@@ -88,7 +88,7 @@ fn breaches(schema: &Value, root: &Value, value: &Value, at: &str) -> Vec<String
     found
 }
 
-fn checked_in(name: &str) -> Value {
+pub fn checked_in(name: &str) -> Value {
     let path = format!("{}/docs/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
