@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::dataset::{self, conversion};
-use crate::digest::{Digest, of_file, room};
+use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
 use crate::error::{Context, Result};
 
@@ -33,8 +33,7 @@ impl Chain<'_> {
             .part("source", dataset::source_digest(&recipe.card, &data.root, &options)?)
             .part("options", json(&options)?.to_string())
             .part("card", json(&recipe.card)?.to_string())
-            .part("code", room::DATASET)
-            .part("image", room::IMAGE)
+            .part("code", stage::CONVERT)
             .finish();
         let folder = self
             .options
