@@ -9,6 +9,7 @@ use include_dir::{Dir, include_dir};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit;
 use crate::error::{Context, Error, Result};
 use crate::task::{Split, Task};
 
@@ -514,7 +515,7 @@ impl Card {
 
     /// Column names of the action units: `au01`, `au12`, ….
     pub fn au_columns(&self) -> Vec<String> {
-        self.aus.iter().map(|au| format!("au{au:02}")).collect()
+        action_unit::columns(&self.aus)
     }
 
     /// The card as JSON Schema, for editors.

@@ -126,6 +126,12 @@ fn parse(text: &str, path: &Path) -> Result<Catalog> {
                 return wrong(format!("column `{}`: this format needs `to`", column.name));
             }
         }
+        let mut spread = entry.columns.iter().filter_map(|column| column.for_each.as_deref());
+        if let Some(first) = spread.next()
+            && let Some(other) = spread.find(|other| *other != first)
+        {
+            return wrong(format!("`for_each` names `{first}` and `{other}`: expected one column"));
+        }
     }
     Ok(catalog)
 }
@@ -210,6 +216,9 @@ pub(super) struct ColumnSpec {
     pub(super) to: Option<String>,
     #[serde(default)]
     pub(super) show: Show,
+    /// The column of the result for each value of which the table has a column.
+    #[serde(default)]
+    pub(super) for_each: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
