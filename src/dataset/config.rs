@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document::invalid::Invalid;
+use crate::error::{Error, Result};
+
 use super::table::{TABLE, TableConfig};
 
 /// Which of a database's forms of the same images is read.
@@ -125,7 +128,7 @@ impl DatasetConfig {
     ///
     /// # Errors
     /// The key below `[dataset]` and what was expected.
-    pub fn validate(&self) -> std::result::Result<(), (String, String)> {
+    pub fn validate(&self) -> std::result::Result<(), Invalid> {
         if self.card.trim().is_empty() {
             return Err((
                 "card".into(),
@@ -158,7 +161,12 @@ impl DatasetConfig {
                 format!("only the card `table` reads it, and dataset.card is `{}`", self.card),
             ));
         }
-        let card = super::Card::load(&self.card).map_err(|error| ("card".to_owned(), error.to_string()))?;
+        let card = match super::Card::load(&self.card) {
+            Ok(card) => card,
+            // Told with the card's own file and line when it is loaded.
+            Err(Error::Document(_)) => return Ok(()),
+            Err(error) => return Err(("card".to_owned(), error.to_string())),
+        };
         if self.layout != "auto" && !card.layouts.iter().any(|layout| layout.name == self.layout) {
             let names: Vec<&str> = card.layouts.iter().map(|layout| layout.name.as_str()).collect();
             return Err((
@@ -177,7 +185,7 @@ impl DatasetConfig {
     ///
     /// # Errors
     /// As [`super::Card::load`].
-    pub fn load_card(&self) -> crate::error::Result<super::Card> {
+    pub fn load_card(&self) -> Result<super::Card> {
         let card = super::Card::load(&self.card)?;
         Ok(if card.is_table() {
             self.table.card(card, &self.path)

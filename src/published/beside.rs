@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use include_dir::{Dir, include_dir};
+use include_dir::include_dir;
 use serde::{Deserialize, Serialize};
 
+use crate::document::assets::Embedded;
+use crate::document::invalid::{Invalid, require};
 use crate::error::{Error, Result};
 use crate::metric::special::t_quantile;
 use crate::naming;
@@ -16,7 +18,7 @@ use crate::run::manifest::Manifest;
 
 use super::file::{Paper, PaperCell, PaperTable};
 
-static SQL: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports/sql");
+static SQL: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports/sql"), "reports/sql");
 
 /// Chance that the run's own spread over seeds alone makes a verdict other than "agrees".
 const LEVEL: f64 = 0.05;
@@ -50,25 +52,32 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), String> {
-        let of = |what: String| Err(format!("comparison with `{}`: {what}", self.table));
+    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), Invalid> {
+        let of = |what: String| format!("comparison with `{}`: {what}", self.table);
         let Some(table) = paper.table(&self.table) else {
-            return of("there is no such table".to_owned());
+            let near = paper.near_table(&self.table);
+            return Err(("table".to_owned(), of(format!("there is no such table{near}"))));
         };
-        let known = self
-            .columns
-            .keys()
-            .chain(self.matches.iter().filter(|name| *name != "row"));
-        if let Some(name) = known.into_iter().find(|name| table.column(name).is_none()) {
-            return of(format!("the table has no column `{name}`"));
+        let columns = self.columns.keys().map(|name| (format!("columns.{name}"), name));
+        let matches = self.matches.iter().enumerate();
+        let matches = matches.map(|(i, name)| (format!("match[{i}]"), name));
+        for (key, name) in columns.chain(matches.filter(|(_, name)| *name != "row")) {
+            require(
+                table.column(name).is_some(),
+                &key,
+                &of(format!("the table has no column `{name}`")),
+            )?;
         }
-        if self.matches.is_empty() {
-            return of("`match` names no column".to_owned());
-        }
-        if SQL.get_file(&self.sql).is_none() {
-            return of(format!("there is no statistic reports/sql/{}", self.sql));
-        }
-        Ok(())
+        require(
+            !self.matches.is_empty(),
+            "match",
+            &of("`match` names no column".to_owned()),
+        )?;
+        require(
+            SQL.bytes(&self.sql).is_some(),
+            "sql",
+            &of(format!("there is no statistic reports/sql/{}", self.sql)),
+        )
     }
 }
 
@@ -192,8 +201,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
             continue;
         }
         let sql = SQL
-            .get_file(&comparison.sql)
-            .and_then(include_dir::File::contents_utf8)
+            .text(&comparison.sql)
             .ok_or_else(|| Error::Usage(format!("there is no statistic reports/sql/{}", comparison.sql)))?;
         let parameters: Vec<(&str, Value)> = comparison
             .parameters

@@ -8,12 +8,12 @@ use crate::query::Table;
 use crate::query::context::QueryContext;
 
 use super::build::{Builder, ReportPaths};
-use super::catalog::{Assets, Entry};
+use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
 
 /// The statistics behind a report, computed and not yet laid out.
 pub struct Statistics<'a> {
-    assets: Assets,
+    assets: ReportFiles,
     labels: BTreeMap<String, String>,
     query: QueryContext,
     config: ReportConfig,
@@ -56,7 +56,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
     let query = query.with_bins(config.bins());
-    let assets = Assets::new(options.reports.as_deref())?;
+    let assets = ReportFiles::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
     for id in &config.leave_out {
         if catalog.entry.iter().all(|entry| entry.id != *id) {
@@ -102,7 +102,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
 }
 
 impl Statistic {
-    fn of(entry: Entry, assets: &Assets, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
+    fn of(entry: Entry, assets: &ReportFiles, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
         let parameters = config.parameters(entry.page.is_some());
