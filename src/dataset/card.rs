@@ -458,9 +458,4 @@ impl Card {
     pub fn au_columns(&self) -> Vec<String> {
         self.aus.iter().map(|au| format!("au{au:02}")).collect()
     }
-
-    /// The card as JSON Schema, for editors.
-    pub fn json_schema() -> schemars::Schema {
-        schemars::schema_for!(Self)
-    }
 }

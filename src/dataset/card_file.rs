@@ -1,8 +1,9 @@
 //! A card is a TOML file. Those under `datasets/` are built into the program; any other can be named by its path.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use include_dir::include_dir;
+use serde_json::{Value, json};
 
 use crate::document::assets::{Asset, Embedded};
 use crate::document::extends::Extending;
@@ -58,6 +59,20 @@ impl Card {
     }
 }
 
+/// What a card file may say, as JSON Schema, for editors: a card that extends another one may leave anything out.
+pub fn json_schema() -> Value {
+    let mut schema = schemars::schema_for!(Card).to_value();
+    schema["properties"]["extends"] = json!({
+        "description": "Path of a card, relative to this one, or the name of a built-in card, whose values this one takes over: \
+                        tables are merged key by key, lists are replaced.",
+        "type": "string",
+    });
+    if let Some(required) = schema.as_object_mut().and_then(|words| words.remove("required")) {
+        schema["anyOf"] = json!([{ "required": ["extends"] }, { "required": required }]);
+    }
+    schema
+}
+
 fn checked(tree: &Node) -> std::result::Result<Card, Box<Mistake>> {
     let schema = tree.get("schema").map(Node::to_value);
     if let Some(toml::Value::Integer(found)) = schema
@@ -88,7 +103,8 @@ fn built_in(path: &Path) -> std::result::Result<Asset, String> {
     })
 }
 
-/// A file, or the built-in card of this name: a user's card may say `extends = "rafdb"` or `extends = "rafdb.toml"`.
+/// A file, or the built-in card of this name: a user's card may say `extends = "rafdb"` or `extends = "rafdb.toml"`, and a
+/// copy of a built-in card extends what that one does.
 fn on_disk(path: &Path) -> std::result::Result<Asset, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Asset {
@@ -96,8 +112,12 @@ fn on_disk(path: &Path) -> std::result::Result<Asset, String> {
             shown: path.display().to_string(),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            built_in(Path::new(&format!("{name}.toml"))).map_err(|_| "there is no such file or card".to_owned())
+            // The path was joined to the card's folder: what was written is one of its ends.
+            let parts: Vec<_> = path.components().collect();
+            let ends = (0..parts.len()).map(|i| parts[i..].iter().collect::<PathBuf>());
+            ends.flat_map(|end| [end.with_extension("toml"), end])
+                .find_map(|end| built_in(&end).ok())
+                .ok_or_else(|| "there is no such file or card".to_owned())
         }
         Err(error) => Err(error.to_string()),
     }
@@ -165,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn the_cards_of_affectnet_share_what_they_say_alike() {
+        let card = |name| Card::load(name).unwrap();
+        let (seven, eight, va) = (card("affectnet7"), card("affectnet8"), card("affectnet_va"));
+        for other in [&seven, &va] {
+            assert_eq!((&other.licence, &other.citation), (&eight.licence, &eight.citation));
+        }
+        assert_eq!((&seven.layouts, &seven.notes), (&eight.layouts, &eight.notes));
+        let counts = [&seven, &eight, &va].map(|card| (card.classes.len(), card.others.len(), card.splits[0].samples));
+        assert_eq!(
+            counts,
+            [(7, 4, Some(283_901)), (8, 3, Some(287_651)), (9, 2, Some(320_739))]
+        );
+    }
+
+    #[test]
     fn a_card_may_extend_another() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
@@ -180,6 +215,9 @@ mod tests {
         assert_eq!((card.id.as_str(), card.licence.terms.as_str()), ("mine", "Ours."));
         assert_eq!(card.licence.page, rafdb.licence.page);
         assert_eq!((card.classes, card.layouts), (rafdb.classes, rafdb.layouts));
+
+        let copy = write("copy.toml", CARDS.text("affectnet8.toml").unwrap());
+        assert_eq!(Card::load(&copy).unwrap(), Card::load("affectnet8").unwrap());
 
         let theirs = write("theirs.toml", "extends = \"mine.toml\"\nid = \"theirs\"\nlicense = 1\n");
         let error = complaint(Card::load(&theirs).unwrap_err());

@@ -5,7 +5,7 @@
 //! and `conversion.json`, and compares the counts with the card's.
 
 pub mod card;
-mod card_file;
+pub mod card_file;
 pub mod config;
 pub mod conversion;
 pub mod convert;
