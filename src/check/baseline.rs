@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
+use crate::disk::fence::is_name;
 use crate::document::invalid::{Invalid, require};
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
@@ -266,6 +267,11 @@ impl Baseline {
             !self.seeds.is_empty() && self.prediction_digests.len() == self.seeds.len(),
             "prediction_digests",
             "expected one prediction digest a seed, and at least one seed",
+        )?;
+        require(
+            self.predictions.as_deref().is_none_or(is_name),
+            "predictions",
+            "expected the name of a file beside this one",
         )?;
         for (name, metric) in &self.metrics {
             let key = |key: &str| format!("metrics.{name}.{key}");

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
+use crate::disk::fence::Fence;
 use crate::error::{Context, Error, Result};
 use crate::intake::header;
 use crate::intake::reject::{self, Reason, Reject};
@@ -19,7 +20,6 @@ use super::conversion::{Conversion, compare, count, usable};
 use super::frame::{drop_duplicates, keep_good};
 use super::layout::{self, beside, data_folder};
 use super::options::ConvertOptions;
-use super::paths::Fence;
 use super::reader::registry;
 use super::samples::{self, SamplesMeta};
 use super::source::{Found, Source};
@@ -67,6 +67,7 @@ fn read(
     interrupt: &Interrupt,
 ) -> Result<Examined> {
     let root = data_folder(card, root)?;
+    let fence = Fence::around(&root)?;
     let detected = layout::detect(card, &root, options.layout.as_deref())?;
     progress.line(&format!(
         "convert: layout `{}` of {} ({})",
@@ -77,7 +78,8 @@ fn read(
     let source = Source {
         card,
         layout: detected.layout,
-        root: &root,
+        root: fence.root(),
+        fence: &fence,
         base: &detected.base,
         options,
         stand_in,
@@ -98,7 +100,7 @@ fn read(
     interrupt.check()?;
     // After reading, as a reader may have decoded videos.
     let source_digest = super::digest::of(&root, &detected.base, card, options, &detected.layout.name)?;
-    let frame = check_images(&frame, &root, options, &mut rejects, progress, interrupt)?;
+    let frame = check_images(&frame, &fence, options, &mut rejects, progress, interrupt)?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let table = samples::normalise(&frame, card)?;
     rejects.sort();
@@ -210,7 +212,7 @@ struct Seen {
 /// rejected.
 fn check_images(
     frame: &DataFrame,
-    root: &Path,
+    fence: &Fence,
     options: &ConvertOptions,
     rejects: &mut Vec<Reject>,
     progress: &Progress,
@@ -224,7 +226,7 @@ fn check_images(
     }
     let column = frame.column("image_path").and_then(Column::str).map_err(wrap)?;
     let images: Vec<&str> = column.iter().map(Option::unwrap_or_default).collect();
-    let fence = Fence::new(root, images.iter().copied())?;
+    let fence = fence.clone().with_folders_of(images.iter().copied());
     let bar = progress.bar("images", images.len() as u64, "images");
     let checked: Vec<std::result::Result<Seen, Reason>> = images
         .par_chunks(TOGETHER)
@@ -304,7 +306,8 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         let size = header::check(file, max_pixels)?;
         Ok(Seen { path, size })
     };
-    let missing = match fence.open(path) {
+    let open = |path: &str| fence.file(path).map_err(|refusal| Reason::of_path(&refusal, path));
+    let missing = match open(path) {
         Ok(file) => return look(&file, None),
         Err(reason @ Reason::MissingImage(_)) => reason,
         Err(reason) => return Err(reason),
@@ -325,7 +328,7 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
             continue;
         }
         let candidate = format!("{stem}.{other}");
-        if let Ok(file) = fence.open(&candidate) {
+        if let Ok(file) = open(&candidate) {
             return look(&file, Some(candidate));
         }
     }

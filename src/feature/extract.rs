@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::disk::atomic;
-use crate::disk::fence::DataRoot;
+use crate::disk::fence::Fence;
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
@@ -145,7 +145,7 @@ impl Extraction<'_> {
         let job = Job {
             metadata: source.describe(self.encoder, self.options)?,
             limits: self.options.limits(),
-            root: DataRoot::open(self.data_root)?,
+            root: Fence::around(self.data_root)?,
             source: &source,
             encoder: self.encoder,
             options: self.options,
@@ -309,7 +309,7 @@ struct Batch {
 struct Job<'a> {
     metadata: FeatureMetadata,
     limits: DecodeLimits,
-    root: DataRoot,
+    root: Fence,
     source: &'a Source<'a>,
     encoder: &'a dyn Encoder,
     options: &'a FeaturesConfig,

@@ -5,7 +5,6 @@ pub mod decode;
 pub mod preprocess;
 pub mod resize;
 
-pub use crate::disk::fence::{DataRoot, resolve_inside};
 pub use ::image::RgbImage;
 pub use crop::{FaceBox, crop_face};
 pub use decode::{DecodeLimits, ImageError, decode, decode_bytes};

@@ -6,6 +6,7 @@ use std::path::Path;
 use include_dir::include_dir;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::fence::is_name;
 use crate::document::assets::{Asset, Assets, Embedded};
 use crate::document::invalid::{Invalid, require};
 use crate::document::tree::Node;
@@ -100,7 +101,7 @@ impl Entry {
             "a page is a name of letters, digits and underscores, other than `report`",
         )?;
         require(
-            !self.sql.contains("..") && !self.sql.contains(['/', '\\']),
+            is_name(&self.sql),
             "sql",
             &format!("`sql = \"{}\"` must be the name of a file in sql/", self.sql),
         )?;
