@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::invalid::Invalid;
 use crate::error::{Error, Result};
+use crate::image::limits::MAX_PIXELS;
 
 use super::table::{TABLE, TableConfig};
 
@@ -104,7 +105,8 @@ pub struct DatasetConfig {
     pub frame_base: FrameBase,
     /// Largest share of rows, from 0 to 1, that may be rejected before the conversion fails.
     pub max_rejected: f64,
-    /// Images with more pixels than this (by their header) are rejected unread.
+    /// Images with more pixels than this (by their header) are rejected unread, by the conversion and by whatever decodes
+    /// images after it.
     pub max_pixels: u64,
 }
 
@@ -118,7 +120,7 @@ impl Default for DatasetConfig {
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
             max_rejected: 0.05,
-            max_pixels: crate::intake::header::MAX_PIXELS,
+            max_pixels: MAX_PIXELS,
         }
     }
 }

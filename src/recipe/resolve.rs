@@ -148,6 +148,7 @@ pub fn json_schema() -> serde_json::Value {
 pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Mistake>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
+    gone(&tree)?;
     let mut written: Written = tree.read()?;
     if written.schema != SCHEMA {
         return Err(place("schema").error(
@@ -212,7 +213,8 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
     }
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
-    let features = features(&tree, written.features, &written.model, protocol.task)?;
+    let mut features = features(&tree, written.features, &written.model, protocol.task)?;
+    features.max_pixels = written.dataset.max_pixels;
     Ok(Recipe {
         schema: SCHEMA,
         name,
@@ -232,6 +234,24 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         card,
         file: path.to_owned(),
     })
+}
+
+/// Keys that recipes once had, with what to write instead.
+fn gone(tree: &Node) -> Result<(), Box<Mistake>> {
+    let key = "features.max_megapixels";
+    if !tree.has(key) {
+        return Ok(());
+    }
+    let pixels = tree
+        .get("features")
+        .and_then(|section| section.get("max_megapixels"))
+        .and_then(|value| value.to_value().as_integer())
+        .map_or_else(|| "N".to_owned(), |millions| (millions << 20).to_string());
+    Err(tree.place_of(key, true).error(
+        format!("`{key}` is gone: one limit holds for conversion and extraction"),
+        "no key any more",
+        Some(format!("set dataset.max_pixels = {pixels}")),
+    ))
 }
 
 /// A mistake in a card is shown where it stands; a card that is not there, where it is named.
