@@ -15,6 +15,7 @@ use crate::model::codebook::{Assigned, cosines, primal_one_hot};
 use crate::model::config::{Init, Readout};
 use crate::model::math::{Purpose, host, matrix, permutation, stream};
 use crate::model::projector::{Projector, Sizes};
+use crate::model::standardise::Standardiser;
 use crate::model::{kmeans, predict};
 use crate::progress::Progress;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
@@ -22,7 +23,7 @@ use crate::task::Targets;
 
 use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use super::config::{Sampling, Selection};
-use super::data::{self, Standardiser};
+use super::data;
 use super::feed::{Feed, Placement, Steps};
 use super::reset::{self, Source};
 use super::setup::{SeedOutcome, Setup};
