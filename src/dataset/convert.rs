@@ -18,7 +18,8 @@ use crate::progress::Progress;
 use super::card::Card;
 use super::conversion::{Conversion, compare, count, usable};
 use super::frame::{drop_duplicates, keep_good};
-use super::layout::{self, beside, data_folder};
+use super::layout::beside;
+use super::located::LocatedData;
 use super::options::ConvertOptions;
 use super::reader::registry;
 use super::samples::{self, SamplesMeta};
@@ -54,32 +55,38 @@ pub fn examine(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Examined> {
-    read(card, root, options, false, progress, interrupt)
+    examine_located(&LocatedData::find(card, root, options)?, progress, interrupt)
 }
 
-/// As [`examine`]; frames are decoded from videos if `may_decode`.
-fn read(
-    card: &Card,
-    root: &Path,
-    options: &ConvertOptions,
-    may_decode: bool,
-    progress: &Progress,
-    interrupt: &Interrupt,
-) -> Result<Examined> {
-    let root = data_folder(card, root)?;
-    let fence = Fence::around(&root)?;
-    let detected = layout::detect(card, &root, options.layout.as_deref())?;
+/// As [`examine`], of a database that was found before.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_located(data: &LocatedData<'_>, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
+    read(data, false, progress, interrupt)
+}
+
+/// As [`examine_located`]; frames are decoded from videos if `may_decode`.
+fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
+    let LocatedData {
+        card,
+        options,
+        detected,
+        fence,
+        ..
+    } = data;
+    let root = fence.root();
     progress.line(&format!(
         "convert: layout `{}` of {} ({})",
         detected.layout.name, card.title, detected.why
     ));
     card.require_release(&detected.layout.name, options.release.as_deref())?;
-    let stand_in = beside(&root, &detected.base, STAND_IN_FILE).is_some();
+    let stand_in = beside(root, &detected.base, STAND_IN_FILE).is_some();
     let source = Source {
         card,
         layout: detected.layout,
-        root: fence.root(),
-        fence: &fence,
+        root,
+        fence,
         base: &detected.base,
         options,
         stand_in,
@@ -96,11 +103,15 @@ fn read(
         mut rejects,
         masked,
         mut warnings,
+        decoded,
     } = reader(&source)?;
     interrupt.check()?;
-    // After reading, as a reader may have decoded videos.
-    let source_digest = super::digest::of(&root, &detected.base, card, options, &detected.layout.name)?;
-    let frame = check_images(&frame, &fence, options, &mut rejects, progress, interrupt)?;
+    let source_digest = if decoded {
+        data.source_digest_anew()?
+    } else {
+        data.source_digest()?
+    };
+    let frame = check_images(&frame, fence, options, &mut rejects, progress, interrupt)?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let table = samples::normalise(&frame, card)?;
     rejects.sort();
@@ -116,7 +127,7 @@ fn read(
         masked,
         reject_reasons: reject::histogram(&rejects),
         stand_in,
-        truth: beside(&root, &detected.base, TRUTH_FILE).filter(|_| stand_in),
+        truth: beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in),
         source_digest,
         ..Conversion::default()
     };
@@ -149,11 +160,25 @@ pub fn convert(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Conversion> {
+    convert_located(&LocatedData::find(card, root, options)?, out, progress, interrupt)
+}
+
+/// As [`convert`], of a database that was found before.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_located(
+    data: &LocatedData<'_>,
+    out: &Path,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Conversion> {
+    let (card, options) = (data.card, data.options);
     let Examined {
         conversion,
         mut table,
         mut rejects,
-    } = read(card, root, options, true, progress, interrupt)?;
+    } = read(data, true, progress, interrupt)?;
     // An earlier result must not stand beside the rejects of this one; `conversion.json` is written last and says "complete".
     for name in ["conversion.json", "samples.parquet"] {
         let old = out.join(name);

@@ -86,4 +86,6 @@ pub struct Found {
     pub masked: u64,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Whether frames were decoded into the data folder, so that it is no longer what it was.
+    pub decoded: bool,
 }
