@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistake;
-use super::tree::{Entry, Kind, Node, Place, Source};
+use super::tree::{DocumentText, Node, NodeEntry, NodeKind, Place};
 
 impl Node {
     /// Parses a whole TOML text. `document` says what kind of file it is (`recipe`), `name` which.
@@ -16,7 +16,7 @@ impl Node {
     /// # Errors
     /// The first syntax error, with its place.
     pub fn parse(document: &'static str, name: &str, text: &str) -> Result<Self, Box<Mistake>> {
-        let source = Arc::new(Source {
+        let source = Arc::new(DocumentText {
             document,
             name: name.to_owned(),
             text: text.to_owned(),
@@ -28,7 +28,7 @@ impl Node {
                 source: source.clone(),
                 span,
             },
-            kind: Kind::Table(entries(&source, table.get_ref())?),
+            kind: NodeKind::Table(entries(&source, table.get_ref())?),
         })
     }
 
@@ -38,7 +38,7 @@ impl Node {
     /// # Errors
     /// If there is no `=`, or the key is not a dotted key.
     pub fn parse_override(argument: &str) -> Result<Self, Box<Mistake>> {
-        let source = Arc::new(Source {
+        let source = Arc::new(DocumentText {
             document: "recipe",
             name: "--set".to_owned(),
             text: argument.to_owned(),
@@ -65,7 +65,7 @@ impl Node {
                     source: source.clone(),
                     span: offset..argument.len(),
                 },
-                kind: Kind::Leaf(toml::Value::String(value.to_owned())),
+                kind: NodeKind::Leaf(toml::Value::String(value.to_owned())),
             },
         };
         let mut result = leaf;
@@ -84,13 +84,13 @@ impl Node {
                     Some("for example: --set model.k_max=200".to_owned()),
                 ));
             }
-            let entry = Entry {
+            let entry = NodeEntry {
                 key: place,
                 node: result,
             };
             result = Self {
                 place: whole.clone(),
-                kind: Kind::Table(BTreeMap::from([(name.to_owned(), entry)])),
+                kind: NodeKind::Table(BTreeMap::from([(name.to_owned(), entry)])),
             };
             end = start.saturating_sub(1);
         }
@@ -98,7 +98,7 @@ impl Node {
     }
 }
 
-fn entries(source: &Arc<Source>, table: &DeTable<'_>) -> Result<BTreeMap<String, Entry>, Box<Mistake>> {
+fn entries(source: &Arc<DocumentText>, table: &DeTable<'_>) -> Result<BTreeMap<String, NodeEntry>, Box<Mistake>> {
     table
         .iter()
         .map(|(key, value)| {
@@ -109,7 +109,7 @@ fn entries(source: &Arc<Source>, table: &DeTable<'_>) -> Result<BTreeMap<String,
             let name: &Cow<'_, str> = key.get_ref();
             Ok((
                 name.clone().into_owned(),
-                Entry {
+                NodeEntry {
                     key: place,
                     node: node(source, value)?,
                 },
@@ -118,15 +118,15 @@ fn entries(source: &Arc<Source>, table: &DeTable<'_>) -> Result<BTreeMap<String,
         .collect()
 }
 
-fn node(source: &Arc<Source>, value: &Spanned<DeValue<'_>>) -> Result<Node, Box<Mistake>> {
+fn node(source: &Arc<DocumentText>, value: &Spanned<DeValue<'_>>) -> Result<Node, Box<Mistake>> {
     let place = Place {
         source: source.clone(),
         span: value.span(),
     };
     let kind = match value.get_ref() {
-        DeValue::Table(table) => Kind::Table(entries(source, table)?),
-        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(source, item)).collect::<Result<_, _>>()?),
-        other => Kind::Leaf(leaf(&place, other)?),
+        DeValue::Table(table) => NodeKind::Table(entries(source, table)?),
+        DeValue::Array(items) => NodeKind::List(items.iter().map(|item| node(source, item)).collect::<Result<_, _>>()?),
+        other => NodeKind::Leaf(leaf(&place, other)?),
     };
     Ok(Node { place, kind })
 }
@@ -152,21 +152,21 @@ fn leaf(place: &Place, value: &DeValue<'_>) -> Result<toml::Value, Box<Mistake>>
 }
 
 /// Moves every place below `node` by `offset`: a value of `--set` is parsed apart from its key.
-fn shift(node: Node, offset: usize, source: &Arc<Source>) -> Node {
+fn shift(node: Node, offset: usize, source: &Arc<DocumentText>) -> Node {
     let moved = |place: Place| Place {
         source: source.clone(),
         span: place.span.start + offset..place.span.end + offset,
     };
     let kind = match node.kind {
-        Kind::Leaf(value) => Kind::Leaf(value),
-        Kind::List(items) => Kind::List(items.into_iter().map(|item| shift(item, offset, source)).collect()),
-        Kind::Table(entries) => Kind::Table(
+        NodeKind::Leaf(value) => NodeKind::Leaf(value),
+        NodeKind::List(items) => NodeKind::List(items.into_iter().map(|item| shift(item, offset, source)).collect()),
+        NodeKind::Table(entries) => NodeKind::Table(
             entries
                 .into_iter()
                 .map(|(name, entry)| {
                     (
                         name,
-                        Entry {
+                        NodeEntry {
                             key: moved(entry.key),
                             node: shift(entry.node, offset, source),
                         },
@@ -181,7 +181,7 @@ fn shift(node: Node, offset: usize, source: &Arc<Source>) -> Node {
     }
 }
 
-fn syntax_error(source: &Arc<Source>, error: &toml::de::Error) -> Box<Mistake> {
+fn syntax_error(source: &Arc<DocumentText>, error: &toml::de::Error) -> Box<Mistake> {
     let span = error.span().unwrap_or(0..0);
     Place {
         source: source.clone(),

@@ -11,7 +11,7 @@ use super::mistake::Mistake;
 
 /// A text that documents come from: a file, or one `--set` argument.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct DocumentText {
     /// What kind of file: `recipe`, `dataset card`.
     pub document: &'static str,
     /// Path or a description such as `--set`.
@@ -23,7 +23,7 @@ pub(super) struct Source {
 /// Where something stands.
 #[derive(Debug, Clone)]
 pub struct Place {
-    pub(super) source: Arc<Source>,
+    pub(super) source: Arc<DocumentText>,
     pub(super) span: Range<usize>,
 }
 
@@ -62,19 +62,19 @@ impl Place {
 pub struct Node {
     /// Where the value stands.
     pub place: Place,
-    pub(super) kind: Kind,
+    pub(super) kind: NodeKind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
-    Table(BTreeMap<String, Entry>),
+pub(super) enum NodeKind {
+    Table(BTreeMap<String, NodeEntry>),
     /// A later list replaces an earlier one as a whole.
     List(Vec<Node>),
     Leaf(toml::Value),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct NodeEntry {
     pub key: Place,
     pub node: Node,
 }
@@ -84,10 +84,10 @@ impl Node {
     #[must_use]
     pub fn overlaid(self, upper: Self) -> Self {
         match (self.kind, upper.kind) {
-            (Kind::Table(mut lower), Kind::Table(over)) => {
+            (NodeKind::Table(mut lower), NodeKind::Table(over)) => {
                 for (name, entry) in over {
                     let merged = match lower.remove(&name) {
-                        Some(below) => Entry {
+                        Some(below) => NodeEntry {
                             key: entry.key,
                             node: below.node.overlaid(entry.node),
                         },
@@ -97,7 +97,7 @@ impl Node {
                 }
                 Self {
                     place: upper.place,
-                    kind: Kind::Table(lower),
+                    kind: NodeKind::Table(lower),
                 }
             }
             (_, kind) => Self {
@@ -110,22 +110,22 @@ impl Node {
     /// The node below a key, if this is a table that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.kind {
-            Kind::Table(entries) => entries.get(key).map(|entry| &entry.node),
-            Kind::List(_) | Kind::Leaf(_) => None,
+            NodeKind::Table(entries) => entries.get(key).map(|entry| &entry.node),
+            NodeKind::List(_) | NodeKind::Leaf(_) => None,
         }
     }
 
     /// Takes a key out of a table.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         match &mut self.kind {
-            Kind::Table(entries) => entries.remove(key).map(|entry| entry.node),
-            Kind::List(_) | Kind::Leaf(_) => None,
+            NodeKind::Table(entries) => entries.remove(key).map(|entry| entry.node),
+            NodeKind::List(_) | NodeKind::Leaf(_) => None,
         }
     }
 
     /// Takes a key out of a table inside this one.
     pub fn remove_at(&mut self, table: &str, key: &str) {
-        if let Kind::Table(entries) = &mut self.kind
+        if let NodeKind::Table(entries) = &mut self.kind
             && let Some(entry) = entries.get_mut(table)
         {
             entry.node.remove(key);
@@ -136,13 +136,13 @@ impl Node {
     pub fn leaf_at(path: &str, value: toml::Value, place: &Place) -> Self {
         let leaf = Self {
             place: place.clone(),
-            kind: Kind::Leaf(value),
+            kind: NodeKind::Leaf(value),
         };
         path.rsplit('.').fold(leaf, |node, name| Self {
             place: place.clone(),
-            kind: Kind::Table(BTreeMap::from([(
+            kind: NodeKind::Table(BTreeMap::from([(
                 name.to_owned(),
-                Entry {
+                NodeEntry {
                     key: place.clone(),
                     node,
                 },
@@ -152,7 +152,7 @@ impl Node {
 
     /// Every leaf below this table with its dotted path, in order; a list is one leaf.
     pub fn leaves(&self) -> Vec<(String, &Self)> {
-        let Kind::Table(entries) = &self.kind else {
+        let NodeKind::Table(entries) = &self.kind else {
             return vec![(String::new(), self)];
         };
         entries
@@ -178,30 +178,30 @@ impl Node {
             let mut here = Some(&mut self);
             for name in path {
                 here = here.and_then(|node| match &mut node.kind {
-                    Kind::Table(entries) => entries.get_mut(*name).map(|entry| &mut entry.node),
-                    Kind::List(_) | Kind::Leaf(_) => None,
+                    NodeKind::Table(entries) => entries.get_mut(*name).map(|entry| &mut entry.node),
+                    NodeKind::List(_) | NodeKind::Leaf(_) => None,
                 });
             }
             if let Some(sweep) = here {
-                let flat = std::mem::replace(&mut sweep.kind, Kind::Table(BTreeMap::new()));
-                let Kind::Table(entries) = flat else {
+                let flat = std::mem::replace(&mut sweep.kind, NodeKind::Table(BTreeMap::new()));
+                let NodeKind::Table(entries) = flat else {
                     sweep.kind = flat;
                     continue;
                 };
                 let mut nested = Self {
                     place: sweep.place.clone(),
-                    kind: Kind::Table(BTreeMap::new()),
+                    kind: NodeKind::Table(BTreeMap::new()),
                 };
                 for (name, entry) in entries {
                     let one = name.rsplit('.').fold(None, |below: Option<Self>, part| {
                         let node = below.unwrap_or_else(|| entry.node.clone());
-                        let entry = Entry {
+                        let entry = NodeEntry {
                             key: entry.key.clone(),
                             node,
                         };
                         Some(Self {
                             place: sweep.place.clone(),
-                            kind: Kind::Table(BTreeMap::from([(part.to_owned(), entry)])),
+                            kind: NodeKind::Table(BTreeMap::from([(part.to_owned(), entry)])),
                         })
                     });
                     if let Some(one) = one {
@@ -217,7 +217,7 @@ impl Node {
     /// The text of a string leaf.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Leaf(toml::Value::String(text)) => Some(text),
+            NodeKind::Leaf(toml::Value::String(text)) => Some(text),
             _ => None,
         }
     }
@@ -225,9 +225,9 @@ impl Node {
     /// The plain value.
     pub fn to_value(&self) -> toml::Value {
         match &self.kind {
-            Kind::Leaf(value) => value.clone(),
-            Kind::List(items) => toml::Value::Array(items.iter().map(Self::to_value).collect()),
-            Kind::Table(entries) => toml::Value::Table(
+            NodeKind::Leaf(value) => value.clone(),
+            NodeKind::List(items) => toml::Value::Array(items.iter().map(Self::to_value).collect()),
+            NodeKind::Table(entries) => toml::Value::Table(
                 entries
                     .iter()
                     .map(|(name, entry)| (name.clone(), entry.node.to_value()))
@@ -244,14 +244,14 @@ impl Node {
         let mut rest = path.trim_start_matches('.');
         while !rest.is_empty() {
             let below = match &here.kind {
-                Kind::Table(entries) => step(entries, rest).map(|(entry, rest)| {
+                NodeKind::Table(entries) => step(entries, rest).map(|(entry, rest)| {
                     let place = if key { &entry.key } else { &entry.node.place };
                     (place, &entry.node, rest)
                 }),
-                Kind::List(items) => position(rest)
+                NodeKind::List(items) => position(rest)
                     .and_then(|(position, rest)| Some((items.get(position)?, rest)))
                     .map(|(item, rest)| (&item.place, item, rest)),
-                Kind::Leaf(_) => None,
+                NodeKind::Leaf(_) => None,
             };
             let Some((at, node, after)) = below else { return place };
             place = at;
@@ -269,7 +269,7 @@ impl Node {
 
 /// The entry that a path begins with, and the path after it. Names may hold dots themselves (`"knn.acc"`): the longest that
 /// fits is meant.
-fn step<'a, 'p>(entries: &'a BTreeMap<String, Entry>, path: &'p str) -> Option<(&'a Entry, &'p str)> {
+fn step<'a, 'p>(entries: &'a BTreeMap<String, NodeEntry>, path: &'p str) -> Option<(&'a NodeEntry, &'p str)> {
     entries
         .iter()
         .filter_map(|(name, entry)| {

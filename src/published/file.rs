@@ -13,7 +13,7 @@ use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
 
-use super::beside::Comparison;
+use super::beside::PaperComparison;
 use super::language::{self, Expr};
 
 static EMBEDDED: Embedded = Embedded::new(
@@ -41,19 +41,19 @@ pub struct Paper {
     pub tables: Vec<PaperTable>,
     /// Numbers of the running text.
     #[serde(default, rename = "text")]
-    pub texts: Vec<Said>,
+    pub texts: Vec<PaperText>,
     /// Numbers of other sources that rules compare with.
     #[serde(default, rename = "fact")]
-    pub facts: Vec<Fact>,
+    pub facts: Vec<PaperFact>,
     /// The numbers that a run can be held against.
     #[serde(default, rename = "result")]
     pub results: Vec<PaperResult>,
     /// What must hold.
     #[serde(default, rename = "rule")]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<PaperRule>,
     /// How the numbers of a run are set beside a table.
     #[serde(default, rename = "compare")]
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<PaperComparison>,
     /// The file, for messages.
     #[serde(skip)]
     pub origin: String,
@@ -143,7 +143,7 @@ pub struct PaperResult {
 /// A number of the running text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub struct PaperText {
     /// Name in rules.
     pub id: String,
     /// Section.
@@ -157,7 +157,7 @@ pub struct Said {
 /// A number from another source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fact {
+pub struct PaperFact {
     /// Name in rules.
     pub id: String,
     /// What it is the number of.
@@ -171,7 +171,7 @@ pub struct Fact {
 /// Something that must hold.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct PaperRule {
     /// Name, unique in the file.
     pub id: String,
     /// What must hold, in words.

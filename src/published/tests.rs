@@ -377,7 +377,7 @@ fn a_run_is_compared_only_under_the_same_conditions() {
         let tables = beside(&paper, &runs, &assume).unwrap();
         let margin = tables.iter().find(|table| table.table == "margin").unwrap();
         assert!(
-            margin.numbers[0].verdict == Verdict::NotComparable && margin.numbers[0].difference.is_some(),
+            margin.numbers[0].verdict == BesideVerdict::NotComparable && margin.numbers[0].difference.is_some(),
             "the difference is always given"
         );
         margin.reasons.clone()

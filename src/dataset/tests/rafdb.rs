@@ -2,9 +2,9 @@
 
 use arrow::array::{Array, AsArray};
 
+use crate::dataset::convert::convert_located;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, columns, lenient, numbers, places, texts};
-use crate::dataset::convert::convert_located;
 use crate::dataset::{Card, Images, LocatedData, samples, source_digest};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
