@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
-use crate::disk::fence::DataRoot;
+use crate::disk::fence::Fence;
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
@@ -144,7 +144,7 @@ impl Extraction<'_> {
         let job = Job {
             metadata: source.describe(self.encoder, self.options)?,
             limits: self.options.limits(),
-            root: DataRoot::open(self.data_root)?,
+            root: Fence::around(self.data_root)?,
             source: &source,
             encoder: self.encoder,
             options: self.options,
@@ -308,7 +308,7 @@ struct Batch {
 struct Job<'a> {
     metadata: FeatureMetadata,
     limits: DecodeLimits,
-    root: DataRoot,
+    root: Fence,
     source: &'a Source<'a>,
     encoder: &'a dyn Encoder,
     options: &'a FeaturesConfig,

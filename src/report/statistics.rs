@@ -8,13 +8,13 @@ use crate::query::Table;
 use crate::query::context::QueryContext;
 
 use super::build::{Builder, ReportPaths};
-use super::catalog::{Assets, Entry};
+use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
 use super::wide;
 
 /// The statistics behind a report, computed and not yet laid out.
 pub struct Statistics<'a> {
-    assets: Assets,
+    assets: ReportFiles,
     labels: BTreeMap<String, String>,
     query: QueryContext,
     config: ReportConfig,
@@ -58,7 +58,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     }
     let config = config.with_units_of(query.runs());
     let query = query.with_bins(config.bins());
-    let assets = Assets::new(options.reports.as_deref())?;
+    let assets = ReportFiles::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
     for id in &config.leave_out {
         if catalog.entry.iter().all(|entry| entry.id != *id) {
@@ -106,7 +106,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
 impl Statistic {
     fn of(
         mut entry: Entry,
-        assets: &Assets,
+        assets: &ReportFiles,
         labels: &BTreeMap<String, String>,
         query: &QueryContext,
         config: &ReportConfig,

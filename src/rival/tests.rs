@@ -240,8 +240,8 @@ fn class_means_agree_with_scikit_learn() {
 fn k_means_reaches_scikit_learns_objective() {
     let golden = golden();
     let data = digits(Task::Expression);
-    let standardiser = Standardiser::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
-    let x = standardiser.apply(&data.train, &Device::flex()).expect("same width");
+    let scaled = ScaledInput::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
+    let x = scaled.apply(&data.train, &Device::flex()).expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()
         .map(|v| v as usize)

@@ -17,10 +17,10 @@ use crate::task::Task;
 
 use super::checkpoint::{self, Loaded};
 use super::config::Schedule;
-use super::data::Standardiser;
 use super::setup::{SeedOutcome, Setup};
 use super::synth::{Planted, nmi, planted};
 use super::{Selection, TrainConfig, Trained, train_seed};
+use crate::model::standardise::Standardiser;
 
 fn small(task: Task) -> Setup {
     let mut model = ModelConfig {

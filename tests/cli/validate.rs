@@ -83,6 +83,14 @@ fn a_card_is_checked_like_a_recipe() {
     bench.write("mine.toml", card.replace("samples = 12271", "samples = 12270"));
     let text = bench.fails(2, &["validate", "mine.toml"]);
     assert!(text.contains("expected 12271, the sum of the classes"), "{text}");
+    bench.write("mine.toml", card.replace("terms = ", "term = "));
+    let text = bench.fails(2, &["validate", "mine.toml"]);
+    assert!(
+        text.contains("unknown key `licence.term`")
+            && text.contains("[mine.toml:13:1]")
+            && text.contains("did you mean `terms`?"),
+        "{text}"
+    );
     bench.write("mine.toml", card);
     assert_eq!(bench.json(&["validate", "mine.toml", "--json"])["kind"], "card");
 }

@@ -174,11 +174,13 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         .map(|recording| recording.subject.clone())
         .filter(|subject| !with_frames.contains(subject.as_str()))
         .collect();
+    let mut decoded = false;
     if folders.is_empty() || !without_frames.is_empty() {
-        decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
+        decoded = decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
         folders = frame_folders(source)?;
     }
-    assemble(source, labelled, &folders, warnings)
+    let found = assemble(source, labelled, &folders, warnings)?;
+    Ok(Found { decoded, ..found })
 }
 
 /// DISFA+: `Labels/SN001/TRIAL/AU1.txt` with `Images/SN001/TRIAL/`.
@@ -434,6 +436,7 @@ fn assemble(
         rejects,
         masked,
         warnings,
+        decoded: false,
     })
 }
 

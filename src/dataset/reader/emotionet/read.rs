@@ -207,6 +207,7 @@ impl<'a> Rows<'a> {
             rejects: self.rejects,
             masked: self.masked,
             warnings: self.warnings,
+            decoded: false,
         })
     }
 }
