@@ -10,7 +10,7 @@ use crate::disk::publish;
 use crate::error::{Context, Result};
 
 use super::data::Data;
-use super::stages::{Chain, json};
+use super::state::{Chain, json};
 
 /// The samples table of a run.
 pub struct Samples {

@@ -7,9 +7,10 @@ use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::standin::generate::{self, StandinOptions};
+use crate::standin::generate::{self};
+use crate::standin::options::StandinOptions;
 
-use super::stages::Chain;
+use super::state::Chain;
 
 /// The folder that the chain starts from.
 pub struct Data {

@@ -14,7 +14,7 @@ use crate::feature;
 
 use super::convert::Samples;
 use super::data::Data;
-use super::stages::{Chain, json};
+use super::state::{Chain, json};
 
 /// The feature table of a run.
 pub struct Features {

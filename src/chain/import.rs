@@ -13,7 +13,7 @@ use crate::recipe::Recipe;
 use super::convert::Samples;
 use super::data::expand;
 use super::extract::Features;
-use super::stages::Chain;
+use super::state::Chain;
 
 /// A path of the recipe, with the environment variables in it.
 fn place(key: &str, text: &str) -> Result<PathBuf> {

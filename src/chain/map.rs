@@ -19,7 +19,7 @@ use crate::task::Task;
 use crate::train::Trained;
 
 use super::extract::Features;
-use super::stages::Chain;
+use super::state::Chain;
 
 /// Points of a space, each a sample or an archetype.
 struct Space<'a> {

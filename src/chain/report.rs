@@ -10,7 +10,7 @@ use crate::report::{ReportOptions, statistics};
 use crate::run::folder::RunFolder;
 use crate::run::manifest::Manifest;
 
-use super::stages::{Chain, json};
+use super::state::{Chain, json};
 
 impl Chain<'_> {
     /// Computes the statistics and writes the report, unless both are there for exactly this run.

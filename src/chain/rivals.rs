@@ -17,7 +17,7 @@ use crate::rival::finetune::job::METHOD;
 use crate::rival::run::BaselineOutcome;
 use crate::run::folder::SeedFolder;
 
-use super::train::check_finite;
+use super::finite::check_finite;
 
 /// From what the rivals of a call are fitted, beside what AURA is trained from.
 pub(super) struct RivalsDigest {

@@ -1,5 +1,6 @@
 //! The stages of `run`, in order; what is there already is not done again.
 
+use super::state::{Chain, RunOptions, json, serde_name};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -17,56 +18,6 @@ use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
 use super::rivals::RivalsDigest;
 use super::summary::{self, Summary};
-
-/// Where a run reads and writes.
-#[derive(Debug, Clone)]
-pub struct RunOptions {
-    /// The licensed folder, if given on the command line.
-    pub data: Option<PathBuf>,
-    /// Where run folders are written.
-    pub out: PathBuf,
-    /// Where what runs share is kept.
-    pub cache: PathBuf,
-    /// `auto`, `cpu`, `cuda`, `cuda:N`.
-    pub device: String,
-    /// The study that the run is a point of, if any.
-    pub sweep: Option<SweepPoint>,
-}
-
-/// What the stages share.
-pub(crate) struct Chain<'a> {
-    pub(crate) recipe: &'a Recipe,
-    pub(crate) options: &'a RunOptions,
-    pub(crate) progress: Progress,
-    pub(crate) interrupt: &'a Interrupt,
-    stages: Vec<StageRecord>,
-    pub(crate) cost: Option<Cost>,
-    /// The folder that image paths are relative to, where there are images.
-    pub(crate) image_root: Option<PathBuf>,
-}
-
-impl Chain<'_> {
-    /// Records a stage and says on stderr how it went.
-    pub(crate) fn done(&mut self, name: &str, started: Instant, cached: bool, digest: &str) {
-        self.record(name, started.elapsed().as_secs_f64(), cached, digest);
-    }
-
-    /// As [`Self::done`], for a stage whose time was added up over the seeds.
-    pub(crate) fn record(&mut self, name: &str, seconds: f64, cached: bool, digest: &str) {
-        let how = if cached {
-            "cached".to_owned()
-        } else {
-            format!("{seconds:.1} s")
-        };
-        self.progress.line(&format!("{name:<11} {how}"));
-        self.stages.push(StageRecord {
-            name: name.to_owned(),
-            seconds,
-            cached,
-            digest: Some(digest.to_owned()),
-        });
-    }
-}
 
 /// The folder for what runs share: the argument, else `XDG_CACHE_HOME/aura-bench`, else `~/.cache/aura-bench`.
 ///
@@ -193,23 +144,6 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     summary::summarise(recipe, &folder, &manifest, &report, chain.stages)
 }
 
-impl Chain<'_> {
-    /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
-    /// the work, and returns what is there.
-    fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
-        if !fresh
-            && let Ok(there) = Manifest::read(folder.path())
-            && there.seeds == manifest.seeds
-            && there.data_root == manifest.data_root
-        {
-            return Ok(there);
-        }
-        atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
-        manifest.write(folder.path())?;
-        Ok(manifest)
-    }
-}
-
 pub(crate) fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
     now.iter()
         .map(|stage| {
@@ -232,10 +166,3 @@ pub(crate) fn versions() -> std::collections::BTreeMap<String, serde_json::Value
         .collect()
 }
 
-pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
-}
-
-pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {
-    Ok(json(value)?.as_str().unwrap_or_default().to_owned())
-}

@@ -24,7 +24,8 @@ use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
 use crate::report::{ReportOptions, build};
 
-use super::stages::{RunOptions, json, run};
+use super::state::{RunOptions, json};
+use super::stages::run;
 use super::summary::{OverSeeds, Summary, cell};
 
 /// How long a child that was told to stop by Ctrl-C may take to write its checkpoint.

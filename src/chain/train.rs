@@ -1,5 +1,6 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
+use super::finite::{check_finite};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -28,7 +29,7 @@ use super::convert::Samples;
 use super::cost::calibrate;
 use super::extract::Features;
 use super::rivals::{RivalsDigest, RivalsDone};
-use super::stages::Chain;
+use super::state::Chain;
 use super::truth::Truth;
 
 /// What training left in the run folder.
@@ -426,17 +427,6 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: 
     }
     seeds.sort_unstable();
     Ok(seeds)
-}
-
-/// A number that is not a number must stop the run, not travel into a table.
-pub(super) fn check_finite(metrics: &[MetricRow]) -> Result<()> {
-    match metrics.iter().find(|row| !row.value.is_finite()) {
-        None => Ok(()),
-        Some(row) => Err(Error::Data(format!(
-            "{} of {} on {} is {}: training diverged; try a smaller train.lr",
-            row.metric, row.method, row.split, row.value
-        ))),
-    }
 }
 
 /// Copies a table into the run folder, whole or not at all, unless the same bytes are there.

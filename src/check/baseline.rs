@@ -19,7 +19,8 @@ use crate::task::Task;
 use super::answers::Predictions;
 use super::evidence::allowance;
 use super::expect::{BaselineRule, ExpectConfig, RuleName};
-use super::facts::{COST, Facts, STRUCTURE};
+use super::names::{COST, STRUCTURE};
+use super::facts::Facts;
 
 /// Version of the file.
 pub const SCHEMA: u32 = 1;

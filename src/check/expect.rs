@@ -1,5 +1,6 @@
 //! `[expect]`: what a recipe's numbers are expected to be, as data beside the recipe.
 
+use crate::metric::named;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::metric::evaluate;
 use crate::task::Task;
 
-use super::facts::{COST, STRUCTURE};
+use super::names::{COST, STRUCTURE};
 
 /// The `[expect]` section: metric → expectation, for example
 ///
@@ -153,7 +154,7 @@ impl ExpectConfig {
             if STRUCTURE.contains(&bare) || COST.contains(&bare) {
                 continue;
             }
-            let why = match evaluate::info(bare) {
+            let why = match named::info(bare) {
                 None => "this program computes no such metric; docs/metrics.md lists them",
                 Some(info) if info.task.is_some_and(|other| other != task) => "this metric belongs to another task",
                 Some(_) => continue,

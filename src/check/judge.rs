@@ -12,7 +12,8 @@ use crate::naming;
 use super::baseline::{Baseline, BaselineMetric, FALSE_ALARM};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
-use super::facts::{COST, Facts, STRUCTURE, differing};
+use super::names::{COST, STRUCTURE};
+use super::facts::{Facts, differing};
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
 /// Version of [`CheckReport`] as JSON.
@@ -250,7 +251,7 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
     for name in STRUCTURE {
         // A bound that somebody stated takes the place of the general one.
         let stated = findings.iter().any(|finding| finding.metric == name);
-        let applies = run.structure.contains_key(name) || name != super::facts::CLASSES_WITHOUT_ARCHETYPE;
+        let applies = run.structure.contains_key(name) || name != super::names::CLASSES_WITHOUT_ARCHETYPE;
         if !stated && applies {
             findings.push(in_range(run, name, Source::Structure, None, Some(0.0)));
         }

@@ -1,5 +1,6 @@
 //! Regression checks: is a number that moved news, or noise? Rules, false-alarm rate and examples: `docs/check.md`.
 
+pub mod names;
 pub mod answers;
 pub mod baseline;
 pub mod compare;

@@ -1,14 +1,16 @@
 //! The outcome of a check for people (text, Markdown), for GitHub (annotations) and for CI servers (`JUnit`).
 
+use crate::metric::named;
 use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::{Error, Result};
-use crate::metric::evaluate::{self, Format};
+use crate::metric::evaluate::{self};
+use crate::metric::named::Format;
 use crate::naming;
 
-use super::facts::{PEAK_MEMORY, TRAIN_SPEED};
+use super::names::{PEAK_MEMORY, TRAIN_SPEED};
 use super::judge::{CheckReport, Finding, RunReport};
 use super::verdict::Verdict;
 
@@ -16,7 +18,7 @@ use super::verdict::Verdict;
 pub fn number(metric: &str, value: Option<f64>) -> String {
     let Some(value) = value else { return "—".to_owned() };
     let bare = metric.rsplit('.').next().unwrap_or(metric);
-    match (bare, evaluate::info(bare).map(|info| info.format)) {
+    match (bare, named::info(bare).map(|info| info.format)) {
         (TRAIN_SPEED, _) => format!("{value:.4}"),
         (PEAK_MEMORY, _) => format!("{value:.0}"),
         (_, Some(Format::Percent)) => format!("{:.2}", 100.0 * value),

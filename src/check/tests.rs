@@ -27,7 +27,8 @@ use super::answers::{FoldPredictions, Predictions};
 use super::baseline::{Baseline, SaveOptions};
 use super::compare::{CompareOptions, compare};
 use super::expect::ExpectConfig;
-use super::facts::{CLASSES_WITHOUT_ARCHETYPE, Facts, NOT_FINITE, RESETS_AFTER_WARMUP};
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_AFTER_WARMUP};
+use super::facts::Facts;
 use super::judge::{CheckOptions, RunReport, check};
 use super::verdict::Verdict;
 

@@ -1,5 +1,6 @@
 //! The command line as a whole.
 
+use super::shell::{Shell};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -66,12 +67,6 @@ enum Verb {
     Completions(completions::CompletionsArguments),
 }
 
-/// What every verb is handed.
-pub(crate) struct Shell {
-    pub(crate) progress: Progress,
-    pub(crate) interrupt: Interrupt,
-}
-
 /// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -125,13 +120,3 @@ pub(crate) fn show(error: &Error) {
     }
 }
 
-/// A comma-separated list of seeds.
-pub(crate) fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
-    text.split(',')
-        .map(|seed| {
-            seed.trim()
-                .parse()
-                .map_err(|_| format!("`{seed}` is not a seed; expected for example 0,1,2"))
-        })
-        .collect()
-}

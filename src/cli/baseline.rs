@@ -8,7 +8,7 @@ use crate::check::baseline::{Baseline, SaveOptions};
 use crate::check::facts::Facts;
 use crate::error::Result;
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

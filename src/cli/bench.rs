@@ -17,7 +17,7 @@ use crate::train::feed::Placement;
 use crate::train::setup::Setup;
 use crate::train::{Selection, TrainConfig};
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

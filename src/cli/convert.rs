@@ -7,7 +7,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::{dataset, recipe};
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use crate::doctor::examination::Examination;
 use crate::doctor::parity::{ground, parity};
 use crate::error::Result;
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

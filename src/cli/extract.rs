@@ -15,7 +15,7 @@ use crate::feature::shard::Shard;
 use crate::feature::{ByHand, Dtype, FeaturesConfig, TokenGrid};
 use crate::naming::RANDOM_WARNING;
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

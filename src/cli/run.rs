@@ -5,12 +5,13 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::chain::stages::{self, RunOptions};
+use crate::chain::stages::{self};
+use crate::chain::state::RunOptions;
 use crate::chain::{self, StudyOptions, StudySummary, Summary};
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Job, LoadOptions};
 
-use super::arguments::{Shell, parse_seeds};
+use super::shell::{Shell, parse_seeds};
 use super::output;
 
 #[derive(Debug, Args)]

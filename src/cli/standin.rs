@@ -6,9 +6,10 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use crate::error::Result;
-use crate::standin::generate::{self, StandinOptions};
+use crate::standin::generate::{self};
+use crate::standin::options::StandinOptions;
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

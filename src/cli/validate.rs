@@ -12,7 +12,7 @@ use crate::dataset::{Card, fit, layout};
 use crate::error::{Error, Result};
 use crate::recipe::{Job, LoadOptions, Study, conversion_options};
 
-use super::arguments::Shell;
+use super::shell::Shell;
 use super::output;
 
 #[derive(Debug, Args)]

@@ -460,3 +460,6 @@ impl Card {
         action_unit::columns(&self.aus)
     }
 }
+
+/// Name of the card, and of the reader that marks it.
+pub const TABLE: &str = "table";

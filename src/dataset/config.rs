@@ -7,7 +7,8 @@ use crate::document::invalid::Invalid;
 use crate::error::{Error, Result};
 use crate::image::limits::MAX_PIXELS;
 
-use super::table::{TABLE, TableConfig};
+use super::card::TABLE;
+use super::table::TableConfig;
 
 /// Which of a database's forms of the same images is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

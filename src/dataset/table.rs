@@ -12,9 +12,6 @@ use crate::task::Split;
 
 use super::card::{Card, Class};
 
-/// Name of the card, and of the reader that marks it.
-pub const TABLE: &str = "table";
-
 /// What the columns of features made elsewhere mean. A name that is left empty is looked for under the usual ones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -152,7 +149,7 @@ pub fn unit_of(name: &str) -> Option<ActionUnit> {
 }
 
 /// A name in lower case with `-` for whatever has no place in the name of a folder.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.to_lowercase()
         .chars()
         .map(|c| {

@@ -1,5 +1,9 @@
 //! From what was asked and what the machine offers to the device that is taken.
 
+use std::str::FromStr;
+use crate::error::{Error, Result};
+use super::machine::{Machine, Plan, Resolved, cpu, open};
+use super::choice::{DeviceChoice};
 use burn::tensor::Device;
 use serde::Serialize;
 
@@ -224,6 +228,42 @@ pub(crate) fn open(gpu: &Gpu, driver: Option<&str>) -> Result<Resolved> {
         "this build has no CUDA for {}: rebuild with `{REBUILD}`",
         gpu.describe(driver)
     )))
+}
+
+impl DeviceChoice {
+    /// Finds the one device that this process uses. A choice is never silently replaced: asking for CUDA gives CUDA or an
+    /// error. A GPU has run a kernel before it is handed out.
+    ///
+    /// # Errors
+    /// [`Error::Device`] (exit 4) if the device is not in this build, not on this machine, or does not work;
+    /// [`Error::Usage`] if several devices are named, which are for one process each (see [`Self::list`]).
+    pub fn resolve(&self) -> Result<Resolved> {
+        let machine = Machine::look();
+        match machine.plan(self)? {
+            Plan::Cpu { notice } => Ok(Resolved { notice, ..cpu() }),
+            Plan::Cuda(gpus) => match gpus.as_slice() {
+                [gpu] => open(gpu, machine.driver.version.as_deref()),
+                _ => Err(Error::Usage(format!(
+                    "--device {self} names several devices; one process works on one of them"
+                ))),
+            },
+        }
+    }
+
+    /// The single devices of this choice, each for a process of its own: `cuda:0,1` gives `cuda:0` and `cuda:1`, anything
+    /// else gives itself. The devices are known to be there, but are not opened: that is for the processes to do.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn list(&self) -> Result<Vec<Self>> {
+        match self {
+            Self::Cuda(indices) => {
+                Machine::look().plan(self)?;
+                Ok(indices.iter().map(|&index| Self::Cuda(vec![index])).collect())
+            }
+            Self::Auto | Self::Cpu => Ok(vec![self.clone()]),
+        }
+    }
 }
 
 #[cfg(test)]

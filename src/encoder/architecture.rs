@@ -1,6 +1,7 @@
 //! The sizes of a vision transformer, as a model folder states them.
 
 use rayon::prelude::*;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -226,3 +227,6 @@ impl Architecture {
         all
     }
 }
+
+/// Most patches a side: attention over more would not fit any memory.
+pub(crate) const MAX_GRID: usize = 64;

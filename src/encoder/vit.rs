@@ -21,9 +21,6 @@ use crate::image::Preprocess;
 use super::architecture::{Activation, Architecture, Global};
 use super::interface::{Encoded, TokenShape};
 
-/// Most patches a side: attention over more would not fit any memory.
-pub(crate) const MAX_GRID: usize = 64;
-
 /// Memory that the attention weights of one batch may take, in bytes.
 const ATTENTION_BYTES: usize = 1 << 30;
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-use super::evaluate::NamedValue;
+use super::named::NamedValue;
 use super::expression::ratio;
 
 /// A probability of at least this says "active". torchmetrics asks for more than the threshold instead.

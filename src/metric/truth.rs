@@ -7,7 +7,8 @@ use crate::record::MetricRow;
 use crate::task::Split;
 
 use super::clustering;
-use super::evaluate::{NamedValue, rows};
+use super::named::NamedValue;
+use super::evaluate::rows;
 use super::retrieval::{Retrieval, retrieval};
 
 /// One sample of stand-in data with the archetype that it was matched with.

@@ -1,5 +1,6 @@
 //! A run beside the printed numbers: difference and verdict, and whether the two may be compared at all.
 
+use super::file::{PaperComparison, SQL};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -18,68 +19,8 @@ use crate::run::manifest::Manifest;
 
 use super::file::{Paper, PaperCell, PaperTable};
 
-static SQL: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports/sql"), "reports/sql");
-
 /// Chance that the run's own spread over seeds alone makes a verdict other than "agrees".
 const LEVEL: f64 = 0.05;
-
-/// How the numbers of a run are set beside a printed table.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PaperComparison {
-    /// The printed table.
-    pub table: String,
-    /// The database's card.
-    pub dataset: String,
-    /// The task.
-    pub task: String,
-    /// The statistic, a file under `reports/sql/`.
-    pub sql: String,
-    /// What the statistic names as `$name`.
-    #[serde(default)]
-    pub parameters: BTreeMap<String, String>,
-    /// Columns in which a row of the statistic and a printed row agree; `row` is the printed row's name.
-    #[serde(rename = "match")]
-    pub matches: Vec<String>,
-    /// Printed column → column of the statistic.
-    pub columns: BTreeMap<String, String>,
-    /// Settings that the paper gives, by the recipe's key.
-    #[serde(default)]
-    pub stated: BTreeMap<String, String>,
-    /// What the paper does not say and numbers hang on.
-    #[serde(default)]
-    pub unstated: BTreeMap<String, String>,
-}
-
-impl PaperComparison {
-    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), Invalid> {
-        let of = |what: String| format!("comparison with `{}`: {what}", self.table);
-        let Some(table) = paper.table(&self.table) else {
-            let near = paper.near_table(&self.table);
-            return Err(("table".to_owned(), of(format!("there is no such table{near}"))));
-        };
-        let columns = self.columns.keys().map(|name| (format!("columns.{name}"), name));
-        let matches = self.matches.iter().enumerate();
-        let matches = matches.map(|(i, name)| (format!("match[{i}]"), name));
-        for (key, name) in columns.chain(matches.filter(|(_, name)| *name != "row")) {
-            require(
-                table.column(name).is_some(),
-                &key,
-                &of(format!("the table has no column `{name}`")),
-            )?;
-        }
-        require(
-            !self.matches.is_empty(),
-            "match",
-            &of("`match` names no column".to_owned()),
-        )?;
-        require(
-            SQL.bytes(&self.sql).is_some(),
-            "sql",
-            &of(format!("there is no statistic reports/sql/{}", self.sql)),
-        )
-    }
-}
 
 /// What a difference says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -285,7 +226,7 @@ fn bins(paper: &Paper) -> Bins {
     }
 }
 
-fn number(cell: &PaperCell) -> Option<f64> {
+pub(crate) fn number(cell: &PaperCell) -> Option<f64> {
     match cell {
         PaperCell::Number(number) => Some(*number),
         _ => None,
@@ -332,7 +273,7 @@ fn same(own: &str, stated: &str) -> bool {
     }
 }
 
-fn numbers(
+pub(crate) fn numbers(
     comparison: &PaperComparison,
     printed: &PaperTable,
     result: &Table,

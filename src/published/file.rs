@@ -1,6 +1,14 @@
 //! Published numbers as they lie in `reports/published/*.toml`: tables, numbers of the running text, facts from other
 //! sources, and the rules that must hold among them.
 
+use std::collections::BTreeMap;
+use include_dir::include_dir;
+use serde::Deserialize;
+use crate::document::assets::Embedded;
+use crate::document::invalid::{Invalid, require};
+use crate::error::Result;
+use crate::query::context::QueryContext;
+use super::file::Paper;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -278,7 +286,7 @@ impl Paper {
         for (i, result) in self.results.iter().enumerate() {
             let key = |key: &str| format!("result[{i}].{key}");
             require(
-                crate::metric::evaluate::info(&result.metric).is_some(),
+                crate::metric::named::info(&result.metric).is_some(),
                 &key("metric"),
                 &format!("runs have no metric `{}`; docs/metrics.md lists them", result.metric),
             )?;
@@ -442,4 +450,64 @@ fn once<'a>(list: &str, key: &str, names: impl Iterator<Item = &'a str>) -> std:
         )?;
     }
     Ok(())
+}
+
+pub(crate) static SQL: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports/sql"), "reports/sql");
+
+/// How the numbers of a run are set beside a printed table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperComparison {
+    /// The printed table.
+    pub table: String,
+    /// The database's card.
+    pub dataset: String,
+    /// The task.
+    pub task: String,
+    /// The statistic, a file under `reports/sql/`.
+    pub sql: String,
+    /// What the statistic names as `$name`.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Columns in which a row of the statistic and a printed row agree; `row` is the printed row's name.
+    #[serde(rename = "match")]
+    pub matches: Vec<String>,
+    /// Printed column → column of the statistic.
+    pub columns: BTreeMap<String, String>,
+    /// Settings that the paper gives, by the recipe's key.
+    #[serde(default)]
+    pub stated: BTreeMap<String, String>,
+    /// What the paper does not say and numbers hang on.
+    #[serde(default)]
+    pub unstated: BTreeMap<String, String>,
+}
+
+impl PaperComparison {
+    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), Invalid> {
+        let of = |what: String| format!("comparison with `{}`: {what}", self.table);
+        let Some(table) = paper.table(&self.table) else {
+            let near = paper.near_table(&self.table);
+            return Err(("table".to_owned(), of(format!("there is no such table{near}"))));
+        };
+        let columns = self.columns.keys().map(|name| (format!("columns.{name}"), name));
+        let matches = self.matches.iter().enumerate();
+        let matches = matches.map(|(i, name)| (format!("match[{i}]"), name));
+        for (key, name) in columns.chain(matches.filter(|(_, name)| *name != "row")) {
+            require(
+                table.column(name).is_some(),
+                &key,
+                &of(format!("the table has no column `{name}`")),
+            )?;
+        }
+        require(
+            !self.matches.is_empty(),
+            "match",
+            &of("`match` names no column".to_owned()),
+        )?;
+        require(
+            SQL.bytes(&self.sql).is_some(),
+            "sql",
+            &of(format!("there is no statistic reports/sql/{}", self.sql)),
+        )
+    }
 }

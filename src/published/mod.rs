@@ -11,7 +11,8 @@ pub mod results;
 #[cfg(test)]
 mod tests;
 
-pub use beside::{Beside, BesideTable, BesideVerdict, PaperComparison, beside};
+pub use beside::{Beside, BesideTable, BesideVerdict, beside};
+pub use file::PaperComparison;
 pub use file::{
     Paper, PaperCell, PaperColumn, PaperFact, PaperResult, PaperRow, PaperRule, PaperTable, PaperText, SCHEMA, Severity,
 };

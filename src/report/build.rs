@@ -1,5 +1,11 @@
 //! From statistics to the files of a report.
 
+use std::path::Path;
+use crate::error::Result;
+use crate::query::context::QueryContext;
+use super::build::{Builder, ReportPaths};
+use super::config::{self};
+use super::statistics::{Statistics};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -440,4 +446,46 @@ pub(crate) fn inline(svg: &str) -> String {
         .replace("\"#5A6470\"", "\"var(--muted)\"")
         .replace("\"#DDE1E6\"", "\"var(--rule)\"")
         .replace("\"#FEFEFE\"", "\"var(--paper)\"")
+}
+
+impl Statistics<'_> {
+    /// Lays them out in the folder `out`.
+    ///
+    /// # Errors
+    /// As [`build`].
+    pub fn report(self, out: &Path) -> Result<ReportPaths> {
+        let Self {
+            assets,
+            labels,
+            query,
+            config,
+            options,
+            results,
+            notes,
+        } = self;
+        let builder = Builder {
+            assets,
+            labels,
+            stand_ins: query
+                .runs()
+                .iter()
+                .filter(|run| run.manifest.stand_in)
+                .map(|run| run.run.clone())
+                .collect(),
+            query,
+            out,
+            config,
+            options,
+            paths: ReportPaths {
+                html: out.join("report.html"),
+                pages: Vec::new(),
+                markdown: out.join("report.md"),
+                latex: out.join("report.tex"),
+                tables: Vec::new(),
+                figures: Vec::new(),
+                warnings: notes,
+            },
+        };
+        builder.lay_out(results)
+    }
 }

@@ -143,43 +143,4 @@ impl Statistics<'_> {
         self.results.len()
     }
 
-    /// Lays them out in the folder `out`.
-    ///
-    /// # Errors
-    /// As [`build`].
-    pub fn report(self, out: &Path) -> Result<ReportPaths> {
-        let Self {
-            assets,
-            labels,
-            query,
-            config,
-            options,
-            results,
-            notes,
-        } = self;
-        let builder = Builder {
-            assets,
-            labels,
-            stand_ins: query
-                .runs()
-                .iter()
-                .filter(|run| run.manifest.stand_in)
-                .map(|run| run.run.clone())
-                .collect(),
-            query,
-            out,
-            config,
-            options,
-            paths: ReportPaths {
-                html: out.join("report.html"),
-                pages: Vec::new(),
-                markdown: out.join("report.md"),
-                latex: out.join("report.tex"),
-                tables: Vec::new(),
-                figures: Vec::new(),
-                warnings: notes,
-            },
-        };
-        builder.lay_out(results)
-    }
 }

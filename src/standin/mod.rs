@@ -8,6 +8,8 @@
 //!
 //! A database is one file with one [`Layout`] for each form in which it is found on disk; `LAYOUTS` lists them.
 
+pub mod show;
+pub mod options;
 pub mod action_units;
 pub mod affect;
 pub mod axis;

@@ -24,9 +24,8 @@ use super::action_units::{ACTION_UNITS, Expression};
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
 use super::draw::sheets::modes;
-use super::generate::{
-    MARKER, StandinOptions, StandinReport, TRUTH, folders, generate, is_standin, layout, render, report,
-};
+use super::generate::{MARKER, StandinReport, TRUTH, folders, generate, is_standin, layout, render, report};
+use super::options::StandinOptions;
 use super::layout::emotionet::sheets;
 use super::modes::Emotion;
 use super::plan::{Plan, apportion, stream};

@@ -12,7 +12,8 @@ use crate::disk::parquet;
 use crate::error::{Context, Result};
 
 use super::action_units::ACTION_UNITS;
-use super::generate::{GENERATOR_VERSION, Layout, NOTICE, index_of};
+use super::generate::{GENERATOR_VERSION, NOTICE, index_of};
+use super::options::Layout;
 use super::modes::Emotion;
 use super::plan::{Purpose, Sample};
 

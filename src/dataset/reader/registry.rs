@@ -23,7 +23,7 @@ pub const READERS: &[(&str, Reader)] = &[
     ("emotionet_xlsx", super::emotionet::read::read_xlsx),
     ("rafdb_kaggle", super::rafdb::read_kaggle),
     ("rafdb_list", super::rafdb::read_list),
-    (crate::dataset::table::TABLE, read_as_folder),
+    (crate::dataset::card::TABLE, read_as_folder),
 ];
 
 /// The reader with this name.

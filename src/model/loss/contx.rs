@@ -4,7 +4,7 @@ use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor};
 
 use crate::model::contextualization::Context;
-use crate::model::loss::above;
+use super::margin::above;
 use crate::model::loss::task::{Target, TaskLoss};
 
 /// The three parts of L^Contx.

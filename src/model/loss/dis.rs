@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::model::loss::{SMALL, above};
+use super::margin::{SMALL, above};
 
 /// (`1/K_alive`) `Σ_i` Σ_{j≠i} `w_ij` max(0, `e_i·e_j` − `m_dis`).
 ///

@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::model::loss::{SMALL, above, below, weighted_mean};
+use super::margin::{SMALL, above, below, weighted_mean};
 use crate::model::math::{one_hot, unit_rows};
 
 /// Margins and weights.

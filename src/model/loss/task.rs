@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
 
-use crate::model::loss::{SMALL, weighted_mean};
+use super::margin::{SMALL, weighted_mean};
 use crate::task::Task;
 
 /// Probabilities are kept this far from 0 and 1 before a logarithm.

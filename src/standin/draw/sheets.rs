@@ -135,9 +135,9 @@ fn tree() {
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or(2500);
-    let options = crate::standin::generate::StandinOptions {
+    let options = crate::standin::options::StandinOptions {
         samples,
-        ..crate::standin::generate::StandinOptions::default()
+        ..crate::standin::options::StandinOptions::default()
     };
     crate::standin::generate::generate(
         &options,

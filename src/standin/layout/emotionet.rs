@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::standin::affect;
 use crate::standin::axis::Axis;
 use crate::standin::draw::frame::Frame;
-use crate::standin::generate::{Layout, StandinOptions};
+use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::modes::Emotion;
 use crate::standin::plan::{Plan, Purpose, Sample, draw_mode, stream, to_flip};
 use crate::task::Split;

@@ -1,0 +1,89 @@
+//! What the stages of one call share.
+
+use std::path::PathBuf;
+use std::time::Instant;
+use crate::digest::Digest;
+use crate::disk::atomic;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::run::cost::Cost;
+use crate::run::folder::RunFolder;
+use crate::run::manifest::{Manifest, StageRecord, SweepPoint, self};
+use super::rivals::RivalsDigest;
+
+/// Where a run reads and writes.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The licensed folder, if given on the command line.
+    pub data: Option<PathBuf>,
+    /// Where run folders are written.
+    pub out: PathBuf,
+    /// Where what runs share is kept.
+    pub cache: PathBuf,
+    /// `auto`, `cpu`, `cuda`, `cuda:N`.
+    pub device: String,
+    /// The study that the run is a point of, if any.
+    pub sweep: Option<SweepPoint>,
+}
+
+/// What the stages share.
+pub(crate) struct Chain<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) progress: Progress,
+    pub(crate) interrupt: &'a Interrupt,
+    stages: Vec<StageRecord>,
+    pub(crate) cost: Option<Cost>,
+    /// The folder that image paths are relative to, where there are images.
+    pub(crate) image_root: Option<PathBuf>,
+}
+
+impl Chain<'_> {
+    /// Records a stage and says on stderr how it went.
+    pub(crate) fn done(&mut self, name: &str, started: Instant, cached: bool, digest: &str) {
+        self.record(name, started.elapsed().as_secs_f64(), cached, digest);
+    }
+
+    /// As [`Self::done`], for a stage whose time was added up over the seeds.
+    pub(crate) fn record(&mut self, name: &str, seconds: f64, cached: bool, digest: &str) {
+        let how = if cached {
+            "cached".to_owned()
+        } else {
+            format!("{seconds:.1} s")
+        };
+        self.progress.line(&format!("{name:<11} {how}"));
+        self.stages.push(StageRecord {
+            name: name.to_owned(),
+            seconds,
+            cached,
+            digest: Some(digest.to_owned()),
+        });
+    }
+}
+
+impl Chain<'_> {
+    /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
+    /// the work, and returns what is there.
+    fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
+        if !fresh
+            && let Ok(there) = Manifest::read(folder.path())
+            && there.seeds == manifest.seeds
+            && there.data_root == manifest.data_root
+        {
+            return Ok(there);
+        }
+        atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
+        manifest.write(folder.path())?;
+        Ok(manifest)
+    }
+}
+
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
+}
+
+pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {
+    Ok(json(value)?.as_str().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,25 @@
+//! Names of facts that are no metric of a table.
+
+use crate::error::Context;
+use crate::query::context::QueryContext;
+
+/// Name of the fact that counts classes for which no kept archetype speaks (expression).
+pub const CLASSES_WITHOUT_ARCHETYPE: &str = "classes_without_archetype";
+
+/// Name of the fact that counts replacements of archetypes after the warm-up.
+pub const RESETS_AFTER_WARMUP: &str = "resets_after_warmup";
+
+/// Name of the fact that counts metrics and outputs that are no finite numbers.
+pub const NOT_FINITE: &str = "not_finite";
+
+/// Name of the fact that holds training speed in units of the machine's own: samples a second a calibration unit.
+pub const TRAIN_SPEED: &str = "train_speed";
+
+/// Name of the fact that holds the largest resident memory of the process, in MiB.
+pub const PEAK_MEMORY: &str = "peak_memory_mib";
+
+/// The structural facts, which must all be 0.
+pub const STRUCTURE: [&str; 3] = [CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_AFTER_WARMUP];
+
+/// The facts about cost: they belong to a run, not to a seed.
+pub const COST: [&str; 2] = [PEAK_MEMORY, TRAIN_SPEED];

@@ -1,0 +1,54 @@
+//! What a stand-in is asked for, and what a layout offers.
+
+use std::io::Write;
+use rayon::prelude::*;
+use crate::error::{Context, Result};
+use super::layout::rafdb;
+use super::modes::Emotion;
+use super::plan::Plan;
+use super::generate::{layout};
+
+/// What to generate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandinOptions {
+    /// The database whose layout is written: one of [`cards`].
+    pub card: String,
+    /// Which of the database's layouts, by its name in the card; `None` for the first of [`forms`].
+    pub layout: Option<String>,
+    /// Number of images, all splits together.
+    pub samples: usize,
+    /// Seed of everything.
+    pub seed: u64,
+    /// Share of the samples whose label is made wrong (a neighbouring expression, another image's valence and arousal, one
+    /// action unit), 0 to 0.5.
+    pub label_noise: f64,
+    /// Side of a face in pixels; `None` for the database's own. Images in which the face has a box are larger.
+    pub size: Option<u32>,
+}
+
+impl Default for StandinOptions {
+    fn default() -> Self {
+        Self {
+            card: "rafdb".to_owned(),
+            layout: None,
+            samples: 2400,
+            seed: 0,
+            label_noise: 0.05,
+            size: None,
+        }
+    }
+}
+
+/// How one database lies on disk.
+pub(crate) trait Layout: Sync {
+    /// Name of the card.
+    fn card(&self) -> &'static str;
+    /// Name of the card's layout.
+    fn form(&self) -> &'static str;
+    /// Expressions in the order of the card's class list.
+    fn classes(&self) -> &'static [Emotion];
+    /// Side of a face in pixels.
+    fn size(&self) -> u32;
+    /// Every sample (where it lies, who it shows, what it shows) and the label files. `size` is the side of a face.
+    fn plan(&self, options: &StandinOptions, size: u32) -> Result<Plan>;
+}
