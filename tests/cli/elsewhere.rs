@@ -1,5 +1,6 @@
 //! Features made elsewhere: the how-to's own example, against scikit-learn.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use crate::Bench;
@@ -183,8 +184,8 @@ fn units() -> (Vec<u8>, String) {
         for (j, on) in on.iter().chain([&(i % 7)]).enumerate() {
             array.extend((*on as f32 + 0.01 * ((i * (j + 3)) % 11) as f32).to_le_bytes());
         }
-        let split = if i % 4 == 0 { "test" } else { "train" };
-        labels.push_str(&format!("s{i:02},{split},{},{},{}\n", on[0], on[1], on[2]));
+        let split = if i % 7 < 2 { "test" } else { "train" };
+        let _ = writeln!(labels, "s{i:02},{split},{},{},{}", on[0], on[1], on[2]);
     }
     (array, labels)
 }
