@@ -199,7 +199,7 @@ fn action_units_that_no_card_has_are_in_every_table_and_figure() {
     bench.write(
         "units.toml",
         "schema = 1\nname = \"units\"\n[dataset]\ncard = \"table\"\npath = \"units.npy\"\n[dataset.table]\n\
-         labels = \"units.csv\"\n[protocol]\ntask = \"action_units\"\nseeds = [0, 1]\n[model]\nwidth = 8\nhidden = 8\nk_max = 6\n\
+         labels = \"units.csv\"\n[protocol]\ntask = \"action_units\"\nseeds = [0, 1]\n[model]\nwidth = 8\nhidden = 8\nk_max = 10\n\
          [train]\nepochs = 2\n[baselines]\nmethods = [\"knn\"]\n",
     );
     let summary = bench.json(&["run", "units.toml", "--json", "--quiet"]);
