@@ -4,6 +4,9 @@
 //! - seed 0 keeps archetypes 0 (class 0, 7 uses), 1 (class 0, 4), 2 (class 1, 8), 3 (class 2, 3), 5 (class 0, 2);
 //!   archetype 4 is pruned. So class 0: 3 archetypes, 2–7, 13 matched; class 1: 1, 8–8, 8; class 2: 1, 3–3, 3.
 //! - seed 1 keeps archetypes 0, 1, 2 of classes 0, 1, 2, each matched with all samples of its class: 12, 8, 4.
+//!
+//! These are the rows of `tests/golden/sql/table1_expression.csv`. AURA's accuracy is 15 of 16, then 16 of 16; `knn` has the same
+//! in both seeds; `logistic` has one seed only, so that its mean must stay missing (`results_expression.csv`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +27,8 @@ pub(crate) struct Fixture<'a> {
     pub(crate) stand_in: bool,
     /// Whether the images exist below the data root.
     pub(crate) images: bool,
-    /// Whether there is what only some statistics ask for: the truth's action units, the mixture's outputs, maps.
+    /// Whether there is what only some statistics ask for: the truth's action units, the mixture's outputs, maps, and a test
+    /// sample (`test_00001`, in seed 0) matched with an archetype of another class.
     pub(crate) rich: bool,
 }
 
@@ -210,10 +214,10 @@ impl Fixture<'_> {
             assignments.push(assignment(sample, *archetype));
         }
         for sample in samples.iter().filter(|sample| sample.split == "test") {
-            assignments.push(assignment(
-                sample,
-                [0, if seed == 0 { 2 } else { 1 }, if seed == 0 { 3 } else { 2 }][sample.label],
-            ));
+            let own = [0, if seed == 0 { 2 } else { 1 }, if seed == 0 { 3 } else { 2 }][sample.label];
+            // The archetype of the wrong prediction below.
+            let failure = self.rich && seed == 0 && sample.id == "test_00001";
+            assignments.push(assignment(sample, if failure { 2 } else { own }));
         }
         parquet::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
         let mut archetypes: Vec<ArchetypeRow> = kept

@@ -243,10 +243,9 @@ fn every_statement_gives_what_its_golden_file_holds() {
             table.unwrap_or_else(|error| panic!("{name}.sql: {error}"))
         };
         let table = ask(&context);
-        assert!(
-            !table.rows.is_empty(),
-            "{name}.sql has no rows: give the fixture what it asks for"
-        );
+        if table.rows.is_empty() {
+            writeln!(wrong, "{name}.sql has no rows: give the runs what it asks for").unwrap();
+        }
         assert!(table.column("run").is_some(), "{name}.sql has no column `run`");
         let bare = ask(&nothing);
         assert!(

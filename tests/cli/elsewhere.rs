@@ -1,5 +1,6 @@
 //! Features made elsewhere: the how-to's own example, against scikit-learn.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use crate::Bench;
@@ -167,4 +168,74 @@ fn the_features_of_a_third_model_are_mapped_and_measured_beside_the_encoders() {
         "the picture in words"
     );
     assert!(page.contains("POSTER++, test samples"), "the table of separability");
+}
+
+/// A table of three action units that the paper's databases do not label, as the bytes of an array and a list of labels.
+fn units() -> (Vec<u8>, String) {
+    const ROWS: usize = 60;
+    let head = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({ROWS}, 4), }}");
+    let head = format!("{head:<117}\n");
+    let mut array = b"\x93NUMPY\x01\x00".to_vec();
+    array.extend((head.len() as u16).to_le_bytes());
+    array.extend(head.as_bytes());
+    let mut labels = "name,split,AU10,au_14,'AU 23'\n".to_owned();
+    for i in 0..ROWS {
+        let on = [i % 2, i % 3 % 2, i % 5 % 2];
+        for (j, on) in on.iter().chain([&(i % 7)]).enumerate() {
+            array.extend((*on as f32 + 0.01 * ((i * (j + 3)) % 11) as f32).to_le_bytes());
+        }
+        let split = if i % 7 < 2 { "test" } else { "train" };
+        let _ = writeln!(labels, "s{i:02},{split},{},{},{}", on[0], on[1], on[2]);
+    }
+    (array, labels)
+}
+
+#[test]
+fn action_units_that_no_card_has_are_in_every_table_and_figure() {
+    let bench = Bench::new();
+    let (features, labels) = units();
+    bench.write("units.npy", features);
+    bench.write("units.csv", labels);
+    bench.write(
+        "units.toml",
+        "schema = 1\nname = \"units\"\n[dataset]\ncard = \"table\"\npath = \"units.npy\"\n[dataset.table]\n\
+         labels = \"units.csv\"\n[protocol]\ntask = \"action_units\"\nseeds = [0, 1]\n[model]\nwidth = 8\nhidden = 8\nk_max = 10\n\
+         [train]\nepochs = 2\n[baselines]\nmethods = [\"knn\"]\n",
+    );
+    let summary = bench.json(&["run", "units.toml", "--json", "--quiet"]);
+    let report = bench.path(summary["report"].as_str().unwrap());
+    let beside = |name: &str| std::fs::read_to_string(report.with_file_name(name)).unwrap();
+    let csv = beside("tables/results_au.csv");
+    let head: Vec<&str> = csv
+        .lines()
+        .next()
+        .unwrap()
+        .split(',')
+        .filter(|name| name.starts_with("f1_au"))
+        .collect();
+    assert_eq!(
+        head,
+        [
+            "f1_au10",
+            "f1_au10_sd",
+            "f1_au14",
+            "f1_au14_sd",
+            "f1_au23",
+            "f1_au23_sd"
+        ]
+    );
+    assert!(beside("report.md").contains("| AU10 | AU14 | AU23 |"));
+    assert!(beside("tables/results_au.tex").contains("& AU10 & AU14 & AU23 &"));
+    for table in ["table1_au", "table1_au_seeds", "readout_fits"] {
+        let text = beside(&format!("tables/{table}.csv"));
+        assert!(
+            ["au10", "au14", "au23"].iter().all(|unit| text.contains(unit)),
+            "{table}:\n{text}"
+        );
+    }
+    let page = std::fs::read_to_string(&report).unwrap();
+    let map = beside("figures/map_units.svg");
+    for unit in ["AU10", "AU14", "AU23"] {
+        assert!(page.contains(unit) && map.contains(unit), "{unit}");
+    }
 }
