@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::dataset::convert::convert_located;
 use crate::dataset::{LocatedData, conversion};
-use crate::digest::{Digest, of_file, room};
+use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
 use crate::error::{Context, Result};
 
@@ -35,8 +35,7 @@ impl Chain<'_> {
             .part("source", located.source_digest()?)
             .part("options", json(&options)?.to_string())
             .part("card", json(&recipe.card)?.to_string())
-            .part("code", room::DATASET)
-            .part("image", room::IMAGE)
+            .part("code", stage::CONVERT)
             .finish();
         let folder = self
             .options

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, RecordBatch};
+use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -20,6 +22,22 @@ use super::atomic;
 pub fn write<T: Table>(path: &Path, rows: &[T], metadata: &[(&str, String)]) -> Result<()> {
     let batch = T::batch(rows).at("encode", path)?;
     write_batch(path, &batch, metadata)
+}
+
+/// All rows of a small table, such as [`write`] leaves, as one batch.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read or is no Parquet.
+pub fn read(path: &Path) -> Result<RecordBatch> {
+    let file = File::open(path).at("read", path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).at("read", path)?;
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader
+        .build()
+        .at("read", path)?
+        .collect::<std::result::Result<_, _>>()
+        .at("read", path)?;
+    concat_batches(&schema, &batches).at("read", path)
 }
 
 /// Writes one record batch as Parquet, beside and renamed.

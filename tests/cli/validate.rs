@@ -2,14 +2,9 @@
 
 use crate::{Bench, files};
 
-fn tree(bench: &Bench) {
-    bench.ok(&["standin", "rafdb", "--out", "raf", "--samples", "260", "--quiet"]);
-}
-
 #[test]
 fn a_folder_is_recognised_and_left_as_it_is() {
-    let bench = Bench::new();
-    tree(&bench);
+    let bench = Bench::with_faces();
     let list = bench.path("raf/basic/EmoLabel/list_patition_label.txt");
     let mut labels = std::fs::read_to_string(&list).unwrap();
     labels.push_str("../../../../etc/passwd 3\n");
@@ -65,8 +60,7 @@ fn a_complete_and_an_incomplete_list_are_told_from_the_card() {
 
 #[test]
 fn a_recipe_is_checked_together_with_its_data() {
-    let bench = Bench::new();
-    tree(&bench);
+    let bench = Bench::with_faces();
     let report = bench.json(&["validate", "recipes/rafdb.toml", "--data", "raf", "--json"]);
     assert_eq!(report["data"]["samples"], 260);
     assert_eq!(report["protocol_digest"].as_str().unwrap().len(), 64);
