@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit;
 use crate::document::invalid::Invalid;
 use crate::error::{Error, Result};
 use crate::task::{Split, Task};
@@ -456,6 +457,6 @@ impl Card {
 
     /// Column names of the action units: `au01`, `au12`, ….
     pub fn au_columns(&self) -> Vec<String> {
-        self.aus.iter().map(|au| format!("au{au:02}")).collect()
+        action_unit::columns(&self.aus)
     }
 }

@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use crate::columns::SCHEMA_KEY;
 use crate::error::{Context, Error, Result};
 use crate::record::{SCHEMA_VERSION, Table};
 
@@ -45,7 +46,7 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn write_batch(path: &Path, batch: &RecordBatch, metadata: &[(&str, String)]) -> Result<()> {
-    let mut all = std::collections::HashMap::from([("aura-bench.schema".to_owned(), SCHEMA_VERSION.to_owned())]);
+    let mut all = std::collections::HashMap::from([(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned())]);
     all.extend(metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     // The file's own key-value list is sorted: the same rows give the same bytes.
     let mut pairs: Vec<_> = all.into_iter().collect();

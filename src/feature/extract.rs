@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
 use crate::disk::fence::Fence;
 use crate::encoder::interface::{Encoded, Encoder};
@@ -32,9 +33,7 @@ use super::pool::{pool, pooled_shape};
 use super::reader::read_part;
 use super::reject::Reject;
 use super::shard::Shard;
-use super::table::{
-    FEATURES_KEY, FeatureMetadata, PartMetadata, SAMPLES_KEY, canonical_samples, part_index, part_path,
-};
+use super::table::{FEATURES_KEY, FeatureMetadata, PartMetadata, canonical_samples, part_index, part_path};
 use super::writer::{PartWriter, all_finite};
 
 /// Batches that wait between decoding and encoding.

@@ -2,7 +2,12 @@ use std::path::Path;
 
 use crate::record::MetricRow;
 
+use super::bins::Bins;
+use super::context::QueryContext;
 use super::fixture::Fixture;
+use super::format::Format;
+use super::value::{Table, Value};
+use super::views::VIEWS;
 use super::*;
 
 fn open(folder: &Path) -> QueryContext {

@@ -125,7 +125,16 @@ impl Entry {
                 &format!("column `{}`: this format needs `to`", column.name),
             )?;
         }
-        Ok(())
+        let spread: Vec<&str> = self
+            .columns
+            .iter()
+            .filter_map(|column| column.for_each.as_deref())
+            .collect();
+        require(
+            spread.windows(2).all(|pair| pair[0] == pair[1]),
+            "columns",
+            &format!("`for_each` names `{}`: expected one column", spread.join("` and `")),
+        )
     }
 }
 
@@ -209,6 +218,9 @@ pub(super) struct ColumnSpec {
     pub(super) to: Option<String>,
     #[serde(default)]
     pub(super) show: Show,
+    /// The column of the result for each value of which the table has a column.
+    #[serde(default)]
+    pub(super) for_each: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -1,8 +1,20 @@
-use crate::encoder::Precision;
-use crate::encoder::config::EncoderKind;
-use crate::feature::{FeaturesConfig, samples_of_folder};
-use crate::task::Targets;
+use burn::tensor::Device;
 
+use crate::encoder::Precision;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
+use crate::error::{Error, Result};
+use crate::feature::{FeaturesConfig, samples_of_folder};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::rival::run::BaselineOutcome;
+use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::task::{Targets, Task};
+use crate::train::config::Selection;
+use crate::train::data::weights;
+
+use super::config::FinetuneConfig;
+use super::images::Images;
+use super::job::{Job, curve};
 use super::*;
 
 /// A folder of small pictures of two kinds, stripes along or across, under random light, with their labels.
