@@ -272,6 +272,13 @@ fn doctor() {
 }
 
 #[test]
+fn doctor_gpu_parity() {
+    let machine = [(r"cpu \(flex.*?\)", "[device]"), (r"\d\.\de-?\d+|\d+\.\d+", "[number]")];
+    let arguments = ["doctor", "--gpu-parity", "--quick", "--device", "cpu"];
+    assert_screen!(&Bench::new(), &arguments, &machine);
+}
+
+#[test]
 fn bench_train() {
     let arguments = [
         "bench",
