@@ -85,7 +85,7 @@ fn checked(tree: &Node) -> std::result::Result<Card, Box<Mistake>> {
     Ok(card)
 }
 
-fn cards<'a>(read: &'a dyn Fn(&Path) -> std::result::Result<Asset, String>) -> Extending<'a> {
+fn cards(read: &dyn Fn(&Path) -> std::result::Result<Asset, String>) -> Extending<'_> {
     Extending {
         document: DOCUMENT,
         read,

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use polars::prelude::*;
 use rayon::prelude::*;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
 use crate::disk::fence::Fence;

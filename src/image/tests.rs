@@ -165,7 +165,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 fn a_bomb_is_refused_by_its_header() {
     assert_eq!(
         refused(&bomb(60_000, 60_000)),
-        "claims 60000 x 60000 pixels; the limit is 33554432 pixels in all"
+        "claims 60000 x 60000 pixels; the limit is 64000000 pixels in all"
     );
     assert_eq!(
         refused(&bomb(3, 66_000)),

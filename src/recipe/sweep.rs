@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::digest::Digest;
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;

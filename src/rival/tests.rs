@@ -12,7 +12,7 @@ use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
 use super::config::BaselineConfig;
-use super::input::{self, Input, Standardise, Standardiser};
+use super::input::{self, Input, ScaledInput, Standardise};
 use super::kmeans::{cluster, lloyd};
 use super::prototypes::Prototypes;
 use super::run::{BaselineOutcome, run_all};
