@@ -229,7 +229,7 @@ pub(crate) fn versions() -> std::collections::BTreeMap<String, serde_json::Value
 }
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
+    serde_json::to_value(value).map_err(|error| Error::data(format!("cannot encode as JSON: {error}")))
 }
 
 pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {

@@ -141,7 +141,7 @@ impl Baseline {
         let manifest = &run.manifest;
         let digests = run.prediction_digests();
         if digests.is_empty() || digests.len() != manifest.seeds.len() {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{} has predictions for {} of its {} seeds; run the recipe again to make it whole",
                 run.path.display(),
                 digests.len(),
@@ -166,7 +166,7 @@ impl Baseline {
         );
         if options.cost {
             if let Some(missing) = COST.into_iter().find(|name| !run.cost.contains_key(*name)) {
-                return Err(Error::Data(format!(
+                return Err(Error::data(format!(
                     "{}: the run did not record `{missing}` (its training was interrupted, or the system does not say); \
                      run it again from the start, or save without --cost",
                     run.path.display()
@@ -275,7 +275,7 @@ impl Baseline {
                     .zip(&baseline.prediction_digests)
                     .all(|(&seed, digest)| answers.seed_digest(seed).as_ref() == Some(digest));
             if !same {
-                return Err(Error::Data(format!(
+                return Err(Error::data(format!(
                     "{}: these are not the predictions of {}; save the baseline again",
                     beside.display(),
                     path.display()
@@ -293,7 +293,7 @@ impl Baseline {
     /// [`Error::Data`] if it cannot be written as TOML, which is a defect of this program.
     pub fn to_toml(&self) -> Result<String> {
         let body = toml::to_string(self)
-            .map_err(|error| Error::Data(format!("cannot write the baseline as TOML: {error}")))?;
+            .map_err(|error| Error::data(format!("cannot write the baseline as TOML: {error}")))?;
         let mut head = String::from(
             "# Baseline of one run, for `aura-bench check RUN --baseline THIS-FILE`; keys and rules: docs/check.md.\n\
              # Written by `aura-bench baseline save`. Rules (`rule`, `tolerance`, `min`, `max`) may be edited: saving again keeps them.\n",
@@ -416,7 +416,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
             .cost
             .get(name)
             .copied()
-            .ok_or_else(|| Error::Data(format!("{}: the run did not record `{name}`", run.path.display())))?;
+            .ok_or_else(|| Error::data(format!("{}: the run did not record `{name}`", run.path.display())))?;
         return Ok(BaselineMetric {
             mean,
             sd: None,
@@ -446,7 +446,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
         .filter_map(|seed| by_seed.get(seed).copied())
         .collect();
     if values.len() != run.manifest.seeds.len() || values.iter().any(|v| !v.is_finite()) {
-        return Err(Error::Data(format!(
+        return Err(Error::data(format!(
             "{} has a finite `{name}` for {} of its {} seeds; a baseline needs all",
             run.manifest.run,
             values.iter().filter(|v| v.is_finite()).count(),

@@ -234,7 +234,7 @@ impl CheckReport {
         }
         report
             .to_string()
-            .map_err(|error| Error::Data(format!("cannot write JUnit: {error}")))
+            .map_err(|error| Error::data(format!("cannot write JUnit: {error}")))
     }
 }
 

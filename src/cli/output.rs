@@ -36,7 +36,7 @@ pub fn print(text: &str) -> Result<()> {
 /// As [`print`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::Data(format!("cannot encode the result as JSON: {error}")))?;
+        .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))?;
     print(&text)
 }
 

@@ -142,7 +142,7 @@ fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
                 )
             })
             .collect();
-        return Err(Error::Data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: looks like a database that is known, but nothing in it can be used:\n{}",
             arguments.target.display(),
             reasons.join("\n")

@@ -74,11 +74,14 @@ pub fn fitting(
     interrupt: &Interrupt,
 ) -> Result<Vec<Candidate>> {
     if !root.is_dir() {
-        return Err(Error::data(format!("{}: there is no such folder", root.display())));
+        return Err(Error::missing_database(format!(
+            "{}: there is no such folder",
+            root.display()
+        )));
     }
     let root = root
         .canonicalize()
-        .map_err(|error| Error::data(format!("{}: {error}", root.display())))?;
+        .map_err(|error| Error::missing_database(format!("{}: {error}", root.display())))?;
     let loaded: Vec<(&String, Card)> = cards
         .iter()
         .map(|name| Ok((name, Card::load(name)?)))
@@ -120,7 +123,7 @@ pub fn fitting(
             .filter(|(_, card)| !card.is_table())
             .map(|(name, _)| name.as_str())
             .collect();
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: no layout of {} is found there; it holds {}. `aura-bench validate DIR --card CARD` says what that card looks \
              for, docs/datasets.md how to describe another form",
             root.display(),

@@ -167,7 +167,7 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
     let mut columns: Vec<ArrayRef> = Vec::new();
     for name in REQUIRED {
         if batch.column_by_name(name).is_none() {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has no column `{name}`; expected a samples table with the columns {}",
                 path.display(),
                 REQUIRED.join(", ")
@@ -177,7 +177,7 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let name = field.name();
         if name == GLOBAL || name == TOKENS {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has a column `{name}`, which belongs to a feature table; expected a samples table",
                 path.display()
             )));
@@ -190,14 +190,14 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
         };
         // `cast` turns what does not fit into null.
         if cast.null_count() > column.logical_null_count() && column.data_type() != &DataType::Null {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: column `{name}` ({}) holds values that do not fit {wanted}",
                 path.display(),
                 column.data_type()
             )));
         }
         if REQUIRED.contains(&name.as_str()) && wanted != DataType::Utf8 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: column `{name}` is {wanted}; expected text",
                 path.display()
             )));

@@ -177,7 +177,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
     let query = QueryContext::open(runs)?.with_bins(bins(paper));
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+        return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let settings = query.query("SELECT run, key, value FROM settings")?;
     let mut tables = Vec::new();
@@ -226,7 +226,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
         }
     }
     if tables.is_empty() {
-        return Err(Error::Data(format!(
+        return Err(Error::data(format!(
             "nothing printed in `{}` belongs to these runs; it has numbers for {}",
             paper.id,
             paper

@@ -95,7 +95,7 @@ impl Recipe {
     /// If it cannot be written as TOML, which is a defect of this program.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self)
-            .map_err(|error| crate::error::Error::Data(format!("cannot write the recipe as TOML: {error}")))
+            .map_err(|error| crate::error::Error::data(format!("cannot write the recipe as TOML: {error}")))
     }
 
     /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report or
@@ -126,7 +126,7 @@ impl Recipe {
             ..self.dataset.without_places()
         };
         let encode = |value: serde_json::Result<String>| {
-            value.map_err(|error| crate::error::Error::Data(format!("cannot encode the protocol: {error}")))
+            value.map_err(|error| crate::error::Error::data(format!("cannot encode the protocol: {error}")))
         };
         Ok(Digest::new("protocol")
             .part("dataset", encode(serde_json::to_string(&dataset))?)

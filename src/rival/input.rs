@@ -41,7 +41,7 @@ impl Input {
             Self::Global => Cow::Borrowed(&set.global),
             Self::Tokens | Self::MeanTokens => {
                 let tokens = set.tokens.as_ref().ok_or_else(|| {
-                    Error::data(
+                    Error::unusable_table(
                         "a baseline reads patch tokens, but the feature table has none; set `features.tokens` or take the \
                          `…_tokens` methods out of `baselines.methods`",
                     )
@@ -54,7 +54,7 @@ impl Input {
             }
         };
         if matrix.rows != set.len() || matrix.data.len() != matrix.rows * matrix.cols {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} samples have {} feature rows of {} values ({} values in all)",
                 set.len(),
                 matrix.rows,
@@ -68,7 +68,7 @@ impl Input {
 
 fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
     if count == 0 || width == 0 || count * width != values.cols {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{count} tokens of {width} values do not make rows of {} values",
             values.cols
         )));
@@ -120,7 +120,7 @@ impl Standardiser {
         let matrix = input.read(train)?;
         let (n, d) = (matrix.rows as f64, matrix.cols);
         if matrix.rows == 0 || d == 0 {
-            return Err(Error::data(
+            return Err(Error::unusable_table(
                 "baselines need at least one training sample with at least one feature",
             ));
         }
@@ -144,7 +144,7 @@ impl Standardiser {
             *v /= n;
         }
         if variance.iter().any(|v| !v.is_finite()) {
-            return Err(Error::data(
+            return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
             ));
         }
@@ -174,7 +174,7 @@ impl Standardiser {
     pub fn apply(&self, set: &FeatureSet, device: &Device) -> Result<Features> {
         let matrix = self.input.read(set)?;
         if matrix.cols != self.mean.len() && matrix.rows > 0 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "features of {} values stand against training features of {}; extract both splits with one encoder",
                 matrix.cols,
                 self.mean.len()
@@ -188,7 +188,7 @@ impl Standardiser {
             .map(|(at, &value)| ((f64::from(value) - self.mean[at % d]) * self.factor[at % d]) as f32)
             .collect();
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "the features of sample {} are not finite; extract them again, or look for a broken image",
                 set.sample_ids[at / d]
             )));

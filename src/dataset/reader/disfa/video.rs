@@ -65,7 +65,7 @@ pub(crate) fn decode_videos(
         if !none {
             return Ok(());
         }
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: neither frames nor videos of the {} camera were found: expected folders of images named after the subjects \
              (…/SN001/00001.jpg), or Videos_LeftCamera/LeftVideoSN001_comp.avi; found {}",
             base.display(),
@@ -98,7 +98,7 @@ pub(crate) fn decode_videos(
             which.join(", ")
         );
         if none {
-            return Err(Error::data(message));
+            return Err(Error::missing_database(message));
         }
         warnings.push(message);
         return Ok(());
