@@ -48,7 +48,7 @@ pub const STAGES: [Stage; 10] = [
     Stage {
         name: "rivals",
         entries: &["src/rival/run.rs"],
-        alone: &[],
+        alone: &["src/chain/rivals.rs"],
     },
     Stage {
         name: "finetune",

@@ -71,37 +71,3 @@ pub mod stage {
     /// Statistics, figures and pages.
     pub const REPORT: &str = env!("AURA_STAGE_REPORT");
 }
-
-/// What the chain asks for by room, until it asks for stages: every stage that a part of the room computes.
-pub mod room {
-    /// The rivals.
-    pub const BASELINE: &str = super::stage::RIVALS;
-    /// The rival that trains the encoder.
-    pub const FINETUNE: &str = super::stage::FINETUNE;
-    /// What the chain adds to a seed.
-    pub const CHAIN: &str = super::stage::TRUTH;
-    /// Databases and generated faces.
-    pub const DATASET: &str = concat!(
-        env!("AURA_STAGE_CONVERT"),
-        env!("AURA_STAGE_STANDIN"),
-        env!("AURA_STAGE_IMPORT")
-    );
-    /// Encoders.
-    pub const ENCODER: &str = super::stage::EXTRACT;
-    /// The feature table.
-    pub const FEATURE: &str = concat!(env!("AURA_STAGE_EXTRACT"), env!("AURA_STAGE_IMPORT"));
-    /// Images.
-    pub const IMAGE: &str = concat!(env!("AURA_STAGE_EXTRACT"), env!("AURA_STAGE_CONVERT"));
-    /// Maps.
-    pub const MAP: &str = super::stage::MAP;
-    /// Metrics.
-    pub const METRIC: &str = concat!(env!("AURA_STAGE_TRAIN"), env!("AURA_STAGE_MAP"));
-    /// AURA.
-    pub const MODEL: &str = super::stage::TRAIN;
-    /// Statistics.
-    pub const QUERY: &str = super::stage::REPORT;
-    /// Reports.
-    pub const REPORT: &str = super::stage::REPORT;
-    /// Training.
-    pub const TRAIN: &str = super::stage::TRAIN;
-}

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::document::mistake::RecipeError;
+use crate::document::mistake::Mistake;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,9 +52,9 @@ pub enum Error {
     /// The command line asks for something that does not exist or cannot be.
     #[error("{0}")]
     Usage(String),
-    /// The recipe is wrong; carries file, line and suggestion.
+    /// A file that people write (a recipe, a card, a baseline, …) is wrong; carries file, line and suggestion.
     #[error(transparent)]
-    Recipe(#[from] Box<RecipeError>),
+    Document(#[from] Box<Mistake>),
     /// Data are missing or unusable.
     #[error("{message}")]
     Data {
@@ -89,7 +89,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Check(_) => exit::CHECK_FAILED,
-            Self::Usage(_) | Self::Recipe(_) | Self::NotComparable(_) => exit::USAGE,
+            Self::Usage(_) | Self::Document(_) | Self::NotComparable(_) => exit::USAGE,
             Self::Data { .. } | Self::Io { .. } => exit::DATA,
             Self::Device(_) => exit::DEVICE,
             Self::Interrupted => exit::INTERRUPTED,

@@ -7,7 +7,12 @@ use crate::error::{Error, Result};
 
 /// Shared flag that the signal handler raises.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    raised: Arc<AtomicBool>,
+    /// Looks at the flag until it raises itself.
+    #[cfg(test)]
+    looks: Option<Arc<std::sync::atomic::AtomicUsize>>,
+}
 
 impl Interrupt {
     /// Installs the handler: the first Ctrl-C raises the flag, the second ends the process at once.
@@ -15,7 +20,7 @@ impl Interrupt {
         let interrupt = Self::default();
         let flag = interrupt.clone();
         let installed = ctrlc::set_handler(move || {
-            if flag.0.swap(true, Ordering::SeqCst) {
+            if flag.raised.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
             }
         });
@@ -25,14 +30,29 @@ impl Interrupt {
         interrupt
     }
 
+    /// Raises itself at the `n`th look: a stop that comes after so much work, on every machine.
+    #[cfg(test)]
+    pub fn at_look(n: usize) -> Self {
+        Self {
+            looks: Some(Arc::new(n.into())),
+            ..Self::default()
+        }
+    }
+
     /// Raises the flag, as Ctrl-C does.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.raised.store(true, Ordering::SeqCst);
     }
 
     /// Whether the user asked to stop.
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        #[cfg(test)]
+        if let Some(looks) = &self.looks
+            && looks.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            self.raise();
+        }
+        self.raised.load(Ordering::SeqCst)
     }
 
     /// Fails with [`Error::Interrupted`] once the user asked to stop.

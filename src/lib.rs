@@ -1,9 +1,11 @@
 //! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
 
+pub mod action_unit;
 pub mod bench;
 pub mod chain;
 pub mod check;
 pub mod cli;
+pub mod columns;
 pub mod dataset;
 pub mod device;
 pub mod digest;

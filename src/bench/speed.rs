@@ -12,7 +12,7 @@ use crate::model::math::host;
 use crate::model::projector::Projector;
 use crate::sets::SplitSets;
 use crate::train::feed::Placement;
-use crate::train::run::Bench;
+use crate::train::run::Trainer;
 use crate::train::setup::Setup;
 
 use super::launches;
@@ -75,16 +75,16 @@ pub fn measure(
     let mut setup = setup.clone();
     setup.model.contextualization.start_epoch = Some(1);
     setup.train.epochs = setup.train.epochs.max(epochs + 2);
-    let bench = Bench::new(data, &setup, 0, device, placement)?;
-    let mut state = bench.start()?;
+    let trainer = Trainer::new(data, &setup, 0, device, placement)?;
+    let mut state = trainer.start()?;
     let wait = || {
-        bench
+        trainer
             .device()
             .sync()
             .map_err(|error| Error::Device(format!("the device failed: {error}")))
     };
     let clock = Instant::now();
-    bench.steps(&mut state, 1, interrupt)?;
+    trainer.steps(&mut state, 1, interrupt)?;
     wait()?;
     let warm_up_seconds = clock.elapsed().as_secs_f64();
     state.sums = state.sums.zeros_like();
@@ -93,7 +93,7 @@ pub fn measure(
     let clock = Instant::now();
     for epoch in 0..epochs {
         state.position.step = 0;
-        let (waited, _) = bench.steps(&mut state, epoch + 2, interrupt)?;
+        let (waited, _) = trainer.steps(&mut state, epoch + 2, interrupt)?;
         for_data += waited;
         let end = Instant::now();
         wait()?;
@@ -108,16 +108,16 @@ pub fn measure(
 
     // The processor launches nothing, and another epoch there would take as long as the measurement.
     let mut launched = 0;
-    if !is_host(bench.device()) {
+    if !is_host(trainer.device()) {
         state.position.step = 0;
-        let (counted, found) = launches::count(|| bench.steps(&mut state, epochs + 2, interrupt));
+        let (counted, found) = launches::count(|| trainer.steps(&mut state, epochs + 2, interrupt));
         counted?;
         launched = found;
     }
 
     let project = || -> Result<()> {
-        let projector = Projector::bind(&state.model.store.values(), bench.sizes().patches)?;
-        bench.feed().project("train", &projector)?;
+        let projector = Projector::bind(&state.model.store.values(), trainer.sizes().patches)?;
+        trainer.feed().project("train", &projector)?;
         wait()
     };
     project()?;
@@ -125,10 +125,10 @@ pub fn measure(
     project()?;
     let projecting = clock.elapsed().as_secs_f64().max(1e-9);
 
-    let usage = bench.device().memory_pool_usage();
-    let (samples, sizes) = (data.train.len(), bench.sizes());
+    let usage = trainer.device().memory_pool_usage();
+    let (samples, sizes) = (data.train.len(), trainer.sizes());
     Ok(Speed {
-        placement: bench.feed().placement().name(),
+        placement: trainer.feed().placement().name(),
         samples,
         dims: sizes.input,
         patches: sizes.patches,
@@ -139,15 +139,15 @@ pub fn measure(
             .iter()
             .map(|(_, value)| value.dims().iter().product::<usize>())
             .sum(),
-        steps: bench.batches(),
+        steps: trainer.batches(),
         epochs,
         warm_up_seconds,
         seconds,
         samples_per_second: (samples * epochs) as f64 / seconds,
-        step_ms: seconds * 1e3 / (bench.batches() * epochs) as f64,
+        step_ms: seconds * 1e3 / (trainer.batches() * epochs) as f64,
         waited_for_data: for_data.as_secs_f64() / seconds,
         waited_for_device: for_device.as_secs_f64() / seconds,
-        kernels_per_step: (launched > 0).then(|| launched as f64 / bench.batches() as f64),
+        kernels_per_step: (launched > 0).then(|| launched as f64 / trainer.batches() as f64),
         projected_per_second: samples as f64 / projecting,
         memory_in_use_bytes: usage.map(|usage| usage.bytes_in_use),
         memory_reserved_bytes: usage.map(|usage| usage.bytes_reserved),

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::dataset::{self, conversion};
-use crate::digest::{Digest, of_file, room};
+use crate::dataset::convert::convert_located;
+use crate::dataset::{LocatedData, conversion};
+use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
 use crate::error::{Context, Result};
 
@@ -29,12 +30,12 @@ impl Chain<'_> {
         let started = Instant::now();
         let recipe = self.recipe;
         let options = recipe.protocol.convert_options(&recipe.dataset);
+        let located = LocatedData::find(&recipe.card, &data.root, &options)?;
         let digest = Digest::new("samples")
-            .part("source", dataset::source_digest(&recipe.card, &data.root, &options)?)
+            .part("source", located.source_digest()?)
             .part("options", json(&options)?.to_string())
             .part("card", json(&recipe.card)?.to_string())
-            .part("code", room::DATASET)
-            .part("image", room::IMAGE)
+            .part("code", stage::CONVERT)
             .finish();
         let folder = self
             .options
@@ -42,14 +43,7 @@ impl Chain<'_> {
             .join("samples")
             .join(format!("{}-{}", recipe.card.id, &digest[..16]));
         let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
-            dataset::convert(
-                &recipe.card,
-                &data.root,
-                &options,
-                partial,
-                &self.progress,
-                self.interrupt,
-            )?;
+            convert_located(&located, partial, &self.progress, self.interrupt)?;
             Ok(())
         })?;
         let table = folder.join("samples.parquet");

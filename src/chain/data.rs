@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::dataset::layout;
-use crate::digest::{Digest, room, short};
+use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
@@ -47,7 +47,7 @@ impl Chain<'_> {
             .part("label_noise", config.label_noise.to_string())
             .part("layout", &config.layout)
             .part("size", config.size.to_string())
-            .part("code", room::DATASET)
+            .part("code", stage::STANDIN)
             .finish();
         let folder = self.options.cache.join("stand-in");
         let root = folder.join(format!("{card}-{}", short(&digest)));

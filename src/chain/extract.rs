@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::device::machine::Resolved;
-use crate::digest::{Digest, room};
+use crate::digest::{Digest, stage};
 use crate::disk::publish;
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::Encoder;
@@ -48,9 +48,7 @@ impl Chain<'_> {
             .part("encoder", encoder.digest())
             .part("options", json(&recipe.features)?.to_string())
             .part("device", kind)
-            .part("code", room::FEATURE)
-            .part("encoder code", room::ENCODER)
-            .part("image", room::IMAGE)
+            .part("code", stage::EXTRACT)
             .finish();
         let name = format!("{}-{}-{}", recipe.card.id, encoder.name(), &digest[..16]);
         let folder = self.options.cache.join("features").join(name);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::device::machine::Resolved;
-use crate::digest::{Digest, room};
+use crate::digest::{Digest, stage};
 use crate::disk::{atomic, parquet};
 use crate::error::{Error, Result};
 use crate::import::{self};
@@ -54,8 +54,7 @@ impl Chain<'_> {
             .part("points", config.map_points.to_string())
             .part("neighbours", config.map_neighbours.to_string())
             .part("min_dist", config.map_min_dist.to_string())
-            .part("code", room::MAP)
-            .part("metric", room::METRIC);
+            .part("code", stage::MAP);
         for (name, path) in &config.features {
             let what = import::import::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
             digest = digest.part("table", name).part("what", what);

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod import;
 pub mod map;
 pub mod report;
+pub mod rivals;
 pub mod stages;
 pub mod study;
 pub mod summary;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::digest::{Digest, room};
+use crate::digest::{Digest, stage};
 use crate::disk::atomic;
 use crate::error::{Context, Result};
 use crate::report::{ReportOptions, statistics};
@@ -32,8 +32,7 @@ impl Chain<'_> {
             .part("run", run_digest)
             .part("manifest", json(&timeless)?.to_string())
             .part("options", json(&self.recipe.report)?.to_string())
-            .part("query", room::QUERY)
-            .part("code", room::REPORT)
+            .part("code", stage::REPORT)
             .finish();
         let page = folder.report().join("report.html");
         let stamp = folder.report().join(".digest");

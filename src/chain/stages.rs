@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::device::choice::DeviceChoice;
-use crate::digest::{Digest, short};
+use crate::digest::{Digest, short, stage};
 use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
 
+use super::rivals::RivalsDigest;
 use super::summary::{self, Summary};
 
 /// Where a run reads and writes.
@@ -132,17 +133,15 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("recipe", recipe.digest()?)
         .part("features", &features.digest)
         .part("device", device.kind)
-        .part("code", crate::digest::room::TRAIN)
-        .part("model", crate::digest::room::MODEL)
-        .part("baseline", crate::digest::room::BASELINE)
-        .part("finetune", crate::digest::room::FINETUNE)
-        .part("metric", crate::digest::room::METRIC)
-        .part("chain", crate::digest::room::CHAIN)
+        .part("code", stage::TRAIN)
+        .part("truth", stage::TRUTH)
         .finish();
+    // Not part of the run's digest: a change in a rival leaves the folder and AURA in it.
+    let rivals = RivalsDigest::new(&digest, recipe.finetune.enabled);
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
-    let trained = chain.train(&features, &samples, &folder, &digest, &device)?;
+    let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let manifest = Manifest {
@@ -170,12 +169,17 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
-        cost: chain.cost,
+        // Where AURA was there already, its training took what it took.
+        cost: if trained.trained {
+            chain.cost
+        } else {
+            Manifest::read(folder.path()).ok().and_then(|there| there.cost)
+        },
         recipe_file: Some(recipe.file.display().to_string()),
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
-    let report = chain.report(&folder, &manifest, &format!("{digest} {maps}"))?;
+    let report = chain.report(&folder, &manifest, &format!("{} {maps}", rivals.address(&digest)))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);

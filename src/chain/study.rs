@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::device::choice::DeviceChoice;
-use crate::digest::{Digest, room, short};
+use crate::digest::{Digest, short, stage};
 use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Context, Error, Result, exit};
@@ -299,8 +299,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
     let runs: Vec<PathBuf> = points.iter().map(|point| PathBuf::from(&point.run.run_dir)).collect();
     let mut digest = Digest::new("study report")
         .part("options", json(&study.report)?.to_string())
-        .part("query", room::QUERY)
-        .part("code", room::REPORT);
+        .part("code", stage::REPORT);
     for run in &runs {
         let stamp = run.join("report").join(".digest");
         digest = digest.part("run", std::fs::read(&stamp).at("read", &stamp)?);

@@ -14,9 +14,9 @@ use crate::feature::holdout::Validation;
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::model::config::Level;
 use crate::record::MetricRow;
+use crate::rival;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
-use crate::rival::{self};
 use crate::run::cost::{Cost, peak_memory};
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::sets::{FeatureSet, SplitSets};
@@ -27,6 +27,7 @@ use crate::train::{self, checkpoint};
 use super::convert::Samples;
 use super::cost::calibrate;
 use super::extract::Features;
+use super::rivals::{RivalsDigest, RivalsDone};
 use super::stages::Chain;
 use super::truth::Truth;
 
@@ -38,9 +39,11 @@ pub struct TrainedSeeds {
     pub seeds_in_folder: Vec<u64>,
     /// Whether this call computed anything.
     pub fresh: bool,
+    /// Whether this call trained AURA, and did not only fit rivals anew.
+    pub trained: bool,
 }
 
-/// `done.json` of a seed.
+/// `done.json` of a seed: AURA is whole in it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Done {
     schema: u32,
@@ -75,6 +78,8 @@ struct Shared<'a> {
     setup: Setup,
     /// The images, where the encoder itself is trained too.
     images: Option<Images>,
+    /// From what the rivals of this call are fitted.
+    rivals: &'a RivalsDigest,
 }
 
 impl Chain<'_> {
@@ -85,6 +90,7 @@ impl Chain<'_> {
         samples: &Samples,
         folder: &RunFolder,
         digest: &str,
+        rivals: &RivalsDigest,
         device: &Resolved,
     ) -> Result<TrainedSeeds> {
         let started = Instant::now();
@@ -97,13 +103,19 @@ impl Chain<'_> {
         let missing: Vec<Unit> = units
             .iter()
             .copied()
-            .filter(|unit| done(&folder.seed(unit.fold, unit.seed), digest).is_none())
+            .filter(|unit| !is_whole(&folder.seed(unit.fold, unit.seed), digest, rivals))
             .collect();
-        if missing.is_empty() {
+        let untrained = missing
+            .iter()
+            .filter(|unit| done(&folder.seed(unit.fold, unit.seed), digest).is_none())
+            .count();
+        if untrained == 0 {
             self.done("train", started, true, digest);
-            self.done("evaluate", Instant::now(), true, digest);
+        }
+        if missing.is_empty() {
+            self.done("evaluate", Instant::now(), true, &rivals.address(digest));
         } else {
-            self.train_missing(&missing, features, samples, folder, digest, device)?;
+            self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
         }
         for unit in &units {
             let there = done(&folder.seed(unit.fold, unit.seed), digest)
@@ -123,11 +135,13 @@ impl Chain<'_> {
         }
         Ok(TrainedSeeds {
             outputs,
-            seeds_in_folder: whole_seeds(folder, &folds, digest)?,
+            seeds_in_folder: whole_seeds(folder, &folds, digest, rivals)?,
             fresh: !missing.is_empty(),
+            trained: untrained > 0,
         })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what the stages before left, one by one")]
     fn train_missing(
         &mut self,
         missing: &[Unit],
@@ -135,6 +149,7 @@ impl Chain<'_> {
         samples: &Samples,
         folder: &RunFolder,
         digest: &str,
+        rivals: &RivalsDigest,
         device: &Resolved,
     ) -> Result<()> {
         let recipe = self.recipe;
@@ -171,12 +186,14 @@ impl Chain<'_> {
             } else {
                 None
             },
+            rivals,
         };
         let calibration_per_second = calibrate(&device.device)?;
         // What an interrupted call trained was not timed.
-        let from_the_start = missing
-            .iter()
-            .all(|unit| !checkpoint::path(folder.seed(unit.fold, unit.seed).path()).is_file());
+        let from_the_start = missing.iter().all(|unit| {
+            let seed = folder.seed(unit.fold, unit.seed);
+            !checkpoint::path(seed.path()).is_file() && done(&seed, digest).is_none()
+        });
         let mut spent = Spent::default();
         for fold in protocol.units() {
             let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
@@ -199,63 +216,80 @@ impl Chain<'_> {
             calibration_per_second,
             peak_memory_bytes: peak_memory(),
         });
-        self.record("train", spent.training, false, digest);
-        self.record("evaluate", spent.evaluating, false, digest);
+        if spent.samples > 0 {
+            self.record("train", spent.training, false, digest);
+        }
+        self.record("evaluate", spent.evaluating, false, &rivals.address(digest));
         Ok(())
     }
 
-    /// Trains one model, fits the rivals and writes the unit's folder.
+    /// Trains one model and fits the rivals, whichever is not there yet, and writes the unit's folder.
     fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>) -> Result<Spent> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
-        let clock = Instant::now();
-        let outcome = train::train_seed(
-            sets,
-            &shared.setup,
-            unit.seed,
-            &shared.device.device,
-            here.path(),
-            self.progress,
-            self.interrupt,
-        )?;
-        let training = clock.elapsed().as_secs_f64();
-        let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
+        let mut spent = Spent::default();
+        let mut clock = Instant::now();
+        if done(&here, shared.digest).is_none() {
+            let outcome = train::train_seed(
+                sets,
+                &shared.setup,
+                unit.seed,
+                &shared.device.device,
+                here.path(),
+                self.progress,
+                self.interrupt,
+            )?;
+            spent.training = clock.elapsed().as_secs_f64();
+            let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
+            spent.samples = sets.train.len() as u64 * u64::try_from(epochs).unwrap_or(0);
+            clock = Instant::now();
+            write_seed(&here, outcome, shared.truth.as_ref(), shared.digest, sets)?;
+        }
+        self.fit_rivals(&here, unit.seed, sets, shared)?;
+        let seed = unit.seed;
+        self.progress.line(&match unit.fold {
+            Some(fold) => format!("            fold {fold}, seed {seed} done"),
+            None => format!("            seed {seed} done"),
+        });
+        spent.evaluating = clock.elapsed().as_secs_f64();
+        Ok(spent)
+    }
 
-        let clock = Instant::now();
-        let mut rivals = rival::run::run_all(
-            sets,
-            &self.recipe.baselines,
-            unit.seed,
-            &shared.device.device,
-            &self.progress,
-            self.interrupt,
-        )?;
-        if let Some(images) = &shared.images {
+    /// Fits the rivals of one seed that other code fitted, or nobody, and writes them beside AURA.
+    fn fit_rivals(&self, here: &SeedFolder, seed: u64, sets: &SplitSets, shared: &Shared<'_>) -> Result<()> {
+        let there = RivalsDone::read(here);
+        if !there.has_probes(shared.rivals) {
+            let probes = rival::run::run_all(
+                sets,
+                &self.recipe.baselines,
+                seed,
+                &shared.device.device,
+                &self.progress,
+                self.interrupt,
+            )?;
+            RivalsDone::write_probes(here, probes, shared.rivals)?;
+        }
+        if let Some(images) = &shared.images
+            && !there.has_finetuned(shared.rivals)
+        {
             let finetune = job::Job {
                 config: &self.recipe.finetune,
                 encoder: &self.recipe.encoder,
                 sets,
                 images,
                 selection: self.recipe.protocol.selection,
-                seed: unit.seed,
+                seed,
                 device: &shared.device.device,
                 folder: here.path(),
                 progress: self.progress,
                 interrupt: self.interrupt,
             };
-            rivals.push(finetune.run()?);
+            let outcome = finetune.run()?;
+            RivalsDone::write_finetuned(here, outcome, shared.rivals)?;
+            // The fine-tuned encoder's own checkpoint has served.
+            checkpoint::discard(here.path())?;
         }
-        write_seed(&here, outcome, rivals, shared.truth.as_ref(), shared.digest, sets)?;
-        let seed = unit.seed;
-        self.progress.line(&match unit.fold {
-            Some(fold) => format!("            fold {fold}, seed {seed} done"),
-            None => format!("            seed {seed} done"),
-        });
-        Ok(Spent {
-            training,
-            evaluating: clock.elapsed().as_secs_f64(),
-            samples: sets.train.len() as u64 * u64::try_from(epochs).unwrap_or(0),
-        })
+        Ok(())
     }
 
     /// Reads the feature table into memory, split by the protocol.
@@ -324,27 +358,23 @@ fn exclusive(sets: &SplitSets) -> Result<()> {
     Ok(())
 }
 
-/// Writes everything of one seed; `done.json` last.
+/// Writes everything of one seed but the rivals; `done.json` last.
 fn write_seed(
     folder: &SeedFolder,
     outcome: SeedOutcome,
-    rivals: Vec<rival::run::BaselineOutcome>,
     truth: Option<&Truth>,
     digest: &str,
     sets: &SplitSets,
 ) -> Result<()> {
     let mut metrics = outcome.metrics;
-    let mut predictions = outcome.predictions;
-    for rival in rivals {
-        metrics.extend(rival.metrics);
-        predictions.extend(rival.predictions);
-    }
     if let Some(truth) = truth {
         metrics.extend(truth.agreement(&outcome.assignments, &outcome.archetypes)?);
     }
     check_finite(&metrics)?;
+    // Rivals that stood beside an older model are no longer there once its tables are written.
+    RivalsDone::forget(folder)?;
     parquet::write(&folder.file("metrics.parquet"), &metrics, &[])?;
-    parquet::write(&folder.file("predictions.parquet"), &predictions, &[])?;
+    parquet::write(&folder.file("predictions.parquet"), &outcome.predictions, &[])?;
     parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, &[])?;
     parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, &[])?;
     parquet::write(&folder.file("resets.parquet"), &outcome.resets, &[])?;
@@ -367,8 +397,14 @@ fn done(folder: &SeedFolder, digest: &str) -> Option<Done> {
         .filter(|done| done.digest == digest)
 }
 
+/// Whether AURA and all rivals of this call are there.
+fn is_whole(folder: &SeedFolder, digest: &str, rivals: &RivalsDigest) -> bool {
+    let there = RivalsDone::read(folder);
+    done(folder, digest).is_some() && there.has_probes(rivals) && there.has_finetuned(rivals)
+}
+
 /// Seeds of the folder that are whole in every fold, ascending.
-fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str) -> Result<Vec<u64>> {
+fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: &RivalsDigest) -> Result<Vec<u64>> {
     let mut seeds = Vec::new();
     let Some(&first) = folds.first() else {
         return Ok(seeds);
@@ -383,7 +419,7 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str) -> Resul
         if let Some(seed) = seed
             && folds
                 .iter()
-                .all(|&fold| done(&folder.seed(fold, seed), digest).is_some())
+                .all(|&fold| is_whole(&folder.seed(fold, seed), digest, rivals))
         {
             seeds.push(seed);
         }
@@ -393,7 +429,7 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str) -> Resul
 }
 
 /// A number that is not a number must stop the run, not travel into a table.
-fn check_finite(metrics: &[MetricRow]) -> Result<()> {
+pub(super) fn check_finite(metrics: &[MetricRow]) -> Result<()> {
     match metrics.iter().find(|row| !row.value.is_finite()) {
         None => Ok(()),
         Some(row) => Err(Error::diverged(format!(

@@ -8,6 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
+use crate::disk::fence::is_name;
+use crate::document::invalid::{Invalid, require};
+use crate::document::mistake::Mistake;
+use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
 use crate::metric::seeds;
 use crate::task::Task;
@@ -213,58 +217,11 @@ impl Baseline {
     /// Reads a baseline file, and the predictions beside it where it names them.
     ///
     /// # Errors
-    /// [`Error::Usage`] with file and line if it is not a baseline of this version, [`Error::Data`] if the predictions do not
-    /// belong to it.
+    /// [`Error::Document`] with file and line if it is not a baseline of this version, [`Error::Data`] if the predictions do
+    /// not belong to it.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).at("read", path)?;
-        let wrong = |line: Option<usize>, message: &str| {
-            let line = line.map(|line| format!("{line}:")).unwrap_or_default();
-            Error::Usage(format!(
-                "{}:{line} {message}; expected a baseline as `aura-bench baseline save` writes it",
-                path.display()
-            ))
-        };
-        let mut baseline: Self = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            wrong(line, error.message())
-        })?;
-        if baseline.schema != SCHEMA {
-            return Err(wrong(
-                None,
-                &format!("schema {} found, {SCHEMA} expected", baseline.schema),
-            ));
-        }
-        if baseline.seeds.is_empty() || baseline.prediction_digests.len() != baseline.seeds.len() {
-            return Err(wrong(None, "one prediction digest a seed, and at least one seed"));
-        }
-        let line_of = |name: &str| line_of(&text, name);
-        for (name, metric) in &baseline.metrics {
-            let n = metric.seeds.len();
-            if n != 0 && n != baseline.seeds.len() {
-                return Err(wrong(
-                    line_of(name),
-                    &format!("`{name}` has {n} values for {} seeds", baseline.seeds.len()),
-                ));
-            }
-            let numbers = [
-                Some(metric.mean),
-                Some(metric.tolerance),
-                metric.chance,
-                metric.min,
-                metric.max,
-            ];
-            let all_finite = numbers
-                .into_iter()
-                .flatten()
-                .chain(metric.seeds.iter().copied())
-                .all(f64::is_finite);
-            if !all_finite || metric.tolerance < 0.0 || metric.chance.is_some_and(|chance| chance < 0.0) {
-                return Err(wrong(
-                    line_of(name),
-                    &format!("`{name}` needs finite numbers, its tolerance and chance 0 or more"),
-                ));
-            }
-        }
+        let mut baseline = Self::parse(&path.display().to_string(), &text)?;
         if let Some(file) = &baseline.predictions {
             let beside = path.parent().unwrap_or(Path::new("")).join(file);
             let answers = Predictions::read_beside(&beside, baseline.task, &baseline.classes)?;
@@ -285,6 +242,68 @@ impl Baseline {
         }
         baseline.shown = path.display().to_string();
         Ok(baseline)
+    }
+
+    /// Reads the text of a baseline file without the predictions.
+    fn parse(file: &str, text: &str) -> std::result::Result<Self, Box<Mistake>> {
+        let read = |tree: &Node| {
+            let baseline: Self = tree.read()?;
+            baseline.validate().map_err(|invalid| tree.invalid(&invalid))?;
+            Ok(baseline)
+        };
+        Node::parse("baseline", file, text)
+            .and_then(|tree| read(&tree))
+            .map_err(|mistake| mistake.or_advice("expected a baseline as `aura-bench baseline save` writes it"))
+    }
+
+    /// What the types cannot say.
+    fn validate(&self) -> std::result::Result<(), Invalid> {
+        require(
+            self.schema == SCHEMA,
+            "schema",
+            &format!("expected {SCHEMA}, found {}", self.schema),
+        )?;
+        require(
+            !self.seeds.is_empty() && self.prediction_digests.len() == self.seeds.len(),
+            "prediction_digests",
+            "expected one prediction digest a seed, and at least one seed",
+        )?;
+        require(
+            self.predictions.as_deref().is_none_or(is_name),
+            "predictions",
+            "expected the name of a file beside this one",
+        )?;
+        for (name, metric) in &self.metrics {
+            let key = |key: &str| format!("metrics.{name}.{key}");
+            let (values, seeds) = (metric.seeds.len(), self.seeds.len());
+            require(
+                values == 0 || values == seeds,
+                &key("seeds"),
+                &format!("expected {seeds} values, one a seed, found {values}"),
+            )?;
+            require(
+                metric.seeds.iter().all(|value| value.is_finite()),
+                &key("seeds"),
+                "expected finite numbers",
+            )?;
+            let numbers = [
+                ("mean", Some(metric.mean)),
+                ("tolerance", Some(metric.tolerance)),
+                ("chance", metric.chance),
+                ("min", metric.min),
+                ("max", metric.max),
+            ];
+            for (name, number) in numbers {
+                let finite = number.is_none_or(f64::is_finite);
+                let not_negative = !matches!(name, "tolerance" | "chance") || number.is_none_or(|number| number >= 0.0);
+                require(
+                    finite && not_negative,
+                    &key(name),
+                    "expected a finite number; tolerance and chance are 0 or more",
+                )?;
+            }
+        }
+        Ok(())
     }
 
     /// The file's text.
@@ -319,8 +338,11 @@ impl Baseline {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).at("read", path),
         };
-        let notes = match old {
-            Some(_) => self.keep_rules(&Self::read_rules(path)?),
+        let notes = match &old {
+            // Without its predictions: they are about to be replaced.
+            Some(text) => self.keep_rules(&Self::parse(&path.display().to_string(), text).map_err(|mistake| {
+                mistake.or_advice("the rules of what is there would be kept: remove the file to start anew")
+            })?),
             None => Vec::new(),
         };
         let beside = path.with_extension("predictions.parquet");
@@ -374,21 +396,6 @@ impl Baseline {
             }
         }
         notes
-    }
-
-    /// As [`Self::read`], without the predictions: they are about to be replaced.
-    fn read_rules(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).at("read", path)?;
-        toml::from_str(&text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::Usage(format!(
-                "{}:{line}: not a baseline, so its rules cannot be kept ({}); remove the file to start anew",
-                path.display(),
-                error.message()
-            ))
-        })
     }
 }
 
@@ -539,6 +546,31 @@ pub fn diff(old: &str, new: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mistakes_name_file_line_and_key() {
+        let text = include_str!("../../tests/baselines/rafdb-small.baseline.toml");
+        assert!(Baseline::parse("base.toml", text).is_ok());
+        let line = |needle: &str| text.lines().position(|line| line.starts_with(needle)).unwrap() + 1;
+        for (right, wrong, told) in [
+            ("tolerance = ", "toleranse = ", "toleranse`; did you mean `tolerance`?"),
+            ("tolerance = ", "tolerance = -", "expected a finite number"),
+            (
+                "mean = ",
+                "mean = 'high' # ",
+                "expected a number; expected a baseline as `aura-bench baseline save`",
+            ),
+            ("rule = \"", "rule = \"s", "did you mean"),
+            ("schema = 1", "schema = 2", "expected 1, found 2"),
+        ] {
+            let mistake = Baseline::parse("base.toml", &text.replacen(right, wrong, 1)).unwrap_err();
+            let shown = mistake.one_line();
+            assert!(
+                shown.starts_with(&format!("base.toml:{}: ", line(right))) && shown.contains(told),
+                "{shown}"
+            );
+        }
+    }
 
     #[test]
     fn a_difference_names_its_section() {

@@ -33,7 +33,7 @@ fn signed(metric: &str, value: Option<f64>) -> String {
     }
 }
 
-fn interval(finding: &Finding) -> String {
+pub(crate) fn interval(finding: &Finding) -> String {
     match (finding.low, finding.high) {
         (Some(low), Some(high)) => format!(
             "[{}, {}]",

@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is where errors become visible")]
 pub(crate) fn show(error: &Error) {
     match error {
-        Error::Recipe(recipe) => eprintln!("{}", output::diagnostic(recipe)),
+        Error::Document(mistake) => eprintln!("{}", output::diagnostic(mistake)),
         other => eprintln!("error: {other}"),
     }
 }

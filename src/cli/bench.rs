@@ -103,7 +103,7 @@ struct ExtractArguments {
     json: bool,
 }
 
-fn encoder(text: &str) -> Result<EncoderKind, String> {
+pub(crate) fn encoder(text: &str) -> Result<EncoderKind, String> {
     [
         EncoderKind::Clip,
         EncoderKind::Dino,

@@ -37,13 +37,12 @@ pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
     if arguments.gpu_parity {
         let device = arguments.device.resolve()?;
         let reference = DeviceChoice::Cpu.resolve()?;
-        let found = parity::run(
-            &reference,
-            &device,
-            ground::Scale::FULL,
-            shell.progress,
-            &shell.interrupt,
-        )?;
+        let scale = if arguments.quick {
+            ground::Scale::QUICK
+        } else {
+            ground::Scale::FULL
+        };
+        let found = parity::run(&reference, &device, scale, shell.progress, &shell.interrupt)?;
         if arguments.json {
             output::print_json(&found)?;
         } else {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use crate::document::mistake::RecipeError;
+use crate::document::mistake::Mistake;
 use crate::error::{Error, Result};
 
 /// Prints a result to stdout.
@@ -53,8 +53,8 @@ pub fn start_log() {
         .try_init();
 }
 
-/// A recipe error with its source lines and caret.
-pub fn diagnostic(error: &RecipeError) -> String {
+/// A mistake in a document with its source lines and caret.
+pub fn diagnostic(error: &Mistake) -> String {
     let theme = if colours() {
         GraphicalTheme::unicode()
     } else {

@@ -9,7 +9,7 @@ use crate::chain::Summary;
 use crate::check::baseline::{self, Baseline};
 use crate::check::compare::{self, Comparison};
 use crate::check::judge::{self, CheckReport};
-use crate::dataset::Card;
+use crate::dataset::card_file;
 use crate::dataset::conversion::Conversion;
 use crate::error::Result;
 use crate::recipe;
@@ -50,7 +50,7 @@ enum Kind {
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
     output::print_json(&match arguments.kind {
         Kind::Recipe => recipe::json_schema(),
-        Kind::Card => Card::json_schema().to_value(),
+        Kind::Card => card_file::json_schema(),
         Kind::Baseline => schema::<Baseline>("baseline", baseline::SCHEMA),
         Kind::Manifest => schema::<Manifest>("manifest", manifest::SCHEMA),
         Kind::Conversion => schema::<Conversion>("conversion", 1),

@@ -57,7 +57,9 @@ fn card(target: &Path) -> Result<Option<Card>> {
     let is_card = || {
         let text = std::fs::read_to_string(target).ok()?;
         let table: toml::Table = text.parse().ok()?;
-        Some(table.contains_key("licence") || table.contains_key("layout"))
+        // Of a card that extends another one, any of these may be all that is written.
+        let keys = ["id", "licence", "layout", "citation", "tasks", "class"];
+        Some(keys.iter().any(|key| table.contains_key(*key)))
     };
     if built_in || is_card().unwrap_or(false) {
         return Card::load(&name).map(Some);

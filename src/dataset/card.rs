@@ -1,18 +1,16 @@
 //! Dataset cards: what a database is, how it is obtained, how it lies on disk, and what must be found in it.
 //!
-//! A card is a TOML file. Those under `datasets/` are built into the program; any other can be named by its path.
+//! `card_file.rs` reads them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use include_dir::{Dir, include_dir};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Context, Error, Result};
+use crate::action_unit;
+use crate::document::invalid::Invalid;
+use crate::error::{Error, Result};
 use crate::task::{Split, Task};
-
-static CARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/datasets");
 
 /// Version of the card format.
 pub const CARD_SCHEMA: u32 = 1;
@@ -237,66 +235,11 @@ pub struct Note {
 }
 
 impl Card {
-    /// Names of the cards that are built in, sorted.
-    pub fn names() -> Vec<String> {
-        let mut names: Vec<String> = CARDS
-            .files()
-            .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
-            .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// The card with this name, or the one in the file with this path.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if there is no such card (with the nearest name) or the card is wrong (with file, line and key);
-    /// [`Error::Io`] if the file cannot be read.
-    pub fn load(name_or_path: &str) -> Result<Self> {
-        let file = format!("{name_or_path}.toml");
-        if let Some(text) = CARDS.get_file(&file).and_then(include_dir::File::contents_utf8) {
-            return Self::parse(text, &format!("datasets/{file}"));
-        }
-        let path = Path::new(name_or_path);
-        if path.is_file() {
-            let text = std::fs::read_to_string(path).at("read the dataset card", path)?;
-            return Self::parse(&text, name_or_path);
-        }
-        let names = Self::names();
-        let nearest = names
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, name_or_path), name))
-            .min()
-            .filter(|(distance, _)| *distance <= 2)
-            .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"));
-        Err(Error::Usage(format!(
-            "there is no dataset card `{name_or_path}`: expected one of {}, or the path of a card file{nearest}",
-            names.join(", ")
-        )))
-    }
-
-    /// Reads a card from TOML; `file` is named in errors.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] with file, line and key.
-    pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let deserializer = toml::Deserializer::parse(text)
-            .map_err(|error| Error::Usage(format!("{file}: not a dataset card: {}", locate(text, &error))))?;
-        let card: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let key = error.path().to_string();
-            Error::Usage(format!("{file}: key `{key}`: {}", locate(text, error.inner())))
-        })?;
-        card.validate()
-            .map_err(|(key, message)| Error::Usage(format!("{file}: key `{key}`: {message}")))?;
-        Ok(card)
-    }
-
     /// What the types cannot say: unique names, known classes, sums.
     ///
     /// # Errors
     /// The key and what was expected.
-    pub fn validate(&self) -> std::result::Result<(), (String, String)> {
+    pub fn validate(&self) -> std::result::Result<(), Invalid> {
         let fail = |key: &str, message: String| Err((key.to_owned(), message));
         if self.schema != CARD_SCHEMA {
             return fail("schema", format!("expected {CARD_SCHEMA}, found {}", self.schema));
@@ -514,71 +457,6 @@ impl Card {
 
     /// Column names of the action units: `au01`, `au12`, ….
     pub fn au_columns(&self) -> Vec<String> {
-        self.aus.iter().map(|au| format!("au{au:02}")).collect()
-    }
-
-    /// The card as JSON Schema, for editors.
-    pub fn json_schema() -> schemars::Schema {
-        schemars::schema_for!(Self)
-    }
-}
-
-/// "line 3, column 7: message" of a TOML error, on one line.
-fn locate(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().trim().replace('\n', " ");
-    match error.span() {
-        Some(span) => {
-            let before = text.get(..span.start).unwrap_or(text);
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-            format!("line {line}, column {column}: {message}")
-        }
-        None => message,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn built_in_cards_are_sound() {
-        let names = Card::names();
-        assert!(names.contains(&"rafdb".to_owned()));
-        for name in names {
-            let card = Card::load(&name).unwrap();
-            assert_eq!(card.id, name);
-        }
-        let card = Card::load("rafdb").unwrap();
-        assert_eq!(card.class_of_label(4), card.class_index("happiness"));
-        assert_eq!(card.class_of_text("4_Happy"), card.class_index("happiness"));
-        assert_eq!(card.expected(Split::Train, "original").unwrap().0, Some(12_271));
-        assert_eq!(card.expected(Split::Test, "kaggle").unwrap().0, Some(3_068));
-    }
-
-    #[test]
-    fn unknown_cards_get_a_suggestion() {
-        let error = Card::load("rafdv").unwrap_err().to_string();
-        assert!(error.contains("did you mean `rafdb`?"), "{error}");
-    }
-
-    #[test]
-    fn errors_name_file_line_and_key() {
-        let text = CARDS.get_file("rafdb.toml").unwrap().contents_utf8().unwrap();
-        let wrong_type = text.replace("samples = 12271", "samples = \"many\"");
-        let error = Card::parse(&wrong_type, "mine.toml").unwrap_err().to_string();
-        assert!(error.starts_with("mine.toml: key `split[0].samples`: line "), "{error}");
-        let wrong_sum = text.replace("samples = 12271", "samples = 12270");
-        let error = Card::parse(&wrong_sum, "mine.toml").unwrap_err().to_string();
-        assert!(error.contains("expected 12271, the sum of the classes"), "{error}");
-        let wrong_reader = text.replace("\"rafdb_list\"", "\"nothing\"");
-        let error = Card::parse(&wrong_reader, "mine.toml").unwrap_err().to_string();
-        assert!(
-            error.contains("key `layout[0].reader`: there is no reader `nothing`"),
-            "{error}"
-        );
-        let unknown = text.replace("about =", "abuot =");
-        let error = Card::parse(&unknown, "mine.toml").unwrap_err().to_string();
-        assert!(error.contains("abuot"), "{error}");
+        action_unit::columns(&self.aus)
     }
 }

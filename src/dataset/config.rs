@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document::invalid::Invalid;
+use crate::error::{Error, Result};
+use crate::image::limits::MAX_PIXELS;
+
 use super::table::{TABLE, TableConfig};
 
 /// Which of a database's forms of the same images is read.
@@ -101,7 +105,8 @@ pub struct DatasetConfig {
     pub frame_base: FrameBase,
     /// Largest share of rows, from 0 to 1, that may be rejected before the conversion fails.
     pub max_rejected: f64,
-    /// Images with more pixels than this (by their header) are rejected unread.
+    /// Images with more pixels than this (by their header) are rejected unread, by the conversion and by whatever decodes
+    /// images after it.
     pub max_pixels: u64,
 }
 
@@ -115,7 +120,7 @@ impl Default for DatasetConfig {
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
             max_rejected: 0.05,
-            max_pixels: crate::intake::header::MAX_PIXELS,
+            max_pixels: MAX_PIXELS,
         }
     }
 }
@@ -125,7 +130,7 @@ impl DatasetConfig {
     ///
     /// # Errors
     /// The key below `[dataset]` and what was expected.
-    pub fn validate(&self) -> std::result::Result<(), (String, String)> {
+    pub fn validate(&self) -> std::result::Result<(), Invalid> {
         if self.card.trim().is_empty() {
             return Err((
                 "card".into(),
@@ -158,7 +163,12 @@ impl DatasetConfig {
                 format!("only the card `table` reads it, and dataset.card is `{}`", self.card),
             ));
         }
-        let card = super::Card::load(&self.card).map_err(|error| ("card".to_owned(), error.to_string()))?;
+        let card = match super::Card::load(&self.card) {
+            Ok(card) => card,
+            // Told with the card's own file and line when it is loaded.
+            Err(Error::Document(_)) => return Ok(()),
+            Err(error) => return Err(("card".to_owned(), error.to_string())),
+        };
         if self.layout != "auto" && !card.layouts.iter().any(|layout| layout.name == self.layout) {
             let names: Vec<&str> = card.layouts.iter().map(|layout| layout.name.as_str()).collect();
             return Err((
@@ -177,7 +187,7 @@ impl DatasetConfig {
     ///
     /// # Errors
     /// As [`super::Card::load`].
-    pub fn load_card(&self) -> crate::error::Result<super::Card> {
+    pub fn load_card(&self) -> Result<super::Card> {
         let card = super::Card::load(&self.card)?;
         Ok(if card.is_table() {
             self.table.card(card, &self.path)

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
+use crate::disk::fence::Fence;
 use crate::error::{Context, Error, Result};
 use crate::intake::header;
 use crate::intake::reject::{self, Reason, Reject};
@@ -17,9 +18,9 @@ use crate::progress::Progress;
 use super::card::Card;
 use super::conversion::{Conversion, compare, count, usable};
 use super::frame::{drop_duplicates, keep_good};
-use super::layout::{self, beside, data_folder};
+use super::layout::beside;
+use super::located::LocatedData;
 use super::options::ConvertOptions;
-use super::paths::Fence;
 use super::reader::registry;
 use super::samples::{self, SamplesMeta};
 use super::source::{Found, Source};
@@ -54,30 +55,38 @@ pub fn examine(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Examined> {
-    read(card, root, options, false, progress, interrupt)
+    examine_located(&LocatedData::find(card, root, options)?, progress, interrupt)
 }
 
-/// As [`examine`]; frames are decoded from videos if `may_decode`.
-fn read(
-    card: &Card,
-    root: &Path,
-    options: &ConvertOptions,
-    may_decode: bool,
-    progress: &Progress,
-    interrupt: &Interrupt,
-) -> Result<Examined> {
-    let root = data_folder(card, root)?;
-    let detected = layout::detect(card, &root, options.layout.as_deref())?;
+/// As [`examine`], of a database that was found before.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_located(data: &LocatedData<'_>, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
+    read(data, false, progress, interrupt)
+}
+
+/// As [`examine_located`]; frames are decoded from videos if `may_decode`.
+fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
+    let LocatedData {
+        card,
+        options,
+        detected,
+        fence,
+        ..
+    } = data;
+    let root = fence.root();
     progress.line(&format!(
         "convert: layout `{}` of {} ({})",
         detected.layout.name, card.title, detected.why
     ));
     card.require_release(&detected.layout.name, options.release.as_deref())?;
-    let stand_in = beside(&root, &detected.base, STAND_IN_FILE).is_some();
+    let stand_in = beside(root, &detected.base, STAND_IN_FILE).is_some();
     let source = Source {
         card,
         layout: detected.layout,
-        root: &root,
+        root,
+        fence,
         base: &detected.base,
         options,
         stand_in,
@@ -94,11 +103,15 @@ fn read(
         mut rejects,
         masked,
         mut warnings,
+        decoded,
     } = reader(&source)?;
     interrupt.check()?;
-    // After reading, as a reader may have decoded videos.
-    let source_digest = super::digest::of(&root, &detected.base, card, options, &detected.layout.name)?;
-    let frame = check_images(&frame, &root, options, &mut rejects, progress, interrupt)?;
+    let source_digest = if decoded {
+        data.source_digest_anew()?
+    } else {
+        data.source_digest()?
+    };
+    let frame = check_images(&frame, fence, options, &mut rejects, progress, interrupt)?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let table = samples::normalise(&frame, card)?;
     rejects.sort();
@@ -114,7 +127,7 @@ fn read(
         masked,
         reject_reasons: reject::histogram(&rejects),
         stand_in,
-        truth: beside(&root, &detected.base, TRUTH_FILE).filter(|_| stand_in),
+        truth: beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in),
         source_digest,
         ..Conversion::default()
     };
@@ -147,11 +160,25 @@ pub fn convert(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Conversion> {
+    convert_located(&LocatedData::find(card, root, options)?, out, progress, interrupt)
+}
+
+/// As [`convert`], of a database that was found before.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_located(
+    data: &LocatedData<'_>,
+    out: &Path,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> Result<Conversion> {
+    let (card, options) = (data.card, data.options);
     let Examined {
         conversion,
         mut table,
         mut rejects,
-    } = read(card, root, options, true, progress, interrupt)?;
+    } = read(data, true, progress, interrupt)?;
     // An earlier result must not stand beside the rejects of this one; `conversion.json` is written last and says "complete".
     for name in ["conversion.json", "samples.parquet"] {
         let old = out.join(name);
@@ -210,7 +237,7 @@ struct Seen {
 /// rejected.
 fn check_images(
     frame: &DataFrame,
-    root: &Path,
+    fence: &Fence,
     options: &ConvertOptions,
     rejects: &mut Vec<Reject>,
     progress: &Progress,
@@ -224,7 +251,7 @@ fn check_images(
     }
     let column = frame.column("image_path").and_then(Column::str).map_err(wrap)?;
     let images: Vec<&str> = column.iter().map(Option::unwrap_or_default).collect();
-    let fence = Fence::new(root, images.iter().copied())?;
+    let fence = fence.clone().with_folders_of(images.iter().copied());
     let bar = progress.bar("images", images.len() as u64, "images");
     let checked: Vec<std::result::Result<Seen, Reason>> = images
         .par_chunks(TOGETHER)
@@ -304,7 +331,8 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         let size = header::check(file, max_pixels)?;
         Ok(Seen { path, size })
     };
-    let missing = match fence.open(path) {
+    let open = |path: &str| fence.file(path).map_err(|refusal| Reason::of_path(&refusal, path));
+    let missing = match open(path) {
         Ok(file) => return look(&file, None),
         Err(reason @ Reason::MissingImage(_)) => reason,
         Err(reason) => return Err(reason),
@@ -325,7 +353,7 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
             continue;
         }
         let candidate = format!("{stem}.{other}");
-        if let Ok(file) = fence.open(&candidate) {
+        if let Ok(file) = open(&candidate) {
             return look(&file, Some(candidate));
         }
     }

@@ -6,27 +6,14 @@ use crate::error::{Context, Result};
 
 use super::card::Card;
 use super::config::Images;
-use super::layout::{self, data_folder};
 use super::options::ConvertOptions;
 use super::paths;
 
 /// Extensions of files whose bytes count; of all others path and size count.
 const LABEL_EXTENSIONS: [&str; 6] = ["txt", "csv", "toml", "xlsx", "tsv", "list"];
 
-/// Digest (64 hex digits) of the label files' bytes, the list of all other files with their sizes, the card and the options.
-///
-/// Images are not opened, so it is fast; an image that changes without changing its size is not noticed. `.npy` labels, of
-/// which there may be a million, count with their time of change.
-///
-/// # Errors
-/// [`crate::Error::Data`] if the folder or its layout is unknown; [`crate::Error::Io`] if something in it cannot be read.
-pub fn source_digest(card: &Card, root: &Path, options: &ConvertOptions) -> Result<String> {
-    let root = data_folder(card, root)?;
-    let detected = layout::detect(card, &root, options.layout.as_deref())?;
-    of(&root, &detected.base, card, options, &detected.layout.name)
-}
-
-pub(crate) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions, layout: &str) -> Result<String> {
+/// See [`super::located::LocatedData::source_digest`].
+pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions, layout: &str) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());

@@ -12,8 +12,9 @@ use crate::progress::Progress;
 
 use super::card::Card;
 use super::conversion::Conversion;
-use super::convert::examine;
-use super::layout::{self, contents};
+use super::convert::examine_located;
+use super::layout::contents;
+use super::located::LocatedData;
 use super::options::ConvertOptions;
 
 /// A card of which a layout was found in a folder, and what reading it as such gives.
@@ -94,18 +95,18 @@ pub fn fitting(
         .filter(|(_, card)| !card.is_table())
         .map(|(name, card)| {
             interrupt.check()?;
-            let Ok(detected) = layout::detect(card, &root, options.layout.as_deref()) else {
+            let Ok(data) = LocatedData::find(card, &root, options) else {
                 return Ok(None);
             };
             let mut candidate = Candidate {
                 card: (*name).clone(),
-                layout: detected.layout.name.clone(),
-                why: detected.why.clone(),
+                layout: data.detected.layout.name.clone(),
+                why: data.detected.why.clone(),
                 conversion: None,
                 rejects: Vec::new(),
                 error: None,
             };
-            match examine(card, &root, options, progress, interrupt) {
+            match examine_located(&data, progress, interrupt) {
                 Ok(examined) => {
                     candidate.rejects = examined.rejects.iter().take(SHOWN).map(Reject::to_string).collect();
                     candidate.conversion = Some(examined.conversion);

@@ -5,6 +5,7 @@
 //! and `conversion.json`, and compares the counts with the card's.
 
 pub mod card;
+pub mod card_file;
 pub mod config;
 pub mod conversion;
 pub mod convert;
@@ -12,6 +13,7 @@ pub mod digest;
 pub mod fit;
 pub mod frame;
 pub mod layout;
+pub mod located;
 pub mod options;
 pub mod paths;
 pub mod reader;
@@ -26,7 +28,7 @@ pub use card::{AuScale, Card, Class};
 pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
 pub use conversion::Conversion;
 pub use convert::{convert, examine};
-pub use digest::source_digest;
+pub use located::{LocatedData, source_digest};
 pub use options::ConvertOptions;
 pub(crate) use paths::relative as relative_path;
 pub use reader::disfa::folds::read_folds;

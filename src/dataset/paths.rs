@@ -1,8 +1,8 @@
 //! Paths below a data folder: written with `/`, listed in order, never outside.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
+use crate::disk::fence;
 use crate::error::{Context, Result};
 use crate::intake::reject::Reason;
 
@@ -34,25 +34,7 @@ pub(crate) fn join(base: &str, name: &str) -> String {
 
 /// A relative path from a label file in its simplest form, or why it cannot be followed: absolute, or climbing out.
 pub(crate) fn relative(written: &str) -> std::result::Result<String, Reason> {
-    let leaves = || Reason::LeavesRoot(written.to_owned());
-    let path = written.replace('\\', "/");
-    let drive = path.as_bytes().get(1) == Some(&b':');
-    if path.starts_with('/') || drive || path.contains('\0') {
-        return Err(leaves());
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            // Even a `..` that stays inside has no place in a label file.
-            ".." => return Err(leaves()),
-            part => parts.push(part),
-        }
-    }
-    if parts.is_empty() {
-        return Err(Reason::MissingImage(written.to_owned()));
-    }
-    Ok(parts.join("/"))
+    fence::plain(written).map_err(|refusal| Reason::of_path(&refusal, written))
 }
 
 /// One entry of a folder.
@@ -138,62 +120,6 @@ pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
     found
 }
 
-/// Tells whether files lie below a folder once links are resolved.
-pub(crate) struct Fence {
-    root: PathBuf,
-    /// Folders (relative) already resolved, and whether they lie inside.
-    folders: BTreeMap<String, bool>,
-}
-
-impl Fence {
-    /// Resolves `root` and the folders of all `paths` once.
-    pub(crate) fn new<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let root = root.canonicalize().at("open the data folder", root)?;
-        let mut folders = BTreeMap::new();
-        for path in paths {
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            if !folders.contains_key(folder) {
-                // A folder that does not exist leaves nothing; the image is then missing, not outside.
-                let inside = root
-                    .join(folder)
-                    .canonicalize()
-                    .map_or(true, |real| real.starts_with(&root));
-                folders.insert(folder.to_owned(), inside);
-            }
-        }
-        Ok(Self { root, folders })
-    }
-
-    /// The file of a relative path, or why it may not be opened.
-    pub(crate) fn open(&self, path: &str) -> std::result::Result<PathBuf, Reason> {
-        let plain = Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if !plain || !self.folders.get(folder).copied().unwrap_or(false) {
-            return Err(Reason::LeavesRoot(path.to_owned()));
-        }
-        let file = self.root.join(path);
-        let Ok(kind) = file.symlink_metadata() else {
-            return Err(Reason::MissingImage(path.to_owned()));
-        };
-        if kind.is_symlink() {
-            let Ok(real) = file.canonicalize() else {
-                return Err(Reason::MissingImage(path.to_owned()));
-            };
-            if !real.starts_with(&self.root) {
-                return Err(Reason::LeavesRoot(path.to_owned()));
-            }
-            if !real.is_file() {
-                return Err(Reason::MissingImage(path.to_owned()));
-            }
-        } else if !kind.is_file() {
-            return Err(Reason::MissingImage(path.to_owned()));
-        }
-        Ok(file)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,14 +129,5 @@ mod tests {
         assert!(fits("*", "anything"));
         assert!(fits("a*c", "abc") && fits("a*c", "ac") && !fits("a*c", "ab"));
         assert!(fits("*_labels*.csv", "train_labels_1.csv") && !fits("x", "xy"));
-    }
-
-    #[test]
-    fn relative_paths_stay_inside() {
-        assert_eq!(relative("a/./b.jpg").as_deref(), Ok("a/b.jpg"));
-        assert_eq!(relative("a\\b.jpg").as_deref(), Ok("a/b.jpg"));
-        for outside in ["/etc/passwd", "../x.jpg", "a/../../x.jpg", "C:\\x.jpg"] {
-            assert!(matches!(relative(outside), Err(Reason::LeavesRoot(_))), "{outside}");
-        }
     }
 }

@@ -6,6 +6,7 @@ use polars::io::parquet::write::{KeyValueMetadata, ParquetWriter};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{self, Kind, SAMPLES_KEY, SCHEMA_KEY};
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::task::Split;
@@ -14,15 +15,11 @@ use super::card::Card;
 
 /// Version of the samples table, in the file's metadata under [`SCHEMA_KEY`].
 pub const SCHEMA_VERSION: &str = "1";
-/// Metadata key of the table version.
-pub const SCHEMA_KEY: &str = "aura-bench.schema";
-/// Metadata key of [`SamplesMeta`], as JSON.
-pub const META_KEY: &str = "aura-bench.samples";
 
 /// Rows of one row group: small enough to stream, large enough to compress.
 const ROW_GROUP: usize = 1 << 16;
 
-/// What the table says of itself.
+/// What the table says of itself, under [`SAMPLES_KEY`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SamplesMeta {
     /// Card id.
@@ -41,28 +38,24 @@ pub struct SamplesMeta {
 
 /// Columns of the table for a card, in order.
 pub fn columns(card: &Card) -> Vec<(String, DataType)> {
-    let mut columns: Vec<(String, DataType)> = [
-        ("sample_id", DataType::String),
-        ("dataset", DataType::String),
-        ("split", DataType::String),
-        ("subject", DataType::String),
-        ("frame", DataType::Int32),
-        ("fold", DataType::Int32),
-        ("image_path", DataType::String),
-        ("bbox_x", DataType::Float32),
-        ("bbox_y", DataType::Float32),
-        ("bbox_w", DataType::Float32),
-        ("bbox_h", DataType::Float32),
-        ("expression", DataType::Int8),
-        ("expression_name", DataType::String),
-        ("valence", DataType::Float32),
-        ("arousal", DataType::Float32),
-    ]
-    .into_iter()
-    .map(|(name, dtype)| (name.to_owned(), dtype))
-    .collect();
-    columns.extend(card.au_columns().into_iter().map(|name| (name, DataType::Float32)));
-    columns
+    let fixed = columns::SAMPLES
+        .iter()
+        .map(|column| (column.name.to_owned(), column.kind));
+    let units = card.au_columns().into_iter().map(|name| (name, columns::UNIT.0));
+    fixed
+        .chain(units)
+        .map(|(name, kind)| (name, polars_type(kind)))
+        .collect()
+}
+
+fn polars_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text => DataType::String,
+        Kind::Bool => DataType::Boolean,
+        Kind::Int8 => DataType::Int8,
+        Kind::Int32 => DataType::Int32,
+        Kind::Float32 => DataType::Float32,
+    }
 }
 
 /// Brings working rows into the form of the table: all columns in order, absent ones null, `dataset` and `expression_name`
@@ -133,7 +126,7 @@ pub fn write(path: &Path, table: &mut DataFrame, meta: &SamplesMeta) -> Result<(
             .with_row_group_size(Some(ROW_GROUP))
             .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![
                 (SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned()),
-                (META_KEY.to_owned(), json),
+                (SAMPLES_KEY.to_owned(), json),
             ])))
             .finish(table)
             .map(|_| ())
@@ -171,7 +164,7 @@ pub fn read(path: &Path) -> Result<(arrow::record_batch::RecordBatch, SamplesMet
             version.as_deref().unwrap_or("none")
         )));
     }
-    let meta = value(META_KEY).unwrap_or_default();
+    let meta = value(SAMPLES_KEY).unwrap_or_default();
     let meta: SamplesMeta = serde_json::from_str(&meta).at("understand the metadata of", path)?;
     let schema = builder.schema().clone();
     let batches = builder

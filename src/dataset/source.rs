@@ -4,7 +4,8 @@ use std::path::Path;
 
 use polars::prelude::DataFrame;
 
-use crate::error::{Context, Error, Result};
+use crate::disk::fence::{Fence, Refusal};
+use crate::error::{Error, Result};
 use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -21,6 +22,8 @@ pub struct Source<'a> {
     pub layout: &'a Layout,
     /// The data folder, links resolved.
     pub root: &'a Path,
+    /// The fence around it.
+    pub fence: &'a Fence,
     /// Where the layout begins, relative to the root; empty for the root itself.
     pub base: &'a str,
     /// Options of the conversion.
@@ -51,24 +54,24 @@ impl Source<'_> {
     /// # Errors
     /// [`Error::Data`] if it does not.
     pub fn inside(&self, relative: &str) -> Result<std::path::PathBuf> {
+        if relative.is_empty() || relative == "." {
+            return Ok(self.fence.root().to_owned());
+        }
         let path = self.root.join(relative);
-        let real = path.canonicalize().at("open", &path)?;
-        if !real.is_file() && !real.is_dir() {
-            // To open a pipe would be to wait for whoever writes to it.
-            Err(Error::data(format!(
-                "{}: is neither a file nor a folder",
-                path.display()
-            )))
-        } else if real.starts_with(self.root) {
-            Ok(real)
-        } else {
-            Err(Error::data(format!(
+        self.fence.look(relative).map_err(|refusal| match refusal {
+            Refusal::Missing(error) => Error::Io {
+                action: "open",
+                path,
+                source: error.into(),
+            },
+            Refusal::Leaves(real) => Error::data(format!(
                 "{}: leads out of the data folder, to {}; only what lies inside is read: point --data at the folder that \
                  holds both, or replace the link by what it points to",
                 path.display(),
                 real.display()
-            )))
-        }
+            )),
+            refusal => Error::data(format!("{}: {refusal}", path.display())),
+        })
     }
 }
 
@@ -83,4 +86,6 @@ pub struct Found {
     pub masked: u64,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Whether frames were decoded into the data folder, so that it is no longer what it was.
+    pub decoded: bool,
 }

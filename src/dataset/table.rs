@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit::ActionUnit;
 use crate::task::Split;
 
 use super::card::{Card, Class};
@@ -91,7 +92,7 @@ impl TableConfig {
                 format!("expected 2 to 127 classes, found {}", self.classes.len()),
             );
         }
-        if let Some(name) = self.aus.keys().find(|name| au_of(name).is_none()) {
+        if let Some(name) = self.aus.keys().find(|name| unit_of(name).is_none()) {
             return fail(
                 &format!("aus.{name}"),
                 "expected the name of an action unit from au01 to au99".into(),
@@ -119,7 +120,11 @@ impl TableConfig {
             card.id = name;
         }
         card.classes = classes(&self.classes);
-        let mut aus: Vec<u8> = self.aus.keys().filter_map(|name| au_of(name)).collect();
+        let mut aus: Vec<u8> = self
+            .aus
+            .keys()
+            .filter_map(|name| Some(unit_of(name)?.number()))
+            .collect();
         aus.sort_unstable();
         aus.dedup();
         card.aus = aus;
@@ -141,13 +146,9 @@ pub fn classes(names: &[String]) -> Vec<Class> {
         .collect()
 }
 
-/// The action unit that a column is called after: `AU12`, `au_12`, `'AU 12'`.
-pub fn au_of(name: &str) -> Option<u8> {
-    let name = crate::intake::text::clean_name(name).to_ascii_lowercase();
-    let digits = name.strip_prefix("au")?.trim_start_matches([' ', '_', '-']);
-    let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u8 = plain.then(|| digits.parse().ok()).flatten()?;
-    (1..=99).contains(&number).then_some(number)
+/// The action unit that a column of someone's table is called after: `AU12`, `au_12`, `'AU 12'`.
+pub fn unit_of(name: &str) -> Option<ActionUnit> {
+    ActionUnit::named(&crate::intake::text::clean_name(name))
 }
 
 /// A name in lower case with `-` for whatever has no place in the name of a folder.

@@ -4,10 +4,13 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, RecordBatch};
+use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use crate::columns::SCHEMA_KEY;
 use crate::error::{Context, Error, Result};
 use crate::record::{SCHEMA_VERSION, Table};
 
@@ -22,12 +25,28 @@ pub fn write<T: Table>(path: &Path, rows: &[T], metadata: &[(&str, String)]) -> 
     write_batch(path, &batch, metadata)
 }
 
+/// All rows of a small table, such as [`write`] leaves, as one batch.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read or is no Parquet.
+pub fn read(path: &Path) -> Result<RecordBatch> {
+    let file = File::open(path).at("read", path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).at("read", path)?;
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader
+        .build()
+        .at("read", path)?
+        .collect::<std::result::Result<_, _>>()
+        .at("read", path)?;
+    concat_batches(&schema, &batches).at("read", path)
+}
+
 /// Writes one record batch as Parquet, beside and renamed.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn write_batch(path: &Path, batch: &RecordBatch, metadata: &[(&str, String)]) -> Result<()> {
-    let mut all = std::collections::HashMap::from([("aura-bench.schema".to_owned(), SCHEMA_VERSION.to_owned())]);
+    let mut all = std::collections::HashMap::from([(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned())]);
     all.extend(metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     // The file's own key-value list is sorted: the same rows give the same bytes.
     let mut pairs: Vec<_> = all.into_iter().collect();

@@ -1,22 +1,19 @@
 //! TOML as a tree that remembers where each key and value stands, so that a mistake found after `extends` and overrides
 //! were merged is still shown with its own file, line and caret.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use miette::NamedSource;
-use serde::de::DeserializeOwned;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
-use super::mistake::RecipeError;
-use super::suggest::nearest;
+use super::mistake::Mistake;
 
-/// A text that recipes come from: a file, or one `--set` argument.
+/// A text that documents come from: a file, or one `--set` argument.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct DocumentText {
+    /// What kind of file: `recipe`, `dataset card`.
+    pub document: &'static str,
     /// Path or a description such as `--set`.
     pub name: String,
     /// The text.
@@ -26,11 +23,16 @@ pub struct Source {
 /// Where something stands.
 #[derive(Debug, Clone)]
 pub struct Place {
-    source: Arc<Source>,
-    span: Range<usize>,
+    pub(super) source: Arc<DocumentText>,
+    pub(super) span: Range<usize>,
 }
 
 impl Place {
+    /// What kind of file: `recipe`, `dataset card`.
+    pub fn document(&self) -> &'static str {
+        self.source.document
+    }
+
     /// The file, or a description such as `--set`.
     pub fn file(&self) -> &str {
         &self.source.name
@@ -43,13 +45,9 @@ impl Place {
     }
 
     /// An error that points here.
-    pub fn error(
-        &self,
-        message: impl Into<String>,
-        label: impl Into<String>,
-        advice: Option<String>,
-    ) -> Box<RecipeError> {
-        Box::new(RecipeError {
+    pub fn error(&self, message: impl Into<String>, label: impl Into<String>, advice: Option<String>) -> Box<Mistake> {
+        Box::new(Mistake {
+            document: self.source.document,
             message: message.into(),
             source_text: NamedSource::new(&self.source.name, self.source.text.clone()).with_language("TOML"),
             span: Some((self.span.start, self.span.len()).into()),
@@ -59,119 +57,37 @@ impl Place {
     }
 }
 
-/// A value and its place. Arrays are leaves: a later array replaces an earlier one as a whole.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Where the value stands.
     pub place: Place,
-    kind: Kind,
+    pub(super) kind: NodeKind,
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
-    Table(BTreeMap<String, Entry>),
+pub(super) enum NodeKind {
+    Table(BTreeMap<String, NodeEntry>),
+    /// A later list replaces an earlier one as a whole.
+    List(Vec<Node>),
     Leaf(toml::Value),
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
-    key: Place,
-    node: Node,
+pub(super) struct NodeEntry {
+    pub key: Place,
+    pub node: Node,
 }
 
 impl Node {
-    /// Parses a whole TOML text.
-    ///
-    /// # Errors
-    /// The first syntax error, with its place.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Box<RecipeError>> {
-        let source = Arc::new(Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-        });
-        let table = DeTable::parse(text).map_err(|error| syntax_error(&source, &error))?;
-        let span = table.span();
-        Ok(Self {
-            place: Place {
-                source: source.clone(),
-                span,
-            },
-            kind: Kind::Table(entries(&source, table.get_ref())?),
-        })
-    }
-
-    /// Parses one `key=value` override. The value is TOML; what is not valid TOML is taken as a string, so that
-    /// `--set encoder.kind=hog` needs no quotes.
-    ///
-    /// # Errors
-    /// If there is no `=`, or the key is not a dotted key.
-    pub fn parse_override(argument: &str) -> Result<Self, Box<RecipeError>> {
-        let source = Arc::new(Source {
-            name: "--set".to_owned(),
-            text: argument.to_owned(),
-        });
-        let whole = Place {
-            source: source.clone(),
-            span: 0..argument.len(),
-        };
-        let Some((path, value)) = argument.split_once('=') else {
-            return Err(whole.error(
-                "an override is KEY=VALUE",
-                "no '=' here",
-                Some("for example: --set train.epochs=20".to_owned()),
-            ));
-        };
-        let offset = path.len() + 1;
-        let leaf = match DeValue::parse(value.trim()) {
-            Ok(parsed) => {
-                let start = offset + value.len() - value.trim_start().len();
-                shift(node(&source, &parsed)?, start, &source)
-            }
-            Err(_) => Self {
-                place: Place {
-                    source: source.clone(),
-                    span: offset..argument.len(),
-                },
-                kind: Kind::Leaf(toml::Value::String(value.to_owned())),
-            },
-        };
-        let mut result = leaf;
-        let mut end = path.len();
-        for key in path.rsplit('.') {
-            let start = end - key.len();
-            let place = Place {
-                source: source.clone(),
-                span: start..end,
-            };
-            let name = key.trim();
-            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
-                return Err(place.error(
-                    "an override's key is dotted names",
-                    "not a name",
-                    Some("for example: --set model.k_max=200".to_owned()),
-                ));
-            }
-            let entry = Entry {
-                key: place,
-                node: result,
-            };
-            result = Self {
-                place: whole.clone(),
-                kind: Kind::Table(BTreeMap::from([(name.to_owned(), entry)])),
-            };
-            end = start.saturating_sub(1);
-        }
-        Ok(result)
-    }
-
     /// Lays `upper` over `self`: tables merge key by key, everything else is replaced.
     #[must_use]
     pub fn overlaid(self, upper: Self) -> Self {
         match (self.kind, upper.kind) {
-            (Kind::Table(mut lower), Kind::Table(over)) => {
+            (NodeKind::Table(mut lower), NodeKind::Table(over)) => {
                 for (name, entry) in over {
                     let merged = match lower.remove(&name) {
-                        Some(below) => Entry {
+                        Some(below) => NodeEntry {
                             key: entry.key,
                             node: below.node.overlaid(entry.node),
                         },
@@ -181,7 +97,7 @@ impl Node {
                 }
                 Self {
                     place: upper.place,
-                    kind: Kind::Table(lower),
+                    kind: NodeKind::Table(lower),
                 }
             }
             (_, kind) => Self {
@@ -194,22 +110,22 @@ impl Node {
     /// The node below a key, if this is a table that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.kind {
-            Kind::Table(entries) => entries.get(key).map(|entry| &entry.node),
-            Kind::Leaf(_) => None,
+            NodeKind::Table(entries) => entries.get(key).map(|entry| &entry.node),
+            NodeKind::List(_) | NodeKind::Leaf(_) => None,
         }
     }
 
     /// Takes a key out of a table.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         match &mut self.kind {
-            Kind::Table(entries) => entries.remove(key).map(|entry| entry.node),
-            Kind::Leaf(_) => None,
+            NodeKind::Table(entries) => entries.remove(key).map(|entry| entry.node),
+            NodeKind::List(_) | NodeKind::Leaf(_) => None,
         }
     }
 
     /// Takes a key out of a table inside this one.
     pub fn remove_at(&mut self, table: &str, key: &str) {
-        if let Kind::Table(entries) = &mut self.kind
+        if let NodeKind::Table(entries) = &mut self.kind
             && let Some(entry) = entries.get_mut(table)
         {
             entry.node.remove(key);
@@ -220,13 +136,13 @@ impl Node {
     pub fn leaf_at(path: &str, value: toml::Value, place: &Place) -> Self {
         let leaf = Self {
             place: place.clone(),
-            kind: Kind::Leaf(value),
+            kind: NodeKind::Leaf(value),
         };
         path.rsplit('.').fold(leaf, |node, name| Self {
             place: place.clone(),
-            kind: Kind::Table(BTreeMap::from([(
+            kind: NodeKind::Table(BTreeMap::from([(
                 name.to_owned(),
-                Entry {
+                NodeEntry {
                     key: place.clone(),
                     node,
                 },
@@ -234,9 +150,9 @@ impl Node {
         })
     }
 
-    /// Every leaf below this table with its dotted path, in order.
+    /// Every leaf below this table with its dotted path, in order; a list is one leaf.
     pub fn leaves(&self) -> Vec<(String, &Self)> {
-        let Kind::Table(entries) = &self.kind else {
+        let NodeKind::Table(entries) = &self.kind else {
             return vec![(String::new(), self)];
         };
         entries
@@ -262,30 +178,30 @@ impl Node {
             let mut here = Some(&mut self);
             for name in path {
                 here = here.and_then(|node| match &mut node.kind {
-                    Kind::Table(entries) => entries.get_mut(*name).map(|entry| &mut entry.node),
-                    Kind::Leaf(_) => None,
+                    NodeKind::Table(entries) => entries.get_mut(*name).map(|entry| &mut entry.node),
+                    NodeKind::List(_) | NodeKind::Leaf(_) => None,
                 });
             }
             if let Some(sweep) = here {
-                let flat = std::mem::replace(&mut sweep.kind, Kind::Table(BTreeMap::new()));
-                let Kind::Table(entries) = flat else {
+                let flat = std::mem::replace(&mut sweep.kind, NodeKind::Table(BTreeMap::new()));
+                let NodeKind::Table(entries) = flat else {
                     sweep.kind = flat;
                     continue;
                 };
                 let mut nested = Self {
                     place: sweep.place.clone(),
-                    kind: Kind::Table(BTreeMap::new()),
+                    kind: NodeKind::Table(BTreeMap::new()),
                 };
                 for (name, entry) in entries {
                     let one = name.rsplit('.').fold(None, |below: Option<Self>, part| {
                         let node = below.unwrap_or_else(|| entry.node.clone());
-                        let entry = Entry {
+                        let entry = NodeEntry {
                             key: entry.key.clone(),
                             node,
                         };
                         Some(Self {
                             place: sweep.place.clone(),
-                            kind: Kind::Table(BTreeMap::from([(part.to_owned(), entry)])),
+                            kind: NodeKind::Table(BTreeMap::from([(part.to_owned(), entry)])),
                         })
                     });
                     if let Some(one) = one {
@@ -301,7 +217,7 @@ impl Node {
     /// The text of a string leaf.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Leaf(toml::Value::String(text)) => Some(text),
+            NodeKind::Leaf(toml::Value::String(text)) => Some(text),
             _ => None,
         }
     }
@@ -309,8 +225,9 @@ impl Node {
     /// The plain value.
     pub fn to_value(&self) -> toml::Value {
         match &self.kind {
-            Kind::Leaf(value) => value.clone(),
-            Kind::Table(entries) => toml::Value::Table(
+            NodeKind::Leaf(value) => value.clone(),
+            NodeKind::List(items) => toml::Value::Array(items.iter().map(Self::to_value).collect()),
+            NodeKind::Table(entries) => toml::Value::Table(
                 entries
                     .iter()
                     .map(|(name, entry)| (name.clone(), entry.node.to_value()))
@@ -319,211 +236,52 @@ impl Node {
         }
     }
 
-    /// The place of a dotted path: the key's if `key` is set, else the value's; the nearest enclosing one if the path
-    /// goes through defaults or arrays.
+    /// The place of a dotted path, with `[i]` for a position in a list: the key's if `key` is set, else the value's; the
+    /// nearest enclosing one if the path goes through defaults.
     pub fn place_of(&self, path: &str, key: bool) -> &Place {
         let mut place = &self.place;
         let mut here = self;
-        for name in path.split('.').filter(|name| !name.is_empty()) {
-            let Kind::Table(entries) = &here.kind else { return place };
-            let Some(entry) = entries.get(name) else { return place };
-            place = if key { &entry.key } else { &entry.node.place };
-            here = &entry.node;
+        let mut rest = path.trim_start_matches('.');
+        while !rest.is_empty() {
+            let below = match &here.kind {
+                NodeKind::Table(entries) => step(entries, rest).map(|(entry, rest)| {
+                    let place = if key { &entry.key } else { &entry.node.place };
+                    (place, &entry.node, rest)
+                }),
+                NodeKind::List(items) => position(rest)
+                    .and_then(|(position, rest)| Some((items.get(position)?, rest)))
+                    .map(|(item, rest)| (&item.place, item, rest)),
+                NodeKind::Leaf(_) => None,
+            };
+            let Some((at, node, after)) = below else { return place };
+            place = at;
+            here = node;
+            rest = after.trim_start_matches('.');
         }
         place
     }
 
-    /// Whether the dotted path is written in the recipe (and not only a default).
+    /// Whether the dotted path is written in the document (and not only a default).
     pub fn has(&self, path: &str) -> bool {
         path.split('.').try_fold(self, |node, name| node.get(name)).is_some()
     }
-
-    /// Reads the tree as `T`; unknown keys, wrong types and impossible variants point at their place.
-    ///
-    /// # Errors
-    /// The first mistake found.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Box<RecipeError>> {
-        serde_path_to_error::deserialize::<_, T>(self.to_value()).map_err(|error| {
-            let path = error.path().to_string();
-            let path = if path == "." { String::new() } else { path };
-            self.explain(&path, error.inner().message())
-        })
-    }
-
-    /// Turns a message of serde into one for the recipe's author.
-    fn explain(&self, path: &str, message: &str) -> Box<RecipeError> {
-        if let Some(found) = quoted_after(message, "unknown field ") {
-            let full = if path.rsplit('.').next() == Some(found) {
-                path.to_owned()
-            } else {
-                join(path, found)
-            };
-            let known = backquoted(message.split_once("expected").map_or("", |(_, rest)| rest));
-            let section = full.rsplit_once('.').map_or("the recipe", |(section, _)| section);
-            return self.place_of(&full, true).error(
-                format!("unknown key `{full}`"),
-                "not a key of this section",
-                Some(match nearest(found, &known) {
-                    Some(close) => format!("did you mean `{close}`?"),
-                    None => format!("keys of {section}: {}", known.join(", ")),
-                }),
-            );
-        }
-        if let Some(found) = quoted_after(message, "unknown variant ") {
-            let known = backquoted(message.split_once("expected").map_or("", |(_, rest)| rest));
-            let close = nearest(found, &known)
-                .map(|close| format!("did you mean \"{close}\"? "))
-                .unwrap_or_default();
-            return self.place_of(path, false).error(
-                format!("impossible value \"{found}\" for `{path}`"),
-                "not one of the values of this key",
-                Some(format!("{close}it is one of: {}", known.join(", "))),
-            );
-        }
-        let message = in_words(message.lines().next().unwrap_or(message));
-        let message = message.as_str();
-        if let Some(missing) = quoted_after(message, "missing field ") {
-            return self.place_of(path, true).error(
-                format!("`{}` is missing", join(path, missing)),
-                "this section needs it",
-                None,
-            );
-        }
-        self.place_of(path, false)
-            .error(format!("wrong value for `{path}`: {message}"), "here", None)
-    }
 }
 
-/// Types as a recipe's author knows them.
-fn in_words(message: &str) -> String {
-    let Some((found, expected)) = message.rsplit_once("expected ") else {
-        return message.to_owned();
-    };
-    let expected = match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a boolean" => "true or false",
-        "a sequence" => "a list, for example [0, 1, 2]",
-        other => other,
-    };
-    format!("{found}expected {expected}")
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
-}
-
-/// The text between backquotes right after `prefix`.
-fn quoted_after<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
-    message.strip_prefix(prefix)?.strip_prefix('`')?.split('`').next()
-}
-
-/// Every backquoted word of a text.
-fn backquoted(text: &str) -> Vec<String> {
-    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-fn entries(source: &Arc<Source>, table: &DeTable<'_>) -> Result<BTreeMap<String, Entry>, Box<RecipeError>> {
-    table
+/// The entry that a path begins with, and the path after it. Names may hold dots themselves (`"knn.acc"`): the longest that
+/// fits is meant.
+fn step<'a, 'p>(entries: &'a BTreeMap<String, NodeEntry>, path: &'p str) -> Option<(&'a NodeEntry, &'p str)> {
+    entries
         .iter()
-        .map(|(key, value)| {
-            let place = Place {
-                source: source.clone(),
-                span: key.span(),
-            };
-            let name: &Cow<'_, str> = key.get_ref();
-            Ok((
-                name.clone().into_owned(),
-                Entry {
-                    key: place,
-                    node: node(source, value)?,
-                },
-            ))
+        .filter_map(|(name, entry)| {
+            let rest = path.strip_prefix(name.as_str())?;
+            (rest.is_empty() || rest.starts_with(['.', '['])).then_some((name.len(), entry, rest))
         })
-        .collect()
+        .max_by_key(|(length, ..)| *length)
+        .map(|(_, entry, rest)| (entry, rest))
 }
 
-fn node(source: &Arc<Source>, value: &Spanned<DeValue<'_>>) -> Result<Node, Box<RecipeError>> {
-    let place = Place {
-        source: source.clone(),
-        span: value.span(),
-    };
-    let kind = match value.get_ref() {
-        DeValue::Table(table) => Kind::Table(entries(source, table)?),
-        other => Kind::Leaf(leaf(&place, other)?),
-    };
-    Ok(Node { place, kind })
-}
-
-fn leaf(place: &Place, value: &DeValue<'_>) -> Result<toml::Value, Box<RecipeError>> {
-    Ok(match value {
-        DeValue::String(text) => toml::Value::String(text.clone().into_owned()),
-        DeValue::Integer(number) => toml::Value::Integer(
-            i64::from_str_radix(number.as_str(), number.radix())
-                .map_err(|_| place.error("the number does not fit 64 bits", "too large", None))?,
-        ),
-        DeValue::Float(number) => toml::Value::Float(
-            number
-                .as_str()
-                .parse()
-                .map_err(|_| place.error("not a number", "cannot be read as a number", None))?,
-        ),
-        DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
-        DeValue::Datetime(time) => toml::Value::Datetime(*time),
-        DeValue::Array(items) => toml::Value::Array(
-            items
-                .iter()
-                .map(|item| leaf(place, item.get_ref()))
-                .collect::<Result<_, _>>()?,
-        ),
-        DeValue::Table(table) => toml::Value::Table(
-            table
-                .iter()
-                .map(|(key, item)| Ok((key.get_ref().clone().into_owned(), leaf(place, item.get_ref())?)))
-                .collect::<Result<_, Box<RecipeError>>>()?,
-        ),
-    })
-}
-
-/// Moves every place below `node` by `offset`: a value of `--set` is parsed apart from its key.
-fn shift(node: Node, offset: usize, source: &Arc<Source>) -> Node {
-    let moved = |place: Place| Place {
-        source: source.clone(),
-        span: place.span.start + offset..place.span.end + offset,
-    };
-    let kind = match node.kind {
-        Kind::Leaf(value) => Kind::Leaf(value),
-        Kind::Table(entries) => Kind::Table(
-            entries
-                .into_iter()
-                .map(|(name, entry)| {
-                    (
-                        name,
-                        Entry {
-                            key: moved(entry.key),
-                            node: shift(entry.node, offset, source),
-                        },
-                    )
-                })
-                .collect(),
-        ),
-    };
-    Node {
-        place: moved(node.place),
-        kind,
-    }
-}
-
-fn syntax_error(source: &Arc<Source>, error: &toml::de::Error) -> Box<RecipeError> {
-    let span = error.span().unwrap_or(0..0);
-    Place {
-        source: source.clone(),
-        span,
-    }
-    .error(format!("not valid TOML: {}", error.message()), "here", None)
+/// The position that a path begins with (`[3]`), and the path after it.
+fn position(path: &str) -> Option<(usize, &str)> {
+    let (number, rest) = path.strip_prefix('[')?.split_once(']')?;
+    Some((number.parse().ok()?, rest))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::disk::fence::resolve_inside;
+use crate::disk::fence::{is_name, resolve_inside};
 use crate::error::{Context, Error, Result};
 use crate::image::{Filter, Preprocess, Resize};
 
@@ -43,7 +43,7 @@ pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     shards_of(&index)?
         .into_iter()
         .map(|shard| {
-            if Path::new(&shard).components().count() == 1 && !shard.starts_with('.') && !shard.contains(['/', '\\']) {
+            if is_name(&shard) {
                 Ok(folder.join(shard))
             } else {
                 resolve_inside(folder, &shard)

@@ -1,7 +1,16 @@
+use std::path::Path;
+
+use image::RgbImage;
 use serde::Deserialize;
 
+use crate::naming::title;
+use crate::train::data::weights;
+
+use super::config::{EncoderConfig, EncoderKind};
+use super::hog::{Hog, HogColour, HogConfig, descriptor};
+use super::interface::{Encoder, TokenShape};
+use super::vit::Precision;
 use super::*;
-use crate::encoder::hog::descriptor;
 
 #[derive(Deserialize)]
 struct Case {

@@ -6,10 +6,11 @@ use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use serde_json::{Value as Json, json};
 
+use crate::columns;
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::feature::FeatureMetadata;
-use crate::feature::table::{FEATURES_KEY, part_index};
+use crate::feature::table::{FEATURES_KEY, GLOBAL, TOKENS, part_index};
 use crate::naming;
 
 /// Name of the metadata file beside a table.
@@ -203,25 +204,12 @@ fn described(field: &arrow::datatypes::Field) -> Option<Json> {
     Some(described)
 }
 
-fn meaning(column: &str) -> String {
-    let known = match column {
-        "sample_id" => "Identifier, unique in the database",
-        "dataset" => "Card of the database",
-        "split" => "train, val or test",
-        "subject" => "Person in the image, where known",
-        "frame" => "Frame of the video, where it is one",
-        "fold" => "Fold in which the sample is tested on",
-        "image_path" => "Image, relative to the folder of the database",
-        "bbox_x" | "bbox_y" | "bbox_w" | "bbox_h" => "Box of the face in pixels",
-        "expression" => "Class, 0-based",
-        "expression_name" => "Name of the class",
-        "valence" | "arousal" => "From -1 to 1",
-        "global" => "The encoder's vector of the image",
-        "tokens" => "The encoder's patch tokens, one after the other",
-        unit if unit.strip_prefix("au").is_some_and(|n| n.parse::<u32>().is_ok()) => "Action unit; null where unknown",
-        other => return other.to_owned(),
-    };
-    known.to_owned()
+fn meaning(column: &str) -> &str {
+    match column {
+        GLOBAL => "The encoder's vector of the image",
+        TOKENS => "The encoder's patch tokens, one after the other",
+        other => columns::of_samples(other).map_or(other, |(_, meaning)| meaning),
+    }
 }
 
 /// The standard context of Croissant 1.0.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::image::DecodeLimits;
+use crate::image::limits::{DecodeLimits, MAX_PIXELS};
 
 /// Which patch tokens the table holds; written `"none"`, `"all"` or `"KxK"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -124,8 +124,9 @@ pub struct FeaturesConfig {
     pub part_rows: Option<u32>,
     /// Largest image file, in MiB.
     pub max_file_mib: u32,
-    /// Largest image, in millions (2²⁰) of pixels.
-    pub max_megapixels: u32,
+    /// Largest image in pixels: `dataset.max_pixels` of a recipe, so that what one stage lets through no other refuses.
+    #[serde(skip)]
+    pub max_pixels: u64,
 }
 
 impl Default for FeaturesConfig {
@@ -138,7 +139,7 @@ impl Default for FeaturesConfig {
             batch: None,
             part_rows: None,
             max_file_mib: 64,
-            max_megapixels: 32,
+            max_pixels: MAX_PIXELS,
         }
     }
 }
@@ -165,22 +166,11 @@ impl FeaturesConfig {
         if !(1..=4096).contains(&self.max_file_mib) {
             return wrong("max_file_mib", format!("expected 1 to 4096, not {}", self.max_file_mib));
         }
-        if !(1..=1024).contains(&self.max_megapixels) {
-            return wrong(
-                "max_megapixels",
-                format!("expected 1 to 1024, not {}", self.max_megapixels),
-            );
-        }
         Ok(())
     }
 
-    /// The limits that one image file has to keep: 16 bytes of memory a pixel, as the default has them.
+    /// The limits that one image file has to keep.
     pub fn limits(&self) -> DecodeLimits {
-        let pixels = u64::from(self.max_megapixels) << 20;
-        DecodeLimits {
-            max_file_bytes: u64::from(self.max_file_mib) << 20,
-            max_pixels: pixels,
-            max_alloc_bytes: pixels * 16,
-        }
+        DecodeLimits::new(self.max_pixels, u64::from(self.max_file_mib) << 20)
     }
 }

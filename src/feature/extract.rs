@@ -18,8 +18,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
-use crate::disk::fence::DataRoot;
+use crate::disk::fence::Fence;
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
@@ -32,9 +33,7 @@ use super::pool::{pool, pooled_shape};
 use super::reader::read_part;
 use super::reject::Reject;
 use super::shard::Shard;
-use super::table::{
-    FEATURES_KEY, FeatureMetadata, PartMetadata, SAMPLES_KEY, canonical_samples, part_index, part_path,
-};
+use super::table::{FEATURES_KEY, FeatureMetadata, PartMetadata, canonical_samples, part_index, part_path};
 use super::writer::{PartWriter, all_finite};
 
 /// Batches that wait between decoding and encoding.
@@ -145,7 +144,7 @@ impl Extraction<'_> {
         let job = Job {
             metadata: source.describe(self.encoder, self.options)?,
             limits: self.options.limits(),
-            root: DataRoot::open(self.data_root)?,
+            root: Fence::around(self.data_root)?,
             source: &source,
             encoder: self.encoder,
             options: self.options,
@@ -312,7 +311,7 @@ struct Batch {
 struct Job<'a> {
     metadata: FeatureMetadata,
     limits: DecodeLimits,
-    root: DataRoot,
+    root: Fence,
     source: &'a Source<'a>,
     encoder: &'a dyn Encoder,
     options: &'a FeaturesConfig,

@@ -7,10 +7,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::json;
 
+use crate::columns::{SAMPLES_KEY, required_names};
 use crate::disk::parquet::write_batch;
 use crate::error::{Context, Error, Result};
-
-use super::table::{REQUIRED, SAMPLES_KEY};
 
 /// File names that are taken for images; what they hold is told from their content.
 const EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
@@ -39,9 +38,8 @@ pub fn samples_of_folder(root: &Path, out: &Path) -> Result<usize> {
     let constant = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; paths.len()])) };
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(&paths));
     let columns = vec![Arc::clone(&names), constant("folder"), constant("test"), names];
-    let fields: Vec<Field> = REQUIRED
-        .iter()
-        .map(|name| Field::new(*name, DataType::Utf8, false))
+    let fields: Vec<Field> = required_names()
+        .map(|name| Field::new(name, DataType::Utf8, false))
         .collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("write", out)?;
     let description = json!({"dataset": "folder", "classes": [], "aus": []}).to_string();

@@ -6,6 +6,7 @@ use half::slice::HalfFloatSliceExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Split, Targets, Task};
@@ -13,7 +14,7 @@ use crate::task::{Split, Targets, Task};
 use super::config::Dtype;
 use super::holdout::{Validation, by_subject, stratified};
 use super::reader::FeatureTable;
-use super::table::{GLOBAL, TOKENS, is_action_unit};
+use super::table::{GLOBAL, TOKENS};
 use super::threshold::AuThreshold;
 
 impl From<AuThreshold> for String {
@@ -285,7 +286,7 @@ impl<'a> Plan<'a> {
                     .fields()
                     .iter()
                     .map(|field| field.name().clone())
-                    .filter(|name| is_action_unit(name))
+                    .filter(|name| ActionUnit::of_column(name).is_some())
                     .collect();
                 let names = if options.outputs.is_empty() {
                     own.clone()

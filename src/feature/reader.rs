@@ -10,12 +10,13 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::FileMetaData;
 
+use crate::columns::SCHEMA_KEY;
 use crate::error::{Context, Error, Result};
 
 use super::reject::Reject;
 use super::table::{
-    FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_KEY, SCHEMA_VERSION, TOKENS, list_type,
-    part_index, part_path,
+    FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_VERSION, TOKENS, list_type, part_index,
+    part_path,
 };
 
 /// The text under `key` in a Parquet file's own metadata.

@@ -13,6 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{self, Kind};
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 
@@ -21,10 +22,6 @@ use super::reject::Reject;
 
 /// Version of the table's layout.
 pub const SCHEMA_VERSION: &str = "1";
-/// Metadata key of the version, in all tables of this program.
-pub const SCHEMA_KEY: &str = "aura-bench.schema";
-/// Metadata key of a samples table's description.
-pub const SAMPLES_KEY: &str = "aura-bench.samples";
 /// Metadata key of [`FeatureMetadata`].
 pub const FEATURES_KEY: &str = "aura-bench.features";
 /// Metadata key of [`PartMetadata`].
@@ -136,26 +133,16 @@ pub fn table_schema(samples: &Schema, metadata: &FeatureMetadata) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Columns that a samples table must have.
-pub const REQUIRED: [&str; 4] = ["sample_id", "dataset", "split", "image_path"];
-
 /// The type that a samples column has in this program's tables, whatever its writer made of it.
 fn canonical(name: &str, found: &DataType) -> DataType {
-    match name {
-        "frame" | "fold" => DataType::Int32,
-        "bbox_x" | "bbox_y" | "bbox_w" | "bbox_h" | "valence" | "arousal" => DataType::Float32,
-        "expression" => DataType::Int8,
-        _ if is_action_unit(name) => DataType::Float32,
+    match columns::of_samples(name) {
+        // A text that is none is told below with its name, not turned into one.
+        Some((kind, _)) if kind != Kind::Text => kind.arrow(),
         _ => match found {
             DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
             other => other.clone(),
         },
     }
-}
-
-/// Whether this is the name of an action unit's column: `au` and two digits.
-pub fn is_action_unit(name: &str) -> bool {
-    name.len() == 4 && name.starts_with("au") && name[2..].bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Brings a samples batch to the canonical column types; `path` is named in errors.
@@ -164,13 +151,14 @@ pub fn is_action_unit(name: &str) -> bool {
 /// [`Error::Data`] if a required column is missing or of a wrong type, or a value does not fit.
 pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch> {
     let mut fields = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for name in REQUIRED {
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    let required: Vec<&str> = columns::required_names().collect();
+    for &name in &required {
         if batch.column_by_name(name).is_none() {
             return Err(Error::unusable_table(format!(
                 "{} has no column `{name}`; expected a samples table with the columns {}",
                 path.display(),
-                REQUIRED.join(", ")
+                required.join(", ")
             )));
         }
     }
@@ -196,14 +184,14 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
                 column.data_type()
             )));
         }
-        if REQUIRED.contains(&name.as_str()) && wanted != DataType::Utf8 {
+        if required.contains(&name.as_str()) && wanted != DataType::Utf8 {
             return Err(Error::unusable_table(format!(
                 "{}: column `{name}` is {wanted}; expected text",
                 path.display()
             )));
         }
         fields.push(Field::new(name, wanted, true));
-        columns.push(cast);
+        arrays.push(cast);
     }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("read", path)
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).at("read", path)
 }

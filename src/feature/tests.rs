@@ -867,3 +867,12 @@ fn the_section_is_checked_and_its_grid_is_text() {
     let schema = serde_json::to_string(&schemars::schema_for!(FeaturesConfig)).unwrap();
     assert!(schema.contains("none|all"), "{schema}");
 }
+
+/// Conversion looks at headers, extraction decodes: what the first lets through by default, the second must not refuse.
+#[test]
+fn one_limit_of_pixels_holds_for_every_stage() {
+    let (features, dataset) = (FeaturesConfig::default(), crate::dataset::DatasetConfig::default());
+    assert_eq!(features.limits().max_pixels, dataset.max_pixels);
+    assert_eq!(crate::image::DecodeLimits::default().max_pixels, dataset.max_pixels);
+    assert!(features.limits().max_alloc_bytes >= 16 * 40_000_000);
+}

@@ -13,13 +13,13 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use crate::columns::SCHEMA_KEY;
 use crate::encoder::interface::Encoded;
 use crate::error::{Context, Error, Result};
 
 use super::config::Dtype;
 use super::table::{
-    FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_KEY, SCHEMA_VERSION, TOKENS, item_field,
-    table_schema,
+    FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_VERSION, TOKENS, item_field, table_schema,
 };
 
 /// Most rows of a row group.

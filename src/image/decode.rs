@@ -16,26 +16,7 @@ use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Primitive, RgbImage};
 use libjpeg_turbo_rs::PixelFormat;
 
-/// What one image file may cost. The defaults let through a 33-megapixel photograph and nothing much larger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Largest file, in bytes (default 64 MiB).
-    pub max_file_bytes: u64,
-    /// Largest width × height, checked against the header before any pixel is decoded (default 2²⁵, 8192 × 4096).
-    pub max_pixels: u64,
-    /// Most memory that a decoder may allocate, in bytes (default 512 MiB).
-    pub max_alloc_bytes: u64,
-}
-
-impl Default for DecodeLimits {
-    fn default() -> Self {
-        Self {
-            max_file_bytes: 64 << 20,
-            max_pixels: 1 << 25,
-            max_alloc_bytes: 512 << 20,
-        }
-    }
-}
+use super::limits::DecodeLimits;
 
 /// Longest side, in pixels: what JPEG can express. A needle of few pixels but enormous length would grow with the first
 /// pass of a resize.

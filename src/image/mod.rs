@@ -2,13 +2,14 @@
 
 pub mod crop;
 pub mod decode;
+pub mod limits;
 pub mod preprocess;
 pub mod resize;
 
-pub use crate::disk::fence::{DataRoot, resolve_inside};
 pub use ::image::RgbImage;
 pub use crop::{FaceBox, crop_face};
-pub use decode::{DecodeLimits, ImageError, decode, decode_bytes};
+pub use decode::{ImageError, decode, decode_bytes};
+pub use limits::DecodeLimits;
 pub use preprocess::{Preprocess, Resize};
 pub use resize::{Filter, centre_crop, resize};
 

@@ -226,42 +226,6 @@ fn large_files_are_refused_unread() {
     assert!(error.ends_with("bytes; the limit is 100"), "{error}");
 }
 
-#[test]
-fn paths_never_leave_the_data_root() {
-    let outside = tempfile::tempdir().unwrap();
-    std::fs::write(outside.path().join("secret"), "x").unwrap();
-    let root = tempfile::tempdir().unwrap();
-    std::fs::create_dir(root.path().join("images")).unwrap();
-    std::fs::write(root.path().join("images/a.jpg"), "x").unwrap();
-    let inside = resolve_inside(root.path(), "images/./a.jpg").unwrap();
-    assert!(inside.ends_with("images/a.jpg"));
-    for (bad, why) in [
-        ("", "is empty"),
-        ("/etc/passwd", "is absolute"),
-        ("../secret", "contains `..`"),
-        ("images/../../secret", "contains `..`"),
-        ("images/../images/a.jpg", "contains `..`"),
-        ("images/\0", "NUL"),
-        ("images/b.jpg", "failed to open"),
-    ] {
-        let error = resolve_inside(root.path(), bad).unwrap_err().to_string();
-        assert!(error.contains(why), "{bad}: {error}");
-    }
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
-        let error = resolve_inside(root.path(), "link/secret").unwrap_err().to_string();
-        assert!(error.contains("symbolic link"), "{error}");
-        // A link that stays inside is fine.
-        std::os::unix::fs::symlink("images", root.path().join("faces")).unwrap();
-        assert!(resolve_inside(root.path(), "faces/a.jpg").is_ok());
-        // A root that is itself a link is fine too.
-        let alias = outside.path().join("alias");
-        std::os::unix::fs::symlink(root.path(), &alias).unwrap();
-        assert!(resolve_inside(&alias, "images/a.jpg").is_ok());
-    }
-}
-
 fn odd_file() -> impl Strategy<Value = Vec<u8>> {
     let mut names: Vec<_> = std::fs::read_dir(peers().join("odd"))
         .unwrap()

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use polars::prelude::*;
 
+use crate::action_unit::ActionUnit;
 use crate::dataset::{self, Card};
 use crate::error::{Error, Result};
 use crate::intake::reject::{Reason, Reject};
@@ -16,8 +17,6 @@ use super::rules::{Labels, Rules, Sample};
 use super::source::Features;
 use super::splits::Splitter;
 
-/// Value of an action unit that is unknown, in the way of `EmotioNet`.
-const UNKNOWN_AU: f32 = 999.0;
 /// Valence or arousal that is unknown, in the way of `AffectNet`.
 const UNKNOWN_VA: f32 = -2.0;
 
@@ -274,15 +273,15 @@ fn check(
         Number::Bad(text) => Err(bad(name, text.to_owned(), "a number from -1 to 1")),
     };
     let pair = emotion("valence", &roles.valence)?.zip(emotion("arousal", &roles.arousal)?);
-    for (au, column) in &roles.aus {
+    for (unit, column) in &roles.aus {
         let found = match columns.number(Some(column), at) {
-            Number::Is(value) if value == UNKNOWN_AU || (0.0..=5.0).contains(&value) => continue,
+            Number::Is(value) if value == ActionUnit::UNKNOWN || (0.0..=5.0).contains(&value) => continue,
             Number::Unknown => continue,
             Number::Is(value) => value.to_string(),
             Number::Bad(text) => text.to_owned(),
         };
         return Err(bad(
-            &format!("au{au:02}"),
+            &unit.column(),
             found,
             "an intensity from 0 to 5, or nothing or 999 for unknown",
         ));
@@ -296,18 +295,18 @@ fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<
     let fail = |what: String| Err(Error::unusable_table(format!("{}: {what}", labels.path.display())));
     let intensity = |sample: &Sample, column: &String| match columns.number(Some(column), sample.labels) {
         // Small whole numbers, exact in f32.
-        Number::Is(value) => ![0.0, 1.0, UNKNOWN_AU].contains(&value),
+        Number::Is(value) => ![0.0, 1.0, ActionUnit::UNKNOWN].contains(&value),
         _ => false,
     };
     if rules.task == Task::ActionUnits
         && rules.binary
-        && let Some((au, sample)) = roles
+        && let Some((unit, sample)) = roles
             .aus
             .iter()
-            .find_map(|(au, column)| Some((au, samples.iter().find(|sample| intensity(sample, column))?)))
+            .find_map(|(unit, column)| Some((unit.number(), samples.iter().find(|sample| intensity(sample, column))?)))
     {
         return fail(format!(
-            "line {} has an intensity of action unit {au}; say from which on a unit counts as active, as protocol.au_threshold = \
+            "line {} has an intensity of action unit {unit}; say from which on a unit counts as active, as protocol.au_threshold = \
              \">= 2\"",
             columns.line(sample.labels)
         ));
@@ -357,7 +356,7 @@ fn frame(samples: &[Sample], labels: &Labels<'_>, card: &Card) -> Result<(DataFr
         let values: Vec<Option<f32>> = samples
             .iter()
             .map(|sample| match columns.number(Some(column), sample.labels) {
-                Number::Is(value) if value != UNKNOWN_AU => Some(value),
+                Number::Is(value) if value != ActionUnit::UNKNOWN => Some(value),
                 _ => None,
             })
             .collect();

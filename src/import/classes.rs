@@ -21,7 +21,7 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
     if card.classes.is_empty() && roles.label.is_some() {
         card.classes = classes(&class_names(labels)?);
     }
-    card.aus = roles.aus.keys().copied().collect();
+    card.aus = roles.aus.keys().map(|unit| unit.number()).collect();
     let (has, wanted, names) = match rules.task {
         Task::Expression => (
             roles.label.is_some() && card.classes.len() > 1,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::dataset::table::{TableConfig, au_of};
+use crate::action_unit::ActionUnit;
+use crate::dataset::table::{TableConfig, unit_of};
 use crate::error::{Context, Error, Result};
 use crate::intake::text;
 
@@ -21,7 +22,7 @@ pub(crate) struct Roles {
     pub(crate) order: Option<String>,
     pub(crate) valence: Option<String>,
     pub(crate) arousal: Option<String>,
-    pub(crate) aus: BTreeMap<u8, String>,
+    pub(crate) aus: BTreeMap<ActionUnit, String>,
 }
 
 impl Roles {
@@ -34,7 +35,7 @@ impl Roles {
         let mut aus = BTreeMap::new();
         if config.aus.is_empty() {
             for name in names {
-                if let Some(au) = au_of(name) {
+                if let Some(au) = unit_of(name) {
                     aus.entry(au).or_insert_with(|| name.clone());
                 }
             }
@@ -42,7 +43,7 @@ impl Roles {
         for (au, named) in &config.aus {
             let found = find(&format!("aus.{au}"), named, &[])?;
             // The configuration has been checked: every key is an action unit.
-            aus.extend(au_of(au).zip(found));
+            aus.extend(unit_of(au).zip(found));
         }
         let label = find(
             "label",

@@ -10,7 +10,7 @@ use crate::dataset::conversion::{self, Conversion};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::samples::{self, SamplesMeta};
 use crate::dataset::table::TableConfig;
-use crate::digest::{Digest, of_file, room};
+use crate::digest::{Digest, of_file, stage};
 use crate::disk::atomic;
 use crate::encoder::interface::{Encoded, TokenShape};
 use crate::error::{Context, Error, Result};
@@ -180,8 +180,7 @@ impl Import<'_> {
             .part("task", text(serde_json::to_string(&self.task))?)
             .part("outputs", text(serde_json::to_string(self.outputs))?)
             .part("folds", text(serde_json::to_string(&(self.folds, self.binary)))?)
-            .part("code", room::FEATURE)
-            .part("dataset code", room::DATASET);
+            .part("code", stage::IMPORT);
         for file in self.files()? {
             digest = digest.part("file", of_file(&file)?);
         }

@@ -6,9 +6,6 @@ use std::path::Path;
 
 use super::reject::Reason;
 
-/// Default limit on the pixels of one image: 64 million, twice the largest photograph seen in these databases.
-pub const MAX_PIXELS: u64 = 64_000_000;
-
 /// Bytes that hold the header of almost every file.
 const HEAD: u64 = 16 << 10;
 
@@ -108,6 +105,7 @@ fn jpeg(head: &[u8]) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::limits::MAX_PIXELS;
 
     #[test]
     fn agrees_with_the_decoder_and_refuses_bombs() {

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::disk::atomic;
+use crate::disk::fence::Refusal;
 use crate::error::{Context, Result};
 
 /// Why a row was left out.
@@ -74,6 +75,16 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Why the file of a path that was written is not read.
+    pub fn of_path(refusal: &Refusal, written: &str) -> Self {
+        match refusal {
+            Refusal::Nul | Refusal::Absolute | Refusal::Climbs | Refusal::Leaves(_) => {
+                Self::LeavesRoot(written.to_owned())
+            }
+            Refusal::Empty | Refusal::Special | Refusal::Missing(_) => Self::MissingImage(written.to_owned()),
+        }
+    }
+
     /// The kind of reason, as counted in `conversion.json`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};
 use crate::record::{MetricRow, PredictionRow};
 use crate::sets::{FeatureSet, Matrix};
@@ -80,9 +81,7 @@ pub fn info(name: &str) -> Option<MetricInfo> {
         "convergence_epoch" => (Some(false), None, Count),
         _ => {
             let (prefix, rest) = name.split_once('_')?;
-            let is_unit = rest
-                .strip_prefix("au")
-                .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+            let is_unit = ActionUnit::of_column(rest).is_some();
             match prefix {
                 "loss" => (Some(false), None, Decimal),
                 "f1" | "acc" if is_unit => (Some(true), Some(ActionUnits), Percent),

@@ -3,11 +3,19 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::*;
-use crate::metric::action_units::{Counts, icc_3_1};
-use crate::metric::compare::{holm, mcnemar, paired_bootstrap};
-use crate::metric::interval::bca;
-use crate::metric::special::{binomial_half_cdf, chi2_1_upper, normal_cdf, normal_quantile, t_quantile};
+use crate::check::show::interval;
+use crate::model::loss::reg::action_units;
+use crate::published::evaluate::truth;
+use crate::sets::Matrix;
+use crate::task::{Targets, Task};
+
+use super::action_units::{Counts, icc_3_1};
+use super::compare::{holm, mcnemar, paired_bootstrap};
+use super::evaluate::{NamedValue, Options, evaluate, evaluate_with, info, point_values, rows};
+use super::interval::{Bootstrap, Contributions, bca, wilson};
+use super::special::{binomial_half_cdf, chi2_1_upper, normal_cdf, normal_quantile, t_quantile};
+use super::tally::Measure;
+use super::{clustering, expression, retrieval, seeds, valence_arousal, *};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../../tests/peers/metric/golden.json")).expect("golden.json is JSON")

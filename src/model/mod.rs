@@ -15,6 +15,7 @@ pub mod params;
 pub mod predict;
 pub mod projector;
 pub mod readout;
+pub mod standardise;
 
 #[cfg(test)]
 mod peers;

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use include_dir::{Dir, include_dir};
+use include_dir::include_dir;
 use serde::{Deserialize, Serialize};
 
+use crate::document::assets::Embedded;
+use crate::document::invalid::{Invalid, require};
 use crate::error::{Error, Result};
 use crate::metric::special::t_quantile;
 use crate::naming;
@@ -16,7 +18,7 @@ use crate::run::manifest::Manifest;
 
 use super::file::{Paper, PaperCell, PaperTable};
 
-static SQL: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports/sql");
+static SQL: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports/sql"), "reports/sql");
 
 /// Chance that the run's own spread over seeds alone makes a verdict other than "agrees".
 const LEVEL: f64 = 0.05;
@@ -24,7 +26,7 @@ const LEVEL: f64 = 0.05;
 /// How the numbers of a run are set beside a printed table.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Comparison {
+pub struct PaperComparison {
     /// The printed table.
     pub table: String,
     /// The database's card.
@@ -49,33 +51,40 @@ pub struct Comparison {
     pub unstated: BTreeMap<String, String>,
 }
 
-impl Comparison {
-    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), String> {
-        let of = |what: String| Err(format!("comparison with `{}`: {what}", self.table));
+impl PaperComparison {
+    pub(super) fn validate(&self, paper: &Paper) -> std::result::Result<(), Invalid> {
+        let of = |what: String| format!("comparison with `{}`: {what}", self.table);
         let Some(table) = paper.table(&self.table) else {
-            return of("there is no such table".to_owned());
+            let near = paper.near_table(&self.table);
+            return Err(("table".to_owned(), of(format!("there is no such table{near}"))));
         };
-        let known = self
-            .columns
-            .keys()
-            .chain(self.matches.iter().filter(|name| *name != "row"));
-        if let Some(name) = known.into_iter().find(|name| table.column(name).is_none()) {
-            return of(format!("the table has no column `{name}`"));
+        let columns = self.columns.keys().map(|name| (format!("columns.{name}"), name));
+        let matches = self.matches.iter().enumerate();
+        let matches = matches.map(|(i, name)| (format!("match[{i}]"), name));
+        for (key, name) in columns.chain(matches.filter(|(_, name)| *name != "row")) {
+            require(
+                table.column(name).is_some(),
+                &key,
+                &of(format!("the table has no column `{name}`")),
+            )?;
         }
-        if self.matches.is_empty() {
-            return of("`match` names no column".to_owned());
-        }
-        if SQL.get_file(&self.sql).is_none() {
-            return of(format!("there is no statistic reports/sql/{}", self.sql));
-        }
-        Ok(())
+        require(
+            !self.matches.is_empty(),
+            "match",
+            &of("`match` names no column".to_owned()),
+        )?;
+        require(
+            SQL.bytes(&self.sql).is_some(),
+            "sql",
+            &of(format!("there is no statistic reports/sql/{}", self.sql)),
+        )
     }
 }
 
 /// What a difference says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum BesideVerdict {
     /// A count without spread, and the same as printed.
     Equal,
     /// Within what the spread over seeds allows.
@@ -92,7 +101,7 @@ pub enum Verdict {
     NotComparable,
 }
 
-impl Verdict {
+impl BesideVerdict {
     /// For people.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -126,7 +135,7 @@ pub struct Beside {
     /// `value - published`.
     pub difference: Option<f64>,
     /// What it says.
-    pub verdict: Verdict,
+    pub verdict: BesideVerdict,
 }
 
 /// A run beside one printed table.
@@ -192,8 +201,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
             continue;
         }
         let sql = SQL
-            .get_file(&comparison.sql)
-            .and_then(include_dir::File::contents_utf8)
+            .text(&comparison.sql)
             .ok_or_else(|| Error::Usage(format!("there is no statistic reports/sql/{}", comparison.sql)))?;
         let parameters: Vec<(&str, Value)> = comparison
             .parameters
@@ -285,7 +293,7 @@ fn number(cell: &PaperCell) -> Option<f64> {
 }
 
 /// Why a run may not be compared with a printed table.
-fn reasons(comparison: &Comparison, run: &Manifest, settings: &Table, assume: &[String]) -> Vec<String> {
+fn reasons(comparison: &PaperComparison, run: &Manifest, settings: &Table, assume: &[String]) -> Vec<String> {
     let mut reasons = Vec::new();
     if run.stand_in {
         reasons.push("the faces of the run are generated stand-ins".to_owned());
@@ -324,7 +332,13 @@ fn same(own: &str, stated: &str) -> bool {
     }
 }
 
-fn numbers(comparison: &Comparison, printed: &PaperTable, result: &Table, run: &str, comparable: bool) -> Vec<Beside> {
+fn numbers(
+    comparison: &PaperComparison,
+    printed: &PaperTable,
+    result: &Table,
+    run: &str,
+    comparable: bool,
+) -> Vec<Beside> {
     let mut numbers = Vec::new();
     for row in result
         .rows
@@ -365,8 +379,8 @@ fn numbers(comparison: &Comparison, printed: &PaperTable, result: &Table, run: &
                 sd,
                 difference: value.map(|value| value - published),
                 verdict: match value {
-                    None => Verdict::Missing,
-                    Some(_) if !comparable => Verdict::NotComparable,
+                    None => BesideVerdict::Missing,
+                    Some(_) if !comparable => BesideVerdict::NotComparable,
                     Some(value) => judge(published, column.digits, value, has_spread, sd, seeds),
                 },
             });
@@ -377,20 +391,24 @@ fn numbers(comparison: &Comparison, printed: &PaperTable, result: &Table, run: &
 
 /// The verdict on comparable numbers. Where seeds have a spread, the printed number is taken for one more draw: it agrees
 /// if it lies within the prediction interval mean ± t·sd·√(1 + 1/n), widened by half a unit of its last digit.
-fn judge(published: f64, digits: usize, value: f64, has_spread: bool, sd: Option<f64>, seeds: f64) -> Verdict {
+fn judge(published: f64, digits: usize, value: f64, has_spread: bool, sd: Option<f64>, seeds: f64) -> BesideVerdict {
     let rounding = 0.5 * 10f64.powi(-(digits as i32)) + 1e-9;
     let difference = value - published;
     let allowed = match (has_spread, sd) {
         (false, _) => rounding,
-        (true, None) => return Verdict::OneSeed,
+        (true, None) => return BesideVerdict::OneSeed,
         (true, Some(sd)) => rounding + t_quantile(1.0 - LEVEL / 2.0, seeds - 1.0) * sd * (1.0 + 1.0 / seeds).sqrt(),
     };
     if difference.abs() <= allowed {
-        if has_spread { Verdict::Agrees } else { Verdict::Equal }
+        if has_spread {
+            BesideVerdict::Agrees
+        } else {
+            BesideVerdict::Equal
+        }
     } else if difference > 0.0 {
-        Verdict::Above
+        BesideVerdict::Above
     } else {
-        Verdict::Below
+        BesideVerdict::Below
     }
 }
 
@@ -461,12 +479,12 @@ mod tests {
     #[test]
     fn verdicts_follow_the_spread() {
         // t(0.975, 2) = 4.3027; the interval for one more draw: 4.3027 · 0.5 · √(4/3) = 2.484, widened by 0.05.
-        assert_eq!(judge(94.0, 1, 91.5, true, Some(0.5), 3.0), Verdict::Agrees);
-        assert_eq!(judge(94.0, 1, 91.4, true, Some(0.5), 3.0), Verdict::Below);
-        assert_eq!(judge(94.0, 1, 96.6, true, Some(0.5), 3.0), Verdict::Above);
-        assert_eq!(judge(94.0, 1, 94.0, true, None, 1.0), Verdict::OneSeed);
-        assert_eq!(judge(705.0, 0, 705.0, false, None, 3.0), Verdict::Equal);
-        assert_eq!(judge(705.0, 0, 706.0, false, None, 3.0), Verdict::Above);
+        assert_eq!(judge(94.0, 1, 91.5, true, Some(0.5), 3.0), BesideVerdict::Agrees);
+        assert_eq!(judge(94.0, 1, 91.4, true, Some(0.5), 3.0), BesideVerdict::Below);
+        assert_eq!(judge(94.0, 1, 96.6, true, Some(0.5), 3.0), BesideVerdict::Above);
+        assert_eq!(judge(94.0, 1, 94.0, true, None, 1.0), BesideVerdict::OneSeed);
+        assert_eq!(judge(705.0, 0, 705.0, false, None, 3.0), BesideVerdict::Equal);
+        assert_eq!(judge(705.0, 0, 706.0, false, None, 3.0), BesideVerdict::Above);
     }
 
     #[test]

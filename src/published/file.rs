@@ -4,15 +4,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use include_dir::{Dir, include_dir};
+use include_dir::include_dir;
 use serde::Deserialize;
 
+use crate::document::assets::Embedded;
+use crate::document::invalid::{Invalid, require};
+use crate::document::suggest::nearest;
+use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
 
-use super::beside::Comparison;
+use super::beside::PaperComparison;
 use super::language::{self, Expr};
 
-static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports/published");
+static EMBEDDED: Embedded = Embedded::new(
+    include_dir!("$CARGO_MANIFEST_DIR/reports/published"),
+    "reports/published",
+);
 
 /// Version of the format.
 pub const SCHEMA: u32 = 1;
@@ -34,19 +41,19 @@ pub struct Paper {
     pub tables: Vec<PaperTable>,
     /// Numbers of the running text.
     #[serde(default, rename = "text")]
-    pub texts: Vec<Said>,
+    pub texts: Vec<PaperText>,
     /// Numbers of other sources that rules compare with.
     #[serde(default, rename = "fact")]
-    pub facts: Vec<Fact>,
+    pub facts: Vec<PaperFact>,
     /// The numbers that a run can be held against.
     #[serde(default, rename = "result")]
     pub results: Vec<PaperResult>,
     /// What must hold.
     #[serde(default, rename = "rule")]
-    pub rules: Vec<Rule>,
+    pub rules: Vec<PaperRule>,
     /// How the numbers of a run are set beside a table.
     #[serde(default, rename = "compare")]
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<PaperComparison>,
     /// The file, for messages.
     #[serde(skip)]
     pub origin: String,
@@ -136,7 +143,7 @@ pub struct PaperResult {
 /// A number of the running text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub struct PaperText {
     /// Name in rules.
     pub id: String,
     /// Section.
@@ -150,7 +157,7 @@ pub struct Said {
 /// A number from another source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Fact {
+pub struct PaperFact {
     /// Name in rules.
     pub id: String,
     /// What it is the number of.
@@ -164,7 +171,7 @@ pub struct Fact {
 /// Something that must hold.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct PaperRule {
     /// Name, unique in the file.
     pub id: String,
     /// What must hold, in words.
@@ -199,13 +206,7 @@ pub enum Severity {
 impl Paper {
     /// Names of the built-in papers.
     pub fn names() -> Vec<String> {
-        let mut names: Vec<String> = EMBEDDED
-            .files()
-            .filter_map(|file| file.path().file_name()?.to_str()?.strip_suffix(".toml"))
-            .map(str::to_owned)
-            .collect();
-        names.sort();
-        names
+        EMBEDDED.documents()
     }
 
     /// A built-in paper.
@@ -214,22 +215,19 @@ impl Paper {
     /// [`Error::Usage`] if there is none of this name.
     pub fn built_in(name: &str) -> Result<Self> {
         let file = format!("{name}.toml");
-        let text = EMBEDDED
-            .get_file(&file)
-            .and_then(include_dir::File::contents_utf8)
-            .ok_or_else(|| {
-                Error::Usage(format!(
-                    "no published numbers named `{name}`; expected one of: {}",
-                    Self::names().join(", ")
-                ))
-            })?;
-        Self::parse(text, &format!("reports/published/{file}"))
+        let text = EMBEDDED.text(&file).ok_or_else(|| {
+            Error::Usage(format!(
+                "no published numbers named `{name}`; expected one of: {}",
+                Self::names().join(", ")
+            ))
+        })?;
+        Self::parse(text, &EMBEDDED.shown(&file))
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Usage`] if it is not a file of published numbers.
+    /// [`Error::Io`] if it cannot be read, [`Error::Document`] if it is not a file of published numbers.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).at("read", path)?;
         Self::parse(&text, &path.display().to_string())
@@ -238,66 +236,76 @@ impl Paper {
     /// Parses the text of a file; `origin` stands in messages.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the file and line, or the table, row and column, or the rule that is wrong.
+    /// [`Error::Document`] with the file and line of the table's cell, or the rule, that is wrong.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let mut paper: Self = toml::from_str(text)
-            .map_err(|error| Error::Usage(format!("{origin}: {}", error.to_string().trim_end())))?;
+        let tree = Node::parse("published numbers", origin, text)?;
+        let mut paper: Self = tree.read()?;
         origin.clone_into(&mut paper.origin);
-        let wrong = |what: String| Error::Usage(format!("{origin}: {what}"));
-        if paper.schema != SCHEMA {
-            return Err(wrong(format!("schema = {}, expected {SCHEMA}", paper.schema)));
-        }
-        let mut ids = BTreeSet::new();
-        for table in &mut paper.tables {
-            if !ids.insert(table.id.clone()) {
-                return Err(wrong(format!("table `{}` is there twice", table.id)));
-            }
+        paper.complete().map_err(|invalid| tree.invalid(&invalid))?;
+        Ok(paper)
+    }
+
+    /// Sets the rows of the tables and the expressions of the rules, and checks what the types cannot say.
+    fn complete(&mut self) -> std::result::Result<(), Invalid> {
+        require(
+            self.schema == SCHEMA,
+            "schema",
+            &format!("expected {SCHEMA}, found {}", self.schema),
+        )?;
+        once("table", "id", self.tables.iter().map(|table| table.id.as_str()))?;
+        for (i, table) in self.tables.iter_mut().enumerate() {
+            let named = format!("table `{}`", table.id);
             table
                 .fill()
-                .map_err(|what| wrong(format!("table `{}`: {what}", table.id)))?;
+                .map_err(|(key, what)| (format!("table[{i}].{key}"), format!("{named}: {what}")))?;
         }
-        let mut ids = BTreeSet::new();
-        for said in &paper.texts {
-            if !ids.insert(said.id.as_str()) {
-                return Err(wrong(format!("text `{}` is there twice", said.id)));
-            }
-            if said.value.is_some_and(|value| !value.is_finite()) {
-                return Err(wrong(format!("text `{}`: expected a finite number", said.id)));
-            }
+        once("text", "id", self.texts.iter().map(|said| said.id.as_str()))?;
+        for (i, said) in self.texts.iter().enumerate() {
+            require(
+                said.value.is_none_or(f64::is_finite),
+                &format!("text[{i}].value"),
+                &format!("text `{}`: expected a finite number", said.id),
+            )?;
         }
-        let mut ids = BTreeSet::new();
-        for fact in &paper.facts {
-            if !ids.insert(fact.id.as_str()) {
-                return Err(wrong(format!("fact `{}` is there twice", fact.id)));
-            }
-            if !fact.value.is_finite() {
-                return Err(wrong(format!("fact `{}`: expected a finite number", fact.id)));
-            }
+        once("fact", "id", self.facts.iter().map(|fact| fact.id.as_str()))?;
+        for (i, fact) in self.facts.iter().enumerate() {
+            require(
+                fact.value.is_finite(),
+                &format!("fact[{i}].value"),
+                &format!("fact `{}`: expected a finite number", fact.id),
+            )?;
         }
-        for (i, result) in paper.results.iter().enumerate() {
-            let here = |what: String| wrong(format!("result {} (`{}`): {what}", i + 1, result.metric));
-            if crate::metric::evaluate::info(&result.metric).is_none() {
-                return Err(here("runs have no such metric; docs/metrics.md lists them".to_owned()));
-            }
-            if !result.tolerance.is_finite() || result.tolerance < 0.0 {
-                return Err(here("expected a tolerance of 0 or more".to_owned()));
-            }
-            if paper.number(result).is_none() {
-                return Err(here(format!(
+        for (i, result) in self.results.iter().enumerate() {
+            let key = |key: &str| format!("result[{i}].{key}");
+            require(
+                crate::metric::evaluate::info(&result.metric).is_some(),
+                &key("metric"),
+                &format!("runs have no metric `{}`; docs/metrics.md lists them", result.metric),
+            )?;
+            require(
+                result.tolerance.is_finite() && result.tolerance >= 0.0,
+                &key("tolerance"),
+                "expected a tolerance of 0 or more",
+            )?;
+            require(
+                self.number(result).is_some(),
+                &key("table"),
+                &format!(
                     "table `{}` prints no number in row `{}`, column `{}`",
                     result.table, result.row, result.column
-                )));
-            }
+                ),
+            )?;
         }
-        let mut rules = std::mem::take(&mut paper.rules);
-        let mut ids = BTreeSet::new();
-        for rule in &mut rules {
-            if !ids.insert(rule.id.clone()) {
-                return Err(wrong(format!("rule `{}` is there twice", rule.id)));
-            }
-            let of = |key: &str, what: String| wrong(format!("rule `{}`, `{key}`: {what}", rule.id));
-            if let Some(unknown) = rule.over.iter().find(|id| paper.table(id).is_none()) {
-                return Err(of("over", format!("there is no table `{unknown}`")));
+        let mut rules = std::mem::take(&mut self.rules);
+        once("rule", "id", rules.iter().map(|rule| rule.id.as_str()))?;
+        for (i, rule) in rules.iter_mut().enumerate() {
+            let id = &rule.id;
+            let of = |key: &str, what: String| (format!("rule[{i}].{key}"), format!("rule `{id}`, `{key}`: {what}"));
+            if let Some(unknown) = rule.over.iter().find(|id| self.table(id).is_none()) {
+                return Err(of(
+                    "over",
+                    format!("there is no table `{unknown}`{}", self.near_table(unknown)),
+                ));
             }
             if let Some(when) = &rule.when {
                 if rule.over.is_empty() {
@@ -307,12 +315,20 @@ impl Paper {
             }
             rule.parsed_check = Some(language::parse(&rule.check).map_err(|what| of("check", what))?);
         }
-        paper.rules = rules;
-        super::names::check(&paper).map_err(wrong)?;
-        for comparison in &paper.comparisons {
-            comparison.validate(&paper).map_err(wrong)?;
+        self.rules = rules;
+        super::names::check(self)?;
+        for (i, comparison) in self.comparisons.iter().enumerate() {
+            comparison
+                .validate(self)
+                .map_err(|(key, what)| (format!("compare[{i}].{key}"), what))?;
         }
-        Ok(paper)
+        Ok(())
+    }
+
+    /// "; did you mean `rafdb`?" where a table has a name like it.
+    pub(super) fn near_table(&self, name: &str) -> String {
+        let ids: Vec<String> = self.tables.iter().map(|table| table.id.clone()).collect();
+        nearest(name, &ids).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
     }
 
     /// The table of this name.
@@ -345,37 +361,38 @@ impl Paper {
 
 impl PaperTable {
     /// From rows as written to rows in the order of the columns.
-    fn fill(&mut self) -> std::result::Result<(), String> {
+    fn fill(&mut self) -> std::result::Result<(), Invalid> {
         let mut names = BTreeSet::new();
-        for column in &self.columns {
-            if column.name == "row" || column.name == "last" || !names.insert(column.name.as_str()) {
-                return Err(format!(
-                    "column `{}` is there twice or has a reserved name",
-                    column.name
-                ));
-            }
+        for (i, column) in self.columns.iter().enumerate() {
+            require(
+                column.name != "row" && column.name != "last" && names.insert(column.name.as_str()),
+                &format!("columns[{i}].name"),
+                &format!("column `{}` is there twice or has a reserved name", column.name),
+            )?;
         }
         let mut seen = BTreeSet::new();
         for (i, written) in self.written.iter().enumerate() {
-            let name = written
-                .get("row")
-                .and_then(toml::Value::as_str)
-                .ok_or_else(|| format!("row {}: expected its name, `row = \"…\"`", i + 1))?;
-            if !seen.insert(name.to_owned()) {
-                return Err(format!("row `{name}` is there twice"));
-            }
+            let name = written.get("row").and_then(toml::Value::as_str).ok_or_else(|| {
+                let what = format!("row {}: expected its name, `row = \"…\"`", i + 1);
+                (format!("rows[{i}].row"), what)
+            })?;
+            require(
+                seen.insert(name.to_owned()),
+                &format!("rows[{i}].row"),
+                &format!("row `{name}` is there twice"),
+            )?;
             if let Some(unknown) = written
                 .keys()
                 .find(|key| *key != "row" && !names.contains(key.as_str()))
             {
-                return Err(format!(
-                    "row `{name}`: there is no column `{unknown}`; columns: {}",
-                    self.columns
-                        .iter()
-                        .map(|column| column.name.as_str())
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ));
+                let columns: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+                let near =
+                    nearest(unknown, &columns).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                let what = format!(
+                    "row `{name}`: there is no column `{unknown}`; {near}columns: {}",
+                    columns.join(", ")
+                );
+                return Err((format!("rows[{i}].{unknown}"), what));
             }
             let mut cells = Vec::new();
             for column in &self.columns {
@@ -385,11 +402,12 @@ impl PaperTable {
                     (Some(toml::Value::Integer(number)), false) => PaperCell::Number(*number as f64),
                     (Some(toml::Value::Float(number)), false) if number.is_finite() => PaperCell::Number(*number),
                     (Some(_), words) => {
-                        return Err(format!(
+                        let what = format!(
                             "row `{name}`, column `{}`: expected {}",
                             column.name,
                             if words { "a string" } else { "a number" }
-                        ));
+                        );
+                        return Err((format!("rows[{i}].{}", column.name), what));
                     }
                 };
                 cells.push(cell);
@@ -399,10 +417,7 @@ impl PaperTable {
                 cells,
             });
         }
-        if self.rows.is_empty() {
-            return Err("expected at least one row".to_owned());
-        }
-        Ok(())
+        require(!self.rows.is_empty(), "rows", "expected at least one row")
     }
 
     /// Position of a column.
@@ -414,4 +429,17 @@ impl PaperTable {
     pub fn row(&self, name: &str) -> Option<usize> {
         self.rows.iter().position(|row| row.name == name)
     }
+}
+
+/// Names that must differ, in a list of tables.
+fn once<'a>(list: &str, key: &str, names: impl Iterator<Item = &'a str>) -> std::result::Result<(), Invalid> {
+    let mut seen = BTreeSet::new();
+    for (i, name) in names.enumerate() {
+        require(
+            seen.insert(name),
+            &format!("{list}[{i}].{key}"),
+            &format!("{list} `{name}` is there twice"),
+        )?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 
 use super::evaluate::{Cards, Evaluator, Here, Reference, Scope, truth};
-use super::file::{Paper, PaperCell, Rule, Severity};
+use super::file::{Paper, PaperCell, PaperRule, Severity};
 
 /// What the linter found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,14 +23,14 @@ pub struct Lint {
     /// How often a rule was applied.
     pub checks: usize,
     /// What does not hold, contradictions first, each in the order of the rules.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
     /// Numbers that no rule looks at.
     pub unchecked: Vec<String>,
 }
 
 /// A rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Finding {
+pub struct LintFinding {
     /// The rule.
     pub rule: String,
     /// What it means.
@@ -127,7 +127,7 @@ pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
             }
         }
     }
-    findings.sort_by_key(|finding: &Finding| finding.severity);
+    findings.sort_by_key(|finding: &LintFinding| finding.severity);
     Ok(Lint {
         paper: paper.id.clone(),
         file: paper.origin.clone(),
@@ -145,10 +145,10 @@ pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
 fn check<'a>(
     paper: &'a Paper,
     evaluator: &Evaluator<'a>,
-    rule: &Rule,
+    rule: &PaperRule,
     scope: Scope<'a>,
     looked_at: &mut BTreeSet<Reference>,
-) -> std::result::Result<Option<Finding>, String> {
+) -> std::result::Result<Option<LintFinding>, String> {
     let Some(expr) = &rule.parsed_check else {
         return Ok(None);
     };
@@ -166,7 +166,7 @@ fn check<'a>(
         }
         None => format!("cannot be checked, there is no number for: {}", missing.join("; ")),
     };
-    Ok(Some(Finding {
+    Ok(Some(LintFinding {
         rule: rule.id.clone(),
         severity: rule.severity,
         place: place(paper, scope, &seen, &missing),

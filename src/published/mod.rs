@@ -11,7 +11,9 @@ pub mod results;
 #[cfg(test)]
 mod tests;
 
-pub use beside::{Beside, BesideTable, Comparison, Verdict, beside};
-pub use file::{Fact, Paper, PaperCell, PaperColumn, PaperResult, PaperRow, PaperTable, Rule, SCHEMA, Said, Severity};
-pub use lint::{Finding, Lint, lint};
+pub use beside::{Beside, BesideTable, BesideVerdict, PaperComparison, beside};
+pub use file::{
+    Paper, PaperCell, PaperColumn, PaperFact, PaperResult, PaperRow, PaperRule, PaperTable, PaperText, SCHEMA, Severity,
+};
+pub use lint::{Lint, LintFinding, lint};
 pub use results::values_for;

@@ -1,6 +1,8 @@
 //! Whether every name in every rule means something, checked when the file is read, so that a rule that applies to no row
 //! today cannot hide a slip of the pen.
 
+use crate::document::invalid::Invalid;
+
 use super::file::{Paper, PaperTable};
 use super::language::Expr;
 
@@ -28,9 +30,9 @@ struct Scope<'a> {
 /// Checks all rules of a paper.
 ///
 /// # Errors
-/// The rule and the name in it that means nothing.
-pub(super) fn check(paper: &Paper) -> Result<(), String> {
-    for rule in &paper.rules {
+/// The rule's key and the name in it that means nothing.
+pub(super) fn check(paper: &Paper) -> Result<(), Invalid> {
+    for (i, rule) in paper.rules.iter().enumerate() {
         let tables: Vec<Option<&PaperTable>> = if rule.over.is_empty() {
             vec![None]
         } else {
@@ -44,7 +46,12 @@ pub(super) fn check(paper: &Paper) -> Result<(), String> {
             };
             for (key, expr) in [("when", &rule.parsed_when), ("check", &rule.parsed_check)] {
                 if let Some(expr) = expr {
-                    visit(expr, scope).map_err(|what| format!("rule `{}`, `{key}`: {what}", rule.id))?;
+                    visit(expr, scope).map_err(|what| {
+                        (
+                            format!("rule[{i}].{key}"),
+                            format!("rule `{}`, `{key}`: {what}", rule.id),
+                        )
+                    })?;
                 }
             }
         }
@@ -90,7 +97,7 @@ fn visit(expr: &Expr, scope: Scope) -> Result<(), String> {
             let table = scope
                 .paper
                 .table(id)
-                .ok_or_else(|| format!("there is no table `{id}`"))?;
+                .ok_or_else(|| format!("there is no table `{id}`{}", scope.paper.near_table(id)))?;
             column(Some(table), name)?;
             match row.as_ref() {
                 Expr::Text(row) if table.row(row).is_none() => Err(format!("table `{id}` has no row `{row}`")),
@@ -101,7 +108,7 @@ fn visit(expr: &Expr, scope: Scope) -> Result<(), String> {
             let table = scope
                 .paper
                 .table(id)
-                .ok_or_else(|| format!("there is no table `{id}`"))?;
+                .ok_or_else(|| format!("there is no table `{id}`{}", scope.paper.near_table(id)))?;
             let inner = Scope {
                 here: Some(table),
                 ..scope

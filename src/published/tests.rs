@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use crate::error::Error;
 use crate::query::fixture::Point;
 
 use super::*;
@@ -50,7 +51,8 @@ fn findings(text: &str) -> Vec<String> {
 fn refusal(text: &str) -> String {
     match Paper::parse(text, "small.toml") {
         Ok(paper) => lint(&paper).unwrap_err().to_string(),
-        Err(error) => error.to_string(),
+        Err(Error::Document(mistake)) => mistake.one_line(),
+        Err(other) => panic!("expected a mistake in the document: {other}"),
     }
 }
 
@@ -113,22 +115,34 @@ fn arithmetic_is_written_as_it_is_read() {
 #[test]
 fn mistakes_in_a_file_are_named() {
     for (text, message) in [
-        ("schema = 1", "missing field"),
-        (&SMALL.replace("schema = 1", "schema = 2"), "schema = 2, expected 1"),
+        ("schema = 1", "small.toml:1: `id` is missing"),
+        (
+            &SMALL.replace("schema = 1", "schema = 2"),
+            "small.toml:2: impossible value for `schema`: expected 1, found 2",
+        ),
         (
             &SMALL.replace("n = 10", "m = 10"),
-            "table `t`: row `a`: there is no column `m`; columns: n, share, like",
+            "small.toml:13: impossible value for `table[0].rows[0].m`: table `t`: row `a`: there is no column `m`; did you mean `n`? \
+             columns: n, share, like",
         ),
         (
             &SMALL.replace("n = 10", "n = 'ten'"),
-            "row `a`, column `n`: expected a number",
+            "small.toml:13: impossible value for `table[0].rows[0].n`: table `t`: row `a`, column `n`: expected a number",
         ),
         (
             &SMALL.replace("n = 10", "n = nan"),
             "row `a`, column `n`: expected a number",
         ),
+        (&SMALL.replace("row = \"b\"", "row = \"a\""), "small.toml:14: "),
         (&SMALL.replace("row = \"b\"", "row = \"a\""), "row `a` is there twice"),
-        (&with_rule("check = '1 +'"), "rule `extra`, `check`: expected a number"),
+        (
+            &SMALL.replace("over = [", "ovre = ["),
+            "small.toml:31: unknown key `rule[1].ovre`; did you mean `over`?",
+        ),
+        (
+            &with_rule("check = '1 +'"),
+            "small.toml:37: impossible value for `rule[2].check`: rule `extra`, `check`: expected a number",
+        ),
         (&with_rule("check = 'sum(u: n) == 1'"), "there is no table `u`"),
         (&with_rule("check = 'sum(t: m) == 1'"), "table `t` has no column `m`"),
         (
@@ -163,7 +177,7 @@ fn mistakes_in_a_file_are_named() {
     ] {
         let error = refusal(text);
         assert!(
-            error.starts_with("small.toml: ") && error.contains(message),
+            error.starts_with("small.toml:") && error.contains(message),
             "{message}: {error}"
         );
     }
@@ -363,7 +377,7 @@ fn a_run_is_compared_only_under_the_same_conditions() {
         let tables = beside(&paper, &runs, &assume).unwrap();
         let margin = tables.iter().find(|table| table.table == "margin").unwrap();
         assert!(
-            margin.numbers[0].verdict == Verdict::NotComparable && margin.numbers[0].difference.is_some(),
+            margin.numbers[0].verdict == BesideVerdict::NotComparable && margin.numbers[0].difference.is_some(),
             "the difference is always given"
         );
         margin.reasons.clone()

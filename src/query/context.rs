@@ -17,6 +17,7 @@ use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser;
 
+use crate::action_unit::ActionUnit;
 use crate::error::{Context, Error, Result};
 
 use super::bins::Bins;
@@ -347,7 +348,7 @@ impl QueryContext {
                 let table = self.session.table_provider(source).await?;
                 for field in table.schema().fields() {
                     let unit = field.name();
-                    if unit.strip_prefix("au").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit())) {
+                    if ActionUnit::of_column(unit).is_some() {
                         parts.push(format!(
                             "SELECT run, sample_id, '{source}' AS source, '{unit}' AS unit, CAST({unit} AS DOUBLE) AS value \
                              FROM {source} WHERE {unit} IS NOT NULL"

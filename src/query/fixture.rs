@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, RecordBatch, StringArray};
 
 use crate::disk::parquet;
-use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
+use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow};
 use crate::run::tables;
 
 /// The class names when a test does not bring its own.
@@ -24,6 +24,8 @@ pub(crate) struct Fixture<'a> {
     pub(crate) stand_in: bool,
     /// Whether the images exist below the data root.
     pub(crate) images: bool,
+    /// Whether there is what only some statistics ask for: the truth's action units, the mixture's outputs, maps.
+    pub(crate) rich: bool,
 }
 
 impl Default for Fixture<'_> {
@@ -33,6 +35,7 @@ impl Default for Fixture<'_> {
             classes: CLASSES,
             stand_in: true,
             images: false,
+            rich: false,
         }
     }
 }
@@ -63,6 +66,11 @@ fn samples() -> Vec<Sample> {
         }
     }
     out
+}
+
+/// One label is flipped: the twelfth training sample of class 0 is truly of class 1.
+fn truly(sample: &Sample) -> usize {
+    if sample.id == "train_00012" { 1 } else { sample.label }
 }
 
 impl Fixture<'_> {
@@ -142,9 +150,16 @@ impl Fixture<'_> {
         let text = |get: &dyn Fn(&Sample) -> String| -> ArrayRef {
             Arc::new(samples.iter().map(|sample| Some(get(sample))).collect::<StringArray>())
         };
-        // One label is flipped: the twelfth training sample of class 0 is truly of class 1.
-        let truly = |sample: &Sample| if sample.id == "train_00012" { 1 } else { sample.label };
-        let batch = RecordBatch::try_from_iter_with_nullable([
+        // Intensities of two action units by the true class.
+        let unit = |values: [f32; 3]| -> ArrayRef {
+            Arc::new(Float32Array::from_iter_values(samples.iter().map(|s| values[truly(s)])))
+        };
+        let mut units = vec![
+            ("au04", unit([0.0, 0.0, 3.0]), true),
+            ("au12", unit([4.0, 0.0, 1.0]), true),
+        ];
+        units.retain(|_| self.rich);
+        let columns = [
             ("sample_id", text(&|s| s.id.clone()), true),
             ("image_path", text(&|s| s.image.clone()), true),
             ("split", text(&|s| s.split.to_owned()), true),
@@ -171,8 +186,8 @@ impl Fixture<'_> {
                 ) as ArrayRef,
                 true,
             ),
-        ])
-        .unwrap();
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().chain(units)).unwrap();
         parquet::write_batch(&folder.join("truth.parquet"), &batch, &[]).unwrap();
     }
 
@@ -239,7 +254,7 @@ impl Fixture<'_> {
         }
         parquet::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
         parquet::write(&folder.join("metrics.parquet"), &self.metrics(seed), &[]).unwrap();
-        let predictions: Vec<PredictionRow> = samples
+        let mut predictions: Vec<PredictionRow> = samples
             .iter()
             .filter(|sample| sample.split == "test")
             .map(|sample| {
@@ -261,6 +276,12 @@ impl Fixture<'_> {
                 }
             })
             .collect();
+        if self.rich {
+            predictions.extend(samples.iter().map(mixed));
+            if seed == 0 {
+                write_maps(folder, &[0, 1, 2, 3, 5], &["test_00001", "test_00009", "test_00014"]);
+            }
+        }
         parquet::write(&folder.join("predictions.parquet"), &predictions, &[]).unwrap();
         let resets = vec![ResetRow {
             epoch: 5,
@@ -335,6 +356,72 @@ impl Fixture<'_> {
         }
         rows
     }
+}
+
+/// What the mixture says of a sample: mostly the true class, a little the label.
+fn mixed(sample: &Sample) -> PredictionRow {
+    let mut output = vec![0.1; 3];
+    output[sample.label] = 0.2;
+    output[truly(sample)] = 0.7;
+    PredictionRow {
+        method: "aura_mixture".to_owned(),
+        sample_id: sample.id.clone(),
+        split: sample.split.to_owned(),
+        label: Some(sample.label as i32),
+        prediction: Some(truly(sample) as i32),
+        correct: Some(truly(sample) == sample.label),
+        target: (0..3).map(|c| Some(f32::from(u8::from(c == sample.label)))).collect(),
+        output,
+    }
+}
+
+/// Maps of archetypes alone and, where samples are named, of these with the archetypes and in the encoder's features, with
+/// what is measured on them. Point `i` of a space lies at (i, -i).
+pub(crate) fn write_maps(seed: &Path, archetypes: &[i32], samples: &[&str]) {
+    let archetypes: Vec<(Option<i32>, Option<&str>)> = archetypes.iter().map(|&k| (Some(k), None)).collect();
+    let samples: Vec<(Option<i32>, Option<&str>)> = samples.iter().map(|&id| (None, Some(id))).collect();
+    let both = [archetypes.clone(), samples.clone()].concat();
+    let mut rows = Vec::new();
+    let mut measures = Vec::new();
+    for (place, (space, points)) in [("archetypes", archetypes), ("aura", both), ("encoder", samples.clone())]
+        .into_iter()
+        .enumerate()
+    {
+        if place > 0 && samples.is_empty() {
+            break;
+        }
+        let place = place as i32;
+        for (i, (archetype, sample)) in points.iter().enumerate() {
+            rows.push(MapRow {
+                place,
+                space: space.to_owned(),
+                sample_id: sample.map(str::to_owned),
+                archetype: *archetype,
+                x: i as f32,
+                y: -(i as f32),
+            });
+        }
+        for (i, measure) in [
+            "silhouette",
+            "purity",
+            "silhouette_map",
+            "purity_map",
+            "trustworthiness",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            measures.push(SeparabilityRow {
+                place,
+                space: space.to_owned(),
+                measure: measure.to_owned(),
+                value: 0.9 - 0.1 * i as f64 - 0.01 * f64::from(place),
+                n: points.len() as i64,
+            });
+        }
+    }
+    parquet::write(&seed.join("maps.parquet"), &rows, &[]).unwrap();
+    parquet::write(&seed.join("separability.parquet"), &measures, &[]).unwrap();
 }
 
 fn assignment(sample: &Sample, archetype: i32) -> AssignmentRow {

@@ -11,6 +11,8 @@ pub mod discover;
 pub(crate) mod fixture;
 pub mod format;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod study_tests;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,12 @@ use std::path::Path;
 
 use crate::record::MetricRow;
 
+use super::bins::Bins;
+use super::context::QueryContext;
 use super::fixture::Fixture;
+use super::format::Format;
+use super::value::{Table, Value};
+use super::views::VIEWS;
 use super::*;
 
 fn open(folder: &Path) -> QueryContext {
@@ -260,50 +265,21 @@ fn two_folders_of_one_run_stay_apart_and_a_broken_one_is_passed_over() {
 }
 
 #[test]
-fn a_thousand_runs_list_quickly() {
+fn a_thousand_runs_are_listed_from_their_manifests_without_a_look_at_their_tables() {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..1000 {
         let run = folder.path().join(format!("r{i:04}"));
-        std::fs::create_dir(&run).unwrap();
-        let manifest =
-            format!(r#"{{"schema":1,"run":"r{i:04}","task":"expression","seeds":[0,1,2],"classes":["a","b"]}}"#);
+        std::fs::create_dir_all(run.join("seed-0")).unwrap();
+        let manifest = format!(r#"{{"schema":1,"run":"r{i:04}","task":"expression","seeds":[0],"classes":["a","b"]}}"#);
         std::fs::write(run.join("manifest.json"), manifest).unwrap();
+        std::fs::write(run.join("seed-0/metrics.parquet"), "whoever reads this fails").unwrap();
     }
-    let start = std::time::Instant::now();
     let context = open(folder.path());
     let table = context
         .query("SELECT count(*) AS n, max(run) AS last FROM runs")
         .unwrap();
     assert_eq!(table.rows, [[Value::Int(1000), Value::Text("r0999".into())]]);
-    assert!(start.elapsed().as_secs_f64() < 2.0);
-}
-
-#[test]
-#[ignore = "a measurement, for release builds on an idle machine"]
-fn a_thousand_runs_with_metrics() {
-    let folder = tempfile::tempdir().unwrap();
-    let one = folder.path().join("one");
-    let run = Fixture::default().write(&one);
-    for i in 0..1000 {
-        let copy = folder.path().join(format!("many/r{i:04}"));
-        for seed in ["seed-0", "seed-1"] {
-            std::fs::create_dir_all(copy.join(seed)).unwrap();
-            std::fs::copy(
-                run.join(seed).join("metrics.parquet"),
-                copy.join(seed).join("metrics.parquet"),
-            )
-            .unwrap();
-        }
-        let text = std::fs::read_to_string(run.join("manifest.json"))
-            .unwrap()
-            .replace("tiny-0a1b2c3d", &format!("r{i:04}"));
-        std::fs::write(copy.join("manifest.json"), text).unwrap();
-    }
-    let start = std::time::Instant::now();
-    let context = open(&folder.path().join("many"));
-    let table = context.query(&sql("results_expression")).unwrap();
-    assert_eq!(table.rows.len(), 3000);
-    assert!(start.elapsed().as_secs_f64() < 2.0, "{:?}", start.elapsed());
+    assert!(context.query("SELECT count(*) FROM metrics").is_err());
 }
 
 #[test]

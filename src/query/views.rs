@@ -1,5 +1,6 @@
 //! The views: their columns, the files behind them, and the tables made from the manifests.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -25,6 +26,8 @@ use datafusion::physical_plan::empty::EmptyExec;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
+use crate::action_unit::ActionUnit;
+use crate::columns;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table};
@@ -260,32 +263,30 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "resets" => schema_of(ResetRow::batch(&[])),
         "maps" => schema_of(MapRow::batch(&[])),
         "separability" => schema_of(SeparabilityRow::batch(&[])),
-        "samples" => Ok(samples_columns()),
-        "truth" => Ok(truth_columns()),
+        "samples" => Ok(columns::fields(&columns::SAMPLES)),
+        "truth" => Ok(columns::fields(&columns::TRUTH)),
         _ => Err(Error::Usage(format!("no view {name}"))),
     }?;
     // A file of another version may lack a column: nulls then stand for it, so every column may be null.
-    let mut columns: Vec<Arc<Field>> = documented
+    let mut fields: Vec<Arc<Field>> = documented
         .iter()
         .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))
         .collect();
     if matches!(name, "samples" | "truth") {
         let found: Vec<SchemaRef> = files.par_iter().map(read_schema).collect::<Result<_>>()?;
-        let mut extra = std::collections::BTreeSet::new();
+        let mut extra = BTreeSet::new();
         for schema in &found {
             for field in schema.fields() {
-                if field.name().starts_with("au") && columns.iter().all(|column| column.name() != field.name()) {
-                    extra.insert(field.name().clone());
-                }
+                extra.extend(ActionUnit::of_column(field.name()));
             }
         }
-        columns.extend(
+        fields.extend(
             extra
                 .into_iter()
-                .map(|name| Arc::new(Field::new(name, DataType::Float32, true))),
+                .map(|unit| Arc::new(Field::new(unit.column(), columns::UNIT.0.arrow(), true))),
         );
     }
-    Ok(columns)
+    Ok(fields)
 }
 
 fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fields> {
@@ -302,42 +303,6 @@ fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
     )
     .at("read", path)?;
     Ok(Arc::clone(reader.schema()))
-}
-
-fn samples_columns() -> Fields {
-    Fields::from(vec![
-        Field::new("sample_id", DataType::Utf8, true),
-        Field::new("dataset", DataType::Utf8, true),
-        Field::new("split", DataType::Utf8, true),
-        Field::new("subject", DataType::Utf8, true),
-        Field::new("frame", DataType::Int32, true),
-        Field::new("fold", DataType::Int32, true),
-        Field::new("image_path", DataType::Utf8, true),
-        Field::new("bbox_x", DataType::Float32, true),
-        Field::new("bbox_y", DataType::Float32, true),
-        Field::new("bbox_w", DataType::Float32, true),
-        Field::new("bbox_h", DataType::Float32, true),
-        Field::new("expression", DataType::Int8, true),
-        Field::new("expression_name", DataType::Utf8, true),
-        Field::new("valence", DataType::Float32, true),
-        Field::new("arousal", DataType::Float32, true),
-    ])
-}
-
-fn truth_columns() -> Fields {
-    Fields::from(vec![
-        Field::new("sample_id", DataType::Utf8, true),
-        Field::new("image_path", DataType::Utf8, true),
-        Field::new("split", DataType::Utf8, true),
-        Field::new("subject", DataType::Utf8, true),
-        Field::new("mode", DataType::Utf8, true),
-        Field::new("expression", DataType::Int8, true),
-        Field::new("expression_name", DataType::Utf8, true),
-        Field::new("label", DataType::Int8, true),
-        Field::new("flipped", DataType::Boolean, true),
-        Field::new("valence", DataType::Float32, true),
-        Field::new("arousal", DataType::Float32, true),
-    ])
 }
 
 /// Text of a JSON member, empty members and nulls as nothing.

@@ -7,7 +7,7 @@ use crate::dataset::options::ConvertOptions;
 use crate::document::tree::Node;
 use crate::error::Result;
 
-use super::load::{LoadOptions, overlay};
+use super::load::{LoadOptions, RECIPE, overlay};
 use super::resolve::resolve;
 
 /// Keys of a recipe that decide what a samples table holds; all others say what is done with it.
@@ -31,7 +31,7 @@ const KEYS: [&str; 14] = [
 /// The card of this name or path, and the options of its conversion under `KEY=VALUE` overrides.
 ///
 /// # Errors
-/// As [`Card::load`]; a [`crate::document::mistake::RecipeError`] (exit 2) for an override that a recipe of this card would not take, or that
+/// As [`Card::load`]; a [`crate::document::mistake::Mistake`] (exit 2) for an override that a recipe of this card would not take, or that
 /// changes nothing about a conversion.
 pub fn conversion_options(card: &str, set: &[String]) -> Result<(Card, ConvertOptions)> {
     let loaded = Card::load(card)?;
@@ -44,7 +44,7 @@ pub fn conversion_options(card: &str, set: &[String]) -> Result<(Card, ConvertOp
         stand_in: false,
         set: set.to_vec(),
     };
-    let tree = overlay(Node::parse("CARD", &text)?, &options)?;
+    let tree = overlay(Node::parse(RECIPE, "CARD", &text)?, &options)?;
     let recipe = resolve(Path::new(""), tree.clone(), false)?;
     for (key, leaf) in tree.leaves() {
         if leaf.place.file() == "--set" && !KEYS.contains(&key.as_str()) {

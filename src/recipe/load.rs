@@ -1,13 +1,16 @@
 //! From a path to one merged tree: `extends`, stand-in overrides, `--set`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use miette::NamedSource;
-
-use crate::document::mistake::RecipeError;
+use crate::document::assets::Asset;
+use crate::document::extends::Extending;
+use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 
 use super::embedded;
+
+/// What a recipe is called where a mistake in it is shown.
+pub(super) const RECIPE: &str = "recipe";
 
 /// How a recipe is asked for on the command line.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +28,7 @@ pub struct LoadOptions {
 ///
 /// # Errors
 /// A file that cannot be read, bad TOML, a cycle of `extends`, or a malformed override.
-pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<RecipeError>> {
+pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<Mistake>> {
     overlay(file(path)?, options)
 }
 
@@ -33,13 +36,16 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<RecipeError>
 ///
 /// # Errors
 /// As [`load`], but for the overrides.
-pub fn file(path: &Path) -> Result<Node, Box<RecipeError>> {
-    load_file(path, &mut Vec::new(), None)
+pub fn file(path: &Path) -> Result<Node, Box<Mistake>> {
+    read_file(path, None)
 }
 
 /// As [`file`], for a path that stands in another recipe.
-pub fn file_named_by(path: &Path, named_by: &Node) -> Result<Node, Box<RecipeError>> {
-    load_file(path, &mut Vec::new(), Some(named_by))
+///
+/// # Errors
+/// As [`file`].
+pub fn file_named_by(path: &Path, named_by: &Node) -> Result<Node, Box<Mistake>> {
+    read_file(path, Some(named_by))
 }
 
 /// The name that a recipe has by its file.
@@ -53,7 +59,7 @@ pub fn stem(path: &Path) -> String {
 ///
 /// # Errors
 /// A malformed override.
-pub fn overlay(mut tree: Node, options: &LoadOptions) -> Result<Node, Box<RecipeError>> {
+pub fn overlay(mut tree: Node, options: &LoadOptions) -> Result<Node, Box<Mistake>> {
     let overrides = tree
         .get("stand_in")
         .and_then(|section| section.get("override"))
@@ -67,74 +73,26 @@ pub fn overlay(mut tree: Node, options: &LoadOptions) -> Result<Node, Box<Recipe
     Ok(tree)
 }
 
-/// A recipe on the way from the first one to the one that extends nothing.
-struct Link {
-    /// The file itself, however it is named.
-    identity: PathBuf,
-    /// The name by which it was asked for.
-    shown: String,
+fn read_file(path: &Path, named_by: Option<&Node>) -> Result<Node, Box<Mistake>> {
+    let recipes = Extending {
+        document: RECIPE,
+        read: &read,
+        prepare: Node::with_nested_sweep,
+        advice: &|| format!("recipes built into the program: {}", embedded::names().join(", ")),
+    };
+    recipes.load(path, named_by)
 }
 
-fn load_file(path: &Path, chain: &mut Vec<Link>, named_by: Option<&Node>) -> Result<Node, Box<RecipeError>> {
-    let shown = path.display().to_string();
-    let identity = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if chain.iter().any(|link| link.identity == identity) {
-        let mut files: Vec<&str> = chain.iter().map(|link| link.shown.as_str()).collect();
-        files.push(&shown);
-        let message = format!("`extends` goes round in a circle: {}", files.join(" -> "));
-        return Err(match named_by {
-            Some(node) => node
-                .place
-                .error(message, "this file is already part of the chain", None),
-            None => plain(&message, &shown, None),
-        });
-    }
-    let text = match read(path) {
-        Ok(text) => text,
-        Err(reason) => {
-            let message = format!("cannot read the recipe {shown}: {reason}");
-            let advice = Some(format!(
-                "recipes built into the program: {}",
-                embedded::names().join(", ")
-            ));
-            return Err(match named_by {
-                Some(node) => node.place.error(message, "named here", advice),
-                None => plain(&message, &shown, advice),
-            });
-        }
-    };
-    let mut tree = Node::parse(&shown, &text)?.with_nested_sweep();
-    let Some(extends) = tree.remove("extends") else {
-        return Ok(tree);
-    };
-    let Some(base) = extends.as_str() else {
-        return Err(extends
-            .place
-            .error("`extends` is the path of one recipe", "expected a string", None));
-    };
-    chain.push(Link { identity, shown });
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let below = load_file(&folder.join(base), chain, Some(&extends))?;
-    Ok(below.overlaid(tree))
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
+fn read(path: &Path) -> Result<Asset, String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text.into(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => embedded::find(path)
-            .map(str::to_owned)
-            .ok_or_else(|| "there is no such file".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// An error about a file as a whole.
-fn plain(message: &str, name: &str, advice: Option<String>) -> Box<RecipeError> {
-    Box::new(RecipeError {
-        message: message.to_owned(),
-        source_text: NamedSource::new(name, String::new()),
-        span: None,
-        label: String::new(),
-        advice,
+            .ok_or_else(|| "there is no such file".to_owned())?
+            .into(),
+        Err(error) => return Err(error.to_string()),
+    };
+    Ok(Asset {
+        text,
+        shown: path.display().to_string(),
     })
 }

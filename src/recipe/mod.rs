@@ -10,7 +10,7 @@ pub mod stand_in;
 pub mod sweep;
 pub mod written;
 
-pub use crate::document::mistake::RecipeError;
+pub use crate::document::mistake::Mistake;
 pub use crate::document::suggest::nearest;
 pub use conversion::conversion_options;
 pub use embedded::names as built_in;

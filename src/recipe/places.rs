@@ -15,7 +15,7 @@ impl Places {
     /// Reads a recipe as [`super::Recipe::load`] does, without checking its values.
     ///
     /// # Errors
-    /// A [`crate::document::mistake::RecipeError`] if it cannot be read as TOML (exit 2).
+    /// A [`crate::document::mistake::Mistake`] if it cannot be read as TOML (exit 2).
     pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
         Ok(Self(load(path, options)?))
     }

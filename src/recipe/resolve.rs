@@ -7,10 +7,11 @@ use serde::Serialize;
 use crate::check::ExpectConfig;
 use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
-use crate::document::mistake::RecipeError;
+use crate::document::invalid::Invalid;
+use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::encoder::config::{EncoderConfig, EncoderKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::{FeaturesConfig, TokenGrid};
 use crate::model::ModelConfig;
 use crate::model::config::{Level, Standardise};
@@ -79,7 +80,7 @@ impl Recipe {
     /// Reads, merges and checks a recipe.
     ///
     /// # Errors
-    /// A [`RecipeError`] with file, line and advice (exit 2).
+    /// A [`Mistake`] with file, line and advice (exit 2).
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         let tree = load(path, options)?;
         // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
@@ -94,8 +95,7 @@ impl Recipe {
     /// # Errors
     /// If it cannot be written as TOML, which is a defect of this program.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self)
-            .map_err(|error| crate::error::Error::data(format!("cannot write the recipe as TOML: {error}")))
+        toml::to_string(self).map_err(|error| Error::data(format!("cannot write the recipe as TOML: {error}")))
     }
 
     /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report or
@@ -126,7 +126,7 @@ impl Recipe {
             ..self.dataset.without_places()
         };
         let encode = |value: serde_json::Result<String>| {
-            value.map_err(|error| crate::error::Error::data(format!("cannot encode the protocol: {error}")))
+            value.map_err(|error| Error::data(format!("cannot encode the protocol: {error}")))
         };
         Ok(Digest::new("protocol")
             .part("dataset", encode(serde_json::to_string(&dataset))?)
@@ -145,9 +145,10 @@ pub fn json_schema() -> serde_json::Value {
 ///
 /// # Errors
 /// The first mistake, with its place.
-pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<RecipeError>> {
+pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Box<Mistake>> {
     tree.remove_at("stand_in", "override");
     let place = |key: &str| tree.place_of(key, false);
+    gone(&tree)?;
     let mut written: Written = tree.read()?;
     if written.schema != SCHEMA {
         return Err(place("schema").error(
@@ -206,16 +207,14 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
             Some(format!("built-in cards: {}", Card::names().join(", "))),
         ));
     }
-    let card = written
-        .dataset
-        .load_card()
-        .map_err(|error| place("dataset.card").error(error.to_string(), "no such card", None))?;
+    let card = written.dataset.load_card().map_err(|error| card_error(&tree, error))?;
     if card.is_table() {
         made_elsewhere(path, &tree, &mut written, stand_in)?;
     }
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
-    let features = features(&tree, written.features, &written.model, protocol.task)?;
+    let mut features = features(&tree, written.features, &written.model, protocol.task)?;
+    features.max_pixels = written.dataset.max_pixels;
     Ok(Recipe {
         schema: SCHEMA,
         name,
@@ -237,8 +236,36 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
     })
 }
 
+/// Keys that recipes once had, with what to write instead.
+fn gone(tree: &Node) -> Result<(), Box<Mistake>> {
+    let key = "features.max_megapixels";
+    if !tree.has(key) {
+        return Ok(());
+    }
+    let pixels = tree
+        .get("features")
+        .and_then(|section| section.get("max_megapixels"))
+        .and_then(|value| value.to_value().as_integer())
+        .map_or_else(|| "N".to_owned(), |millions| (millions << 20).to_string());
+    Err(tree.place_of(key, true).error(
+        format!("`{key}` is gone: one limit holds for conversion and extraction"),
+        "no key any more",
+        Some(format!("set dataset.max_pixels = {pixels}")),
+    ))
+}
+
+/// A mistake in a card is shown where it stands; a card that is not there, where it is named.
+fn card_error(tree: &Node, error: Error) -> Box<Mistake> {
+    match error {
+        Error::Document(mistake) => mistake,
+        error => tree
+            .place_of("dataset.card", false)
+            .error(error.to_string(), "no such card", None),
+    }
+}
+
 /// What makes no sense with features made elsewhere. The encoder of a recipe that is extended is left aside.
-fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: bool) -> Result<(), Box<RecipeError>> {
+fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: bool) -> Result<(), Box<Mistake>> {
     if stand_in {
         return Err(tree.place_of("dataset.card", false).error(
             "features made elsewhere have no stand-in: no faces are read",
@@ -268,12 +295,8 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
     Ok(())
 }
 
-fn check(tree: &Node, section: &str, found: Result<(), (String, String)>) -> Result<(), Box<RecipeError>> {
-    found.map_err(|(key, message)| {
-        let path = format!("{section}.{key}");
-        tree.place_of(&path, false)
-            .error(format!("impossible value for `{path}`: {message}"), "here", None)
-    })
+fn check(tree: &Node, section: &str, found: Result<(), Invalid>) -> Result<(), Box<Mistake>> {
+    found.map_err(|(key, message)| tree.invalid(&(format!("{section}.{key}"), message)))
 }
 
 /// A model of patch tokens needs them in the table: all, unless the recipe says otherwise.
@@ -282,7 +305,7 @@ fn features(
     mut features: FeaturesConfig,
     model: &ModelConfig,
     task: Task,
-) -> Result<FeaturesConfig, Box<RecipeError>> {
+) -> Result<FeaturesConfig, Box<Mistake>> {
     if model.level_for(task) == Level::Global || features.tokens != TokenGrid::None {
         return Ok(features);
     }

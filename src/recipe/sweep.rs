@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::document::mistake::RecipeError;
+use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::error::Result;
 use crate::report::ReportConfig;
@@ -103,7 +103,7 @@ impl Job {
     /// Reads a recipe with or without `[sweep]`.
     ///
     /// # Errors
-    /// A [`RecipeError`] with file, line and advice (exit 2).
+    /// A [`Mistake`] with file, line and advice (exit 2).
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         let file = load::file(path)?;
         if file.get("sweep").is_none() {
@@ -127,7 +127,7 @@ impl Job {
 /// One axis, or one of the points written out: what it sets.
 type Setting = BTreeMap<String, toml::Value>;
 
-fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<RecipeError>> {
+fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<Mistake>> {
     // `--set` and `[stand_in.override]` may change the sweep itself.
     let whole = load::overlay(file.clone(), options)?;
     let sweep = whole.get("sweep").unwrap_or(&whole);
@@ -190,7 +190,7 @@ fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<
 }
 
 /// The recipes that the study is laid over: those of `sweep.recipes`, or the file itself.
-fn bases(path: &Path, file: &Node, sweep: &Node) -> Result<Vec<(Option<String>, Node)>, Box<RecipeError>> {
+fn bases(path: &Path, file: &Node, sweep: &Node) -> Result<Vec<(Option<String>, Node)>, Box<Mistake>> {
     let Some(list) = sweep.get("recipes") else {
         return Ok(vec![(None, file.clone())]);
     };
@@ -229,7 +229,7 @@ fn bases(path: &Path, file: &Node, sweep: &Node) -> Result<Vec<(Option<String>, 
 }
 
 /// Every combination of the axes with each of the points written out.
-fn settings(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
+fn settings(sweep: &Node) -> Result<Vec<Setting>, Box<Mistake>> {
     let mut all = points(sweep)?;
     let mut axes = 0;
     for (key, node) in sweep.leaves() {
@@ -289,7 +289,7 @@ fn settings(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
 }
 
 /// `sweep.points`, or one point that sets nothing.
-pub(crate) fn points(sweep: &Node) -> Result<Vec<Setting>, Box<RecipeError>> {
+pub(crate) fn points(sweep: &Node) -> Result<Vec<Setting>, Box<Mistake>> {
     let Some(list) = sweep.get("points") else {
         return Ok(vec![Setting::new()]);
     };
@@ -337,7 +337,7 @@ fn flatten(prefix: &str, table: toml::Table, into: &mut Setting) {
 }
 
 /// Two points that are the same run would be counted twice.
-fn distinct(sweep: &Node, points: &[StudyPoint]) -> Result<(), Box<RecipeError>> {
+fn distinct(sweep: &Node, points: &[StudyPoint]) -> Result<(), Box<Mistake>> {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for point in points {
         let mut recipe = point.recipe.clone();

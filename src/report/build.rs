@@ -12,7 +12,7 @@ use crate::naming;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table, Value, csv_line, plain};
 
-use super::catalog::{Assets, Chart, Entry, EntryKind};
+use super::catalog::{Chart, Entry, EntryKind, ReportFiles};
 use super::cells::{self, Shown};
 use super::config::{ReportConfig, ReportOptions};
 use super::figure::canvas::{self, Picture, Rendered};
@@ -52,7 +52,7 @@ pub fn build(runs: &[PathBuf], out: &Path, options: &ReportOptions) -> Result<Re
 }
 
 pub(crate) struct Builder<'a> {
-    pub(crate) assets: Assets,
+    pub(crate) assets: ReportFiles,
     pub(crate) labels: BTreeMap<String, String>,
     /// Names of the runs whose faces were generated.
     pub(crate) stand_ins: BTreeSet<String>,

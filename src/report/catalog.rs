@@ -1,22 +1,24 @@
 //! The catalogue of tables and figures, and the files that it names.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use include_dir::{Dir, include_dir};
+use include_dir::include_dir;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Context, Error, Result};
+use crate::disk::fence::is_name;
+use crate::document::assets::{Asset, Assets, Embedded};
+use crate::document::invalid::{Invalid, require};
+use crate::document::tree::Node;
+use crate::error::{Error, Result};
 
-static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/reports");
+static EMBEDDED: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports"), "reports");
 
-/// Where report files are looked up: a folder of the user first, then those in the program.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Assets {
-    folder: Option<PathBuf>,
-}
+/// The files of a report: a folder of the user first, then those in the program.
+#[derive(Debug, Clone)]
+pub(super) struct ReportFiles(Assets);
 
-impl Assets {
+impl ReportFiles {
     pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
         if let Some(folder) = folder
             && !folder.is_dir()
@@ -26,45 +28,36 @@ impl Assets {
                 folder.display()
             )));
         }
-        Ok(Self {
-            folder: folder.map(Path::to_owned),
-        })
+        Ok(Self(Assets::new(&EMBEDDED, folder.map(Path::to_owned))))
     }
 
     /// The text of `name` (`sql/usage.sql`, `templates/report.html`).
     pub(super) fn text(&self, name: &str) -> Result<String> {
-        if let Some(folder) = &self.folder {
-            let path = folder.join(name);
-            if path.is_file() {
-                return std::fs::read_to_string(&path).at("read", &path);
-            }
-        }
-        embedded(name).ok_or_else(|| {
-            Error::Usage(format!(
+        match self.0.find(name)? {
+            Some(found) => Ok(found.text.into_owned()),
+            None => Err(Error::Usage(format!(
                 "no report file {name}{}",
-                match &self.folder {
+                match self.0.folder() {
                     Some(folder) => format!(", neither in {} nor in the program", folder.display()),
                     None => String::new(),
                 }
-            ))
-        })
+            ))),
+        }
     }
 
     /// The catalogue: the program's entries, with those of the user's folder added or replaced by id.
     pub(super) fn catalog(&self) -> Result<Catalog> {
-        let own = embedded("catalog.toml").unwrap_or_default();
-        let mut catalog = parse(&own, Path::new("reports/catalog.toml"))?;
-        if let Some(folder) = &self.folder {
-            let path = folder.join("catalog.toml");
-            if path.is_file() {
-                let text = std::fs::read_to_string(&path).at("read", &path)?;
-                let theirs = parse(&text, &path)?;
-                catalog.labels.extend(theirs.labels);
-                for entry in theirs.entry {
-                    match catalog.entry.iter_mut().find(|known| known.id == entry.id) {
-                        Some(known) => *known = entry,
-                        None => catalog.entry.push(entry),
-                    }
+        let mut catalog = match self.0.own(CATALOG) {
+            Some(own) => parse(&own)?,
+            None => Catalog::default(),
+        };
+        if let Some(theirs) = self.0.theirs(CATALOG)? {
+            let theirs = parse(&theirs)?;
+            catalog.labels.extend(theirs.labels);
+            for entry in theirs.entry {
+                match catalog.entry.iter_mut().find(|known| known.id == entry.id) {
+                    Some(known) => *known = entry,
+                    None => catalog.entry.push(entry),
                 }
             }
         }
@@ -72,65 +65,80 @@ impl Assets {
     }
 }
 
-fn embedded(name: &str) -> Option<String> {
-    EMBEDDED.get_file(name)?.contents_utf8().map(str::to_owned)
-}
+const CATALOG: &str = "catalog.toml";
 
 /// Bytes of a file that is always in the program, such as a font.
 pub(super) fn embedded_bytes(name: &str) -> &'static [u8] {
-    EMBEDDED.get_file(name).map_or(&[], include_dir::File::contents)
+    EMBEDDED.bytes(name).unwrap_or_default()
 }
 
-fn parse(text: &str, path: &Path) -> Result<Catalog> {
-    let catalog: Catalog =
-        toml::from_str(text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))?;
-    let mut seen = std::collections::BTreeSet::new();
-    for entry in &catalog.entry {
-        let wrong = |what: String| {
-            Err(Error::Usage(format!(
-                "{}: entry `{}`: {what}",
-                path.display(),
-                entry.id
-            )))
-        };
-        if entry.id.is_empty() || !entry.id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return wrong("an id consists of letters, digits and underscores".to_owned());
-        }
-        if !seen.insert(entry.id.as_str()) {
-            return wrong("the id occurs twice".to_owned());
-        }
-        if let Some(page) = &entry.page
-            && (page.is_empty() || page == "report" || !page.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-        {
-            return wrong(format!(
-                "`page = \"{page}\"` must be a name of letters, digits and underscores, other than `report`"
-            ));
-        }
-        if entry.sql.contains("..") || entry.sql.contains('/') || entry.sql.contains('\\') {
-            return wrong(format!("`sql = \"{}\"` must be the name of a file in sql/", entry.sql));
-        }
-        match entry.kind {
-            EntryKind::Table if entry.columns.is_empty() => return wrong("a table needs `columns`".to_owned()),
-            EntryKind::Figure if entry.chart.is_none() => return wrong("a figure needs `chart`".to_owned()),
-            _ if entry.page.is_some() && entry.chart != Some(Chart::Panels) => {
-                return wrong("only panels have a `page` of their own".to_owned());
-            }
-            _ => {}
-        }
-        for column in &entry.columns {
-            if matches!(
-                column.format,
-                CellFormat::Range | CellFormat::Bounds | CellFormat::Interval
-            ) && column.to.is_none()
-            {
-                return wrong(format!("column `{}`: this format needs `to`", column.name));
-            }
-        }
+fn parse(file: &Asset) -> Result<Catalog> {
+    let tree = Node::parse("report catalogue", &file.shown, &file.text)?;
+    let catalog: Catalog = tree.read()?;
+    let mut seen = BTreeSet::new();
+    for (i, entry) in catalog.entry.iter().enumerate() {
+        require(seen.insert(&entry.id), "id", "the id occurs twice")
+            .and_then(|()| entry.validate())
+            .map_err(|(key, what)| {
+                tree.invalid(&(format!("entry[{i}].{key}"), format!("entry `{}`: {what}", entry.id)))
+            })?;
     }
     Ok(catalog)
 }
 
-#[derive(Debug, Deserialize)]
+impl Entry {
+    /// What the types cannot say.
+    fn validate(&self) -> std::result::Result<(), Invalid> {
+        let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        require(
+            plain(&self.id),
+            "id",
+            "an id consists of letters, digits and underscores",
+        )?;
+        require(
+            self.page.as_ref().is_none_or(|page| plain(page) && page != "report"),
+            "page",
+            "a page is a name of letters, digits and underscores, other than `report`",
+        )?;
+        require(
+            is_name(&self.sql),
+            "sql",
+            &format!("`sql = \"{}\"` must be the name of a file in sql/", self.sql),
+        )?;
+        match self.kind {
+            EntryKind::Table => require(!self.columns.is_empty(), "kind", "a table needs `columns`")?,
+            EntryKind::Figure => require(self.chart.is_some(), "kind", "a figure needs `chart`")?,
+        }
+        require(
+            self.page.is_none() || self.chart == Some(Chart::Panels),
+            "page",
+            "only panels have a `page` of their own",
+        )?;
+        for (i, column) in self.columns.iter().enumerate() {
+            let two = matches!(
+                column.format,
+                CellFormat::Range | CellFormat::Bounds | CellFormat::Interval
+            );
+            require(
+                !two || column.to.is_some(),
+                &format!("columns[{i}].format"),
+                &format!("column `{}`: this format needs `to`", column.name),
+            )?;
+        }
+        let spread: Vec<&str> = self
+            .columns
+            .iter()
+            .filter_map(|column| column.for_each.as_deref())
+            .collect();
+        require(
+            spread.windows(2).all(|pair| pair[0] == pair[1]),
+            "columns",
+            &format!("`for_each` names `{}`: expected one column", spread.join("` and `")),
+        )
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Catalog {
     /// What stands for a value in columns of the format `label`.
@@ -210,6 +218,9 @@ pub(super) struct ColumnSpec {
     pub(super) to: Option<String>,
     #[serde(default)]
     pub(super) show: Show,
+    /// The column of the result for each value of which the table has a column.
+    #[serde(default)]
+    pub(super) for_each: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::action_unit::ActionUnit;
 use crate::query::{Table, Value, plain};
 
 use super::catalog::{CellFormat, ColumnSpec, Show};
@@ -89,9 +90,7 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
             Value::Null => None,
             value => Some(plain(value, MISSING)),
         },
-        (CellFormat::Label, _) => value
-            .as_str()
-            .map(|text| labels.get(text).map_or(text, String::as_str).to_owned()),
+        (CellFormat::Label, _) => value.as_str().map(|text| label(text, labels)),
         (_, None) => None,
         (CellFormat::Integer, Some(number)) => Some(thousands(number)),
         (CellFormat::Decimal, Some(number)) => Some(spread(number, other(&spec.sd), spec.digits, false)),
@@ -136,6 +135,16 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
         text: text.unwrap_or_else(|| MISSING.to_owned()),
         sort: number,
     }
+}
+
+/// What is shown for a value: what the catalogue says of it, `AU12` for `au12`, or the value itself.
+pub(super) fn label(text: &str, labels: &BTreeMap<String, String>) -> String {
+    let unit = || ActionUnit::of_column(text).map(|unit| unit.to_string());
+    labels
+        .get(text)
+        .cloned()
+        .or_else(unit)
+        .unwrap_or_else(|| text.to_owned())
 }
 
 fn spread(mean: f64, sd: Option<f64>, digits: usize, signed: bool) -> String {

@@ -1,11 +1,12 @@
 //! The `[report]` section of a recipe, and what the command line adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit::ActionUnit;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
 use crate::query::{FoundRun, Value};
@@ -45,7 +46,8 @@ pub struct ReportConfig {
     pub arousal_clusters: Vec<f64>,
     /// The same for valence.
     pub valence_clusters: Vec<f64>,
-    /// Action units whose activation is mapped (`au04`); those that a run does not have are left out.
+    /// Action units whose activation is mapped (`au04`); those that a run does not have are left out. Unless another list is
+    /// given, units that neither DISFA nor `EmotioNet` labels are added to it.
     pub map_units: Vec<String>,
     /// Edges of the levels of activation whose archetypes are counted on the map, ascending.
     pub au_levels: Vec<f64>,
@@ -53,7 +55,8 @@ pub struct ReportConfig {
     pub va_bins: Vec<f64>,
     /// Edges of the bins of activation in Table 1, ascending.
     pub au_bins: Vec<f64>,
-    /// The action units of Table 1 (`au12`); those that a run does not have are left out.
+    /// The action units of Table 1 (`au12`); those that a run does not have are left out. Unless another list is given, units
+    /// that neither DISFA nor `EmotioNet` labels are added to it.
     pub action_units: Vec<String>,
     /// Whether images of the database may stand in the report. Licences of most databases forbid passing them on.
     pub images: bool,
@@ -185,6 +188,28 @@ impl ReportConfig {
             ("map_units", Value::Text(self.map_units.join(","))),
             ("au_levels", edges(&self.au_levels)),
         ]
+    }
+
+    /// With all units of `runs` that the paper's databases do not label in the lists of units that are as they were: the paper
+    /// chose among twelve, and a table made elsewhere may have others, which would be shown nowhere.
+    pub(super) fn with_units_of(mut self, runs: &[FoundRun]) -> Self {
+        let others: BTreeSet<ActionUnit> = runs
+            .iter()
+            .filter(|run| run.manifest.task == "action_units")
+            .flat_map(|run| &run.manifest.classes)
+            .filter_map(|name| ActionUnit::of_column(name))
+            .filter(|unit| !ActionUnit::PAPER.contains(unit))
+            .collect();
+        let usual = Self::default();
+        for (units, usual) in [
+            (&mut self.map_units, usual.map_units),
+            (&mut self.action_units, usual.action_units),
+        ] {
+            if *units == usual {
+                units.extend(others.iter().map(|unit| unit.column()));
+            }
+        }
+        self
     }
 
     /// The bins of Table 1.

@@ -9,7 +9,7 @@ use crate::query::reorders;
 /// Text that LaTeX prints as it stands, whatever it holds.
 ///
 /// Characters beyond Latin and Greek that a plain `pdflatex` with T1 fonts cannot print become their code point (`U+4E2D`).
-pub(super) fn latex(text: &str) -> String {
+pub(crate) fn latex(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         push_latex(&mut out, c);

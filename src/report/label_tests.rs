@@ -1,9 +1,11 @@
 //! The statistics about labels against cleanlab, on the same outputs.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int8Array, RecordBatch, StringArray};
+use minijinja::context;
 use serde::Deserialize;
 
 use crate::disk::parquet;
@@ -12,7 +14,7 @@ use crate::query::context::QueryContext;
 use crate::record::PredictionRow;
 use crate::run::tables;
 
-use super::catalog::Assets;
+use super::catalog::ReportFiles;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -99,7 +101,7 @@ fn confident_learning_in_sql_is_that_of_cleanlab() {
     let folder = tempfile::tempdir().unwrap();
     run(&golden, &folder.path().join("run"));
     let query = QueryContext::open(&[folder.path().to_owned()]).unwrap();
-    let assets = Assets::new(None).unwrap();
+    let assets = ReportFiles::new(None).unwrap();
     let table = query
         .query(&assets.text("sql/confident_learning.sql").unwrap())
         .unwrap();
@@ -130,7 +132,7 @@ fn precision_recall_and_average_precision_are_those_of_the_peers() {
     let folder = tempfile::tempdir().unwrap();
     run(&golden, &folder.path().join("run"));
     let query = QueryContext::open(&[folder.path().to_owned()]).unwrap();
-    let assets = Assets::new(None).unwrap();
+    let assets = ReportFiles::new(None).unwrap();
     let table = query.query(&assets.text("sql/flip_detection.sql").unwrap()).unwrap();
     let [row] = &table.rows[..] else {
         panic!("one finder on one split, found {} rows", table.rows.len())

@@ -23,6 +23,7 @@ pub mod table;
 mod tests;
 pub mod thumbnail;
 pub mod tile;
+pub mod wide;
 
 pub use config::{ReportConfig, ReportOptions};
 pub use explain::explain::{ExplainOptions, Explanation, explain};

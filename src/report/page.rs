@@ -7,12 +7,12 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value as Json, context};
 use serde::Serialize;
 
-use super::catalog::{Assets, embedded_bytes};
+use super::catalog::{ReportFiles, embedded_bytes};
 use super::escape;
 use crate::error::{Error, Result};
 
 /// The templates `names`, each with the delimiters and the escaping of its language.
-pub(super) fn environment(assets: &Assets, names: &[&str]) -> Result<Environment<'static>> {
+pub(super) fn environment(assets: &ReportFiles, names: &[&str]) -> Result<Environment<'static>> {
     let mut env = Environment::new();
     env.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|name| match name.rsplit_once('.') {
@@ -68,7 +68,7 @@ pub(super) fn serial(value: impl Serialize) -> Json {
 }
 
 /// What every page holds: style, script, fonts, and the version of the program.
-pub(super) fn frame(assets: &Assets) -> Result<Json> {
+pub(super) fn frame(assets: &ReportFiles) -> Result<Json> {
     let raw = |name: &str| assets.text(name).map(Json::from_safe_string);
     let font = |name: &str| Json::from_safe_string(STANDARD.encode(embedded_bytes(name)));
     Ok(context! {

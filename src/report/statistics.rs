@@ -8,12 +8,13 @@ use crate::query::Table;
 use crate::query::context::QueryContext;
 
 use super::build::{Builder, ReportPaths};
-use super::catalog::{Assets, Entry};
+use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
+use super::wide;
 
 /// The statistics behind a report, computed and not yet laid out.
 pub struct Statistics<'a> {
-    assets: Assets,
+    assets: ReportFiles,
     labels: BTreeMap<String, String>,
     query: QueryContext,
     config: ReportConfig,
@@ -55,8 +56,9 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     if let Err((key, expected)) = config.validate() {
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
+    let config = config.with_units_of(query.runs());
     let query = query.with_bins(config.bins());
-    let assets = Assets::new(options.reports.as_deref())?;
+    let assets = ReportFiles::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
     for id in &config.leave_out {
         if catalog.entry.iter().all(|entry| entry.id != *id) {
@@ -80,7 +82,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         if applies && entry.runs_at_most.is_some_and(|most| count > most) {
             too_many.push(entry.title.clone());
         } else if applies && !config.leave_out.contains(&entry.id) {
-            results.push(Statistic::of(entry, &assets, &query, &config)?);
+            results.push(Statistic::of(entry, &assets, &catalog.labels, &query, &config)?);
         }
     }
     if !too_many.is_empty() {
@@ -102,7 +104,13 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
 }
 
 impl Statistic {
-    fn of(entry: Entry, assets: &Assets, query: &QueryContext, config: &ReportConfig) -> Result<Self> {
+    fn of(
+        mut entry: Entry,
+        assets: &ReportFiles,
+        labels: &BTreeMap<String, String>,
+        query: &QueryContext,
+        config: &ReportConfig,
+    ) -> Result<Self> {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
         let parameters = config.parameters(entry.page.is_some());
@@ -115,6 +123,9 @@ impl Statistic {
                 entry.id
             )));
         }
+        let (table, columns) = wide::widen(table, &entry.columns, labels)
+            .map_err(|what| Error::Usage(format!("{name} of `{}`: {what}", entry.id)))?;
+        entry.columns = columns;
         Ok(Self {
             entry,
             name,

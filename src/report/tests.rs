@@ -1,8 +1,15 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::*;
+use crate::error::Error;
 use crate::query::fixture::{Fixture, Point};
+use crate::query::{Table, Value};
+
+use super::build::{ReportPaths, build};
+use super::config::ReportOptions;
+use super::escape::{self, latex};
+use super::statistics::Statistic;
+use super::{cells, figure, *};
 
 fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
     let folder = tempfile::tempdir().unwrap();
@@ -437,13 +444,20 @@ fn a_reports_folder_adds_and_replaces() {
         (catalog.replace("mine.sql", "none.sql"), "no report file"),
         (
             catalog.replace("kind = \"table\"", "kind = \"tabel\""),
-            "unknown variant `tabel`",
+            "catalog.toml:3: impossible value \"tabel\" for `entry[0].kind`; did you mean \"table\"?",
         ),
-        (catalog.replace("title", "titel"), "unknown field `titel`"),
+        (
+            catalog.replace("title", "titel"),
+            "catalog.toml:6: unknown key `entry[0].titel`; did you mean `title`?",
+        ),
     ] {
         std::fs::write(folder.path().join("catalog.toml"), wrong).unwrap();
         let error = build(std::slice::from_ref(&runs), &out.path().join("wrong"), &options).unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
+        let told = match &error {
+            Error::Document(mistake) => mistake.one_line(),
+            other => other.to_string(),
+        };
+        assert!(told.contains(expected), "{told}");
         assert_eq!(error.exit_code(), 2);
     }
 }

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::model::config;
+use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
 
 /// Which part of the features a baseline reads.
@@ -94,7 +96,7 @@ fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standardise {
-    /// Mean 0 and standard deviation 1 in every dimension; constant dimensions are only centred.
+    /// Mean 0 and standard deviation 1 in every dimension; a dimension that is constant in training is 0.
     #[default]
     PerDimension,
     /// Mean 0 in every dimension, all divided by one standard deviation.
@@ -103,68 +105,42 @@ pub enum Standardise {
     None,
 }
 
-/// Means and factors fitted on the training split.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standardiser {
-    input: Input,
-    mean: Vec<f64>,
-    factor: Vec<f64>,
+impl From<Standardise> for config::Standardise {
+    fn from(how: Standardise) -> Self {
+        match how {
+            Standardise::PerDimension => Self::Dimension,
+            Standardise::Global => Self::Global,
+            Standardise::None => Self::None,
+        }
+    }
 }
 
-impl Standardiser {
+/// One input, brought to scale by the training split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScaledInput {
+    input: Input,
+    scale: Standardiser,
+}
+
+impl ScaledInput {
     /// Takes mean and standard deviation (ddof 0) from `train`.
     ///
     /// # Errors
     /// [`Error::Data`] if the set is empty, lacks the input, or holds a value that is not finite.
     pub fn fit(input: Input, how: Standardise, train: &FeatureSet) -> Result<Self> {
         let matrix = input.read(train)?;
-        let (n, d) = (matrix.rows as f64, matrix.cols);
-        if matrix.rows == 0 || d == 0 {
+        if matrix.rows == 0 || matrix.cols == 0 {
             return Err(Error::unusable_table(
                 "baselines need at least one training sample with at least one feature",
             ));
         }
-        let mut mean = vec![0.0; d];
-        for i in 0..matrix.rows {
-            for (sum, &value) in mean.iter_mut().zip(matrix.row(i)) {
-                *sum += f64::from(value);
-            }
-        }
-        for m in &mut mean {
-            *m /= n;
-        }
-        let mut variance = vec![0.0; d];
-        for i in 0..matrix.rows {
-            for ((sum, &value), m) in variance.iter_mut().zip(matrix.row(i)).zip(&mean) {
-                let u = f64::from(value) - m;
-                *sum += u * u;
-            }
-        }
-        for v in &mut variance {
-            *v /= n;
-        }
-        if variance.iter().any(|v| !v.is_finite()) {
+        let scale = Standardiser::fit(&matrix, matrix.cols, how.into());
+        if !scale.is_finite() {
             return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
             ));
         }
-        // Rounding leaves a constant dimension a variance of about ε² of its size, which must not be blown up to 1.
-        let inverse = |variance: f64, mean: f64| {
-            if variance <= 1e-13 * mean * mean || variance <= 0.0 {
-                1.0
-            } else {
-                1.0 / variance.sqrt()
-            }
-        };
-        let factor = match how {
-            Standardise::PerDimension => variance.iter().zip(&mean).map(|(&v, &m)| inverse(v, m)).collect(),
-            Standardise::Global => vec![inverse(variance.iter().sum::<f64>() / d as f64, 0.0); d],
-            Standardise::None => {
-                mean.fill(0.0);
-                vec![1.0; d]
-            }
-        };
-        Ok(Self { input, mean, factor })
+        Ok(Self { input, scale })
     }
 
     /// The standardised features of a set.
@@ -173,20 +149,14 @@ impl Standardiser {
     /// [`Error::Data`] if the set's features are not as wide as those of the training split, or not finite.
     pub fn apply(&self, set: &FeatureSet, device: &Device) -> Result<Features> {
         let matrix = self.input.read(set)?;
-        if matrix.cols != self.mean.len() && matrix.rows > 0 {
+        let d = self.scale.mean.len();
+        if matrix.cols != d && matrix.rows > 0 {
             return Err(Error::unusable_table(format!(
-                "features of {} values stand against training features of {}; extract both splits with one encoder",
-                matrix.cols,
-                self.mean.len()
+                "features of {} values stand against training features of {d}; extract both splits with one encoder",
+                matrix.cols
             )));
         }
-        let d = self.mean.len();
-        let data: Vec<f32> = matrix
-            .data
-            .iter()
-            .enumerate()
-            .map(|(at, &value)| ((f64::from(value) - self.mean[at % d]) * self.factor[at % d]) as f32)
-            .collect();
+        let data = self.scale.apply(&matrix);
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {
             return Err(Error::unusable_table(format!(
                 "the features of sample {} are not finite; extract them again, or look for a broken image",

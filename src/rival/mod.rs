@@ -22,7 +22,7 @@ pub mod run;
 mod tests;
 
 pub use class_means::ClassMeansConfig;
-pub use input::{Features, Input, Standardise, Standardiser};
+pub use input::{Features, Input, ScaledInput, Standardise};
 pub use kmeans::{Clustering, KmeansConfig, cluster};
 pub use knn::{KnnConfig, Weights};
 pub use linear::LinearConfig;

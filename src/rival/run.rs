@@ -17,7 +17,7 @@ use crate::task::{Split, Task};
 use super::config::BaselineConfig;
 use super::fit::{Baseline, Context, Fitted, Training};
 use super::holdout;
-use super::input::{Features, Input, Standardiser};
+use super::input::{Features, Input, ScaledInput};
 
 /// What one baseline achieved.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,15 +70,15 @@ pub fn run_all(
         if !methods.iter().any(|method| method.input == input) {
             continue;
         }
-        let standardiser = Standardiser::fit(input, config.standardise, &data.train)?;
-        let train = standardiser.apply(&data.train, device)?;
+        let scaled = ScaledInput::fit(input, config.standardise, &data.train)?;
+        let train = scaled.apply(&data.train, device)?;
         let val = data
             .val
             .as_ref()
             .filter(|set| !set.is_empty())
-            .map(|set| Ok::<_, Error>((set, standardiser.apply(set, device)?)))
+            .map(|set| Ok::<_, Error>((set, scaled.apply(set, device)?)))
             .transpose()?;
-        let test = standardiser.apply(&data.test, device)?;
+        let test = scaled.apply(&data.test, device)?;
         let training = Training {
             x: &train,
             targets: &data.train.targets,

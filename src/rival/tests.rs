@@ -1,11 +1,21 @@
 //! Against scikit-learn on a public feature set (`tests/peers/baseline/golden.py`), and behaviour.
 
+use burn::tensor::Device;
 use serde_json::Value;
 
+use crate::error::Error;
+use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
-use crate::sets::Tokens;
+use crate::model::readout::ReadoutFit;
+use crate::progress::Progress;
+use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::task::{Targets, Task};
 
-use super::kmeans::lloyd;
+use super::config::BaselineConfig;
+use super::input::{self, Input, Standardise, Standardiser};
+use super::kmeans::{cluster, lloyd};
+use super::prototypes::Prototypes;
+use super::run::{BaselineOutcome, run_all};
 use super::*;
 
 const TRAIN: usize = 350;
@@ -230,8 +240,8 @@ fn class_means_agree_with_scikit_learn() {
 fn k_means_reaches_scikit_learns_objective() {
     let golden = golden();
     let data = digits(Task::Expression);
-    let standardiser = Standardiser::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
-    let x = standardiser.apply(&data.train, &Device::flex()).expect("same width");
+    let scaled = ScaledInput::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
+    let x = scaled.apply(&data.train, &Device::flex()).expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()
         .map(|v| v as usize)

@@ -84,4 +84,9 @@ impl SeedFolder {
     pub fn done(&self) -> PathBuf {
         self.0.join("done.json")
     }
+
+    /// Written last of the rivals: what each was fitted from. A seed without it has AURA alone.
+    pub fn rivals(&self) -> PathBuf {
+        self.0.join("rivals.json")
+    }
 }

@@ -15,10 +15,21 @@ use proptest::prelude::*;
 use crate::dataset::Card;
 use crate::dataset::conversion::Conversion;
 use crate::dataset::options::ConvertOptions;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::task::Split;
 
-use super::draw::identity::Shot;
+use super::action_units::{ACTION_UNITS, Expression};
+use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
-use super::plan::{apportion, stream};
+use super::draw::sheets::modes;
+use super::generate::{
+    MARKER, StandinOptions, StandinReport, TRUTH, folders, generate, is_standin, layout, render, report,
+};
+use super::layout::emotionet::sheets;
+use super::modes::Emotion;
+use super::plan::{Plan, apportion, stream};
 use super::*;
 
 fn options(samples: usize) -> StandinOptions {

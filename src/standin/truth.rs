@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 
+use crate::action_unit;
+use crate::columns::{TRUTH, UNIT};
 use crate::disk::parquet;
 use crate::error::{Context, Result};
 
@@ -33,35 +35,31 @@ pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Res
         let classes = counted(samples).map(|sample| index_of(layout, f(sample)?));
         Arc::new(classes.collect::<Int8Array>())
     };
-    let mut columns: Vec<(String, ArrayRef)> = vec![
-        ("sample_id".to_owned(), text(&|s| s.id.clone())),
-        ("image_path".to_owned(), text(&|s| s.path.clone())),
-        ("split".to_owned(), text(&|s| s.split.as_str().to_owned())),
-        ("subject".to_owned(), text(&Sample::subject_name)),
-        ("mode".to_owned(), text(&Sample::mode_name)),
-        ("expression".to_owned(), class(&|s| Some(s.emotion))),
-        ("expression_name".to_owned(), text(&|s| s.emotion.name().to_owned())),
-        ("label".to_owned(), class(&|s| s.label)),
-        (
-            "flipped".to_owned(),
-            Arc::new(counted(samples).map(|s| Some(s.flipped)).collect::<BooleanArray>()),
-        ),
-        ("valence".to_owned(), number(&|s| s.affect.0)),
-        ("arousal".to_owned(), number(&|s| s.affect.1)),
+    // In the order of the list; a column of another kind than the list says is refused below.
+    let own: [ArrayRef; TRUTH.len()] = [
+        text(&|s| s.id.clone()),
+        text(&|s| s.path.clone()),
+        text(&|s| s.split.as_str().to_owned()),
+        text(&Sample::subject_name),
+        text(&Sample::mode_name),
+        class(&|s| Some(s.emotion)),
+        text(&|s| s.emotion.name().to_owned()),
+        class(&|s| s.label),
+        Arc::new(counted(samples).map(|s| Some(s.flipped)).collect::<BooleanArray>()),
+        number(&|s| s.affect.0),
+        number(&|s| s.affect.1),
     ];
-    for unit in ACTION_UNITS {
-        columns.push((format!("au{unit:02}"), number(&|s| s.expression.get(unit))));
-    }
     let nullable = ["subject", "expression", "label"];
-    let fields: Vec<Field> = columns
+    let mut fields: Vec<Field> = TRUTH
         .iter()
-        .map(|(name, column)| Field::new(name, column.data_type().clone(), nullable.contains(&name.as_str())))
+        .map(|column| Field::new(column.name, column.kind.arrow(), nullable.contains(&column.name)))
         .collect();
-    let batch = RecordBatch::try_new(
-        Arc::new(Schema::new(fields)),
-        columns.into_iter().map(|(_, column)| column).collect(),
-    )
-    .at("encode", path)?;
+    let mut columns = own.to_vec();
+    for (unit, column) in ACTION_UNITS.into_iter().zip(action_unit::columns(&ACTION_UNITS)) {
+        fields.push(Field::new(column, UNIT.0.arrow(), false));
+        columns.push(number(&|s| s.expression.get(unit)));
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("encode", path)?;
     let classes: Vec<&str> = layout.classes().iter().map(|class| class.name()).collect();
     let about = serde_json::json!({
         "generator": GENERATOR_VERSION,

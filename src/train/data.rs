@@ -4,21 +4,13 @@ use burn::tensor::Device;
 
 use crate::error::{Error, Result};
 use crate::model::aura::Batch;
-use crate::model::config::{Level, ModelConfig, Standardise};
+use crate::model::config::{Level, ModelConfig};
 use crate::model::loss::task::Target;
 use crate::model::math::matrix;
 use crate::model::projector::Sizes;
+use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
-
-/// Mean and factor of each dimension: x ↦ (x − mean) · factor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standardiser {
-    /// What is subtracted, D values.
-    pub mean: Vec<f32>,
-    /// What it is multiplied with, D values.
-    pub factor: Vec<f32>,
-}
 
 /// The features that the model reads: the global vectors, or the tokens with their number.
 ///
@@ -80,72 +72,6 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
         }
     }
     Ok(sizes)
-}
-
-impl Standardiser {
-    /// Statistics of the training split; tokens count over images and positions together.
-    pub fn fit(values: &Matrix, width: usize, mode: Standardise) -> Self {
-        let rows = (values.data.len() / width.max(1)).max(1) as f64;
-        if mode == Standardise::None {
-            return Self {
-                mean: vec![0.0; width],
-                factor: vec![1.0; width],
-            };
-        }
-        let mut mean = vec![0.0_f64; width];
-        for row in values.data.chunks_exact(width) {
-            for (sum, &value) in mean.iter_mut().zip(row) {
-                *sum += f64::from(value);
-            }
-        }
-        for sum in &mut mean {
-            *sum /= rows;
-        }
-        let mut variance = vec![0.0_f64; width];
-        for row in values.data.chunks_exact(width) {
-            for ((sum, &value), mean) in variance.iter_mut().zip(row).zip(&mean) {
-                let difference = f64::from(value) - mean;
-                *sum += difference * difference;
-            }
-        }
-        let inverse = |variance: f64| {
-            let deviation = (variance / rows).sqrt();
-            // A constant dimension carries nothing; dividing by its rounding noise would invent something.
-            if deviation > 1e-6 {
-                (1.0 / deviation) as f32
-            } else {
-                0.0
-            }
-        };
-        let factor = if mode == Standardise::Dimension {
-            variance.into_iter().map(inverse).collect()
-        } else {
-            let mean_variance = variance.iter().sum::<f64>() / width as f64;
-            vec![inverse(mean_variance); width]
-        };
-        Self {
-            mean: mean.into_iter().map(|m| m as f32).collect(),
-            factor,
-        }
-    }
-
-    /// The standardised features of `rows`, row-major.
-    pub fn gather(&self, values: &Matrix, rows: &[usize]) -> Vec<f32> {
-        let width = self.mean.len();
-        let mut out = Vec::with_capacity(rows.len() * values.cols);
-        for &row in rows {
-            for token in values.row(row).chunks_exact(width) {
-                out.extend(
-                    token
-                        .iter()
-                        .zip(&self.mean)
-                        .zip(&self.factor)
-                        .map(|((value, mean), factor)| (value - mean) * factor),
-                );
-            }
-        }
-        out
-    }
 }
 
 /// The batch of the samples at `rows`.
@@ -226,21 +152,6 @@ pub fn check(model: &ModelConfig, sizes: Sizes, train: usize) -> Result<()> {
 #[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn standardised_training_features_have_mean_zero() {
-        let values = Matrix {
-            rows: 3,
-            cols: 2,
-            data: vec![1.0, 5.0, 2.0, 5.0, 3.0, 5.0],
-        };
-        let rows = [0, 1, 2];
-        let global = Standardiser::fit(&values, 2, Standardise::Global).gather(&values, &rows);
-        assert!((global[0] + global[2] + global[4]).abs() < 1e-6);
-        let each = Standardiser::fit(&values, 2, Standardise::Dimension).gather(&values, &rows);
-        assert!((each[4] - 1.224_745).abs() < 1e-5, "{each:?}");
-        assert_eq!(each[5], 0.0);
-    }
 
     #[test]
     fn unknown_labels_do_not_enter_the_prior() {

@@ -18,10 +18,11 @@ use crate::model::config::{Level, ModelConfig};
 use crate::model::loss::task::Target;
 use crate::model::math::{Purpose, matrix, stream};
 use crate::model::projector::{MaskValues, Masks, Projector};
+use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::Targets;
 
-use super::data::{self, Standardiser};
+use super::data;
 use super::trained::CHUNK;
 
 /// Batches prepared ahead of the step that the device is at.
@@ -156,8 +157,8 @@ impl<'a> Feed<'a> {
             train: split(&sets.train)?,
             test: split(&sets.test)?,
             val: sets.val.as_ref().map(split).transpose()?,
-            mean: row(&standardiser.mean),
-            factor: row(&standardiser.factor),
+            mean: row(&standardiser.mean_f32()),
+            factor: row(&standardiser.factor_f32()),
             standardiser,
             placement,
             device: device.clone(),

@@ -8,13 +8,14 @@ use crate::model::flops::Inference;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict::largest;
+use crate::model::standardise::Standardiser;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Targets, Task};
 
 use super::checkpoint::{Point, Position};
 use super::config::Selection;
-use super::data::{self, Standardiser};
+use super::data;
 use super::merge;
 use super::setup::{SeedOutcome, Setup};
 use super::trained::{Fits, Trained};

@@ -15,6 +15,7 @@ use crate::model::codebook::{Assigned, cosines, primal_one_hot};
 use crate::model::config::{Init, Readout};
 use crate::model::math::{Purpose, host, matrix, permutation, stream};
 use crate::model::projector::{Projector, Sizes};
+use crate::model::standardise::Standardiser;
 use crate::model::{kmeans, predict};
 use crate::progress::Progress;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
@@ -22,14 +23,14 @@ use crate::task::Targets;
 
 use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use super::config::{Sampling, Selection};
-use super::data::{self, Standardiser};
+use super::data;
 use super::feed::{Feed, Placement, Steps};
 use super::reset::{self, Source};
 use super::setup::{SeedOutcome, Setup};
 use super::trained::project;
 
 /// What stays the same over a seed's whole training.
-pub(crate) struct Bench<'a> {
+pub(crate) struct Trainer<'a> {
     data: &'a SplitSets,
     setup: &'a Setup,
     seed: u64,
@@ -55,12 +56,12 @@ pub fn train_seed(
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<SeedOutcome> {
-    let bench = Bench::new(data, setup, seed, device, Placement::Auto)?;
+    let trainer = Trainer::new(data, setup, seed, device, Placement::Auto)?;
     let digest = setup.digest(data, seed);
     let file = checkpoint::path(folder);
-    let mut state = bench.start()?;
+    let mut state = trainer.start()?;
     if !checkpoint::resume(&file, &digest, &mut state)? {
-        bench.initialise(&mut state.model)?;
+        trainer.initialise(&mut state.model)?;
         state.usage_before = state.model.buffers.usage.clone();
     } else if state.position.epoch > 0 || state.position.step > 0 {
         progress.line(&format!("seed {seed}: goes on after epoch {}", state.position.epoch));
@@ -68,14 +69,14 @@ pub fn train_seed(
     let bar = progress.bar(&format!("seed {seed}"), setup.train.epochs as u64, "epochs");
     bar.inc(state.position.epoch as u64);
     while state.position.epoch < setup.train.epochs && !state.position.stopped {
-        if let Err(error) = bench.epoch(&mut state, interrupt) {
+        if let Err(error) = trainer.epoch(&mut state, interrupt) {
             if matches!(error, Error::Interrupted) {
                 checkpoint::save(&file, &digest, &state)?;
             }
             return Err(error);
         }
         bar.inc(1);
-        bar.message(bench.summary(&state.position));
+        bar.message(trainer.summary(&state.position));
         let every = setup.train.checkpoint_every;
         if every > 0 && state.position.epoch.is_multiple_of(every) {
             checkpoint::save(&file, &digest, &state)?;
@@ -89,10 +90,10 @@ pub fn train_seed(
         Selection::Last => model,
         Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
     };
-    crate::train::finish::finish(data, setup, &model, bench.feed.standardiser().clone(), &position)
+    crate::train::finish::finish(data, setup, &model, trainer.feed.standardiser().clone(), &position)
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Trainer<'a> {
     /// Checks that settings and data fit together, and brings the features to where batches are gathered.
     pub(crate) fn new(
         data: &'a SplitSets,
@@ -158,7 +159,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-impl Bench<'_> {
+impl Trainer<'_> {
     /// A state before the first epoch, with drawn parameters.
     pub(crate) fn start(&self) -> Result<State> {
         let sizes = self.sizes;

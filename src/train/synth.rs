@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use crate::action_unit;
 use crate::model::math::{Purpose, normal, stream};
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
@@ -71,7 +72,7 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
         let names: Vec<String> = match task {
             Task::Expression => (0..per_class.len()).map(|c| format!("class{c}")).collect(),
             Task::ValenceArousal => vec!["valence".into(), "arousal".into()],
-            Task::ActionUnits => (1..=6).map(|a| format!("au{a:02}")).collect(),
+            Task::ActionUnits => action_unit::columns(&[1, 2, 3, 4, 5, 6]),
         };
         let known = vec![true; values.len()];
         FeatureSet {

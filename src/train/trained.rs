@@ -14,11 +14,12 @@ use crate::model::params::Leaves;
 use crate::model::predict;
 use crate::model::projector::{Masks, Projector};
 use crate::model::readout::Fit;
+use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
 use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, Tensors, encode};
-use super::data::{Standardiser, features};
+use super::data::features;
 
 /// Vectors projected at a time: bounds the memory of a pass over a whole split.
 pub(super) const CHUNK: usize = 4096;
@@ -163,8 +164,8 @@ impl Trained {
         tensors.push(("dictionary".into(), self.dictionary.clone()));
         tensors.push(("alive".into(), self.alive.clone()));
         tensors.push(("value".into(), self.value.clone()));
-        tensors.push(("standardise.mean".into(), row(&self.standardiser.mean)));
-        tensors.push(("standardise.factor".into(), row(&self.standardiser.factor)));
+        tensors.push(("standardise.mean".into(), row(&self.standardiser.mean_f32())));
+        tensors.push(("standardise.factor".into(), row(&self.standardiser.factor_f32())));
         let description = Description {
             schema: 1,
             task: self.task,
@@ -220,8 +221,8 @@ impl Trained {
             task: description.task,
             names: description.outputs,
             standardiser: Standardiser {
-                mean: host(loaded.tensor("standardise.mean", [1, input], device)?)?,
-                factor: host(loaded.tensor("standardise.factor", [1, input], device)?)?,
+                mean: wide(host(loaded.tensor("standardise.mean", [1, input], device)?)?),
+                factor: wide(host(loaded.tensor("standardise.factor", [1, input], device)?)?),
             },
             patches: description.patches,
             leaves,
@@ -233,6 +234,11 @@ impl Trained {
             device: device.clone(),
         })
     }
+}
+
+/// Stored numbers, in the precision in which they are applied.
+fn wide(stored: Vec<f32>) -> Vec<f64> {
+    stored.into_iter().map(f64::from).collect()
 }
 
 /// Unit vectors of all rows of `values`, in chunks.

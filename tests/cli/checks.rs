@@ -1,23 +1,19 @@
-//! Baselines and checks: a number that moved for a reason fails, anything else passes.
+//! `baseline` and `check`: a number that moved for a reason fails, anything else passes.
 
-use crate::{Bench, small, stderr};
+use crate::{Bench, stderr};
 
-/// The cases share one run and its samples and features: they are most of the time.
-#[test]
-fn a_number_that_moved_for_a_reason_fails_and_anything_else_passes() {
-    let bench = Bench::new();
-    let run = bench.json(&small(&["--json"]))["run_dir"].as_str().unwrap().to_owned();
+/// A finished run and the baseline of it, `base.toml`.
+fn with_baseline() -> (Bench, String) {
+    let (bench, run) = Bench::with_run(&[]);
     let text = bench.ok(&["baseline", "save", &run, "--out", "base.toml", "--predictions"]);
     assert!(text.contains("+ [metrics.acc]"), "{text}");
-    the_same_run_passes_and_a_dictionary_too_small_for_the_classes_fails(&bench, &run);
-    another_split_is_not_compared_and_its_keys_are_named(&bench);
-    expectations_of_a_recipe_are_judged_at_their_line(&bench);
-    a_damaged_baseline_is_an_error_and_no_verdict(&bench, &run);
-    saving_again_keeps_the_rules_and_prints_what_changed(&bench, &run);
+    (bench, run)
 }
 
-fn the_same_run_passes_and_a_dictionary_too_small_for_the_classes_fails(bench: &Bench, run: &str) {
-    let report = bench.json(&["check", run, "--baseline", "base.toml", "--json"]);
+#[test]
+fn the_run_of_the_baseline_passes() {
+    let (bench, run) = with_baseline();
+    let report = bench.json(&["check", &run, "--baseline", "base.toml", "--json"]);
     assert_eq!(report["failed"], false);
     let acc = &report["runs"][0]["findings"][0];
     assert_eq!(
@@ -25,18 +21,22 @@ fn the_same_run_passes_and_a_dictionary_too_small_for_the_classes_fails(bench: &
         (Some("acc"), Some("pass"))
     );
     assert_eq!(acc["difference"], 0.0);
+}
 
-    // Three archetypes cannot speak for seven classes: same protocol, another recipe.
-    let poor = bench.json(&small(&[
-        "--json",
-        "--set",
-        "model.k_max=3",
-        "--set",
-        "model.contextualization.top_k=2",
-    ]))["run_dir"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+/// Three archetypes cannot speak for seven classes: same protocol, another recipe.
+const POOR: [&str; 6] = [
+    "--set",
+    "model.k_max=3",
+    "--set",
+    "model.contextualization.top_k=2",
+    "--set",
+    "baselines.enabled=false",
+];
+
+#[test]
+fn a_dictionary_too_small_for_the_classes_fails_in_every_form_of_the_report() {
+    let (bench, run) = with_baseline();
+    let poor = bench.add_run(&POOR);
     let output = bench.run(&[
         "check",
         &poor,
@@ -60,19 +60,21 @@ fn the_same_run_passes_and_a_dictionary_too_small_for_the_classes_fails(bench: &
     assert!(markdown.starts_with("## ❌ check failed"), "{markdown}");
     assert!(markdown.contains("Stand-in faces"), "{markdown}");
     // A run as the baseline judges as its file does.
-    bench
-        .run(&["check", &poor, "--baseline", run])
-        .status
-        .code()
-        .filter(|&code| code == 1)
-        .unwrap();
+    let output = bench.run(&["check", &poor, "--baseline", &run]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
 }
 
-fn another_split_is_not_compared_and_its_keys_are_named(bench: &Bench) {
-    let other = bench.json(&small(&["--json", "--set", "stand_in.seed=9"]))["run_dir"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+#[test]
+fn another_split_is_not_compared_and_its_keys_are_named() {
+    let (bench, _) = with_baseline();
+    let other = bench.add_run(&[
+        "--set",
+        "stand_in.seed=9",
+        "--set",
+        "stand_in.samples=100",
+        "--set",
+        "baselines.enabled=false",
+    ]);
     let output = bench.run(&["check", &other, "--baseline", "base.toml"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -80,10 +82,12 @@ fn another_split_is_not_compared_and_its_keys_are_named(bench: &Bench) {
     assert!(text.contains("stand_in.seed: 0 against 9"), "{text}");
 }
 
-fn expectations_of_a_recipe_are_judged_at_their_line(bench: &Bench) {
+#[test]
+fn expectations_of_a_recipe_are_judged_at_their_line() {
+    let bench = Bench::with_shared_cache();
     let recipe = "schema = 1\nextends = \"recipes/rafdb.toml\"\nname = \"own\"\n\n[expect.acc]\nmin = 0.999\n";
     bench.write("own.toml", recipe);
-    let mut arguments = small(&["--json"]);
+    let mut arguments = crate::small(&["--json", "--set", "baselines.enabled=false"]);
     arguments[1] = "own.toml";
     let run = bench.json(&arguments)["run_dir"].as_str().unwrap().to_owned();
     let output = bench.run(&["check", &run, "--github"]);
@@ -102,18 +106,16 @@ fn expectations_of_a_recipe_are_judged_at_their_line(bench: &Bench) {
     assert_eq!(acc["verdict"], "pass");
 }
 
-fn saving_again_keeps_the_rules_and_prints_what_changed(bench: &Bench, run: &str) {
-    assert_eq!(
-        bench
-            .ok(&["baseline", "save", run, "--out", "base.toml", "--predictions"])
-            .trim(),
-        "unchanged"
-    );
+#[test]
+fn saving_a_baseline_again_keeps_its_rules_and_prints_what_changed() {
+    let (bench, run) = with_baseline();
+    let save = || bench.ok(&["baseline", "save", &run, "--out", "base.toml", "--predictions"]);
+    assert_eq!(save().trim(), "unchanged");
     let text = std::fs::read_to_string(bench.path("base.toml")).unwrap();
     let edited = text.replacen("tolerance = 0.005", "tolerance = 0.25", 1);
     assert_ne!(text, edited);
     bench.write("base.toml", edited.replacen("mean = 0.", "mean = 0.0", 1));
-    let changes = bench.ok(&["baseline", "save", run, "--out", "base.toml", "--predictions"]);
+    let changes = save();
     assert!(
         changes.contains("- mean = 0.0") && changes.contains("+ mean = 0."),
         "{changes}"
@@ -126,8 +128,15 @@ fn saving_again_keeps_the_rules_and_prints_what_changed(bench: &Bench, run: &str
     );
 }
 
-fn a_damaged_baseline_is_an_error_and_no_verdict(bench: &Bench, run: &str) {
+#[test]
+fn a_damaged_baseline_is_an_error_and_no_verdict() {
+    let (bench, run) = with_baseline();
     let text = std::fs::read_to_string(bench.path("base.toml")).unwrap();
+    std::fs::copy(
+        bench.path("base.predictions.parquet"),
+        bench.path("bad.predictions.parquet"),
+    )
+    .unwrap();
     for (what, damaged) in [
         (
             "unknown field `tolerence`",
@@ -144,47 +153,15 @@ fn a_damaged_baseline_is_an_error_and_no_verdict(bench: &Bench, run: &str) {
         ),
     ] {
         bench.write("bad.toml", &damaged);
-        std::fs::copy(
-            bench.path("base.predictions.parquet"),
-            bench.path("bad.predictions.parquet"),
-        )
-        .unwrap();
-        let output = bench.run(&["check", run, "--baseline", "bad.toml"]);
+        let output = bench.run(&["check", &run, "--baseline", "bad.toml"]);
         assert!(matches!(output.status.code(), Some(2 | 3)), "{what}");
         assert!(stderr(&output).contains(what), "{what}: {}", stderr(&output));
         assert!(output.stdout.is_empty());
     }
-    let text = bench.fails(3, &["check", "nowhere"]);
-    assert!(text.contains("nowhere"), "{text}");
 }
 
 #[test]
-fn unequal_protocols_are_not_ranked_unless_forced_and_then_it_is_said() {
-    let bench = Bench::new();
-    let of = |more: &[&'static str]| bench.json(&small(more))["run_dir"].as_str().unwrap().to_owned();
-    let (first, second) = (of(&["--json"]), of(&["--json", "--set", "train.epochs=2"]));
-    let equal = bench.json(&["compare", &first, &second, "--json"]);
-    assert_eq!((&equal["comparable"], &equal["forced"]), (&true.into(), &false.into()));
-    assert_eq!(equal["recipe_differences"][0]["key"], "train.epochs");
-    assert!(equal["metrics"][0]["values"][0]["mean"].is_f64());
-    assert!(equal["notes"][0].as_str().unwrap().contains("one seed"));
-
-    let other = of(&["--json", "--set", "protocol.selection=best_on_test"]);
-    let text = bench.fails(2, &["compare", &first, &other]);
-    assert!(text.contains("protocol.selection: last in"), "{text}");
-    let output = bench.run(&["compare", &first, &other, "--force", "--markdown", "c.md"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!(String::from_utf8(output.stdout).unwrap().starts_with("NOT COMPARABLE"));
-    assert!(
-        std::fs::read_to_string(bench.path("c.md"))
-            .unwrap()
-            .contains("NOT COMPARABLE")
-    );
-    let forced = bench.json(&["compare", &first, &other, "--force", "--json"]);
-    assert_eq!(
-        (&forced["comparable"], &forced["forced"]),
-        (&false.into(), &true.into())
-    );
-    let text = bench.fails(2, &["compare", &first, &first]);
-    assert!(text.contains("two runs"), "{text}");
+fn a_run_that_is_not_there_is_missing_data() {
+    let text = Bench::new().fails(3, &["check", "nowhere"]);
+    assert!(text.contains("nowhere"), "{text}");
 }

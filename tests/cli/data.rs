@@ -20,12 +20,6 @@ fn a_folder_of_something_else_is_refused() {
     assert!(text.contains("photos"), "{text}");
 }
 
-/// Draws a small tree and returns its folder.
-fn tree(bench: &Bench) -> std::path::PathBuf {
-    bench.ok(&["standin", "rafdb", "--out", "raf", "--samples", "260", "--quiet"]);
-    bench.path("raf")
-}
-
 fn run_on(bench: &Bench, folder: &str, more: &[&'static str]) -> serde_json::Value {
     let mut arguments: Vec<&str> = small(&["--json"])
         .into_iter()
@@ -38,8 +32,8 @@ fn run_on(bench: &Bench, folder: &str, more: &[&'static str]) -> serde_json::Val
 
 #[test]
 fn broken_images_are_listed_and_the_rest_is_used() {
-    let bench = Bench::new();
-    let root = tree(&bench);
+    let bench = Bench::with_faces();
+    let root = bench.path("raf");
     let aligned = root.join("basic/Image/aligned");
     let mut images: Vec<_> = std::fs::read_dir(&aligned)
         .unwrap()
@@ -74,14 +68,18 @@ fn broken_images_are_listed_and_the_rest_is_used() {
         rejects.lines().count() - 1
     );
     assert!(conversion["rejected"].as_u64().unwrap() >= 7, "{rejects}");
-    let summary = run_on(&bench, "raf", &["--set", "dataset.max_rejected=0.2"]);
+    let summary = run_on(
+        &bench,
+        "raf",
+        &["--set", "dataset.max_rejected=0.2", "--set", "baselines.enabled=false"],
+    );
     assert!(summary["metrics"]["acc"]["mean"].is_f64());
 }
 
 #[test]
 fn too_many_broken_images_end_the_run() {
-    let bench = Bench::new();
-    let root = tree(&bench);
+    let bench = Bench::with_faces();
+    let root = bench.path("raf");
     for entry in std::fs::read_dir(root.join("basic/Image/aligned")).unwrap().take(200) {
         std::fs::write(entry.unwrap().path(), b"gone").unwrap();
     }
@@ -91,8 +89,8 @@ fn too_many_broken_images_end_the_run() {
 
 #[test]
 fn a_conversion_by_hand_takes_the_keys_of_a_protocol() {
-    let bench = Bench::new();
-    let images = tree(&bench).join("basic/Image");
+    let bench = Bench::with_faces();
+    let images = bench.path("raf/basic/Image");
     for entry in std::fs::read_dir(images.join("aligned")).unwrap() {
         let entry = entry.unwrap();
         let plain = entry.file_name().into_string().unwrap().replace("_aligned", "");
@@ -137,8 +135,8 @@ fn a_conversion_by_hand_takes_the_keys_of_a_protocol() {
 
 #[test]
 fn the_kaggle_variant_gives_the_same_samples() {
-    let bench = Bench::new();
-    let root = tree(&bench);
+    let bench = Bench::with_faces();
+    let root = bench.path("raf");
     kaggle(&root, &bench.path("kaggle/DATASET"));
     let original = bench.json(&["convert", "rafdb", "--data", "raf", "--out", "a", "--json", "--quiet"]);
     let variant = bench.json(&[

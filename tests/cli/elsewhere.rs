@@ -124,7 +124,8 @@ fn validate_reads_the_table_and_writes_nothing() {
 fn the_features_of_a_third_model_are_mapped_and_measured_beside_the_encoders() {
     let bench = digits();
     // The very features of the run under another name: every number must be the encoder's.
-    let mut arguments = vec!["run", "digits.toml", "--quiet", "--set", "train.epochs=2", "--set"];
+    let mut arguments = vec!["run", "digits.toml", "--quiet", "--set", "train.epochs=2"];
+    arguments.extend(["--set", "baselines.enabled=false", "--set"]);
     let text = bench.fails(
         3,
         &[&arguments[..], &["report.features={ POSTER = \"digits.csv\" }"]].concat(),

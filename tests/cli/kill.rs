@@ -3,61 +3,9 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::{Bench, files, small};
-
-/// Starts the program without waiting for it.
-fn start(bench: &Bench, arguments: &[&str]) -> Child {
-    std::process::Command::new(assert_cmd::cargo::cargo_bin!("aura-bench"))
-        .args(arguments)
-        .current_dir(bench.path("."))
-        .env("AURA_BENCH_CACHE", bench.path("cache"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// Waits until `enough` is true; false if it had ended before.
-fn wait_until(child: &mut Child, enough: impl Fn() -> bool) -> bool {
-    let started = Instant::now();
-    while !enough() && started.elapsed() < Duration::from_mins(1) {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    true
-}
-
-/// Kills it as soon as `enough` is true; false if it had ended before.
-fn kill_when(mut child: Child, enough: impl Fn() -> bool) -> bool {
-    let running = wait_until(&mut child, enough);
-    if running {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    running
-}
-
-/// Files below a folder while somebody writes there.
-fn count(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let counts = entries.flatten().map(|entry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => count(&entry.path()),
-        _ => usize::from(!is_temporary(&entry.path())),
-    });
-    counts.sum()
-}
-
-fn is_temporary(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(".partial-"))
-}
+use crate::child::{count, is_temporary, kill_when, start};
+use crate::{Bench, files, shared, small, stderr, tables};
 
 /// What lies under final names must be there in the whole result, byte for byte.
 fn assert_part_of(found: &[(PathBuf, Vec<u8>)], whole: &[(PathBuf, Vec<u8>)], but: &[&str]) {
@@ -89,9 +37,9 @@ fn a_killed_drawing_is_continued() {
                 "--out",
                 out,
                 "--samples",
-                "160",
+                "120",
                 "--size",
-                "48",
+                "40",
                 "--quiet",
             ]
         };
@@ -99,7 +47,7 @@ fn a_killed_drawing_is_continued() {
         let whole = files(&bench.path("whole"));
 
         let mut killed = 0;
-        for least in [1, 60, 120] {
+        for least in [1, 45, 90] {
             let call = start(&bench, &command("tree"));
             if kill_when(call, || count(&bench.path("tree").join(images)) >= least) {
                 killed += 1;
@@ -118,44 +66,56 @@ fn a_killed_drawing_is_continued() {
 
 #[test]
 fn a_killed_conversion_is_repeated() {
-    let bench = Bench::new();
-    bench.ok(&[
-        "standin",
-        "affectnet8",
-        "--out",
-        "data",
-        "--samples",
-        "600",
-        "--size",
-        "32",
-        "--quiet",
-    ]);
-    let command = |out: &'static str| ["convert", "affectnet8", "--data", "data", "--out", out, "--quiet"];
+    let bench = Bench::with_faces();
+    let command = |out: &'static str| ["convert", "rafdb", "--data", "raf", "--out", out, "--quiet"];
     bench.ok(&command("whole"));
     let whole = files(&bench.path("whole"));
     assert_eq!(whole.len(), 3);
 
     let mut killed = 0;
-    for pause in [0, 5, 20, 40, 60, 80, 100, 130, 160, 200, 250] {
-        let started = Instant::now();
-        let call = start(&bench, &command("out"));
-        if kill_when(call, || started.elapsed() >= Duration::from_millis(pause)) {
+    // Before anything is written, and behind each of the first two files.
+    for (least, out) in ["none", "one", "two"].into_iter().enumerate() {
+        let call = start(&bench, &command(out));
+        if kill_when(call, || count(&bench.path(out)) >= least) {
             killed += 1;
         }
-        if bench.path("out").is_dir() {
-            let found = files(&bench.path("out"));
+        if bench.path(out).is_dir() {
+            let found = files(&bench.path(out));
             assert_part_of(&found, &whole, &[]);
             // The summary comes last: where it is, everything is.
-            if bench.path("out/conversion.json").is_file() {
+            if bench.path(out).join("conversion.json").is_file() {
                 assert_eq!(found.iter().filter(|(path, _)| !is_temporary(path)).count(), 3);
             }
         }
+        bench.ok(&command(out));
+        let mut found = files(&bench.path(out));
+        found.retain(|(path, _)| !is_temporary(path));
+        assert!(found == whole);
     }
     assert!(killed > 0, "it always ended before it could be killed");
-    bench.ok(&command("out"));
-    let mut found = files(&bench.path("out"));
-    found.retain(|(path, _)| !is_temporary(path));
-    assert!(found == whole);
+}
+
+#[test]
+fn a_run_killed_while_it_draws_extracts_and_trains_ends_as_an_unbroken_one() {
+    let bench = Bench::new();
+    let in_cache = |name: &str| count(&bench.cache.join(name));
+    let points: [&dyn Fn() -> bool; 3] = [&|| in_cache("stand-in") >= 50, &|| in_cache("samples") >= 3, &|| {
+        count(&bench.path("runs")) >= 3
+    }];
+    for (i, point) in points.into_iter().enumerate() {
+        let call = start(&bench, &small(&[]));
+        assert!(kill_when(call, point), "it ended before kill {i}");
+    }
+    bench.ok(&small(&[]));
+    let unbroken = tables(&shared::run(&[]).folder);
+    let continued = tables(&bench.path(&shared::run(&[]).name));
+    assert_eq!(unbroken.len(), continued.len());
+    for (a, b) in unbroken.iter().zip(&continued) {
+        assert!(a == b, "{} differs after three kills", a.0.display());
+    }
+    let leftovers = files(&bench.path("runs"));
+    let leftovers: Vec<_> = leftovers.iter().filter(|(path, _)| is_temporary(path)).collect();
+    assert!(leftovers.len() <= 3, "at most one temporary file a kill: {leftovers:?}");
 }
 
 /// Epochs that the checkpoint of the only run below `out` has behind it, as its header says; 0 while there is none.
@@ -182,7 +142,9 @@ fn epochs_kept(out: &Path) -> u64 {
 #[cfg(unix)]
 #[test]
 fn training_killed_twice_and_interrupted_ends_with_the_bytes_of_an_unbroken_run() {
-    let bench = Bench::new();
+    use crate::child::{interrupt, wait_until};
+
+    let bench = Bench::with_shared_cache();
     let command = |out: &'static str| {
         let mut call = small(&["--device", "cpu", "--out", out]);
         call.extend(["--set", "train.epochs=16", "--set", "train.checkpoint_every=1"]);
@@ -207,11 +169,13 @@ fn training_killed_twice_and_interrupted_ends_with_the_bytes_of_an_unbroken_run(
     }
     let mut call = start(&bench, &command("broken"));
     assert!(wait_until(&mut call, || epochs_kept(&out) >= 12));
-    let interrupt = std::process::Command::new("kill")
-        .args(["-INT", &call.id().to_string()])
-        .status();
-    assert!(interrupt.unwrap().success());
-    assert_eq!(call.wait().unwrap().code(), Some(130));
+    let ended = interrupt(call);
+    assert_eq!(ended.status.code(), Some(130), "{}", stderr(&ended));
+    assert!(
+        stderr(&ended).contains("the same command continues"),
+        "{}",
+        stderr(&ended)
+    );
     assert!((12..16).contains(&epochs_kept(&out)));
     assert!(!trained("broken").iter().any(|(path, _)| path.ends_with("done.json")));
 

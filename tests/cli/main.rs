@@ -3,17 +3,24 @@
 
 mod chain;
 mod checks;
+mod child;
+mod comparisons;
 mod data;
 mod device;
 mod elsewhere;
+mod explanations;
+mod exports;
 mod extract;
 mod folds;
+mod hub;
 mod kill;
 mod page;
 mod published;
 mod queries;
 mod recipes;
 mod schemas;
+mod screens;
+mod shared;
 mod studies;
 mod validate;
 
@@ -23,16 +30,48 @@ use std::process::Output;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-/// The program in a folder of its own, with a cache of its own.
+/// The program in a folder of its own.
 struct Bench {
     folder: TempDir,
+    cache: PathBuf,
 }
 
 impl Bench {
+    /// With an empty cache of its own: for tests about what is computed, and when.
     fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        Self { folder, cache }
+    }
+
+    /// With the cache that the tests share, where the faces, samples and features of [`SMALL`] are.
+    fn with_shared_cache() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            cache: shared::cache(),
+            ..Self::new()
         }
+    }
+
+    /// With the shared cache and a copy of a finished run below `runs`, [`SMALL`] with further arguments. Returns its folder
+    /// too, relative to this one.
+    fn with_run(more: &[&'static str]) -> (Self, String) {
+        let bench = Self::with_shared_cache();
+        let run = bench.add_run(more);
+        (bench, run)
+    }
+
+    /// A copy of a further finished run below `runs`.
+    fn add_run(&self, more: &[&'static str]) -> String {
+        let run = shared::run(more);
+        copy(&run.folder, &self.path(&run.name));
+        run.name.clone()
+    }
+
+    /// With a copy of the faces of [`SMALL`] in the folder `raf`, to be read and changed.
+    fn with_faces() -> Self {
+        let bench = Self::new();
+        copy(&shared::faces(), &bench.path("raf"));
+        bench
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -50,7 +89,7 @@ impl Bench {
         let mut command = Command::cargo_bin("aura-bench").unwrap();
         command.current_dir(self.folder.path());
         command
-            .env("AURA_BENCH_CACHE", self.path("cache"))
+            .env("AURA_BENCH_CACHE", &self.cache)
             .env("NO_COLOR", "1")
             .env_remove("RAFDB_ROOT");
         command
@@ -125,4 +164,21 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     found.sort();
     found
+}
+
+/// The tables below a run folder: its manifest and what is made from it hold times and places, these hold neither.
+fn tables(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = files(folder);
+    found.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "parquet"));
+    found
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for (path, bytes) in files(from) {
+        let path = to.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Bench, small};
+use crate::Bench;
 
 /// Names that try to break out of an element, an attribute, a script and a style.
 const HOSTILE: [&str; 4] = [
@@ -29,7 +29,7 @@ fn check(pages: &[&Path]) -> Option<String> {
 
 #[test]
 fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
-    let bench = Bench::new();
+    let bench = Bench::with_shared_cache();
     let broken = bench.write(
         "broken.html",
         "<!DOCTYPE html><html><body><img src='http://example.org/x.png'><script>nothing()</script></body></html>",
@@ -49,11 +49,7 @@ fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
         "the check must see what is wrong: {found}"
     );
 
-    bench.ok(&small(&[]));
-    let path = bench.json(&["query", "SELECT path FROM runs", "--format", "json"])[0]["path"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let path = bench.path(&bench.add_run(&[])).display().to_string();
     let file = Path::new(&path).join("manifest.json");
     let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     for (i, name) in HOSTILE.iter().enumerate() {

@@ -139,3 +139,17 @@ fn every_built_in_recipe_is_valid_both_ways() {
         bench.ok(&["validate", &name, "--stand-in"]);
     }
 }
+
+#[test]
+fn a_key_that_is_gone_says_what_took_its_place() {
+    let text = complaint(&format!("{HEAD}[features]\nmax_megapixels = 40\n"), &[]);
+    assert!(
+        text.contains("`features.max_megapixels` is gone") && text.contains("[mine.toml:5:1]"),
+        "{text}"
+    );
+    assert!(text.contains("set dataset.max_pixels = 41943040"), "{text}");
+    let bench = Bench::new();
+    bench.write("mine.toml", format!("{HEAD}max_pixels = 40000000\n"));
+    let resolved = bench.ok(&["validate", "mine.toml", "--resolved"]);
+    assert!(resolved.contains("max_pixels = 40000000"), "{resolved}");
+}

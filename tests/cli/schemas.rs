@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Bench, small};
+use crate::{Bench, shared};
 
 /// Every way in which `value` breaks `schema`, by path. A key that the schema does not name counts too: what a program would
 /// read is documented. Knows the words that the schemas in `docs/schema` use, and stops at any other.
@@ -88,7 +88,7 @@ fn breaches(schema: &Value, root: &Value, value: &Value, at: &str) -> Vec<String
     found
 }
 
-fn checked_in(name: &str) -> Value {
+pub fn checked_in(name: &str) -> Value {
     let path = format!("{}/docs/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -105,23 +105,31 @@ fn fits(name: &str, value: &Value) {
     assert!(found.is_empty(), "{name}: {found:#?}");
 }
 
+fn read(path: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
 #[test]
-fn every_output_fits_its_schema() {
-    let bench = Bench::new();
-    let summary = bench.json(&small(&["--json"]));
-    fits("run", &summary);
-    let run = summary["run_dir"].as_str().unwrap();
-    let read =
-        |path: std::path::PathBuf| -> Value { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
-    let manifest = read(bench.path(run).join("manifest.json"));
-    fits("manifest", &manifest);
-    bench.ok(&["standin", "rafdb", "--out", "faces", "--samples", "60", "--quiet"]);
-    bench.ok(&["convert", "rafdb", "--data", "faces", "--out", "converted", "--quiet"]);
-    fits("conversion", &read(bench.path("converted/conversion.json")));
+fn what_a_run_prints_and_writes_fits_its_schemas() {
+    let run = shared::run(&[]);
+    fits("run", &run.summary);
+    fits("manifest", &read(&run.folder.join("manifest.json")));
+}
+
+#[test]
+fn what_a_conversion_writes_fits_its_schema() {
+    let bench = Bench::with_faces();
+    bench.ok(&["convert", "rafdb", "--data", "raf", "--out", "converted", "--quiet"]);
+    fits("conversion", &read(&bench.path("converted/conversion.json")));
+}
+
+#[test]
+fn baselines_and_checks_fit_their_schemas() {
+    let (bench, run) = Bench::with_run(&[]);
     bench.ok(&[
         "baseline",
         "save",
-        run,
+        &run,
         "--out",
         "base.toml",
         "--predictions",
@@ -134,13 +142,20 @@ fn every_output_fits_its_schema() {
     fits("baseline", &serde_json::to_value(baseline).unwrap());
     fits(
         "check",
-        &bench.json(&["check", run, "--baseline", "base.toml", "--json"]),
+        &bench.json(&["check", &run, "--baseline", "base.toml", "--json"]),
     );
-    let other = bench.json(&small(&["--json", "--set", "train.epochs=2"]));
-    fits(
-        "compare",
-        &bench.json(&["compare", run, other["run_dir"].as_str().unwrap(), "--json"]),
-    );
+}
+
+#[test]
+fn a_comparison_fits_its_schema() {
+    let (bench, run) = Bench::with_run(&[]);
+    let other = bench.add_run(&["--set", "train.epochs=2"]);
+    fits("compare", &bench.json(&["compare", &run, &other, "--json"]));
+}
+
+#[test]
+fn an_explanation_fits_its_schema() {
+    let (bench, run) = Bench::with_run(&[]);
     let ids = bench.json(&[
         "query",
         "SELECT sample_id FROM samples WHERE split = 'test' LIMIT 1",
@@ -149,10 +164,14 @@ fn every_output_fits_its_schema() {
     ]);
     fits(
         "explain",
-        &bench.json(&["explain", run, ids[0]["sample_id"].as_str().unwrap(), "--json"]),
+        &bench.json(&["explain", &run, ids[0]["sample_id"].as_str().unwrap(), "--json"]),
     );
+}
 
-    // The test itself can fail: a key too many, one too few, a wrong type.
+/// The tests above can fail: a key too many, one too few, a wrong type.
+#[test]
+fn what_does_not_fit_is_noticed() {
+    let manifest = read(&shared::run(&[]).folder.join("manifest.json"));
     let schema = checked_in("manifest");
     for (key, value) in [
         ("surprise", json!(1)),

@@ -2,14 +2,9 @@
 
 use crate::{Bench, files};
 
-fn tree(bench: &Bench) {
-    bench.ok(&["standin", "rafdb", "--out", "raf", "--samples", "260", "--quiet"]);
-}
-
 #[test]
 fn a_folder_is_recognised_and_left_as_it_is() {
-    let bench = Bench::new();
-    tree(&bench);
+    let bench = Bench::with_faces();
     let list = bench.path("raf/basic/EmoLabel/list_patition_label.txt");
     let mut labels = std::fs::read_to_string(&list).unwrap();
     labels.push_str("../../../../etc/passwd 3\n");
@@ -65,8 +60,7 @@ fn a_complete_and_an_incomplete_list_are_told_from_the_card() {
 
 #[test]
 fn a_recipe_is_checked_together_with_its_data() {
-    let bench = Bench::new();
-    tree(&bench);
+    let bench = Bench::with_faces();
     let report = bench.json(&["validate", "recipes/rafdb.toml", "--data", "raf", "--json"]);
     assert_eq!(report["data"]["samples"], 260);
     assert_eq!(report["protocol_digest"].as_str().unwrap().len(), 64);
@@ -89,6 +83,14 @@ fn a_card_is_checked_like_a_recipe() {
     bench.write("mine.toml", card.replace("samples = 12271", "samples = 12270"));
     let text = bench.fails(2, &["validate", "mine.toml"]);
     assert!(text.contains("expected 12271, the sum of the classes"), "{text}");
+    bench.write("mine.toml", card.replace("terms = ", "term = "));
+    let text = bench.fails(2, &["validate", "mine.toml"]);
+    assert!(
+        text.contains("unknown key `licence.term`")
+            && text.contains("[mine.toml:13:1]")
+            && text.contains("did you mean `terms`?"),
+        "{text}"
+    );
     bench.write("mine.toml", card);
     assert_eq!(bench.json(&["validate", "mine.toml", "--json"])["kind"], "card");
 }

@@ -11,9 +11,10 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
-use crate::dataset::paths::{self, Fence};
+use crate::dataset::paths;
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
+use crate::disk::fence::Fence;
 use crate::error::{Error, Result};
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::{npy, text};
@@ -165,7 +166,7 @@ fn check_rows(source: &Source<'_>, list: &str, split: Split, found: usize, warni
 
 /// One label of one image: `N_exp.npy`, `N_val.npy`, `N_aro.npy`.
 fn read_label(fence: &Fence, path: &str) -> std::result::Result<Option<String>, Reason> {
-    let file = match fence.open(path) {
+    let file = match fence.file(path).map_err(|refusal| Reason::of_path(&refusal, path)) {
         Ok(file) => file,
         Err(Reason::MissingImage(_)) => return Ok(None),
         Err(reason) => return Err(reason),
@@ -223,7 +224,7 @@ pub(crate) fn read_npy(source: &Source<'_>) -> Result<Found> {
             });
         }
         let probe = format!("{annotations}/x");
-        let fence = Fence::new(source.root, std::iter::once(probe.as_str()))?;
+        let fence = source.fence.clone().with_folders_of(std::iter::once(probe.as_str()));
         let items: Vec<(String, String)> = named
             .into_iter()
             .flat_map(|(stem, names)| names.into_iter().map(move |name| (stem.clone(), name)))

@@ -121,6 +121,7 @@ pub(crate) fn with_classes(
         frame,
         rejects,
         warnings,
+        decoded: false,
     })
 }
 
@@ -163,6 +164,7 @@ pub(crate) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
         mut rejects,
         mut masked,
         mut warnings,
+        decoded,
     } = found;
     frame.rechunk_mut();
     let needed = source.card.tasks.first() == Some(&Task::ValenceArousal);
@@ -254,6 +256,7 @@ pub(crate) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
         rejects,
         masked,
         warnings,
+        decoded,
     })
 }
 

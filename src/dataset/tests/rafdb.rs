@@ -2,10 +2,13 @@
 
 use arrow::array::{Array, AsArray};
 
+use crate::dataset::convert::convert_located;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, columns, lenient, numbers, places, texts};
-use crate::dataset::{Card, Images, samples, source_digest};
-use crate::error::Error;
+use crate::dataset::{Card, Images, LocatedData, samples, source_digest};
+use crate::error::DataKind;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 const CLASSES: [&str; 7] = [
     "surprise",
@@ -608,6 +611,21 @@ fn the_digest_follows_the_data() {
     assert_ne!(first, second);
     tree.image("basic/Image/aligned/train_00003_aligned.png");
     assert_ne!(second, digest());
+}
+
+/// The address of a conversion and what it says of its source are one look at the folder, not two.
+#[test]
+fn a_database_that_was_found_is_walked_once() {
+    let card = Card::load("rafdb").unwrap();
+    let tree = original("basic/", SMALL);
+    let options = lenient();
+    let data = LocatedData::find(&card, &tree.root(), &options).unwrap();
+    let address = data.source_digest().unwrap();
+    tree.write("basic/note.txt", "written in between");
+    let (hidden, interrupt) = (Progress::hidden(), Interrupt::default());
+    let conversion = convert_located(&data, &tree.out(), &hidden, &interrupt).unwrap();
+    assert_eq!(conversion.source_digest, address);
+    assert_ne!(source_digest(&card, &tree.root(), &options).unwrap(), address);
 }
 
 proptest::proptest! {

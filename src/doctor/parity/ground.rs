@@ -13,10 +13,11 @@ use crate::model::loss::config::LossConfig;
 use crate::model::math::{Purpose, host, matrix, stream};
 use crate::model::params::AdamW;
 use crate::model::projector::{Masks, Sizes};
+use crate::model::standardise::Standardiser;
 use crate::sets::{Matrix, SplitSets};
 use crate::task::Task;
 use crate::train::checkpoint::{Position, State};
-use crate::train::data::{self, Standardiser};
+use crate::train::data;
 use crate::train::synth::planted;
 
 /// Sizes of the compared models.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_unit::{self, ActionUnit};
 use crate::dataset::convert::TEST_SHARE;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
@@ -217,7 +218,7 @@ impl Protocol {
         match self.task {
             Task::Expression => self.classes.clone(),
             Task::ValenceArousal => self.dimensions.clone(),
-            Task::ActionUnits => self.action_units.iter().map(|au| format!("au{au:02}")).collect(),
+            Task::ActionUnits => action_unit::columns(&self.action_units),
         }
     }
 
@@ -230,7 +231,7 @@ impl Protocol {
             Task::Expression => self.classes = outputs.to_vec(),
             Task::ValenceArousal => self.dimensions = outputs.to_vec(),
             Task::ActionUnits => {
-                let unit = |name: &String| name.strip_prefix("au")?.parse().ok();
+                let unit = |name: &String| Some(ActionUnit::of_column(name)?.number());
                 self.action_units = outputs.iter().filter_map(unit).collect();
             }
         }

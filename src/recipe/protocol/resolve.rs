@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::dataset::reader::disfa::folds::read_folds;
 use crate::dataset::{AuScale, Card};
 use crate::digest::Digest;
-use crate::document::mistake::RecipeError;
+use crate::document::mistake::Mistake;
 use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::feature::threshold::AuThreshold;
@@ -15,7 +15,7 @@ use crate::train::Sampling;
 
 use super::config::{Protocol, ProtocolConfig};
 
-type Resolved<T> = Result<T, Box<RecipeError>>;
+type Resolved<T> = Result<T, Box<Mistake>>;
 
 /// Checks `config` against what task and card offer, and fills in the defaults.
 ///

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table, Value, plain, printable};
-use crate::report::catalog::Assets;
+use crate::report::catalog::ReportFiles;
 use crate::report::cells::{MISSING, fixed};
 use crate::report::thumbnail::Thumbnail;
 use crate::report::tile::Tile;
@@ -199,7 +199,7 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
             )));
         }
     };
-    let assets = Assets::new(options.reports.as_deref())?;
+    let assets = ReportFiles::new(options.reports.as_deref())?;
     let mut sql = Vec::new();
     let mut ask = |name: &str, parameters: &[(&str, Value)]| {
         let name = format!("sql/{name}");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::query::printable;
-use crate::report::catalog::Assets;
+use crate::report::catalog::ReportFiles;
 use crate::report::cells::{MISSING, fixed, thousands};
 use crate::report::page::{self, fill, serial};
 use crate::report::provenance;
@@ -155,7 +155,7 @@ impl Explanation {
             tiles: &'a [Tile],
         }
         let shown = &self.drawn_from;
-        let assets = Assets::new(shown.reports.as_deref())?;
+        let assets = ReportFiles::new(shown.reports.as_deref())?;
         let env = page::environment(&assets, &["head.html", "provenance.html", "tiles.html", "explain.html"])?;
         let scores = self.task == "valence_arousal";
         let bars: Vec<Bar<'_>> = self

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::disk::fence::DataRoot;
+use crate::disk::fence::Fence;
 use crate::error::{Context, Error, Result};
 use crate::feature::FeaturesConfig;
 use crate::feature::table::canonical_samples;
@@ -28,7 +28,7 @@ const QUEUE: usize = 2;
 /// Where each sample's image is.
 #[derive(Debug)]
 pub struct Images {
-    root: DataRoot,
+    root: Fence,
     limits: DecodeLimits,
     margin: f32,
     places: BTreeMap<String, (String, Option<FaceBox>)>,
@@ -76,7 +76,7 @@ impl Images {
             }
         }
         Ok(Self {
-            root: DataRoot::open(root)?,
+            root: Fence::around(root)?,
             limits: options.limits(),
             margin: options.margin,
             places,

@@ -1,8 +1,20 @@
-use crate::encoder::Precision;
-use crate::encoder::config::EncoderKind;
-use crate::feature::{FeaturesConfig, samples_of_folder};
-use crate::task::Targets;
+use burn::tensor::Device;
 
+use crate::encoder::Precision;
+use crate::encoder::config::{EncoderConfig, EncoderKind};
+use crate::error::{Error, Result};
+use crate::feature::{FeaturesConfig, samples_of_folder};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::rival::run::BaselineOutcome;
+use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::task::{Targets, Task};
+use crate::train::config::Selection;
+use crate::train::data::weights;
+
+use super::config::FinetuneConfig;
+use super::images::Images;
+use super::job::{Job, curve};
 use super::*;
 
 /// A folder of small pictures of two kinds, stripes along or across, under random light, with their labels.
@@ -151,19 +163,16 @@ fn a_run_goes_on_from_its_last_whole_epoch() {
     let world = World::new(24, 8);
     let config = FinetuneConfig { epochs: 30, ..quick() };
     let whole = world.run(&config, "whole").unwrap();
-    // Stopped as soon as the first checkpoint is there.
-    let interrupt = Interrupt::default();
-    let checkpoint = world.folder.path().join("part/checkpoint/finetune.safetensors");
-    let stopped = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !checkpoint.is_file() {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            interrupt.raise();
-        });
-        world.job(&config, "part", &interrupt)
-    });
+    // Stopped in one of the epochs behind the first checkpoint.
+    let stopped = world.job(&config, "part", &Interrupt::at_look(20));
     assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    assert!(
+        world
+            .folder
+            .path()
+            .join("part/checkpoint/finetune.safetensors")
+            .is_file()
+    );
     let part = world.run(&config, "part").unwrap();
     assert_eq!((&part.metrics, &part.predictions), (&whole.metrics, &whole.predictions));
     // A checkpoint of other settings is not taken up.

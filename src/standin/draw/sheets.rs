@@ -67,7 +67,7 @@ fn units() {
 
 #[test]
 #[ignore = "writes pictures to look at"]
-fn modes() {
+pub(crate) fn modes() {
     for size in [100, 200] {
         for emotion in Emotion::ALL {
             let modes = emotion.modes();

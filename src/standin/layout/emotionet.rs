@@ -286,7 +286,7 @@ fn csv(samples: &[Sample], rows: &[Row]) -> String {
 }
 
 /// Two sheets, the headers of one in quotes.
-fn sheets(samples: &[Sample], rows: &[Row]) -> Vec<(&'static str, Vec<Vec<String>>)> {
+pub(crate) fn sheets(samples: &[Sample], rows: &[Row]) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let half = samples.len() / 2;
     let first = table(&samples[..half], &rows[..half], true);
     let mut second = table(&samples[half..], &rows[half..], false);

@@ -1,8 +1,6 @@
 //! What DISFA's file names say: subject, frame, action unit, camera.
 
-use polars::prelude::*;
-use rayon::prelude::*;
-
+use crate::action_unit::ActionUnit;
 use crate::dataset::config::Camera;
 use crate::dataset::paths;
 
@@ -27,10 +25,10 @@ pub(crate) fn frame_in(name: &str) -> Option<(u32, usize)> {
 }
 
 /// The action unit in a file name: `SN001_au12.txt`, `AU12.txt`.
-pub(crate) fn au_in(name: &str) -> Option<u8> {
+pub(crate) fn unit_in(name: &str) -> Option<u8> {
     let lower = paths::stem(name).to_ascii_lowercase();
     let at = lower.rfind("au")?;
-    lower[at + 2..].trim_start_matches(['_', '-']).parse().ok()
+    Some(ActionUnit::named(&lower[at..])?.number())
 }
 
 /// Which camera a path speaks of, if it does.

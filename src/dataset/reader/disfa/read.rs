@@ -18,7 +18,7 @@ use crate::task::Split;
 
 use super::folds::folds;
 use super::frames::{FrameFolder, first_number, frame_folders};
-use super::names::{au_in, camera_of, frame_in, subject_in};
+use super::names::{camera_of, frame_in, subject_in, unit_in};
 use super::video::decode_videos;
 
 /// Frame number → intensity, with the line it stands in.
@@ -106,7 +106,7 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         if entry.is_dir || !entry.name.to_ascii_lowercase().ends_with(".txt") {
             continue;
         }
-        if let Some(au) = au_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
+        if let Some(au) = unit_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
             let file = paths::join(folder, &entry.name);
             let intensities = read_intensities(source, &file, &mut labelled.rejects)?;
             labelled.units.insert(au, (file, intensities));
@@ -174,11 +174,13 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         .map(|recording| recording.subject.clone())
         .filter(|subject| !with_frames.contains(subject.as_str()))
         .collect();
+    let mut decoded = false;
     if folders.is_empty() || !without_frames.is_empty() {
-        decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
+        decoded = decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
         folders = frame_folders(source)?;
     }
-    assemble(source, labelled, &folders, warnings)
+    let found = assemble(source, labelled, &folders, warnings)?;
+    Ok(Found { decoded, ..found })
 }
 
 /// DISFA+: `Labels/SN001/TRIAL/AU1.txt` with `Images/SN001/TRIAL/`.
@@ -434,6 +436,7 @@ fn assemble(
         rejects,
         masked,
         warnings,
+        decoded: false,
     })
 }
 
@@ -488,9 +491,9 @@ mod tests {
         assert_eq!(frame_in("0.png"), Some((0, 1)));
         assert_eq!(frame_in("naïve7é.png"), Some((7, 1)));
         assert_eq!(frame_in("none.png"), None);
-        assert_eq!(au_in("SN001_au12.txt"), Some(12));
-        assert_eq!(au_in("AU4.txt"), Some(4));
-        assert_eq!(au_in("readme.txt"), None);
+        assert_eq!(unit_in("SN001_au12.txt"), Some(12));
+        assert_eq!(unit_in("AU4.txt"), Some(4));
+        assert_eq!(unit_in("readme.txt"), None);
     }
 
     #[cfg(unix)]

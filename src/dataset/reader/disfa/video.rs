@@ -51,19 +51,20 @@ pub(crate) fn videos_of(source: &Source<'_>, subjects: &BTreeSet<String>) -> Res
 }
 
 /// Decodes the videos of people without frames with `ffmpeg`, into `Frames_LeftCamera/SN001/00001.jpg` beside the labels. Where
-/// others have frames (`none` is false), what cannot be decoded is a warning: their rows are rejected one by one.
+/// others have frames (`none` is false), what cannot be decoded is a warning: their rows are rejected one by one. Tells whether
+/// anything was decoded.
 pub(crate) fn decode_videos(
     source: &Source<'_>,
     subjects: &BTreeSet<String>,
     none: bool,
     warnings: &mut Vec<String>,
-) -> Result<()> {
+) -> Result<bool> {
     let camera = source.options.camera;
     let videos = videos_of(source, subjects)?;
     let base = source.root.join(source.base);
     let Some((subject, video)) = videos.first_key_value() else {
         if !none {
-            return Ok(());
+            return Ok(false);
         }
         return Err(Error::missing_database(format!(
             "{}: neither frames nor videos of the {} camera were found: expected folders of images named after the subjects \
@@ -101,7 +102,7 @@ pub(crate) fn decode_videos(
             return Err(Error::missing_database(message));
         }
         warnings.push(message);
-        return Ok(());
+        return Ok(false);
     };
     if folder.exists() {
         source.inside(&paths::join(source.base, extraction_folder(camera)))?;
@@ -118,7 +119,7 @@ pub(crate) fn decode_videos(
         decode_video(ffmpeg, &source.inside(video)?, &folder, subject)?;
         bar.inc(1);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Decodes one video into `folder/subject/%05d.jpg`; the folder appears only when it is complete.

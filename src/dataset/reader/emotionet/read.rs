@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use polars::prelude::*;
 
+use crate::action_unit::ActionUnit;
 use crate::dataset::card::ExpectedList;
 use crate::dataset::frame::wrap;
 use crate::dataset::paths;
@@ -52,18 +53,14 @@ fn label(text: Option<&str>) -> Option<Option<f32>> {
     }
     match rows::number(Some(text)) {
         rows::Number::Is(value @ (0.0 | 1.0)) => Some(Some(value)),
-        rows::Number::Is(999.0) | rows::Number::Unknown => Some(None),
+        rows::Number::Is(ActionUnit::UNKNOWN) | rows::Number::Unknown => Some(None),
         _ => None,
     }
 }
 
 /// The action unit that a column is named after: `'AU 1'`, `AU01`, `au_12`.
-fn au_of_column(name: &str) -> Option<u8> {
-    let name = text::clean_name(name).to_ascii_lowercase();
-    name.strip_prefix("au")?
-        .trim_start_matches([' ', '_', '-'])
-        .parse()
-        .ok()
+fn unit_of(name: &str) -> Option<u8> {
+    Some(ActionUnit::named(&text::clean_name(name))?.number())
 }
 
 impl<'a> Rows<'a> {
@@ -210,6 +207,7 @@ impl<'a> Rows<'a> {
             rejects: self.rejects,
             masked: self.masked,
             warnings: self.warnings,
+            decoded: false,
         })
     }
 }
@@ -248,7 +246,7 @@ fn read_delimited(
     let mut rows = Rows::new(source)?;
     let is_url = |name: &str| name.eq_ignore_ascii_case("URL");
     let keep = |name: &str| {
-        is_url(name) || last == Some(name) || au_of_column(name).is_some_and(|au| source.card.aus.contains(&au))
+        is_url(name) || last == Some(name) || unit_of(name).is_some_and(|au| source.card.aus.contains(&au))
     };
     let bar = source.progress.bar("labels", files.len() as u64, "files");
     for file in files {
@@ -285,7 +283,7 @@ fn read_delimited(
                 .card
                 .aus
                 .iter()
-                .map(|au| find(&|name| au_of_column(name) == Some(*au)))
+                .map(|au| find(&|name| unit_of(name) == Some(*au)))
                 .collect::<Result<_>>()?;
             if units.iter().all(Option::is_none) {
                 return Err(Error::unusable_table(format!(
@@ -374,7 +372,7 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
                     .map(|au| {
                         cells
                             .iter()
-                            .position(|cell| cell.as_deref().and_then(au_of_column) == Some(*au))
+                            .position(|cell| cell.as_deref().and_then(unit_of) == Some(*au))
                     })
                     .collect();
                 if units.iter().all(Option::is_none) {
@@ -548,9 +546,9 @@ mod tests {
         for text in ["", "http://x/", "..", "N_12_3", "text"] {
             assert_eq!(file_key(text), None, "{text}");
         }
-        assert_eq!(au_of_column("'AU 1'"), Some(1));
-        assert_eq!(au_of_column("AU01"), Some(1));
-        assert_eq!(au_of_column("URL"), None);
+        assert_eq!(unit_of("'AU 1'"), Some(1));
+        assert_eq!(unit_of("AU01"), Some(1));
+        assert_eq!(unit_of("URL"), None);
         assert_eq!(label(Some("999")), Some(None));
         assert_eq!(label(Some("1.0")), Some(Some(1.0)));
         assert_eq!(label(Some("2")), None);

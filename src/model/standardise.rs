@@ -1,0 +1,153 @@
+//! Features brought to scale by statistics of the training split, for AURA and its rivals alike.
+
+use crate::sets::Matrix;
+
+use super::config::Standardise;
+
+/// A dimension whose variance is below this share of its squared mean is constant: what is left is the rounding of f32, whose
+/// variance is about 10⁻¹⁵ of the squared value. The share does not depend on the units that a column is in.
+const CONSTANT: f64 = 1e-13;
+
+/// Mean and factor of each dimension: x ↦ (x − mean) · factor.
+///
+/// A dimension that is constant in training is 0 everywhere. Dividing by its rounding noise would invent something; and to
+/// pass on what it does elsewhere would hand the model a value of any size, in a dimension of which it has learned nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standardiser {
+    /// What is subtracted, D values.
+    pub mean: Vec<f64>,
+    /// What it is multiplied with, D values.
+    pub factor: Vec<f64>,
+}
+
+impl Standardiser {
+    /// Statistics of the training split (ddof 0); tokens of `width` values count over images and positions together.
+    pub fn fit(values: &Matrix, width: usize, mode: Standardise) -> Self {
+        let rows = (values.data.len() / width.max(1)).max(1) as f64;
+        if mode == Standardise::None {
+            return Self {
+                mean: vec![0.0; width],
+                factor: vec![1.0; width],
+            };
+        }
+        let mut mean = vec![0.0_f64; width];
+        for row in values.data.chunks_exact(width) {
+            for (sum, &value) in mean.iter_mut().zip(row) {
+                *sum += f64::from(value);
+            }
+        }
+        for sum in &mut mean {
+            *sum /= rows;
+        }
+        let mut squares = vec![0.0_f64; width];
+        for row in values.data.chunks_exact(width) {
+            for ((sum, &value), mean) in squares.iter_mut().zip(row).zip(&mean) {
+                let difference = f64::from(value) - mean;
+                *sum += difference * difference;
+            }
+        }
+        let inverse = |variance: f64, squared_mean: f64| {
+            if variance <= CONSTANT * squared_mean {
+                0.0
+            } else {
+                1.0 / variance.sqrt()
+            }
+        };
+        let factor = if mode == Standardise::Dimension {
+            let each = squares.iter().zip(&mean);
+            each.map(|(sum, mean)| inverse(sum / rows, mean * mean)).collect()
+        } else {
+            let variance = squares.iter().sum::<f64>() / width as f64 / rows;
+            let squared_mean = mean.iter().map(|mean| mean * mean).sum::<f64>() / width as f64;
+            vec![inverse(variance, squared_mean); width]
+        };
+        Self { mean, factor }
+    }
+
+    /// Whether all statistics are finite, as they are if the features are.
+    pub fn is_finite(&self) -> bool {
+        self.mean.iter().chain(&self.factor).all(|value| value.is_finite())
+    }
+
+    /// The standardised features of `rows`, row-major; in f32, as a device computes them.
+    pub fn gather(&self, values: &Matrix, rows: &[usize]) -> Vec<f32> {
+        let (mean, factor) = (self.mean_f32(), self.factor_f32());
+        let mut out = Vec::with_capacity(rows.len() * values.cols);
+        for &row in rows {
+            for token in values.row(row).chunks_exact(mean.len()) {
+                out.extend(
+                    token
+                        .iter()
+                        .zip(&mean)
+                        .zip(&factor)
+                        .map(|((value, mean), factor)| (value - mean) * factor),
+                );
+            }
+        }
+        out
+    }
+
+    /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
+    pub fn apply(&self, values: &Matrix) -> Vec<f32> {
+        let scales = self.mean.iter().zip(&self.factor).cycle();
+        let values = values.data.iter().zip(scales);
+        values
+            .map(|(&value, (mean, factor))| ((f64::from(value) - mean) * factor) as f32)
+            .collect()
+    }
+
+    /// The means as they are stored and as a device has them.
+    pub fn mean_f32(&self) -> Vec<f32> {
+        self.mean.iter().map(|&value| value as f32).collect()
+    }
+
+    /// The factors as they are stored and as a device has them.
+    pub fn factor_f32(&self) -> Vec<f32> {
+        self.factor.iter().map(|&value| value as f32).collect()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
+mod tests {
+    use super::*;
+
+    fn matrix(cols: usize, data: Vec<f32>) -> Matrix {
+        Matrix {
+            rows: data.len() / cols,
+            cols,
+            data,
+        }
+    }
+
+    #[test]
+    fn standardised_training_features_have_mean_zero() {
+        let values = matrix(2, vec![1.0, 5.0, 2.0, 5.0, 3.0, 5.0]);
+        let rows = [0, 1, 2];
+        let global = Standardiser::fit(&values, 2, Standardise::Global).gather(&values, &rows);
+        assert!((global[0] + global[2] + global[4]).abs() < 1e-6);
+        let each = Standardiser::fit(&values, 2, Standardise::Dimension);
+        let gathered = each.gather(&values, &rows);
+        assert!((gathered[4] - 1.224_745).abs() < 1e-5, "{gathered:?}");
+        assert_eq!(gathered[5], 0.0);
+        assert_eq!(gathered, each.apply(&values));
+    }
+
+    #[test]
+    fn what_is_constant_in_training_says_nothing_elsewhere() {
+        // Constant; constant but for the last bit of f32; of tiny values in units of its own; zero.
+        let last_bit = f32::from_bits(1000.3_f32.to_bits() + 1);
+        let train = matrix(
+            4,
+            vec![7.0, 1000.3, 1e-9, 0.0, 7.0, last_bit, 3e-9, 0.0, 7.0, 1000.3, 2e-9, 0.0],
+        );
+        let fitted = Standardiser::fit(&train, 4, Standardise::Dimension);
+        let test = matrix(4, vec![1e6, 2000.0, 3e-9, 5.0]);
+        let seen = fitted.apply(&test);
+        assert_eq!((seen[0], seen[1], seen[3]), (0.0, 0.0, 0.0));
+        assert!((seen[2] - 1.224_745).abs() < 1e-4, "units do not matter: {seen:?}");
+        let nothing = Standardiser::fit(&matrix(1, vec![3.0, 3.0]), 1, Standardise::Global);
+        assert_eq!(nothing.factor, [0.0]);
+        assert!(!Standardiser::fit(&matrix(1, vec![f32::NAN, 3.0]), 1, Standardise::Dimension).is_finite());
+    }
+}
