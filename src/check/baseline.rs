@@ -172,7 +172,7 @@ impl Baseline {
             if let Some(missing) = COST.into_iter().find(|name| !run.cost.contains_key(*name)) {
                 return Err(Error::data(format!(
                     "{}: the run did not record `{missing}` (its training was interrupted, or the system does not say); \
-                     run it again from the start, or save without --cost",
+                     run it again from the start, or save without its cost",
                     run.path.display()
                 )));
             }
@@ -314,7 +314,7 @@ impl Baseline {
         let body = toml::to_string(self)
             .map_err(|error| Error::data(format!("cannot write the baseline as TOML: {error}")))?;
         let mut head = String::from(
-            "# Baseline of one run, for `aura-bench check RUN --baseline THIS-FILE`; keys and rules: docs/check.md.\n\
+            "# Baseline of one run, which `aura-bench check` holds other runs against; keys and rules: docs/check.md.\n\
              # Written by `aura-bench baseline save`. Rules (`rule`, `tolerance`, `min`, `max`) may be edited: saving again keeps them.\n",
         );
         if self.stand_in {

@@ -152,7 +152,7 @@ pub struct RunReport {
 
 /// The outcome of `aura-bench check`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "aura-bench check --json")]
+#[schemars(title = "aura-bench check, as JSON")]
 pub struct CheckReport {
     /// Version of this object: 1.
     pub schema: u32,
@@ -552,7 +552,7 @@ fn moved(
     }
     if decision.verdict == Verdict::Inconclusive && interval.is_none() {
         decision.reason.push_str(match stated.rule {
-            RuleName::Paired => ": compare with the baseline's run, or save the baseline with --predictions",
+            RuleName::Paired => ": compare with the baseline's run, or save the baseline with its predictions",
             _ => ": run two seeds or more, on either side",
         });
     }

@@ -1,5 +1,6 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
+pub mod advice;
 pub mod arguments;
 pub mod baseline;
 pub mod bench;

@@ -125,8 +125,8 @@ pub fn fitting(
             .map(|(name, _)| name.as_str())
             .collect();
         return Err(Error::missing_database(format!(
-            "{}: no layout of {} is found there; it holds {}. `aura-bench validate DIR --card CARD` says what that card looks \
-             for, docs/datasets.md how to describe another form",
+            "{}: no layout of {} is found there; it holds {}. Asked for one card alone, the error says what \
+             that card looks for; docs/datasets.md says how to describe another form",
             root.display(),
             tried.join(", "),
             contents(&root)

@@ -74,7 +74,7 @@ impl DeviceChoice {
             Plan::Cuda(gpus) => match gpus.as_slice() {
                 [gpu] => open(gpu, machine.driver.version.as_deref()),
                 _ => Err(Error::Usage(format!(
-                    "--device {self} names several devices; one process works on one of them"
+                    "device {self} names several devices; one process works on one of them"
                 ))),
             },
         }

@@ -130,7 +130,7 @@ impl Machine {
             let missing = self.missing_toolkit();
             if !missing.is_empty() {
                 return Err(Error::Device(format!(
-                    "a GPU is here ({}), but kernels cannot be compiled for it; missing: {}; or use `--device cpu`",
+                    "a GPU is here ({}), but kernels cannot be compiled for it; missing: {}; or use the device `cpu`",
                     self.gpus.first().map_or("NVIDIA", |gpu| gpu.name.as_str()),
                     missing.join("; ")
                 )));
@@ -160,13 +160,13 @@ impl Machine {
                 }),
             }),
             DeviceChoice::Cuda(_) if !self.cuda_built_in => Err(Error::Device(format!(
-                "device {choice} was asked for, but this build has no CUDA: rebuild with `{REBUILD}`, or use `--device \
-                 cpu`"
+                "device {choice} was asked for, but this build has no CUDA: rebuild with `{REBUILD}`, or use the device \
+                 `cpu`"
             ))),
             DeviceChoice::Cuda(indices) => {
                 if let Some(why) = &self.no_gpus {
                     return Err(Error::Device(format!(
-                        "device {choice} was asked for, but {why}; use `--device cpu`, or see `aura-bench doctor`"
+                        "device {choice} was asked for, but {why}; use the device `cpu`, or see `aura-bench doctor`"
                     )));
                 }
                 usable(indices)
@@ -204,7 +204,7 @@ pub(crate) fn open(gpu: &Gpu, driver: Option<&str>) -> Result<Resolved> {
     let device = Device::cuda(gpu.index);
     cuda::try_out(&device).map_err(|why| {
         Error::Device(format!(
-            "device cuda:{} ({}) does not work: {}; see `aura-bench doctor`, or use `--device cpu`",
+            "device cuda:{} ({}) does not work: {}; see `aura-bench doctor`, or use the device `cpu`",
             gpu.index,
             gpu.name,
             why.lines().take(3).collect::<Vec<_>>().join(" ")
@@ -371,7 +371,7 @@ mod tests {
         bare.nvrtc_opens = Some(false);
         let text = refused(&bare, "auto");
         assert!(
-            text.contains("libnvrtc") && text.contains("CUDA_PATH") && text.contains("--device cpu"),
+            text.contains("libnvrtc") && text.contains("CUDA_PATH") && text.contains("device `cpu`"),
             "{text}"
         );
         assert_eq!(bare.missing().len(), 2);

@@ -179,7 +179,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
         .collect();
     if let Some(unknown) = assume.iter().find(|name| !open.contains(name.as_str())) {
         return Err(Error::Usage(format!(
-            "--assume {unknown}: the paper leaves open {}",
+            "assume {unknown}: the paper leaves open {}",
             open.into_iter().collect::<Vec<_>>().join(", ")
         )));
     }
@@ -318,7 +318,7 @@ fn reasons(comparison: &PaperComparison, run: &Manifest, settings: &Table, assum
     }
     for (name, what) in &comparison.unstated {
         if !assume.contains(name) {
-            reasons.push(format!("the paper does not say {what} (--assume {name})"));
+            reasons.push(format!("the paper does not say {what} (to be assumed: {name})"));
         }
     }
     reasons

@@ -115,7 +115,7 @@ pub enum PaperCell {
     Empty,
 }
 
-/// A printed number that `check --published` holds a run against.
+/// A printed number that the check against published numbers holds a run against.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PaperResult {

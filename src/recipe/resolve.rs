@@ -9,7 +9,7 @@ use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
 use crate::document::invalid::Invalid;
 use crate::document::mistake::Mistake;
-use crate::document::tree::Node;
+use crate::document::tree::{Node, OVERRIDE};
 use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
 use crate::feature::{FeaturesConfig, TokenGrid};
@@ -270,11 +270,11 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
         return Err(tree.place_of("dataset.card", false).error(
             "features made elsewhere have no stand-in: no faces are read",
             "reads a table of features",
-            Some("run it without --stand-in".to_owned()),
+            Some("run it on the features, without a stand-in".to_owned()),
         ));
     }
     let encoder = tree.place_of("encoder.kind", false);
-    let own = encoder.file() == "--set" || Path::new(encoder.file()) == path;
+    let own = encoder.file() == OVERRIDE || Path::new(encoder.file()) == path;
     if own && written.encoder != EncoderConfig::default() {
         return Err(encoder.error(
             "features made elsewhere are not encoded again",

@@ -126,8 +126,8 @@ pub(crate) fn decode_videos(
 pub(crate) fn decode_video(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<()> {
     let unwritable = |error: std::io::Error| {
         Error::data(format!(
-            "{}: frames cannot be written there ({error}); make the folder writable, or extract the frames elsewhere and point \
-             --data at a folder that holds ActionUnit_Labels and the frames",
+            "{}: frames cannot be written there ({error}); make the folder writable, or extract the frames elsewhere and give \
+             a folder that holds ActionUnit_Labels and the frames",
             folder.display()
         ))
     };
