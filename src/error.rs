@@ -174,3 +174,29 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Context<T> for std::r
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DataKind, Error, exit};
+
+    #[test]
+    fn every_kind_of_data_has_one_exit_code_and_keeps_its_kind_in_a_place() {
+        for (error, kind) in [
+            (Error::missing_database("x"), DataKind::MissingDatabase),
+            (Error::unusable_table("x"), DataKind::UnusableTable),
+            (Error::too_many_rejects("x"), DataKind::TooManyRejects),
+            (Error::diverged("x"), DataKind::Diverged),
+            (Error::incompatible("x"), DataKind::Incompatible),
+            (Error::data("x"), DataKind::Other),
+        ] {
+            assert_eq!((error.exit_code(), error.data_kind()), (exit::DATA, Some(kind)));
+            let error = error.within("point 1");
+            assert_eq!(
+                (error.to_string().as_str(), error.data_kind()),
+                ("point 1: x", Some(kind))
+            );
+        }
+        assert_eq!(Error::NotComparable(String::new()).exit_code(), exit::USAGE);
+        assert_eq!(Error::Device("x".to_owned()).within("y").to_string(), "y: x");
+    }
+}

@@ -553,8 +553,9 @@ fn too_many_rejects_and_nothing_left() {
     assert!(!tree.out().join("samples.parquet").exists());
     for nothing in ["", "\n\n", "train_00001.png x\n"] {
         tree.write("basic/EmoLabel/list_patition_label.txt", nothing);
-        let error = tree.convert("rafdb").unwrap_err().to_string();
-        assert!(error.contains("no usable sample is left"), "{error}");
+        let error = tree.convert("rafdb").unwrap_err();
+        assert_eq!(error.data_kind(), Some(DataKind::TooManyRejects));
+        assert!(error.to_string().contains("no usable sample is left"), "{error}");
     }
 }
 
