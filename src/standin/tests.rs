@@ -177,7 +177,7 @@ fn other_content_and_other_options_are_refused() {
     std::fs::write(folder.path().join("holiday.jpg"), b"x").unwrap();
     let error = run(&options(20), folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::data(text) if text.contains("holiday.jpg")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("holiday.jpg")),
         "{error}"
     );
 
@@ -185,14 +185,14 @@ fn other_content_and_other_options_are_refused() {
     run(&options(20), folder.path()).unwrap();
     let error = run(&StandinOptions { seed: 5, ..options(20) }, folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::data(text) if text.contains("seed 11, asked 5")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("seed 11, asked 5")),
         "{error}"
     );
 
     std::fs::write(folder.path().join(MARKER), "schema = \"one\"").unwrap();
     let error = run(&options(20), folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::data(text) if text.contains("no marker of this version")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("no marker of this version")),
         "{error}"
     );
 }
