@@ -25,6 +25,24 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
+/// In which way data are missing or unusable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DataKind {
+    /// The database, or a part of it that is needed, is not where it was looked for.
+    MissingDatabase,
+    /// A table of labels, samples, features or answers is missing, lacks something, or holds what cannot be.
+    UnusableTable,
+    /// So much of a database cannot be used that what is left would not stand for it.
+    TooManyRejects,
+    /// Training ended in numbers that are not finite.
+    Diverged,
+    /// Made by another version of this program, or for another release of the database.
+    Incompatible,
+    /// Anything else; only the message tells.
+    Other,
+}
+
 /// Anything that stops a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,8 +56,16 @@ pub enum Error {
     #[error(transparent)]
     Document(#[from] Box<Mistake>),
     /// Data are missing or unusable.
+    #[error("{message}")]
+    Data {
+        /// In which way.
+        kind: DataKind,
+        /// What was expected, and what to do.
+        message: String,
+    },
+    /// Runs follow different protocols: their numbers are not to be ranked.
     #[error("{0}")]
-    Data(String),
+    NotComparable(String),
     /// The device cannot be used.
     #[error("{0}")]
     Device(String),
@@ -63,16 +89,70 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Check(_) => exit::CHECK_FAILED,
-            Self::Usage(_) | Self::Document(_) => exit::USAGE,
-            Self::Data(_) | Self::Io { .. } => exit::DATA,
+            Self::Usage(_) | Self::Document(_) | Self::NotComparable(_) => exit::USAGE,
+            Self::Data { .. } | Self::Io { .. } => exit::DATA,
             Self::Device(_) => exit::DEVICE,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
 
-    /// A [`Error::Data`] from anything that displays.
+    /// An [`Error::Data`] that no kind of its own describes.
     pub fn data(message: impl Into<String>) -> Self {
-        Self::Data(message.into())
+        Self::of_kind(DataKind::Other, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::MissingDatabase`].
+    pub fn missing_database(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::MissingDatabase, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::UnusableTable`].
+    pub fn unusable_table(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::UnusableTable, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::TooManyRejects`].
+    pub fn too_many_rejects(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::TooManyRejects, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::Diverged`].
+    pub fn diverged(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::Diverged, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::Incompatible`].
+    pub fn incompatible(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::Incompatible, message)
+    }
+
+    fn of_kind(kind: DataKind, message: impl Into<String>) -> Self {
+        Self::Data {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// In which way data are missing or unusable; `None` for errors of other sorts.
+    pub fn data_kind(&self) -> Option<DataKind> {
+        match self {
+            Self::Data { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+
+    /// The same error with `place` before its message, where it has one of its own.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        match self {
+            Self::Data { kind, message } => Self::Data {
+                kind,
+                message: format!("{place}: {message}"),
+            },
+            Self::Usage(message) => Self::Usage(format!("{place}: {message}")),
+            Self::Device(message) => Self::Device(format!("{place}: {message}")),
+            other => other,
+        }
     }
 }
 
@@ -92,5 +172,31 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Context<T> for std::r
             path: path.to_owned(),
             source: source.into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DataKind, Error, exit};
+
+    #[test]
+    fn every_kind_of_data_has_one_exit_code_and_keeps_its_kind_in_a_place() {
+        for (error, kind) in [
+            (Error::missing_database("x"), DataKind::MissingDatabase),
+            (Error::unusable_table("x"), DataKind::UnusableTable),
+            (Error::too_many_rejects("x"), DataKind::TooManyRejects),
+            (Error::diverged("x"), DataKind::Diverged),
+            (Error::incompatible("x"), DataKind::Incompatible),
+            (Error::data("x"), DataKind::Other),
+        ] {
+            assert_eq!((error.exit_code(), error.data_kind()), (exit::DATA, Some(kind)));
+            let error = error.within("point 1");
+            assert_eq!(
+                (error.to_string().as_str(), error.data_kind()),
+                ("point 1: x", Some(kind))
+            );
+        }
+        assert_eq!(Error::NotComparable(String::new()).exit_code(), exit::USAGE);
+        assert_eq!(Error::Device("x".to_owned()).within("y").to_string(), "y: x");
     }
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    aura_bench::cli::main()
+    aura_bench::cli::arguments::main()
 }

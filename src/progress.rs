@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar with rate and time left on a terminal, single lines elsewhere, nothing with `--quiet`.
+//! Progress on stderr: a bar with rate and time left on a terminal, single lines elsewhere, nothing where quiet is asked for.
 
 use std::io::IsTerminal;
 use std::time::Duration;

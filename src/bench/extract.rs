@@ -107,17 +107,17 @@ impl ExtractBench {
     /// fails; [`Error::Io`] if the drawn images cannot be written; [`Error::Device`].
     pub fn run(&self, device: &Resolved, interrupt: &Interrupt) -> Result<ExtractSpeed> {
         if self.images == 0 || self.batch == Some(0) {
-            return Err(Error::Usage("--images and --batch: expected at least 1".to_owned()));
+            return Err(Error::Usage("images and batch: expected at least 1".to_owned()));
         }
         if !(8..=4096).contains(&self.side) {
             return Err(Error::Usage(format!(
-                "--side: expected 8 to 4096 pixels, found {}",
+                "side: expected 8 to 4096 pixels, found {}",
                 self.side
             )));
         }
         if self.peer.is_some() && self.encoder.kind == EncoderKind::Hog {
             return Err(Error::Usage(
-                "--peer: transformers has no hog; expected clip, dino or dinov2".to_owned(),
+                "peer: transformers has no hog; expected clip, dino or dinov2".to_owned(),
             ));
         }
         let encoder = self.encoder.build_on(&device.device)?;
@@ -208,7 +208,7 @@ impl ExtractBench {
             let said = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<&str> = said.lines().rev().take(4).collect();
             return Err(Error::data(format!(
-                "--peer: {} failed; expected a Python with torch, transformers and Pillow\n{}",
+                "peer: {} failed; expected a Python with torch, transformers and Pillow\n{}",
                 python.display(),
                 lines.into_iter().rev().collect::<Vec<_>>().join("\n")
             )));

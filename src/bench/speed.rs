@@ -101,7 +101,9 @@ pub fn measure(
     }
     let seconds = clock.elapsed().as_secs_f64().max(1e-9);
     if host(state.sums.clone())?.iter().any(|value| !value.is_finite()) {
-        return Err(Error::data("a loss of the measured training is not a finite number"));
+        return Err(Error::diverged(
+            "a loss of the measured training is not a finite number",
+        ));
     }
 
     // The processor launches nothing, and another epoch there would take as long as the measurement.

@@ -73,7 +73,7 @@ impl TrainBench {
         ] {
             if value < least {
                 return Err(Error::Usage(format!(
-                    "--{name}: expected at least {least}, found {value}"
+                    "{name}: expected at least {least}, found {value}"
                 )));
             }
         }
@@ -273,7 +273,7 @@ mod tests {
         let mut wrong = bench(Task::Expression, Placement::Auto);
         wrong.epochs = 0;
         let error = wrong.run(&device, &Interrupt::default()).err().map(|e| e.to_string());
-        assert!(error.is_some_and(|text| text.contains("--epochs")));
+        assert!(error.is_some_and(|text| text.contains("epochs")));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::dataset::layout;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
@@ -62,8 +63,11 @@ impl Chain<'_> {
 pub(super) fn locate(recipe: &Recipe, given: Option<&Path>) -> Result<PathBuf> {
     let card = &recipe.card;
     let (root, looked) = match (given, recipe.dataset.root.as_str()) {
-        (Some(folder), _) => (Some(folder.to_owned()), format!("--data {}", folder.display())),
-        (None, "") => (None, "nowhere: neither --data nor dataset.root is given".to_owned()),
+        (Some(folder), _) => (Some(folder.to_owned()), format!("{}, as asked", folder.display())),
+        (None, "") => (
+            None,
+            "nowhere: no folder is given, and dataset.root is not set".to_owned(),
+        ),
         (None, text) => match expand(text) {
             Ok(path) => (
                 Some(path.clone()),
@@ -74,13 +78,7 @@ pub(super) fn locate(recipe: &Recipe, given: Option<&Path>) -> Result<PathBuf> {
     };
     match root {
         Some(root) if root.is_dir() => Ok(root),
-        _ => Err(Error::Data(format!(
-            "the database {} is not there.\n  looked at: {looked}\n  to obtain it: {}\n  licence: {}\n  \
-                 then: --data DIR, or set dataset.root in the recipe\n  \
-                 without it: --stand-in runs the same recipe on generated faces whose truth is known; \
-                 its numbers say nothing about {}",
-            card.title, card.licence.obtain, card.licence.page, card.title
-        ))),
+        _ => Err(layout::missing(card, &looked)),
     }
 }
 

@@ -68,7 +68,7 @@ impl Chain<'_> {
             ));
             let lost = report.rejected as f64 / report.samples.max(1) as f64;
             if report.rows == 0 || lost > recipe.dataset.max_rejected {
-                return Err(Error::Data(format!(
+                return Err(Error::too_many_rejects(format!(
                     "{} of {} images gave no features, more than dataset.max_rejected = {} allows; they are listed in {}",
                     report.rejected,
                     report.samples,

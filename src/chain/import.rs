@@ -17,7 +17,7 @@ use super::state::Chain;
 
 /// A path of the recipe, with the environment variables in it.
 fn place(key: &str, text: &str) -> Result<PathBuf> {
-    expand(text).map_err(|reason| crate::error::Error::Data(format!("dataset.{key} = \"{text}\", but {reason}")))
+    expand(text).map_err(|reason| crate::error::Error::data(format!("dataset.{key} = \"{text}\", but {reason}")))
 }
 
 /// The import that a recipe with the card `table` asks for.

@@ -148,10 +148,7 @@ impl Chain<'_> {
 
 /// The error with the key that names the features.
 fn of_features(name: &str, error: Error) -> Error {
-    match error {
-        Error::Data(text) => Error::Data(format!("report.features.\"{name}\": {text}")),
-        other => other,
-    }
+    error.within(&format!("report.features.\"{name}\""))
 }
 
 /// The archetypes that are kept: their indices, their unit vectors, and the output that is largest in their value.

@@ -3,17 +3,17 @@
 //! Every stage is addressed by a digest of all that went into it, the code that computes it among them. What is there
 //! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
 
-pub mod finite;
-pub mod state;
 pub mod convert;
 pub mod cost;
 pub mod data;
 pub mod extract;
+pub mod finite;
 pub mod import;
 pub mod map;
 pub mod report;
 pub mod rivals;
 pub mod stages;
+pub mod state;
 pub mod study;
 pub mod summary;
 pub mod train;

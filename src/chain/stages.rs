@@ -37,7 +37,7 @@ pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
         })
         .or_else(|| absolute("XDG_CACHE_HOME").map(|base| base.join("aura-bench")))
         .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("aura-bench")))
-        .ok_or_else(|| Error::Usage("no cache folder: set HOME, AURA_BENCH_CACHE or pass --cache DIR".to_owned()))
+        .ok_or_else(|| Error::Usage("no cache folder: set HOME or AURA_BENCH_CACHE, or name a folder".to_owned()))
 }
 
 /// Does what is missing of the whole chain.
@@ -48,7 +48,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let choice: DeviceChoice = options
         .device
         .parse()
-        .map_err(|message| Error::Usage(format!("--device: {message}")))?;
+        .map_err(|message| Error::Usage(format!("device: {message}")))?;
     let device = choice.resolve()?;
     let mut chain = Chain {
         recipe,
@@ -165,4 +165,3 @@ pub(crate) fn versions() -> std::collections::BTreeMap<String, serde_json::Value
         .map(|(name, version)| (name.to_owned(), version.into()))
         .collect()
 }
-

@@ -1,7 +1,6 @@
 //! What the stages of one call share.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use super::rivals::RivalsDigest;
 use crate::digest::Digest;
 use crate::disk::atomic;
 use crate::error::{Error, Result};
@@ -10,8 +9,9 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{Manifest, StageRecord, SweepPoint, self};
-use super::rivals::RivalsDigest;
+use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
+use std::path::PathBuf;
+use std::time::Instant;
 
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ impl Chain<'_> {
 }
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(value).map_err(|error| Error::Data(format!("cannot encode as JSON: {error}")))
+    serde_json::to_value(value).map_err(|error| Error::data(format!("cannot encode as JSON: {error}")))
 }
 
 pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {

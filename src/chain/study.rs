@@ -24,8 +24,8 @@ use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
 use crate::report::{ReportOptions, build};
 
-use super::state::{RunOptions, json};
 use super::stages::run;
+use super::state::{RunOptions, json};
 use super::summary::{OverSeeds, Summary, cell};
 
 /// How long a child that was told to stop by Ctrl-C may take to write its checkpoint.
@@ -89,7 +89,7 @@ pub fn study(
         .run
         .device
         .parse()
-        .map_err(|message| Error::Usage(format!("--device: {message}")))?;
+        .map_err(|message| Error::Usage(format!("device: {message}")))?;
     let devices: Vec<String> = choice.list()?.iter().map(ToString::to_string).collect();
     let workers: Vec<&str> = if devices.len() > 1 {
         devices.iter().map(String::as_str).collect()
@@ -166,12 +166,7 @@ fn compute(
         device: device.unwrap_or(&options.device).clone(),
         ..options.clone()
     };
-    run(&point.recipe, &options, progress, interrupt).map_err(|error| match error {
-        Error::Data(text) => Error::Data(format!("point {}: {text}", point.label())),
-        Error::Usage(text) => Error::Usage(format!("point {}: {text}", point.label())),
-        Error::Device(text) => Error::Device(format!("point {}: {text}", point.label())),
-        other => other,
-    })
+    run(&point.recipe, &options, progress, interrupt).map_err(|error| error.within(&format!("point {}", point.label())))
 }
 
 /// One folder cannot be the root of several databases.
@@ -181,7 +176,7 @@ fn check_data(study: &Study, options: &RunOptions) -> Result<()> {
     cards.dedup();
     if options.data.is_some() && cards.len() > 1 {
         return Err(Error::Usage(format!(
-            "--data names one folder, and the study {} reads {}; set the folders of their recipes instead, through the \
+            "one data folder is given, and the study {} reads {}; set the folders of their recipes instead, through the \
              environment variables in dataset.root",
             study.name,
             cards.join(", ")
@@ -296,7 +291,7 @@ fn failure(label: &str, code: Option<i32>, log: &Path) -> Error {
         Some(exit::USAGE) => Error::Usage(text),
         Some(exit::DEVICE) => Error::Device(text),
         Some(exit::INTERRUPTED) => Error::Interrupted,
-        _ => Error::Data(text),
+        _ => Error::data(text),
     }
 }
 

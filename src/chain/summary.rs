@@ -106,7 +106,7 @@ pub fn summarise(
     let primary = recipe.protocol.task.primary_metric();
     let metrics = methods.get("aura").cloned().unwrap_or_default();
     if !metrics.contains_key(primary) {
-        return Err(Error::Data(format!(
+        return Err(Error::data(format!(
             "the run folder {} has no `{primary}` for every seed",
             folder.path().display()
         )));

@@ -1,6 +1,6 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
-use super::finite::{check_finite};
+use super::finite::check_finite;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -120,13 +120,13 @@ impl Chain<'_> {
         }
         for unit in &units {
             let there = done(&folder.seed(unit.fold, unit.seed), digest)
-                .ok_or_else(|| Error::Data(format!("{} vanished while it was written", folder.path().display())))?;
+                .ok_or_else(|| Error::data(format!("{} vanished while it was written", folder.path().display())))?;
             if outputs.is_empty() {
                 // Features made elsewhere, whose labels alone name the classes.
                 outputs.clone_from(&there.outputs);
             }
             if there.outputs != outputs {
-                return Err(Error::Data(format!(
+                return Err(Error::data(format!(
                     "{} predicts {}, where the protocol says {}; remove the folder and run again",
                     folder.path().display(),
                     there.outputs.join(", "),
@@ -343,7 +343,7 @@ fn exclusive(sets: &SplitSets) -> Result<()> {
             .map(|(id, subject)| {
                 subject
                     .clone()
-                    .ok_or_else(|| Error::Data(format!("sample {id} is in a fold, but names no person")))
+                    .ok_or_else(|| Error::unusable_table(format!("sample {id} is in a fold, but names no person")))
             })
             .collect()
     };
@@ -351,7 +351,7 @@ fn exclusive(sets: &SplitSets) -> Result<()> {
     for (name, set) in [("training", Some(&sets.train)), ("validation", sets.val.as_ref())] {
         let Some(set) = set else { continue };
         if let Some(both) = people(set)?.intersection(&test).next() {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{both} is in the {name} and in the test samples of one fold: correct protocol.fold_list"
             )));
         }

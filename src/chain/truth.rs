@@ -45,7 +45,7 @@ impl Truth {
         let mut planted = BTreeMap::new();
         for row in 0..table.height() {
             let (Some(id), Some(mode)) = (ids.get(row), modes.get(row)) else {
-                return Err(Error::Data(format!(
+                return Err(Error::unusable_table(format!(
                     "{}: row {row} has no sample_id or no mode",
                     path.display()
                 )));
@@ -72,13 +72,12 @@ impl Truth {
         let samples = assignments
             .iter()
             .map(|row| {
-                let planted = self
-                    .0
-                    .get(&row.sample_id)
-                    .ok_or_else(|| Error::Data(format!("truth.parquet knows nothing of sample {}", row.sample_id)))?;
+                let planted = self.0.get(&row.sample_id).ok_or_else(|| {
+                    Error::unusable_table(format!("truth.parquet knows nothing of sample {}", row.sample_id))
+                })?;
                 Ok(TruthSample {
                     split: Split::parse(&row.split)
-                        .ok_or_else(|| Error::Data(format!("`{}` is not a split", row.split)))?,
+                        .ok_or_else(|| Error::unusable_table(format!("`{}` is not a split", row.split)))?,
                     archetype: row.archetype,
                     margin: row.margin,
                     mode: &planted.mode,

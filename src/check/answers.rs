@@ -103,7 +103,7 @@ impl Predictions {
         names: &[String],
         path: &Path,
     ) -> Result<()> {
-        let wrong = |what: String| Error::Data(format!("{}: {what}", path.display()));
+        let wrong = |what: String| Error::unusable_table(format!("{}: {what}", path.display()));
         rows.sort_by(|a, b| a.sample_id.cmp(&b.sample_id));
         let o = names.len();
         if let Some(twice) = rows.windows(2).find(|pair| pair[0].sample_id == pair[1].sample_id) {
@@ -290,7 +290,7 @@ fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
 fn column(batch: &RecordBatch, name: &str, kind: &DataType, path: &Path) -> Result<ArrayRef> {
     let found = batch
         .column_by_name(name)
-        .ok_or_else(|| Error::Data(format!("{}: the column {name} is missing", path.display())))?;
+        .ok_or_else(|| Error::unusable_table(format!("{}: the column {name} is missing", path.display())))?;
     cast(found, kind).at("read", path)
 }
 

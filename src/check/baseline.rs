@@ -19,8 +19,8 @@ use crate::task::Task;
 use super::answers::Predictions;
 use super::evidence::allowance;
 use super::expect::{BaselineRule, ExpectConfig, RuleName};
-use super::names::{COST, STRUCTURE};
 use super::facts::Facts;
+use super::names::{COST, STRUCTURE};
 
 /// Version of the file.
 pub const SCHEMA: u32 = 1;
@@ -146,7 +146,7 @@ impl Baseline {
         let manifest = &run.manifest;
         let digests = run.prediction_digests();
         if digests.is_empty() || digests.len() != manifest.seeds.len() {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{} has predictions for {} of its {} seeds; run the recipe again to make it whole",
                 run.path.display(),
                 digests.len(),
@@ -171,9 +171,9 @@ impl Baseline {
         );
         if options.cost {
             if let Some(missing) = COST.into_iter().find(|name| !run.cost.contains_key(*name)) {
-                return Err(Error::Data(format!(
+                return Err(Error::data(format!(
                     "{}: the run did not record `{missing}` (its training was interrupted, or the system does not say); \
-                     run it again from the start, or save without --cost",
+                     run it again from the start, or save without its cost",
                     run.path.display()
                 )));
             }
@@ -233,7 +233,7 @@ impl Baseline {
                     .zip(&baseline.prediction_digests)
                     .all(|(&seed, digest)| answers.seed_digest(seed).as_ref() == Some(digest));
             if !same {
-                return Err(Error::Data(format!(
+                return Err(Error::data(format!(
                     "{}: these are not the predictions of {}; save the baseline again",
                     beside.display(),
                     path.display()
@@ -313,9 +313,9 @@ impl Baseline {
     /// [`Error::Data`] if it cannot be written as TOML, which is a defect of this program.
     pub fn to_toml(&self) -> Result<String> {
         let body = toml::to_string(self)
-            .map_err(|error| Error::Data(format!("cannot write the baseline as TOML: {error}")))?;
+            .map_err(|error| Error::data(format!("cannot write the baseline as TOML: {error}")))?;
         let mut head = String::from(
-            "# Baseline of one run, for `aura-bench check RUN --baseline THIS-FILE`; keys and rules: docs/check.md.\n\
+            "# Baseline of one run, which `aura-bench check` holds other runs against; keys and rules: docs/check.md.\n\
              # Written by `aura-bench baseline save`. Rules (`rule`, `tolerance`, `min`, `max`) may be edited: saving again keeps them.\n",
         );
         if self.stand_in {
@@ -424,7 +424,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
             .cost
             .get(name)
             .copied()
-            .ok_or_else(|| Error::Data(format!("{}: the run did not record `{name}`", run.path.display())))?;
+            .ok_or_else(|| Error::data(format!("{}: the run did not record `{name}`", run.path.display())))?;
         return Ok(BaselineMetric {
             mean,
             sd: None,
@@ -454,7 +454,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
         .filter_map(|seed| by_seed.get(seed).copied())
         .collect();
     if values.len() != run.manifest.seeds.len() || values.iter().any(|v| !v.is_finite()) {
-        return Err(Error::Data(format!(
+        return Err(Error::data(format!(
             "{} has a finite `{name}` for {} of its {} seeds; a baseline needs all",
             run.manifest.run,
             values.iter().filter(|v| v.is_finite()).count(),

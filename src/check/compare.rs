@@ -132,7 +132,7 @@ pub struct McnemarTest {
 
 /// The outcome of `aura-bench compare`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "aura-bench compare --json")]
+#[schemars(title = "aura-bench compare, as JSON")]
 pub struct Comparison {
     /// Version of this object: 1.
     pub schema: u32,
@@ -211,9 +211,8 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
     }
     let comparable = obstacles.is_empty();
     if !comparable && !options.force {
-        return Err(Error::Usage(format!(
-            "the runs do not follow one protocol, so their numbers must not be ranked:\n  {}\nuse --force to see them side \
-             by side all the same, marked as not comparable",
+        return Err(Error::NotComparable(format!(
+            "the runs do not follow one protocol, so their numbers must not be ranked:\n  {}",
             obstacles.join("\n  ")
         )));
     }

@@ -45,11 +45,11 @@ impl Facts {
     pub fn open(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let (runs, warnings) = crate::query::discover(paths)?;
         if let Some(warning) = warnings.first() {
-            return Err(Error::Data(warning.clone()));
+            return Err(Error::data(warning.clone()));
         }
         if runs.is_empty() {
             let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "no run at or below {}: expected a folder with a manifest.json, as `aura-bench run` leaves it",
                 names.join(", ")
             )));
@@ -73,13 +73,13 @@ impl Facts {
             )));
         }
         all.pop()
-            .ok_or_else(|| Error::Data(format!("no run at {}", path.display())))
+            .ok_or_else(|| Error::data(format!("no run at {}", path.display())))
     }
 
     fn read(run: &FoundRun) -> Result<Self> {
         let manifest = run.manifest.clone();
         let task: Task = serde_json::from_value(manifest.task.clone().into()).map_err(|_| {
-            Error::Data(format!(
+            Error::data(format!(
                 "{}: the manifest's task is `{}`; expected expression, valence_arousal or action_units",
                 run.path.display(),
                 manifest.task
@@ -235,7 +235,7 @@ fn expectations(folder: &Path) -> Result<ExpectConfig> {
     toml::from_str::<Recipe>(&text)
         .map(|recipe| recipe.expect)
         .map_err(|error| {
-            Error::Data(format!(
+            Error::data(format!(
                 "{}: [expect] cannot be read: {}",
                 path.display(),
                 error.message()

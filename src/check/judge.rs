@@ -12,8 +12,8 @@ use crate::naming;
 use super::baseline::{Baseline, BaselineMetric, FALSE_ALARM};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
-use super::names::{COST, STRUCTURE};
 use super::facts::{Facts, differing};
+use super::names::{COST, STRUCTURE};
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
 /// Version of [`CheckReport`] as JSON.
@@ -153,7 +153,7 @@ pub struct RunReport {
 
 /// The outcome of `aura-bench check`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "aura-bench check --json")]
+#[schemars(title = "aura-bench check, as JSON")]
 pub struct CheckReport {
     /// Version of this object: 1.
     pub schema: u32,
@@ -553,7 +553,7 @@ fn moved(
     }
     if decision.verdict == Verdict::Inconclusive && interval.is_none() {
         decision.reason.push_str(match stated.rule {
-            RuleName::Paired => ": compare with the baseline's run, or save the baseline with --predictions",
+            RuleName::Paired => ": compare with the baseline's run, or save the baseline with its predictions",
             _ => ": run two seeds or more, on either side",
         });
     }

@@ -1,6 +1,5 @@
 //! Regression checks: is a number that moved news, or noise? Rules, false-alarm rate and examples: `docs/check.md`.
 
-pub mod names;
 pub mod answers;
 pub mod baseline;
 pub mod compare;
@@ -8,6 +7,7 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;
+pub mod names;
 pub mod show;
 pub mod show_compare;
 #[cfg(test)]

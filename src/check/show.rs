@@ -10,8 +10,8 @@ use crate::metric::evaluate::{self};
 use crate::metric::named::Format;
 use crate::naming;
 
-use super::names::{PEAK_MEMORY, TRAIN_SPEED};
 use super::judge::{CheckReport, Finding, RunReport};
+use super::names::{PEAK_MEMORY, TRAIN_SPEED};
 use super::verdict::Verdict;
 
 /// A number as people read it: per cent where the metric is a share.
@@ -236,7 +236,7 @@ impl CheckReport {
         }
         report
             .to_string()
-            .map_err(|error| Error::Data(format!("cannot write JUnit: {error}")))
+            .map_err(|error| Error::data(format!("cannot write JUnit: {error}")))
     }
 }
 

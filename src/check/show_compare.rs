@@ -19,7 +19,7 @@ impl Comparison {
     /// What must stand above every form of the output if the numbers are not to be ranked.
     fn warning(&self) -> Option<String> {
         self.forced.then(|| {
-            "NOT COMPARABLE: the runs do not follow one protocol; shown side by side by --force, ranks mean nothing"
+            "NOT COMPARABLE: the runs do not follow one protocol; shown side by side on request, ranks mean nothing"
                 .to_owned()
         })
     }

@@ -27,9 +27,9 @@ use super::answers::{FoldPredictions, Predictions};
 use super::baseline::{Baseline, SaveOptions};
 use super::compare::{CompareOptions, compare};
 use super::expect::ExpectConfig;
-use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_AFTER_WARMUP};
 use super::facts::Facts;
 use super::judge::{CheckOptions, RunReport, check};
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_AFTER_WARMUP};
 use super::verdict::Verdict;
 
 const CLASSES: usize = 5;

@@ -1,17 +1,17 @@
 //! The command line as a whole.
 
-use super::shell::{Shell};
+use super::shell::Shell;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result, exit};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 use super::{
-    baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, output, published, query,
-    report, run, schema, standin, validate,
+    advice, baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, output, published,
+    query, report, run, schema, standin, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -69,8 +69,15 @@ enum Verb {
 
 /// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let mut command = Arguments::command();
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| {
+            let arguments = Arguments::from_arg_matches(&matches)?;
+            Ok((arguments, matches.subcommand_name().map(str::to_owned)))
+        });
+    let (arguments, verb) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version come through here too, with their own streams and code.
             let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
@@ -106,17 +113,16 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
             show(&error);
+            output::help(&advice::of(&error, verb.and_then(|verb| command.find_subcommand(verb))));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Shows an error once, on stderr: recipe errors with their source, all others as one sentence.
-#[expect(clippy::print_stderr, reason = "this is where errors become visible")]
+/// Shows an error once, on stderr: mistakes of documents with their source, all others as one sentence.
 pub(crate) fn show(error: &Error) {
     match error {
-        Error::Document(mistake) => eprintln!("{}", output::diagnostic(mistake)),
-        other => eprintln!("error: {other}"),
+        Error::Document(mistake) => output::complain(&output::diagnostic(mistake)),
+        other => output::complain(&format!("error: {other}")),
     }
 }
-

@@ -8,8 +8,8 @@ use crate::check::baseline::{Baseline, SaveOptions};
 use crate::check::facts::Facts;
 use crate::error::Result;
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct BaselineArguments {

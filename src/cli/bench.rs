@@ -17,8 +17,8 @@ use crate::train::feed::Placement;
 use crate::train::setup::Setup;
 use crate::train::{Selection, TrainConfig};
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct BenchArguments {

@@ -10,8 +10,8 @@ use crate::doctor::examination::Examination;
 use crate::doctor::parity::{ground, parity};
 use crate::error::Result;
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct DoctorArguments {

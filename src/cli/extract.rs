@@ -15,8 +15,8 @@ use crate::feature::shard::Shard;
 use crate::feature::{ByHand, Dtype, FeaturesConfig, TokenGrid};
 use crate::naming::RANDOM_WARNING;
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ExtractArguments {

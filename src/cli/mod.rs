@@ -1,6 +1,6 @@
 //! The command line: one file a verb, each turning arguments into one library call and an exit code.
 
-pub mod shell;
+pub mod advice;
 pub mod arguments;
 pub mod baseline;
 pub mod bench;
@@ -19,5 +19,6 @@ pub mod query;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod shell;
 pub mod standin;
 pub mod validate;

@@ -2,9 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::{GraphicalReportHandler, GraphicalTheme, NamedSource};
 
 use crate::document::mistake::Mistake;
+use crate::document::tree::OVERRIDE;
 use crate::error::{Error, Result};
 
 /// Prints a result to stdout.
@@ -30,13 +31,26 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Writes what went wrong to stderr.
+#[expect(clippy::print_stderr, reason = "this is where errors become visible")]
+pub fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Writes what helps against it to stderr.
+pub fn help(lines: &[&str]) {
+    for line in lines {
+        complain(&format!("  help: {line}"));
+    }
+}
+
 /// Prints a value as one line of JSON.
 ///
 /// # Errors
 /// As [`print`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::Data(format!("cannot encode the result as JSON: {error}")))?;
+        .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))?;
     print(&text)
 }
 
@@ -59,6 +73,20 @@ pub fn diagnostic(error: &Mistake) -> String {
         GraphicalTheme::unicode()
     } else {
         GraphicalTheme::unicode_nocolor()
+    };
+    let named;
+    let error = if error.file() == OVERRIDE {
+        named = Mistake {
+            document: error.document,
+            message: error.message.clone(),
+            source_text: NamedSource::new("--set", error.source_text.inner().clone()),
+            span: error.span,
+            label: error.label.clone(),
+            advice: error.advice.clone(),
+        };
+        &named
+    } else {
+        error
     };
     let mut text = String::new();
     match GraphicalReportHandler::new_themed(theme)

@@ -7,8 +7,8 @@ use clap::Args;
 use crate::error::Result;
 use crate::report::{ReportOptions, build};
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ReportArguments {

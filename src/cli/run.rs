@@ -11,8 +11,8 @@ use crate::chain::{self, StudyOptions, StudySummary, Summary};
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Job, LoadOptions};
 
-use super::shell::{Shell, parse_seeds};
 use super::output;
+use super::shell::{Shell, parse_seeds};
 
 #[derive(Debug, Args)]
 pub struct RunArguments {

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::standin::generate::{self};
 use crate::standin::options::StandinOptions;
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct StandinArguments {

@@ -12,8 +12,8 @@ use crate::dataset::{Card, fit, layout};
 use crate::error::{Error, Result};
 use crate::recipe::{Job, LoadOptions, Study, conversion_options};
 
-use super::shell::Shell;
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
@@ -144,7 +144,7 @@ fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
                 )
             })
             .collect();
-        return Err(Error::Data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: looks like a database that is known, but nothing in it can be used:\n{}",
             arguments.target.display(),
             reasons.join("\n")

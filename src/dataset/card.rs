@@ -437,7 +437,7 @@ impl Card {
     pub fn require_release(&self, layout: &str, wanted: Option<&str>) -> Result<()> {
         let found = self.release_of(layout);
         match wanted {
-            Some(wanted) if wanted != found && wanted != layout => Err(Error::Data(format!(
+            Some(wanted) if wanted != found && wanted != layout => Err(Error::incompatible(format!(
                 "the folder holds the release `{found}` of {} (layout `{layout}`), but protocol.release is \"{wanted}\": numbers \
                  of the two are not comparable. Name a folder with that release, or set protocol.release = \"{found}\"",
                 self.title

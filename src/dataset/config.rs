@@ -92,7 +92,7 @@ pub enum FrameBase {
 pub struct DatasetConfig {
     /// Name of a built-in dataset card (`rafdb`, …) or path of a card file.
     pub card: String,
-    /// Folder of the database; `${NAME}` stands for an environment variable. `--data` takes precedence.
+    /// Folder of the database; `${NAME}` stands for an environment variable. A folder given for the run takes precedence.
     pub root: String,
     /// Card `table` only: the file with features made elsewhere (`.parquet`, `.npy`, `.npz`) or a folder of Parquet parts;
     /// `${NAME}` stands for an environment variable.

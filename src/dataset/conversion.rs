@@ -118,7 +118,7 @@ pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOpti
         .iter()
         .map(|(kind, n)| format!("{n} {kind}"))
         .collect();
-    Err(Error::data(format!(
+    Err(Error::too_many_rejects(format!(
         "{what}{}{}\nall rejected rows: {}",
         if reasons.is_empty() {
             String::new()

@@ -219,7 +219,7 @@ pub fn convert_located(
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 pub(crate) fn wrap(error: PolarsError) -> Error {
-    Error::data(format!("failed to check the label table: {error}"))
+    Error::unusable_table(format!("failed to check the label table: {error}"))
 }
 
 /// What looking at one image found.

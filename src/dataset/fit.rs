@@ -75,11 +75,14 @@ pub fn fitting(
     interrupt: &Interrupt,
 ) -> Result<Vec<Candidate>> {
     if !root.is_dir() {
-        return Err(Error::data(format!("{}: there is no such folder", root.display())));
+        return Err(Error::missing_database(format!(
+            "{}: there is no such folder",
+            root.display()
+        )));
     }
     let root = root
         .canonicalize()
-        .map_err(|error| Error::data(format!("{}: {error}", root.display())))?;
+        .map_err(|error| Error::missing_database(format!("{}: {error}", root.display())))?;
     let loaded: Vec<(&String, Card)> = cards
         .iter()
         .map(|name| Ok((name, Card::load(name)?)))
@@ -121,9 +124,9 @@ pub fn fitting(
             .filter(|(_, card)| !card.is_table())
             .map(|(name, _)| name.as_str())
             .collect();
-        return Err(Error::data(format!(
-            "{}: no layout of {} is found there; it holds {}. `aura-bench validate DIR --card CARD` says what that card looks \
-             for, docs/datasets.md how to describe another form",
+        return Err(Error::missing_database(format!(
+            "{}: no layout of {} is found there; it holds {}. Asked for one card alone, the error says what \
+             that card looks for; docs/datasets.md says how to describe another form",
             root.display(),
             tried.join(", "),
             contents(&root)

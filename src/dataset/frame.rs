@@ -103,7 +103,7 @@ pub(crate) fn keep_first(
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 pub(crate) fn wrap(error: PolarsError) -> Error {
-    Error::data(format!("failed to check the label table: {error}"))
+    Error::unusable_table(format!("failed to check the label table: {error}"))
 }
 
 /// Moves the rows for which `reason` has an answer to `rejects`; needs the columns `file` and `line`.

@@ -70,8 +70,8 @@ pub fn detect<'a>(card: &'a Card, root: &Path, wanted: Option<&str>) -> Result<D
             )
         })
         .collect();
-    Err(Error::data(format!(
-        "{}: this is no layout of {} that is known.\nlooked for:\n{}\nfound there: {}\nPoint --data at the folder that holds one of these, or describe yours in a card of your own (docs/datasets.md).",
+    Err(Error::missing_database(format!(
+        "{}: this is no layout of {} that is known.\nlooked for:\n{}\nfound there: {}\nGive the folder that holds one of these, or describe yours in a card of your own (docs/datasets.md).",
         root.display(),
         card.title,
         looked.join("\n"),
@@ -111,34 +111,31 @@ pub(crate) fn contents(folder: &Path) -> String {
     }
 }
 
-/// The data folder, links resolved; or what to do without one.
+/// The error of a database that is not there: where it was looked for, how it is obtained, and what is possible without it.
+pub(crate) fn missing(card: &Card, looked: &str) -> Error {
+    Error::missing_database(format!(
+        "the database {} is not there.\n  looked at: {looked}\n  to obtain it: {}\n  licence: {}\n  \
+         then: give its folder, or set dataset.root in the recipe\n  \
+         without it: the stand-in runs the same recipe on generated faces whose truth is known; \
+         its numbers say nothing about {}",
+        card.title, card.licence.obtain, card.licence.page, card.title
+    ))
+}
+
+/// The data folder, links resolved.
 ///
 /// # Errors
-/// [`Error::Data`] with where it was looked for, how the database is obtained, and what `--stand-in` does.
+/// As [`missing`] if it is not there.
 pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
-    let missing = |what: &str| {
-        Error::data(format!(
-            "{}: {what}\n{} is needed there.\nhow to obtain it: {}\nlicence: {}\nwithout it: --stand-in draws faces in the \
-             database's own layout and runs the same chain on them; its numbers say nothing about {}.",
-            if root.as_os_str().is_empty() {
-                "no data folder is named".to_owned()
-            } else {
-                format!("looked in {}", root.display())
-            },
-            card.title,
-            card.licence.obtain,
-            card.licence.page,
-            card.title
-        ))
-    };
+    let shown = root.display();
     if root.as_os_str().is_empty() {
-        return Err(missing("give --data DIR, or [dataset].root in the recipe"));
+        return Err(missing(card, "nowhere: no folder is given"));
     }
     if !root.exists() {
-        return Err(missing("there is no such folder"));
+        return Err(missing(card, &format!("{shown}, where there is no such folder")));
     }
     if !root.is_dir() {
-        return Err(missing("this is not a folder"));
+        return Err(missing(card, &format!("{shown}, which is not a folder")));
     }
     root.canonicalize().at("open the data folder", root)
 }

@@ -158,7 +158,7 @@ pub fn read(path: &Path) -> Result<(arrow::record_batch::RecordBatch, SamplesMet
     };
     let version = value(SCHEMA_KEY);
     if version.as_deref() != Some(SCHEMA_VERSION) {
-        return Err(Error::data(format!(
+        return Err(Error::incompatible(format!(
             "{}: not a samples table of version {SCHEMA_VERSION} (found {}): write it again with `aura-bench convert`",
             path.display(),
             version.as_deref().unwrap_or("none")

@@ -65,7 +65,7 @@ impl Source<'_> {
                 source: error.into(),
             },
             Refusal::Leaves(real) => Error::data(format!(
-                "{}: leads out of the data folder, to {}; only what lies inside is read: point --data at the folder that \
+                "{}: leads out of the data folder, to {}; only what lies inside is read: give the folder that \
                  holds both, or replace the link by what it points to",
                 path.display(),
                 real.display()

@@ -1,11 +1,11 @@
 //! From what was asked and what the machine offers to the device that is taken.
 
-use std::str::FromStr;
-use crate::error::{Error, Result};
+use super::choice::DeviceChoice;
 use super::machine::{Machine, Plan, Resolved, cpu, open};
-use super::choice::{DeviceChoice};
+use crate::error::{Error, Result};
 use burn::tensor::Device;
 use serde::Serialize;
+use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
@@ -134,7 +134,7 @@ impl Machine {
             let missing = self.missing_toolkit();
             if !missing.is_empty() {
                 return Err(Error::Device(format!(
-                    "a GPU is here ({}), but kernels cannot be compiled for it; missing: {}; or use `--device cpu`",
+                    "a GPU is here ({}), but kernels cannot be compiled for it; missing: {}; or use the device `cpu`",
                     self.gpus.first().map_or("NVIDIA", |gpu| gpu.name.as_str()),
                     missing.join("; ")
                 )));
@@ -164,13 +164,13 @@ impl Machine {
                 }),
             }),
             DeviceChoice::Cuda(_) if !self.cuda_built_in => Err(Error::Device(format!(
-                "device {choice} was asked for, but this build has no CUDA: rebuild with `{REBUILD}`, or use `--device \
-                 cpu`"
+                "device {choice} was asked for, but this build has no CUDA: rebuild with `{REBUILD}`, or use the device \
+                 `cpu`"
             ))),
             DeviceChoice::Cuda(indices) => {
                 if let Some(why) = &self.no_gpus {
                     return Err(Error::Device(format!(
-                        "device {choice} was asked for, but {why}; use `--device cpu`, or see `aura-bench doctor`"
+                        "device {choice} was asked for, but {why}; use the device `cpu`, or see `aura-bench doctor`"
                     )));
                 }
                 usable(indices)
@@ -208,7 +208,7 @@ pub(crate) fn open(gpu: &Gpu, driver: Option<&str>) -> Result<Resolved> {
     let device = Device::cuda(gpu.index);
     cuda::try_out(&device).map_err(|why| {
         Error::Device(format!(
-            "device cuda:{} ({}) does not work: {}; see `aura-bench doctor`, or use `--device cpu`",
+            "device cuda:{} ({}) does not work: {}; see `aura-bench doctor`, or use the device `cpu`",
             gpu.index,
             gpu.name,
             why.lines().take(3).collect::<Vec<_>>().join(" ")
@@ -244,7 +244,7 @@ impl DeviceChoice {
             Plan::Cuda(gpus) => match gpus.as_slice() {
                 [gpu] => open(gpu, machine.driver.version.as_deref()),
                 _ => Err(Error::Usage(format!(
-                    "--device {self} names several devices; one process works on one of them"
+                    "device {self} names several devices; one process works on one of them"
                 ))),
             },
         }
@@ -411,7 +411,7 @@ mod tests {
         bare.nvrtc_opens = Some(false);
         let text = refused(&bare, "auto");
         assert!(
-            text.contains("libnvrtc") && text.contains("CUDA_PATH") && text.contains("--device cpu"),
+            text.contains("libnvrtc") && text.contains("CUDA_PATH") && text.contains("device `cpu`"),
             "{text}"
         );
         assert_eq!(bare.missing().len(), 2);

@@ -1,4 +1,4 @@
-//! The device that tensors live on: parsed from `--device`, resolved once, named in every manifest.
+//! The device that tensors live on: chosen by name, resolved once, named in every manifest.
 //!
 //! The driver is asked through its own library before anything else touches CUDA, and only in builds with the feature
 //! `cuda`; other builds look at files alone. A choice is never silently replaced: what is taken is always said.

@@ -17,7 +17,7 @@ pub struct Examination {
     pub build: Build,
     /// Versions of the libraries that compute.
     pub libraries: BTreeMap<&'static str, &'static str>,
-    /// What `--device auto` takes; null if it takes none.
+    /// What the device `auto` is here; null if it takes none.
     pub device: Option<String>,
     /// What is to be said about that choice, or why there is none.
     pub notice: Option<String>,

@@ -40,7 +40,7 @@ impl Mistake {
         })
     }
 
-    /// The file, or a description such as `--set`.
+    /// The file, or [`OVERRIDE`](super::tree::OVERRIDE).
     pub fn file(&self) -> &str {
         self.source_text.name()
     }

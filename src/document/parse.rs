@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistake;
-use super::tree::{DocumentText, Node, NodeEntry, NodeKind, Place};
+use super::tree::{DocumentText, Node, NodeEntry, NodeKind, OVERRIDE, Place};
 
 impl Node {
     /// Parses a whole TOML text. `document` says what kind of file it is (`recipe`), `name` which.
@@ -33,14 +33,14 @@ impl Node {
     }
 
     /// Parses one `key=value` override. The value is TOML; what is not valid TOML is taken as a string, so that
-    /// `--set encoder.kind=hog` needs no quotes.
+    /// `encoder.kind=hog` needs no quotes.
     ///
     /// # Errors
     /// If there is no `=`, or the key is not a dotted key.
     pub fn parse_override(argument: &str) -> Result<Self, Box<Mistake>> {
         let source = Arc::new(DocumentText {
             document: "recipe",
-            name: "--set".to_owned(),
+            name: OVERRIDE.to_owned(),
             text: argument.to_owned(),
         });
         let whole = Place {
@@ -51,7 +51,7 @@ impl Node {
             return Err(whole.error(
                 "an override is KEY=VALUE",
                 "no '=' here",
-                Some("for example: --set train.epochs=20".to_owned()),
+                Some("for example: train.epochs=20".to_owned()),
             ));
         };
         let offset = path.len() + 1;
@@ -81,7 +81,7 @@ impl Node {
                 return Err(place.error(
                     "an override's key is dotted names",
                     "not a name",
-                    Some("for example: --set model.k_max=200".to_owned()),
+                    Some("for example: model.k_max=200".to_owned()),
                 ));
             }
             let entry = NodeEntry {
@@ -151,7 +151,7 @@ fn leaf(place: &Place, value: &DeValue<'_>) -> Result<toml::Value, Box<Mistake>>
     })
 }
 
-/// Moves every place below `node` by `offset`: a value of `--set` is parsed apart from its key.
+/// Moves every place below `node` by `offset`: the value of an override is parsed apart from its key.
 fn shift(node: Node, offset: usize, source: &Arc<DocumentText>) -> Node {
     let moved = |place: Place| Place {
         source: source.clone(),

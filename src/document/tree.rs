@@ -9,12 +9,15 @@ use miette::NamedSource;
 
 use super::mistake::Mistake;
 
-/// A text that documents come from: a file, or one `--set` argument.
+/// The name of the text of an override, where others have the path of their file.
+pub const OVERRIDE: &str = "override";
+
+/// A text that documents come from: a file, or one override.
 #[derive(Debug)]
 pub(super) struct DocumentText {
     /// What kind of file: `recipe`, `dataset card`.
     pub document: &'static str,
-    /// Path or a description such as `--set`.
+    /// Path, or [`OVERRIDE`].
     pub name: String,
     /// The text.
     pub text: String,
@@ -33,7 +36,7 @@ impl Place {
         self.source.document
     }
 
-    /// The file, or a description such as `--set`.
+    /// The file, or [`OVERRIDE`].
     pub fn file(&self) -> &str {
         &self.source.name
     }

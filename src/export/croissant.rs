@@ -54,7 +54,7 @@ pub fn write(path: &Path, file: &Path) -> Result<()> {
 pub fn describe(path: &Path) -> Result<Json> {
     let Parts { files, includes } = Parts::find(path)?;
     let Some(first) = files.first() else {
-        return Err(Error::Data(format!(
+        return Err(Error::unusable_table(format!(
             "{} holds no Parquet file; expected a feature table or one Parquet file",
             path.display()
         )));
@@ -63,7 +63,7 @@ pub fn describe(path: &Path) -> Result<Json> {
     for file in &files[1..] {
         let (other, _, more) = read(file)?;
         if other.fields() != schema.fields() {
-            return Err(Error::Data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has other columns than {}; they are not parts of one table",
                 file.display(),
                 first.display()

@@ -176,10 +176,13 @@ impl Extraction<'_> {
         let rows = done.iter().map(|part| part.rows).sum();
         let rejected = rejects().count();
         if job.metadata.samples_rows == 0 {
-            return Err(Error::data(format!("{} lists no samples", self.samples.display())));
+            return Err(Error::unusable_table(format!(
+                "{} lists no samples",
+                self.samples.display()
+            )));
         }
         if let Some(first) = rejects().next().filter(|_| rows == 0) {
-            return Err(Error::data(format!(
+            return Err(Error::too_many_rejects(format!(
                 "none of the {rejected} images below {} can be used; the first, {}, {}; all are listed in {}",
                 self.data_root.display(),
                 first.file,
@@ -226,7 +229,7 @@ impl<'a> Source<'a> {
             None => None,
         };
         if super::reader::value_of(file, FEATURES_KEY).is_some() {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} is a feature table; expected a samples table",
                 path.display()
             )));
@@ -458,7 +461,7 @@ impl Job<'_> {
             while missing > 0 {
                 self.interrupt.check()?;
                 let batch = receiver.recv().map_err(|_| {
-                    Error::data(format!(
+                    Error::unusable_table(format!(
                         "{} has fewer rows than its footer says; convert the database again",
                         self.source.path.display()
                     ))
@@ -560,7 +563,7 @@ fn strings<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a ar
     batch
         .column_by_name(name)
         .and_then(|column| column.as_string_opt::<i32>())
-        .ok_or_else(|| Error::data(format!("{} has no text column `{name}`", path.display())))
+        .ok_or_else(|| Error::unusable_table(format!("{} has no text column `{name}`", path.display())))
 }
 
 /// Removes part files beyond the table's last one: they are left over from a table of more parts.

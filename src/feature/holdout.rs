@@ -56,7 +56,7 @@ pub(crate) fn by_subject(train: &FeatureSet, wanted: Validation) -> Result<Vec<b
     let mut frames: BTreeMap<&str, usize> = BTreeMap::new();
     for (id, subject) in train.sample_ids.iter().zip(&train.subjects) {
         let Some(subject) = subject else {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "sample {id} names no person, so a validation set of whole persons cannot be taken"
             )));
         };

@@ -137,7 +137,7 @@ impl FeatureTable {
         counts.test = test.len();
         for (split, set) in [(Split::Train, &train), (Split::Test, &test)] {
             if set.is_empty() {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "the feature table {} leaves no {split} samples for this task: of {} rows, {} have no label, {} have \
                      another class, {} are in no fold, {} are filtered out; {} train, {} val, {} test",
                     self.folder().display(),
@@ -215,7 +215,7 @@ enum Label {
 impl<'a> Plan<'a> {
     fn new(table: &'a FeatureTable, options: &'a LoadOptions<'a>) -> Result<Self> {
         let wrong = |message: String| {
-            Err(Error::data(format!(
+            Err(Error::unusable_table(format!(
                 "the feature table {} {message}",
                 table.folder().display()
             )))
@@ -539,7 +539,7 @@ impl<'a> Plan<'a> {
     fn text<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray> {
         let column = self.optional_text(batch, name)?.ok_or_else(|| self.mistyped(name))?;
         if column.null_count() > 0 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "the feature table {} has rows without `{name}`",
                 self.table.folder().display()
             )));
@@ -567,14 +567,14 @@ impl<'a> Plan<'a> {
     }
 
     fn mistyped(&self, name: &str) -> Error {
-        Error::data(format!(
+        Error::unusable_table(format!(
             "the feature table {} has no column `{name}` of the documented type; extract the features again",
             self.table.folder().display()
         ))
     }
 
     fn bad_row(&self, sample_id: &str, what: &str) -> Error {
-        Error::data(format!(
+        Error::unusable_table(format!(
             "the feature table {}: sample {sample_id} {what}",
             self.table.folder().display()
         ))

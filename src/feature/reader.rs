@@ -32,7 +32,7 @@ pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
 /// negative length): they are refused like one that is cut off.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::data(format!(
+        Err(Error::unusable_table(format!(
             "{}: no Parquet file that can be read: its schema or its columns are malformed",
             path.display()
         )))
@@ -54,7 +54,7 @@ pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
     let builder = builder(path)?;
     let file = builder.metadata().file_metadata();
     let foreign = |what: String| {
-        Error::data(format!(
+        Error::unusable_table(format!(
             "{} {what}; expected a part of a feature table written by `aura-bench extract`",
             path.display()
         ))
@@ -62,7 +62,7 @@ pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
     match value_of(file, SCHEMA_KEY) {
         Some(SCHEMA_VERSION) => {}
         Some(other) => {
-            return Err(Error::data(format!(
+            return Err(Error::incompatible(format!(
                 "{} has schema version {other}; this program reads version {SCHEMA_VERSION}: extract the features again",
                 path.display()
             )));
@@ -135,7 +135,7 @@ impl FeatureTable {
         }
         found.sort_unstable();
         let Some(&first) = found.first() else {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} holds no feature table (no part-00000.parquet); expected a folder written by `aura-bench extract`",
                 folder.display()
             )));
@@ -145,7 +145,7 @@ impl FeatureTable {
         for index in 0..metadata.parts.max(found.len()) {
             let path = part_path(folder, index);
             if found.get(index) != Some(&index) {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "the feature table {} is not complete: part {index} of 0 to {} is missing; run the extraction again, \
                      which goes on where it stopped",
                     folder.display(),
@@ -154,7 +154,7 @@ impl FeatureTable {
             }
             let (other, part) = read_part(&path)?;
             if other.digest != metadata.digest || other != metadata || part.index != index || index >= metadata.parts {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "{} belongs to another feature table ({}) than the first part ({}); run the extraction again",
                     path.display(),
                     short(&other.digest),
@@ -162,7 +162,7 @@ impl FeatureTable {
                 )));
             }
             if part.rows + part.rejects.len() != metadata.range(index).len() {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "{} holds {} rows and {} rejects where it should account for {} samples; run the extraction again",
                     path.display(),
                     part.rows,
@@ -217,7 +217,7 @@ impl FeatureTable {
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + '_> {
         for name in columns.unwrap_or_default() {
             if self.schema.field_with_name(name).is_err() {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "the feature table {} has no column `{name}`; it has {}",
                     self.folder.display(),
                     self.schema

@@ -155,7 +155,7 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
     let required: Vec<&str> = columns::required_names().collect();
     for &name in &required {
         if batch.column_by_name(name).is_none() {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has no column `{name}`; expected a samples table with the columns {}",
                 path.display(),
                 required.join(", ")
@@ -165,7 +165,7 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let name = field.name();
         if name == GLOBAL || name == TOKENS {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has a column `{name}`, which belongs to a feature table; expected a samples table",
                 path.display()
             )));
@@ -178,14 +178,14 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
         };
         // `cast` turns what does not fit into null.
         if cast.null_count() > column.logical_null_count() && column.data_type() != &DataType::Null {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: column `{name}` ({}) holds values that do not fit {wanted}",
                 path.display(),
                 column.data_type()
             )));
         }
         if required.contains(&name.as_str()) && wanted != DataType::Utf8 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: column `{name}` is {wanted}; expected text",
                 path.display()
             )));

@@ -118,7 +118,7 @@ fn match_rows(
     let rows = features.global.rows();
     let Some(keys) = &features.keys else {
         if labels.columns.rows() != rows {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} has {rows} rows of features, {} has {} rows of labels; row i of one must belong to row i of the other, or \
                  dataset.table.key must name the samples",
                 path.display(),
@@ -131,7 +131,7 @@ fn match_rows(
             for row in 0..rows {
                 let (own, other) = (features.columns.text(own, row), labels.columns.text(other, row));
                 if own != other {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}:{}: row {row} is sample `{}` here and `{}` in {}; set dataset.table.key = \"{}\" to find labels by \
                          the sample's name instead of by the row",
                         labels.path.display(),
@@ -147,7 +147,7 @@ fn match_rows(
         return Ok((0..rows).map(Some).collect());
     };
     let Some(id) = labels.roles.sample_id.as_deref() else {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "dataset.table.key = \"{}\" finds labels by the sample's name, and {} has no column of names; name it as \
              dataset.table.sample_id",
             rules.config.key,
@@ -205,7 +205,7 @@ fn match_rows(
         });
     }
     if partner.iter().all(Option::is_none) {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "no sample that {} names is in {}: for example `{}` there, `{}` here; the names must be equal",
             path.display(),
             labels.path.display(),
@@ -292,7 +292,7 @@ fn check(
 /// What the protocol needs to know or to find in the labels as a whole.
 fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<()> {
     let (roles, columns) = (labels.roles, labels.columns);
-    let fail = |what: String| Err(Error::data(format!("{}: {what}", labels.path.display())));
+    let fail = |what: String| Err(Error::unusable_table(format!("{}: {what}", labels.path.display())));
     let intensity = |sample: &Sample, column: &String| match columns.number(Some(column), sample.labels) {
         // Small whole numbers, exact in f32.
         Number::Is(value) => ![0.0, 1.0, ActionUnit::UNKNOWN].contains(&value),

@@ -41,7 +41,7 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
     };
     if !has {
         let found: Vec<String> = roles.names().into_iter().collect();
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
             labels.path.display(),
             match rules.task {
@@ -55,7 +55,7 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
     if !names.is_empty()
         && let Some(unknown) = rules.outputs.iter().find(|name| !names.contains(name))
     {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: the protocol names `{unknown}`, the labels are {}",
             labels.path.display(),
             listed(&names)
@@ -77,7 +77,7 @@ pub(crate) fn class_names(labels: &Labels<'_>) -> Result<Vec<String>> {
         let text = text.unwrap_or_default();
         distinct.insert(text);
         if distinct.len() > 127 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: column `{}` has more than 127 different values; is it really the label? Name another as \
                  dataset.table.label",
                 labels.path.display(),

@@ -117,7 +117,7 @@ pub(crate) fn find(names: &[String], key: &str, named: &str, usual: &[&str], fil
     }
     match names.iter().find(|name| *name == named) {
         Some(name) => Ok(Some(name.clone())),
-        None => Err(Error::data(format!(
+        None => Err(Error::unusable_table(format!(
             "dataset.table.{key} = \"{named}\": {} has no such column; it has {}",
             file.display(),
             listed(names)
@@ -279,7 +279,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
     let mut columns = Columns::default();
     text::each_line(path, &name, &mut rejects, |line, text| {
         let open = || {
-            Error::data(format!(
+            Error::unusable_table(format!(
                 "{name}:{line}: a quote is left open; fields that hold line breaks are not read"
             ))
         };
@@ -303,7 +303,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
         };
         let fields = text::fields(text, *separator).ok_or_else(open)?;
         if fields.len() != names.len() {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{name}:{line}: expected {} fields as in the header, found {}",
                 names.len(),
                 fields.len()
@@ -318,12 +318,12 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
         Ok(())
     })?;
     if let Some(reject) = rejects.first() {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{reject}; rows of labels may not be skipped: mend the line"
         )));
     }
     if header.is_none() {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{name}: the file is empty; expected a line with the names of the columns, then one line a sample"
         )));
     }
@@ -357,7 +357,7 @@ impl Format {
             "npy" => Ok(Self::Npy),
             "npz" => Ok(Self::Npz),
             "csv" | "tsv" | "txt" => Ok(Self::Csv),
-            _ => Err(Error::data(format!(
+            _ => Err(Error::unusable_table(format!(
                 "{}: expected a file that ends in .parquet, .npy, .npz (features), .csv or .tsv (labels)",
                 path.display()
             ))),

@@ -86,7 +86,7 @@ pub fn digest_of(features: &Path) -> Result<String> {
 /// [`Error::Data`] if the file holds no features or no names, or lacks one of the samples; [`Error::Io`] if it cannot be read;
 /// [`Error::Interrupted`].
 pub fn named(features: &Path, ids: &[String], scratch: &Path, interrupt: &Interrupt) -> Result<Matrix> {
-    let wrong = |what: String| Error::data(format!("{}: {what}", features.display()));
+    let wrong = |what: String| Error::unusable_table(format!("{}: {what}", features.display()));
     if !features.exists() {
         return Err(wrong("there is no such file or folder".to_owned()));
     }
@@ -190,7 +190,7 @@ impl Import<'_> {
     fn check_there(&self) -> Result<()> {
         for path in [Some(&self.features), self.labels.as_ref()].into_iter().flatten() {
             if !path.exists() {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels, both as seen \
                      from the current folder",
                     path.display()
@@ -265,7 +265,7 @@ impl Import<'_> {
                 Format::Csv => columns::read_csv(path, self.table)?,
                 Format::Parquet => guarded(path, || source::read_parquet_labels(path, self.table, interrupt))?,
                 _ => {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}: expected a label file that ends in .csv, .tsv or .parquet",
                         path.display()
                     )));
@@ -274,7 +274,7 @@ impl Import<'_> {
             None => None,
         };
         if separate.is_none() && features.columns.rows() == 0 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: there are features but no labels: name a CSV or Parquet file with one row a feature row as \
                  dataset.table.labels (columns beside the features: {})",
                 self.features.display(),

@@ -61,7 +61,7 @@ impl Reading<'_> {
             Format::Npz => self.npz(path),
             Format::Parquet => guarded(path, || self.parquet(path, &[path.to_owned()])),
             Format::Folder => guarded(path, || self.parquet(path, &parts(path)?)),
-            Format::Csv => Err(Error::data(format!(
+            Format::Csv => Err(Error::unusable_table(format!(
                 "{}: features are read from .parquet, .npy or .npz; a CSV can only hold labels (dataset.table.labels)",
                 path.display()
             ))),
@@ -74,7 +74,7 @@ impl Reading<'_> {
 
     /// Streams the rows of one array into a spill.
     fn array(&self, input: &mut impl Read, header: &npy::Header, path: &Path) -> Result<Spill> {
-        let fail = |error: String| Error::data(format!("{}: {error}", path.display()));
+        let fail = |error: String| Error::unusable_table(format!("{}: {error}", path.display()));
         let mut spill = self.spill()?;
         npy::rows(input, header, |row| {
             if self.interrupt.is_raised() {
@@ -101,21 +101,21 @@ impl Reading<'_> {
             ("key", &self.config.key),
         ] {
             if !named.is_empty() {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "dataset.table.{key} = \"{named}\": a .npy file holds one array without a name; save several with \
                      np.savez, or leave the key out"
                 )));
             }
         }
         if self.tokens {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: the recipe asks for tokens (features.tokens, or model.level), and a .npy file holds the features alone; save both \
                  with np.savez, or set model.level = \"global\"",
                 path.display()
             )));
         }
-        let header =
-            npy::read_header(&mut input).map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
+        let header = npy::read_header(&mut input)
+            .map_err(|error| Error::unusable_table(format!("{}: {error}", path.display())))?;
         Ok(Features {
             global: self.array(&mut input, &header, path)?,
             tokens: None,
@@ -128,7 +128,7 @@ impl Reading<'_> {
 
     /// A ZIP archive of `.npy` files. Arrays of one value a row are columns.
     fn npz(&self, path: &Path) -> Result<Features> {
-        let fail = |error: &dyn std::fmt::Display| Error::data(format!("{}: {error}", path.display()));
+        let fail = |error: &dyn std::fmt::Display| Error::unusable_table(format!("{}: {error}", path.display()));
         let mut archive =
             zip::ZipArchive::new(BufReader::new(File::open(path).at("read", path)?)).map_err(|error| fail(&error))?;
         let names: Vec<String> = archive
@@ -234,7 +234,7 @@ impl Reading<'_> {
         find(names, "tokens", &self.config.tokens, &["tokens"], path)?
             .map(Some)
             .ok_or_else(|| {
-                Error::data(format!(
+                Error::unusable_table(format!(
                     "{}: features.tokens asks for tokens, and there is no column of them: found {}; name it as \
                      dataset.table.tokens, or set model.level = \"global\" and features.tokens = \"none\"",
                     path.display(),
@@ -246,7 +246,7 @@ impl Reading<'_> {
     /// The grid of tokens: as the recipe says, as the array's dimensions say, or a square. `shape` is that of the array with its
     /// rows, empty where it has none.
     fn shape(&self, path: &Path, name: &str, values: usize, shape: &[usize]) -> Result<TokenShape> {
-        let fail = |what: String| Err(Error::data(format!("{}: `{name}` {what}", path.display())));
+        let fail = |what: String| Err(Error::unusable_table(format!("{}: `{name}` {what}", path.display())));
         let (count, width) = match *shape {
             [_, rows, cols, width] => (Some((rows, cols)), width),
             [_, count, width] => (square(count), width),
@@ -300,7 +300,7 @@ impl Reading<'_> {
                 None => plan.insert(self.plan(file, &names)?),
                 Some(plan) if plan.all == names => plan,
                 Some(plan) => {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}: has the columns {}, the parts before have {}",
                         file.display(),
                         listed(&names),
@@ -334,7 +334,7 @@ impl Reading<'_> {
                 }
             }
         }
-        let fail = |error: String| Error::data(format!("{}: {error}", path.display()));
+        let fail = |error: String| Error::unusable_table(format!("{}: {error}", path.display()));
         let Some(mut plan) = plan.filter(|_| rows > 0) else {
             return Err(fail("it holds no rows".into()));
         };
@@ -422,7 +422,7 @@ fn stored_grid(file: &Path) -> Result<Vec<usize>> {
 }
 
 fn no_features(path: &Path, names: &[String]) -> Error {
-    Error::data(format!(
+    Error::unusable_table(format!(
         "{}: there is no column of features: found {}, expected one of {}; name it as dataset.table.features, or \"feat_*\" for \
          many columns",
         path.display(),
@@ -454,7 +454,7 @@ pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: the folder holds no .parquet files",
             folder.display()
         )));
@@ -465,12 +465,12 @@ pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
 fn column<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a ArrayRef> {
     batch
         .column_by_name(name)
-        .ok_or_else(|| Error::data(format!("{}: column `{name}` is missing", path.display())))
+        .ok_or_else(|| Error::unusable_table(format!("{}: column `{name}` is missing", path.display())))
 }
 
 /// Appends the rows of one list column, or of many columns of one number each.
 fn push_features(batch: &RecordBatch, names: &[String], path: &Path, spill: &mut SpillWriter) -> Result<()> {
-    let fail = |name: &str, what: String| Error::data(format!("{}: column `{name}`: {what}", path.display()));
+    let fail = |name: &str, what: String| Error::unusable_table(format!("{}: column `{name}`: {what}", path.display()));
     let numbers = |name: &str, values: &ArrayRef| -> Result<Float32Array> {
         if !values.data_type().is_numeric() && *values.data_type() != DataType::Boolean {
             return Err(fail(name, format!("expected numbers, found {}", values.data_type())));

@@ -55,7 +55,7 @@ impl<'a> Splitter<'a> {
                 let present: BTreeSet<Split> = written.iter().filter_map(|text| values.get(*text).copied()).collect();
                 if present.is_empty() {
                     let written: Vec<String> = written.into_iter().take(5).map(str::to_owned).collect();
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}: no value of column `{name}` is a split: found {}; say what they mean, as dataset.table.splits = {{ \
                          \"VALUE\" = \"train\" }}",
                         labels.path.display(),

@@ -26,7 +26,7 @@ const MOST_REJECTS: usize = 1 << 20;
 /// Gives up on a file of which hardly anything can be used.
 pub(crate) fn bounded(rejects: &[Reject], path: &Path) -> Result<()> {
     if rejects.len() > MOST_REJECTS {
-        return Err(Error::data(format!(
+        return Err(Error::too_many_rejects(format!(
             "{}: more than {MOST_REJECTS} lines cannot be used; the first: {}; is it really a label file?",
             path.display(),
             rejects[0]
@@ -352,7 +352,7 @@ fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path
         )?
     };
     if frame.height() != rows {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{}: cannot be read line by line: {rows} lines gave {} rows; is it really a label file?",
             path.display(),
             frame.height()

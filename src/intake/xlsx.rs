@@ -50,12 +50,12 @@ fn part<'a>(
 ) -> Result<impl Read + use<'a>> {
     let inner = archive
         .by_name(name)
-        .map_err(|error| Error::data(format!("{}: {name}: {error}", path.display())))?;
+        .map_err(|error| Error::unusable_table(format!("{}: {name}: {error}", path.display())))?;
     Ok(Bounded { inner, left: limit })
 }
 
 fn xml(error: impl std::fmt::Display, path: &Path, name: &str) -> Error {
-    Error::data(format!("{}: {name} cannot be read: {error}", path.display()))
+    Error::unusable_table(format!("{}: {name} cannot be read: {error}", path.display()))
 }
 
 /// The value of an attribute, unescaped.
@@ -110,7 +110,7 @@ fn sheets(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -> Result
                 let title = attribute(&tag, "name").unwrap_or_default();
                 if let Some(target) = attribute(&tag, "r:id").and_then(|id| targets.get(&id).cloned()) {
                     if found.len() == MOST_SHEETS {
-                        return Err(Error::data(format!(
+                        return Err(Error::unusable_table(format!(
                             "{}: more than {MOST_SHEETS} sheets",
                             path.display()
                         )));
@@ -178,7 +178,7 @@ fn shared_strings(archive: &mut zip::ZipArchive<BufReader<File>>, path: &Path) -
                 };
                 bytes += text.len() + size_of::<String>();
                 if bytes > MOST_TEXT {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}: {name} unpacks to more than {MOST_TEXT} bytes of text; this is no label file",
                         path.display()
                     )));
@@ -215,7 +215,7 @@ fn column_of(reference: &str) -> Option<usize> {
 pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> Result<()>) -> Result<()> {
     let file = File::open(path).at("read", path)?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file))
-        .map_err(|error| Error::data(format!("{}: not an .xlsx workbook: {error}", path.display())))?;
+        .map_err(|error| Error::unusable_table(format!("{}: not an .xlsx workbook: {error}", path.display())))?;
     let strings = shared_strings(&mut archive, path)?;
     for (title, name) in sheets(&mut archive, path)? {
         let mut reader = Reader::from_reader(BufReader::new(part(&mut archive, &name, path, LONGEST_PART)?));
@@ -262,7 +262,7 @@ pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> R
                         Some(text)
                     };
                     if text.as_ref().is_some_and(|text| text.len() > LONGEST_CELL) {
-                        return Err(Error::data(format!(
+                        return Err(Error::unusable_table(format!(
                             "{}: sheet {title}, row {number}: a cell of more than {LONGEST_CELL} bytes; this is no label file",
                             path.display()
                         )));

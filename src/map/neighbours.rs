@@ -117,7 +117,7 @@ fn unit_rows(points: &Matrix) -> Result<Vec<f32>> {
     for i in 0..points.rows {
         let row = points.row(i);
         if row.iter().any(|value| !value.is_finite()) {
-            return Err(Error::Data(format!(
+            return Err(Error::unusable_table(format!(
                 "row {i} of a feature table holds a value that is not a number; it cannot be mapped"
             )));
         }

@@ -61,7 +61,7 @@ impl Umap {
     pub fn layout(&self, distances: &Distances) -> Result<Vec<[f32; 2]>> {
         let n = distances.len();
         if n < 3 || self.neighbours < 2 {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "a map needs at least 3 points and 2 neighbours, found {n} and {}",
                 self.neighbours
             )));

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 
-use super::named::NamedValue;
 use super::expression::ratio;
+use super::named::NamedValue;
 
 /// A probability of at least this says "active". torchmetrics asks for more than the threshold instead.
 pub const THRESHOLD: f32 = 0.5;

@@ -3,13 +3,13 @@
 //! [`evaluate`] gives every metric of a task, [`point_values`] the same without intervals (for training curves), and
 //! [`rows`] turns either into the rows of a run folder's tables. Single measures live in the modules.
 
-pub mod named;
 pub mod action_units;
 pub mod clustering;
 pub mod compare;
 pub mod evaluate;
 pub mod expression;
 pub mod interval;
+pub mod named;
 pub mod retrieval;
 pub mod seeds;
 pub mod separability;

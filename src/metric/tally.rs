@@ -241,7 +241,7 @@ impl<'a> Tally<'a> {
             return Err(Error::data("an output matrix does not hold rows × columns values"));
         }
         if let Some(at) = outputs.data.iter().position(|v| !v.is_finite()) {
-            return Err(Error::data(format!(
+            return Err(Error::diverged(format!(
                 "output {} of sample {} is {}, not a finite number; the model diverged or its input holds such a value",
                 at % o.max(1),
                 at / o.max(1),
@@ -249,7 +249,7 @@ impl<'a> Tally<'a> {
             )));
         }
         if let Some(at) = (0..targets.values.len()).find(|&i| targets.known[i] && !targets.values[i].is_finite()) {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "target {} of sample {} is {}, not a finite number, although its label is said to be known",
                 at % o.max(1),
                 at / o.max(1),

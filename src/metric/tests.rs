@@ -11,9 +11,9 @@ use crate::task::{Targets, Task};
 
 use super::action_units::{Counts, icc_3_1};
 use super::compare::{holm, mcnemar, paired_bootstrap};
-use super::named::{NamedValue, info};
 use super::evaluate::{Options, evaluate, evaluate_with, point_values, rows};
 use super::interval::{Bootstrap, Contributions, bca, wilson};
+use super::named::{NamedValue, info};
 use super::special::{binomial_half_cdf, chi2_1_upper, normal_cdf, normal_quantile, t_quantile};
 use super::tally::Measure;
 use super::{clustering, expression, retrieval, seeds, valence_arousal, *};

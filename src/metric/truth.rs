@@ -7,8 +7,8 @@ use crate::record::MetricRow;
 use crate::task::Split;
 
 use super::clustering;
-use super::named::NamedValue;
 use super::evaluate::rows;
+use super::named::NamedValue;
 use super::retrieval::{Retrieval, retrieval};
 
 /// One sample of stand-in data with the archetype that it was matched with.
@@ -125,7 +125,7 @@ pub fn label_issues(labels: &[usize], outputs: &[&[f32]], margins: &[f32], flipp
         };
         let doubt = output.iter().copied().fold(own, f32::max) - own;
         if output.iter().any(|v| v.is_nan()) || margin.is_nan() {
-            return Err(Error::data(
+            return Err(Error::diverged(
                 "an archetype's value or a similarity is not a number; the model diverged",
             ));
         }

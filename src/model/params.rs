@@ -138,7 +138,7 @@ impl Leaves {
     /// [`Error::Data`] if there is none: a model file that does not fit its own description.
     pub fn get(&self, name: &str) -> Result<Tensor<2>> {
         self.0.get(name).cloned().ok_or_else(|| {
-            Error::data(format!(
+            Error::incompatible(format!(
                 "the model has no parameter {name:?}; the file belongs to another version"
             ))
         })

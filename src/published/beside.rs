@@ -120,14 +120,14 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
         .collect();
     if let Some(unknown) = assume.iter().find(|name| !open.contains(name.as_str())) {
         return Err(Error::Usage(format!(
-            "--assume {unknown}: the paper leaves open {}",
+            "assume {unknown}: the paper leaves open {}",
             open.into_iter().collect::<Vec<_>>().join(", ")
         )));
     }
     let query = QueryContext::open(runs)?.with_bins(bins(paper));
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+        return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let settings = query.query("SELECT run, key, value FROM settings")?;
     let mut tables = Vec::new();
@@ -175,7 +175,7 @@ pub fn beside(paper: &Paper, runs: &[PathBuf], assume: &[String]) -> Result<Vec<
         }
     }
     if tables.is_empty() {
-        return Err(Error::Data(format!(
+        return Err(Error::data(format!(
             "nothing printed in `{}` belongs to these runs; it has numbers for {}",
             paper.id,
             paper
@@ -259,7 +259,7 @@ fn reasons(comparison: &PaperComparison, run: &Manifest, settings: &Table, assum
     }
     for (name, what) in &comparison.unstated {
         if !assume.contains(name) {
-            reasons.push(format!("the paper does not say {what} (--assume {name})"));
+            reasons.push(format!("the paper does not say {what} (to be assumed: {name})"));
         }
     }
     reasons

@@ -1,14 +1,14 @@
 //! Published numbers as they lie in `reports/published/*.toml`: tables, numbers of the running text, facts from other
 //! sources, and the rules that must hold among them.
 
-use std::collections::BTreeMap;
-use include_dir::include_dir;
-use serde::Deserialize;
+use super::file::Paper;
 use crate::document::assets::Embedded;
 use crate::document::invalid::{Invalid, require};
 use crate::error::Result;
 use crate::query::context::QueryContext;
-use super::file::Paper;
+use include_dir::include_dir;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -123,7 +123,7 @@ pub enum PaperCell {
     Empty,
 }
 
-/// A printed number that `check --published` holds a run against.
+/// A printed number that the check against published numbers holds a run against.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PaperResult {

@@ -384,7 +384,7 @@ fn a_run_is_compared_only_under_the_same_conditions() {
     };
     assert_eq!(
         reasons(false, RECIPE, &["encoder-size", "dictionary"]),
-        ["the paper does not say which epoch is reported (--assume selection)"]
+        ["the paper does not say which epoch is reported (to be assumed: selection)"]
     );
     assert_eq!(
         reasons(true, RECIPE, &OPEN),
@@ -401,7 +401,7 @@ fn a_run_is_compared_only_under_the_same_conditions() {
     let (_folder, runs) = run(false, RECIPE);
     let error = beside(&paper, &runs, &["luck".to_owned()]).unwrap_err().to_string();
     assert!(
-        error.starts_with("--assume luck: the paper leaves open convergence, "),
+        error.starts_with("assume luck: the paper leaves open convergence, "),
         "{error}"
     );
 }

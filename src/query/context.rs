@@ -57,7 +57,7 @@ impl QueryContext {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .build()
-            .map_err(|error| Error::Data(format!("failed to start the query threads: {error}")))?;
+            .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
         // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes
         // every time. Decoding still overlaps with the work, and the largest tables here have a few million rows.
         let config = SessionConfig::new()
@@ -257,7 +257,7 @@ impl QueryContext {
             known
         };
         let failed =
-            |error: DataFusionError| Error::Data(format!("failed to open the view `{view}`: {}", message(&error)));
+            |error: DataFusionError| Error::data(format!("failed to open the view `{view}`: {}", message(&error)));
         let table = match query {
             Some(query) => self.derive(view, query, rows),
             None if view == "units" => self.units(),
@@ -278,7 +278,7 @@ impl QueryContext {
     /// A view that is made from others. Most are computed once and kept: the statistics of a report share a few of them.
     fn derive(&self, view: &str, query: &str, rows: bool) -> Result<Arc<dyn TableProvider>> {
         let failed =
-            |error: DataFusionError| Error::Data(format!("failed to compute the view `{view}`: {}", message(&error)));
+            |error: DataFusionError| Error::data(format!("failed to compute the view `{view}`: {}", message(&error)));
         let (_, tables) = self.parse(query).map_err(failed)?;
         for table in &tables {
             if let Some(below) = derived::view(table.table()) {
@@ -308,7 +308,7 @@ impl QueryContext {
     /// A view that shows files or manifests.
     fn base(&self, view: &str) -> Result<Arc<dyn TableProvider>> {
         let failed =
-            |error: DataFusionError| Error::Data(format!("failed to open the view `{view}`: {}", message(&error)));
+            |error: DataFusionError| Error::data(format!("failed to open the view `{view}`: {}", message(&error)));
         let in_memory = |schema, batches| -> Result<Arc<dyn TableProvider>> {
             Ok(Arc::new(MemTable::try_new(schema, vec![batches]).map_err(failed)?))
         };
@@ -365,7 +365,7 @@ impl QueryContext {
             Ok(self.session.sql(&parts.join(" UNION ALL ")).await?.into_view())
         });
         made.map_err(|error: DataFusionError| {
-            Error::Data(format!("failed to open the view `units`: {}", message(&error)))
+            Error::data(format!("failed to open the view `units`: {}", message(&error)))
         })
     }
 }
@@ -459,7 +459,7 @@ pub(crate) fn explain(error: &DataFusionError) -> Error {
         | DataFusionError::SQL(..)
         | DataFusionError::NotImplemented(_)
         | DataFusionError::Configuration(_) => Error::Usage(message(error)),
-        _ => Error::Data(format!("the query failed: {}", message(error))),
+        _ => Error::data(format!("the query failed: {}", message(error))),
     }
 }
 

@@ -59,7 +59,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut named = std::collections::BTreeSet::new();
     for path in paths {
         if !path.is_dir() {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "no folder {}: expected a run folder or a folder of runs",
                 path.display()
             )));

@@ -160,7 +160,7 @@ fn kind(data_type: &DataType) -> Kind {
 }
 
 fn convert(array: &Arc<dyn Array>) -> Result<Vec<Value>> {
-    let wrong = |error: arrow::error::ArrowError| Error::Data(format!("a result column cannot be shown: {error}"));
+    let wrong = |error: arrow::error::ArrowError| Error::data(format!("a result column cannot be shown: {error}"));
     let unsigned_64 = array.data_type() == &DataType::UInt64;
     let target = match kind(array.data_type()) {
         Kind::Bool => DataType::Boolean,

@@ -292,7 +292,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
 fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fields> {
     batch
         .map(|batch| batch.schema().fields().clone())
-        .map_err(|error| Error::Data(format!("the columns of a table do not fit together: {error}")))
+        .map_err(|error| Error::data(format!("the columns of a table do not fit together: {error}")))
 }
 
 fn read_schema(path: &PathBuf) -> Result<SchemaRef> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::dataset::Card;
 use crate::dataset::options::ConvertOptions;
-use crate::document::tree::Node;
+use crate::document::tree::{Node, OVERRIDE};
 use crate::error::Result;
 
 use super::load::{LoadOptions, RECIPE, overlay};
@@ -47,7 +47,7 @@ pub fn conversion_options(card: &str, set: &[String]) -> Result<(Card, ConvertOp
     let tree = overlay(Node::parse(RECIPE, "CARD", &text)?, &options)?;
     let recipe = resolve(Path::new(""), tree.clone(), false)?;
     for (key, leaf) in tree.leaves() {
-        if leaf.place.file() == "--set" && !KEYS.contains(&key.as_str()) {
+        if leaf.place.file() == OVERRIDE && !KEYS.contains(&key.as_str()) {
             return Err(tree
                 .place_of(&key, true)
                 .error(

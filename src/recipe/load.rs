@@ -1,4 +1,4 @@
-//! From a path to one merged tree: `extends`, stand-in overrides, `--set`.
+//! From a path to one merged tree: `extends`, stand-in overrides, overrides of single keys.
 
 use std::path::Path;
 
@@ -55,7 +55,7 @@ pub fn stem(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// Lays the stand-in overrides and `--set` over a tree.
+/// Lays the stand-in overrides and the overrides of single keys over a tree.
 ///
 /// # Errors
 /// A malformed override.

@@ -9,7 +9,7 @@ use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
 use crate::document::invalid::Invalid;
 use crate::document::mistake::Mistake;
-use crate::document::tree::Node;
+use crate::document::tree::{Node, OVERRIDE};
 use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
 use crate::feature::{FeaturesConfig, TokenGrid};
@@ -95,7 +95,7 @@ impl Recipe {
     /// # Errors
     /// If it cannot be written as TOML, which is a defect of this program.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|error| Error::Data(format!("cannot write the recipe as TOML: {error}")))
+        toml::to_string(self).map_err(|error| Error::data(format!("cannot write the recipe as TOML: {error}")))
     }
 
     /// Digest of everything that shapes the numbers of one seed: not the seeds, not the report or
@@ -126,7 +126,7 @@ impl Recipe {
             ..self.dataset.without_places()
         };
         let encode = |value: serde_json::Result<String>| {
-            value.map_err(|error| Error::Data(format!("cannot encode the protocol: {error}")))
+            value.map_err(|error| Error::data(format!("cannot encode the protocol: {error}")))
         };
         Ok(Digest::new("protocol")
             .part("dataset", encode(serde_json::to_string(&dataset))?)
@@ -270,11 +270,11 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
         return Err(tree.place_of("dataset.card", false).error(
             "features made elsewhere have no stand-in: no faces are read",
             "reads a table of features",
-            Some("run it without --stand-in".to_owned()),
+            Some("run it on the features, without a stand-in".to_owned()),
         ));
     }
     let encoder = tree.place_of("encoder.kind", false);
-    let own = encoder.file() == "--set" || Path::new(encoder.file()) == path;
+    let own = encoder.file() == OVERRIDE || Path::new(encoder.file()) == path;
     if own && written.encoder != EncoderConfig::default() {
         return Err(encoder.error(
             "features made elsewhere are not encoded again",

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The `[stand_in]` section. Its sub-table `[stand_in.override]` holds any other part of a recipe; with `--stand-in` it is
-/// laid over the recipe (smaller networks, fewer epochs) before `--set`.
+/// The `[stand_in]` section. Its sub-table `[stand_in.override]` holds any other part of a recipe; for a stand-in it is
+/// laid over the recipe (smaller networks, fewer epochs) before single keys are overridden.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StandInConfig {

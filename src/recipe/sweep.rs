@@ -125,7 +125,7 @@ impl Job {
 type Setting = BTreeMap<String, toml::Value>;
 
 fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<Mistake>> {
-    // `--set` and `[stand_in.override]` may change the sweep itself.
+    // Overrides and `[stand_in.override]` may change the sweep itself.
     let whole = load::overlay(file.clone(), options)?;
     let sweep = whole.get("sweep").unwrap_or(&whole);
     let title = whole.get("title").and_then(Node::as_str).map(str::to_owned);
@@ -139,14 +139,11 @@ fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<
         if settings.iter().any(|setting| setting.contains_key(key.trim())) {
             return Err(sweep.place.error(
                 format!(
-                    "--set {} is overruled by the sweep, which sets this key itself",
+                    "the override of {} is overruled by the sweep, which sets this key itself",
                     key.trim()
                 ),
                 "the sweep",
-                Some(format!(
-                    "set the sweep's values instead: --set 'sweep.{}=[…]'",
-                    key.trim()
-                )),
+                Some(format!("set the sweep's values instead: 'sweep.{}=[…]'", key.trim())),
             ));
         }
     }

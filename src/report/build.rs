@@ -1,12 +1,12 @@
 //! From statistics to the files of a report.
 
-use std::path::Path;
-use crate::error::Result;
-use crate::query::context::QueryContext;
 use super::build::{Builder, ReportPaths};
 use super::config::{self};
-use super::statistics::{Statistics};
+use super::statistics::Statistics;
+use crate::error::Result;
+use crate::query::context::QueryContext;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;

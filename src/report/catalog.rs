@@ -24,7 +24,7 @@ impl ReportFiles {
             && !folder.is_dir()
         {
             return Err(Error::Usage(format!(
-                "no folder {}: --reports takes a folder with catalog.toml, sql/ and templates/",
+                "no folder {}: expected a folder of reports, with catalog.toml, sql/ and templates/",
                 folder.display()
             )));
         }

@@ -46,7 +46,7 @@ pub(super) fn environment(assets: &ReportFiles, names: &[&str]) -> Result<Enviro
         }
         let syntax = syntax
             .build()
-            .map_err(|error| Error::Data(format!("the template syntax is refused: {error}")))?;
+            .map_err(|error| Error::data(format!("the template syntax is refused: {error}")))?;
         env.set_syntax(syntax);
         let text = assets.text(&format!("templates/{name}"))?;
         env.add_template_owned((*name).to_owned(), text)

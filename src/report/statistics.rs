@@ -41,7 +41,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     let query = QueryContext::open(runs)?;
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::Data(format!("no run folder at or below {}", paths.join(", "))));
+        return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
     }
     let mut notes = Vec::new();
     let config = match &options.config {
@@ -114,11 +114,9 @@ impl Statistic {
         let name = format!("sql/{}", entry.sql);
         let sql = assets.text(&name)?;
         let parameters = config.parameters(entry.page.is_some());
-        let table = query.query_with(&sql, &parameters).map_err(|error| match error {
-            Error::Usage(text) => Error::Usage(format!("{name} of `{}`: {text}", entry.id)),
-            Error::Data(text) => Error::Data(format!("{name} of `{}`: {text}", entry.id)),
-            other => other,
-        })?;
+        let table = query
+            .query_with(&sql, &parameters)
+            .map_err(|error| error.within(&format!("{name} of `{}`", entry.id)))?;
         if table.column("run").is_none() {
             return Err(Error::Usage(format!(
                 "{name} of `{}`: the result has no column `run`",
@@ -142,5 +140,4 @@ impl Statistics<'_> {
     pub fn count(&self) -> usize {
         self.results.len()
     }
-
 }

@@ -43,7 +43,7 @@ impl Input {
             Self::Global => Cow::Borrowed(&set.global),
             Self::Tokens | Self::MeanTokens => {
                 let tokens = set.tokens.as_ref().ok_or_else(|| {
-                    Error::data(
+                    Error::unusable_table(
                         "a baseline reads patch tokens, but the feature table has none; set `features.tokens` or take the \
                          `…_tokens` methods out of `baselines.methods`",
                     )
@@ -56,7 +56,7 @@ impl Input {
             }
         };
         if matrix.rows != set.len() || matrix.data.len() != matrix.rows * matrix.cols {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{} samples have {} feature rows of {} values ({} values in all)",
                 set.len(),
                 matrix.rows,
@@ -70,7 +70,7 @@ impl Input {
 
 fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
     if count == 0 || width == 0 || count * width != values.cols {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "{count} tokens of {width} values do not make rows of {} values",
             values.cols
         )));
@@ -130,13 +130,13 @@ impl ScaledInput {
     pub fn fit(input: Input, how: Standardise, train: &FeatureSet) -> Result<Self> {
         let matrix = input.read(train)?;
         if matrix.rows == 0 || matrix.cols == 0 {
-            return Err(Error::data(
+            return Err(Error::unusable_table(
                 "baselines need at least one training sample with at least one feature",
             ));
         }
         let scale = Standardiser::fit(&matrix, matrix.cols, how.into());
         if !scale.is_finite() {
-            return Err(Error::data(
+            return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
             ));
         }
@@ -151,14 +151,14 @@ impl ScaledInput {
         let matrix = self.input.read(set)?;
         let d = self.scale.mean.len();
         if matrix.cols != d && matrix.rows > 0 {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "features of {} values stand against training features of {d}; extract both splits with one encoder",
                 matrix.cols
             )));
         }
         let data = self.scale.apply(&matrix);
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "the features of sample {} are not finite; extract them again, or look for a broken image",
                 set.sample_ids[at / d]
             )));

@@ -106,16 +106,16 @@ impl Manifest {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path).at("read", &path)?;
         let manifest: Self = serde_json::from_str(&text)
-            .map_err(|error| Error::Data(format!("{}: not a run manifest: {error}", path.display())))?;
+            .map_err(|error| Error::data(format!("{}: not a run manifest: {error}", path.display())))?;
         if manifest.schema != SCHEMA {
-            return Err(Error::Data(format!(
+            return Err(Error::incompatible(format!(
                 "{}: manifest schema {} found, {SCHEMA} expected; use the version of aura-bench that made the run",
                 path.display(),
                 manifest.schema
             )));
         }
         if manifest.run.is_empty() {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{}: key `run` is missing or empty",
                 path.display()
             )));

@@ -217,14 +217,14 @@ pub(crate) fn claim(out: &Path, marker: &Marker) -> Result<bool> {
             Err(error) => return Err(error).at("read", &path),
         };
         let found: Marker = toml::from_str(&text).map_err(|error| {
-            Error::Data(format!(
+            Error::incompatible(format!(
                 "{} is no marker of this version of the generator ({}); remove the folder or choose another",
                 path.display(),
                 error.message()
             ))
         })?;
         if found != *marker {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{} holds a stand-in made with other options ({}); remove it or choose another folder",
                 out.display(),
                 differences(&found, marker)
@@ -240,7 +240,7 @@ pub(crate) fn claim(out: &Path, marker: &Marker) -> Result<bool> {
     for entry in entries {
         let name = entry.at("read the folder", out)?.file_name();
         if !name.to_string_lossy().starts_with(TEMPORARY) {
-            return Err(Error::Data(format!(
+            return Err(Error::data(format!(
                 "{} holds files that are no stand-in (for example `{}`), and generated faces are never mixed with \
                  others; choose an empty folder",
                 out.display(),
@@ -327,7 +327,7 @@ pub(crate) fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
         photo::photograph(&who, &sample.expression, &shot, side, &mut grain)
     };
     rgb.and_then(|rgb| photo::encode(&rgb, side, &sample.path))
-        .ok_or_else(|| Error::Data(format!("there is not enough memory to draw an image of {side} pixels")))
+        .ok_or_else(|| Error::data(format!("there is not enough memory to draw an image of {side} pixels")))
 }
 
 /// Writes beside and renames, without waiting for the disk: after a power failure the end of an image tells, and the

@@ -8,8 +8,6 @@
 //!
 //! A database is one file with one [`Layout`] for each form in which it is found on disk; `LAYOUTS` lists them.
 
-pub mod show;
-pub mod options;
 pub mod action_units;
 pub mod affect;
 pub mod axis;
@@ -17,8 +15,10 @@ pub mod draw;
 pub mod generate;
 pub mod layout;
 pub mod modes;
+pub mod options;
 pub mod plan;
 pub mod random;
+pub mod show;
 #[cfg(test)]
 mod tests;
 pub mod truth;

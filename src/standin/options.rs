@@ -1,12 +1,12 @@
 //! What a stand-in is asked for, and what a layout offers.
 
-use std::io::Write;
-use rayon::prelude::*;
-use crate::error::{Context, Result};
+use super::generate::layout;
 use super::layout::rafdb;
 use super::modes::Emotion;
 use super::plan::Plan;
-use super::generate::{layout};
+use crate::error::{Context, Result};
+use rayon::prelude::*;
+use std::io::Write;
 
 /// What to generate.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! A generated database as text.
 
-use std::fmt::Write as _;
 use super::generate::StandinReport;
+use std::fmt::Write as _;
 
 impl StandinReport {
     /// A few lines: where, how many, of what.

@@ -25,9 +25,9 @@ use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
 use super::draw::sheets::modes;
 use super::generate::{MARKER, StandinReport, TRUTH, folders, generate, is_standin, layout, render, report};
-use super::options::StandinOptions;
 use super::layout::emotionet::sheets;
 use super::modes::Emotion;
+use super::options::StandinOptions;
 use super::plan::{Plan, apportion, stream};
 use super::*;
 
@@ -176,7 +176,7 @@ fn other_content_and_other_options_are_refused() {
     std::fs::write(folder.path().join("holiday.jpg"), b"x").unwrap();
     let error = run(&options(20), folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::Data(text) if text.contains("holiday.jpg")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("holiday.jpg")),
         "{error}"
     );
 
@@ -184,14 +184,14 @@ fn other_content_and_other_options_are_refused() {
     run(&options(20), folder.path()).unwrap();
     let error = run(&StandinOptions { seed: 5, ..options(20) }, folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::Data(text) if text.contains("seed 11, asked 5")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("seed 11, asked 5")),
         "{error}"
     );
 
     std::fs::write(folder.path().join(MARKER), "schema = \"one\"").unwrap();
     let error = run(&options(20), folder.path()).unwrap_err();
     assert!(
-        matches!(&error, Error::Data(text) if text.contains("no marker of this version")),
+        matches!(&error, Error::Data { message: text, .. } if text.contains("no marker of this version")),
         "{error}"
     );
 }

@@ -13,8 +13,8 @@ use crate::error::{Context, Result};
 
 use super::action_units::ACTION_UNITS;
 use super::generate::{GENERATOR_VERSION, NOTICE, index_of};
-use super::options::Layout;
 use super::modes::Emotion;
+use super::options::Layout;
 use super::plan::{Purpose, Sample};
 
 /// The samples that have a row: those whose labels the card keeps.

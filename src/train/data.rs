@@ -20,7 +20,7 @@ pub fn features(set: &FeatureSet, level: Level) -> Result<(&Matrix, usize)> {
     match level {
         Level::Global => Ok((&set.global, 1)),
         Level::Patch => set.tokens.as_ref().map(|t| (&t.values, t.count)).ok_or_else(|| {
-            Error::data(
+            Error::unusable_table(
                 "model.level is \"patch\" (the default for action units), but the feature table has no tokens: set \
                  features.tokens in the recipe, or model.level = \"global\"",
             )
@@ -42,18 +42,20 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
         })
     };
     if data.train.len() < 2 {
-        return Err(Error::data(format!(
+        return Err(Error::unusable_table(format!(
             "the training split has {} samples; at least 2 are needed",
             data.train.len()
         )));
     }
     let sizes = shape(&data.train)?;
     if sizes.input == 0 || sizes.outputs == 0 {
-        return Err(Error::data("the feature table has vectors or targets of length 0"));
+        return Err(Error::unusable_table(
+            "the feature table has vectors or targets of length 0",
+        ));
     }
     for set in data.val.iter().chain([&data.test]) {
         if !set.is_empty() && shape(set)? != sizes {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "features or targets differ in shape between splits: {:?} in training, {:?} elsewhere",
                 sizes,
                 shape(set)?
@@ -64,7 +66,7 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
         let (values, _) = features(set, level)?;
         if let Some(position) = values.data.iter().position(|v| !v.is_finite()) {
             let id = &set.sample_ids[position / values.cols];
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "the features of sample {id} hold a value that is not a finite number; extract them anew"
             )));
         }

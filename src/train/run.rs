@@ -104,7 +104,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         setup.validate()?;
         if data.train.targets.task != setup.task {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "the features carry targets for {:?}, the protocol asks for {:?}",
                 data.train.targets.task, setup.task
             )));
@@ -303,7 +303,7 @@ impl Trainer<'_> {
             point("train", name, f64::from(*sum) / self.batches as f64);
         }
         if !sums.iter().all(|v| v.is_finite()) {
-            return Err(Error::data(format!(
+            return Err(Error::diverged(format!(
                 "training diverged in epoch {epoch} (a loss is not a finite number): lower train.lr"
             )));
         }

@@ -25,6 +25,7 @@ mod rules;
 #[allow(dead_code, reason = "what only the build asks for")]
 mod source;
 mod table;
+mod words;
 
 use std::path::Path;
 

@@ -306,7 +306,7 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
         .collect();
     let has_test = lists.iter().any(|(_, split)| *split == Split::Test);
     if lists.is_empty() {
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: no list names its split: expected train_annotations_7class.txt, val_annotations_7class.txt or the like",
             source.root.join(source.base).display()
         )));

@@ -25,7 +25,7 @@ const LISTS: [&str; 2] = ["EmoLabel/list_patition_label.txt", "EmoLabel/list_par
 pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
     let candidates: Vec<String> = LISTS.iter().map(|list| paths::join(source.base, list)).collect();
     let Some(list) = source.first_existing(&candidates) else {
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: missing",
             source.root.join(&candidates[0]).display()
         )));
@@ -104,7 +104,7 @@ fn image_folder(source: &Source<'_>) -> Result<(String, &'static str)> {
             crate::dataset::layout::contents(&source.root.join(source.base))
         ),
     };
-    Err(Error::data(format!(
+    Err(Error::missing_database(format!(
         "{}: the {} images are missing (expected Image/{}/ beside EmoLabel/); {hint}",
         source.root.join(source.base).display(),
         wanted.as_str(),

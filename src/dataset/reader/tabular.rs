@@ -106,7 +106,7 @@ pub(crate) fn read(
             absent("label").then_some("label")
         };
         if let Some(missing) = missing {
-            return Err(Error::data(format!(
+            return Err(Error::unusable_table(format!(
                 "{}: there is no {missing} column: expected one of {}; of the columns that are known, only these are there: {}",
                 path.display(),
                 names_of(missing).join(", "),

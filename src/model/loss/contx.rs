@@ -3,8 +3,8 @@
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor};
 
-use crate::model::contextualization::Context;
 use super::margin::above;
+use crate::model::contextualization::Context;
 use crate::model::loss::task::{Target, TaskLoss};
 
 /// The three parts of L^Contx.

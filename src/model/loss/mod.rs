@@ -2,15 +2,14 @@
 //!
 //! Every function is pure; what is held back from a gradient is detached by the caller or stated at the function.
 
-pub mod margin;
 pub mod assign;
 pub mod config;
 pub mod contx;
 pub mod dis;
+pub mod margin;
 pub mod reg;
 pub mod task;
 pub mod vas;
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-

@@ -187,7 +187,7 @@ pub struct SeedLine {
 pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Explanation> {
     let query = QueryContext::open(&[folder.to_owned()])?;
     let run = match query.runs() {
-        [] => return Err(Error::Data(format!("no run folder at or below {}", folder.display()))),
+        [] => return Err(Error::data(format!("no run folder at or below {}", folder.display()))),
         [run] => run.clone(),
         runs => {
             let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();

@@ -255,7 +255,7 @@ pub(crate) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
     let (width, height) = picture.size();
     let band = if stand_in { 56 } else { 0 };
     let size = (width, height + band);
-    let failed = |error: &dyn std::fmt::Display| Error::Data(format!("failed to draw a figure: {error}"));
+    let failed = |error: &dyn std::fmt::Display| Error::data(format!("failed to draw a figure: {error}"));
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();

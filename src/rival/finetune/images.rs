@@ -51,7 +51,7 @@ impl Images {
                 batch
                     .column_by_name(name)
                     .and_then(|column| column.as_string_opt::<i32>())
-                    .ok_or_else(|| Error::data(format!("{} has no text column `{name}`", samples.display())))
+                    .ok_or_else(|| Error::unusable_table(format!("{} has no text column `{name}`", samples.display())))
             };
             let (ids, paths) = (text("sample_id")?, text("image_path")?);
             let corners = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"].map(|name| {
@@ -86,7 +86,7 @@ impl Images {
     /// The face of a sample, as large as the file has it.
     fn face(&self, id: &str) -> Result<RgbImage> {
         let (path, face) = self.places.get(id).ok_or_else(|| {
-            Error::data(format!(
+            Error::unusable_table(format!(
                 "sample {id} has features but no image; extract the features again"
             ))
         })?;

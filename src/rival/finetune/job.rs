@@ -116,7 +116,7 @@ impl Job<'_> {
             let epoch = state.position.epoch + 1;
             let mean = self.epoch(&model, &mut state.store, &loss, epoch, steps, &|| bar.inc(1))?;
             if !mean.is_finite() {
-                return Err(Error::data(format!(
+                return Err(Error::diverged(format!(
                     "fine-tuning diverged in epoch {epoch}: its loss is {mean}; try a smaller finetune.lr"
                 )));
             }

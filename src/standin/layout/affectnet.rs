@@ -12,8 +12,8 @@ use crate::standin::affect::{self, Scale};
 use crate::standin::draw::frame::Frame;
 use crate::standin::draw::identity::{Identity, Shot};
 use crate::standin::draw::landmarks::landmarks;
-use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::modes::Emotion;
+use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, StillSplit, apportion, flip, stills, stream, to_flip};
 use crate::task::Split;
 

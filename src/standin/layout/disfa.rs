@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::standin::action_units::Expression;
 use crate::standin::axis::Axis;
 use crate::standin::draw::frame::Frame;
-use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::modes::{Emotion, Mode};
+use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, apportion, stream, to_flip};
 use crate::task::Split;
 

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::standin::affect;
 use crate::standin::axis::Axis;
 use crate::standin::draw::frame::Frame;
-use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::modes::Emotion;
+use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, draw_mode, stream, to_flip};
 use crate::task::Split;
 
@@ -364,7 +364,7 @@ fn workbook(sheets: &[(&str, Vec<Vec<String>>)]) -> Result<Vec<u8>> {
         ),
     ]);
     let failed =
-        |error: &dyn std::fmt::Display| Error::Data(format!("the workbook of labels cannot be packed: {error}"));
+        |error: &dyn std::fmt::Display| Error::data(format!("the workbook of labels cannot be packed: {error}"));
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     // The time of every part is fixed: the same labels give the same bytes.
     let options = zip::write::SimpleFileOptions::default()

@@ -1,8 +1,8 @@
 //! RAF-DB (basic): aligned JPEGs of 100 × 100 and one list of labels from 1 to 7.
 
 use crate::error::{Error, Result};
-use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::modes::{Emotion, Mode};
+use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, StillSplit, apportion, flip, stills};
 use crate::task::Split;
 

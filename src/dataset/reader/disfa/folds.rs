@@ -40,7 +40,7 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
         match parsed {
             Some((subject, fold)) => {
                 if folds.insert(subject.clone(), fold).is_some() {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}:{}: {subject} occurs twice",
                         file.display(),
                         i + 1
@@ -50,7 +50,7 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
             // A header is no subject.
             None if i == 0 => {}
             None => {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "{}:{}: expected a subject and a fold from 1, such as `SN001,1`, found `{line}`",
                     file.display(),
                     i + 1

@@ -150,7 +150,7 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         .find(|entry| entry.is_dir && entry.name.to_ascii_lowercase().starts_with("actionunit"))
         .map(|entry| paths::join(source.base, &entry.name));
     let Some(folder) = folder else {
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: ActionUnit_Labels is missing",
             source.root.join(source.base).display()
         )));
@@ -462,7 +462,7 @@ fn pick_folder<'a>(
         .filter(|folder| camera_of(&folder.folder).is_none_or(|camera| camera == wanted))
         .collect();
     if chosen.is_empty() && !own.is_empty() {
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: only frames of the other camera are there ({}); set protocol.camera = \"{}\" to read them",
             recording.subject,
             own[0].folder,

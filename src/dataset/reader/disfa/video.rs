@@ -66,7 +66,7 @@ pub(crate) fn decode_videos(
         if !none {
             return Ok(false);
         }
-        return Err(Error::data(format!(
+        return Err(Error::missing_database(format!(
             "{}: neither frames nor videos of the {} camera were found: expected folders of images named after the subjects \
              (…/SN001/00001.jpg), or Videos_LeftCamera/LeftVideoSN001_comp.avi; found {}",
             base.display(),
@@ -99,7 +99,7 @@ pub(crate) fn decode_videos(
             which.join(", ")
         );
         if none {
-            return Err(Error::data(message));
+            return Err(Error::missing_database(message));
         }
         warnings.push(message);
         return Ok(false);
@@ -126,8 +126,8 @@ pub(crate) fn decode_videos(
 pub(crate) fn decode_video(ffmpeg: &Path, video: &Path, folder: &Path, subject: &str) -> Result<()> {
     let unwritable = |error: std::io::Error| {
         Error::data(format!(
-            "{}: frames cannot be written there ({error}); make the folder writable, or extract the frames elsewhere and point \
-             --data at a folder that holds ActionUnit_Labels and the frames",
+            "{}: frames cannot be written there ({error}); make the folder writable, or extract the frames elsewhere and give \
+             a folder that holds ActionUnit_Labels and the frames",
             folder.display()
         ))
     };

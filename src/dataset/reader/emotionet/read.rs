@@ -274,7 +274,10 @@ fn read_delimited(
                 }
             };
             let Some(urls) = find(&is_url)? else {
-                return Err(Error::data(format!("{}: there is no column URL", path.display())));
+                return Err(Error::unusable_table(format!(
+                    "{}: there is no column URL",
+                    path.display()
+                )));
             };
             let units: Vec<Option<StringChunked>> = source
                 .card
@@ -283,7 +286,7 @@ fn read_delimited(
                 .map(|au| find(&|name| unit_of(name) == Some(*au)))
                 .collect::<Result<_>>()?;
             if units.iter().all(Option::is_none) {
-                return Err(Error::data(format!(
+                return Err(Error::unusable_table(format!(
                     "{}: there are no columns 'AU 1', 'AU 2', …",
                     path.display()
                 )));

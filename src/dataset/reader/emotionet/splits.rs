@@ -35,7 +35,7 @@ impl Splits {
                     (Some(split), Some(key)) => {
                         let earlier = splits.insert(paths::stem(&key).to_owned(), split);
                         if let Some(earlier) = earlier.filter(|earlier| *earlier != split) {
-                            return Err(Error::data(format!(
+                            return Err(Error::unusable_table(format!(
                                 "{}:{}: {key} is in `{split}` here and in `{earlier}` above",
                                 list.display(),
                                 i + 1
@@ -45,7 +45,7 @@ impl Splits {
                     // A header names neither an image nor a split.
                     _ if i == 0 => {}
                     _ => {
-                        return Err(Error::data(format!(
+                        return Err(Error::unusable_table(format!(
                             "{}:{}: expected an image name and train, val or test, found `{line}`",
                             list.display(),
                             i + 1
@@ -53,7 +53,7 @@ impl Splits {
                     }
                 },
                 _ => {
-                    return Err(Error::data(format!(
+                    return Err(Error::unusable_table(format!(
                         "{}:{}: expected an image name and a split, found `{line}`",
                         list.display(),
                         i + 1

@@ -1,0 +1,70 @@
+//! What the command line adds to an error of the library, which knows no options: the ones that help.
+
+use clap::Command;
+
+use crate::error::{DataKind, Error};
+
+/// Whether an error is meant, the option that helps, and what it does.
+type Advice = (fn(&Error) -> bool, &'static str, &'static str);
+
+const ADVICE: [Advice; 4] = [
+    (
+        database_is_missing,
+        "data",
+        "--data DIR gives the folder of the database",
+    ),
+    (
+        database_is_missing,
+        "stand-in",
+        "--stand-in runs the recipe on generated faces instead",
+    ),
+    (
+        |error| matches!(error, Error::Device(_)),
+        "device",
+        "--device cpu works on the processor",
+    ),
+    (
+        |error| matches!(error, Error::NotComparable(_)),
+        "force",
+        "--force shows them side by side all the same, marked as not comparable",
+    ),
+];
+
+fn database_is_missing(error: &Error) -> bool {
+    error.data_kind() == Some(DataKind::MissingDatabase)
+}
+
+/// The lines of help for `error`: of the options that `verb` takes.
+pub(crate) fn of(error: &Error, verb: Option<&Command>) -> Vec<&'static str> {
+    let takes = |option: &str| {
+        verb.is_some_and(|verb| verb.get_arguments().any(|argument| argument.get_long() == Some(option)))
+    };
+    ADVICE
+        .iter()
+        .filter(|(meant, option, _)| meant(error) && takes(option))
+        .map(|(_, _, text)| *text)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::of;
+    use crate::cli::arguments::Arguments;
+    use crate::error::Error;
+
+    #[test]
+    fn only_options_that_the_verb_takes_are_named() {
+        let command = Arguments::command();
+        let missing = Error::missing_database("not there");
+        let lines = |error: &Error, verb: &str| of(error, command.find_subcommand(verb)).join("\n");
+        assert!(lines(&missing, "run").contains("--data DIR") && lines(&missing, "run").contains("--stand-in"));
+        assert!(
+            lines(&missing, "convert").contains("--data DIR") && !lines(&missing, "convert").contains("--stand-in")
+        );
+        assert_eq!(lines(&missing, "query"), "");
+        assert_eq!(lines(&Error::data("anything else"), "run"), "");
+        assert!(lines(&Error::NotComparable("two".to_owned()), "compare").contains("--force"));
+    }
+}
