@@ -6,9 +6,9 @@ use std::time::Instant;
 use crate::dataset::layout;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recipe::Recipe;
-use crate::standin::generate::{self};
+use crate::standin::generate;
 use crate::standin::options::StandinOptions;
 
 use super::state::Chain;

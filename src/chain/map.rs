@@ -7,7 +7,7 @@ use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
 use crate::disk::{atomic, parquet};
 use crate::error::{Error, Result};
-use crate::import::{self};
+use crate::import;
 use crate::map::{Distances, Umap};
 use crate::metric::expression::argmax;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};

@@ -1,22 +1,19 @@
 //! The stages of `run`, in order; what is there already is not done again.
 
-use super::state::{Chain, RunOptions, json, serde_name};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::device::choice::DeviceChoice;
 use crate::digest::{Digest, short, stage};
-use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
-use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
+use crate::run::manifest::{self, Manifest, StageRecord};
 
 use super::rivals::RivalsDigest;
+use super::state::{Chain, RunOptions, json, serde_name};
 use super::summary::{self, Summary};
 
 /// The folder for what runs share: the argument, else `XDG_CACHE_HOME/aura-bench`, else `~/.cache/aura-bench`.

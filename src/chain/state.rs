@@ -1,7 +1,8 @@
 //! What the stages of one call share.
 
-use super::rivals::RivalsDigest;
-use crate::digest::Digest;
+use std::path::PathBuf;
+use std::time::Instant;
+
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -9,9 +10,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{self, Manifest, StageRecord, SweepPoint};
-use std::path::PathBuf;
-use std::time::Instant;
+use crate::run::manifest::{Manifest, StageRecord, SweepPoint};
 
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ pub(crate) struct Chain<'a> {
     pub(crate) options: &'a RunOptions,
     pub(crate) progress: Progress,
     pub(crate) interrupt: &'a Interrupt,
-    stages: Vec<StageRecord>,
+    pub(crate) stages: Vec<StageRecord>,
     pub(crate) cost: Option<Cost>,
     /// The folder that image paths are relative to, where there are images.
     pub(crate) image_root: Option<PathBuf>,
@@ -66,7 +65,7 @@ impl Chain<'_> {
 impl Chain<'_> {
     /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
     /// the work, and returns what is there.
-    fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
+    pub(crate) fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
         if !fresh
             && let Ok(there) = Manifest::read(folder.path())
             && there.seeds == manifest.seeds

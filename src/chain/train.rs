@@ -1,6 +1,5 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
-use super::finite::check_finite;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -14,7 +13,6 @@ use crate::error::{Context, Error, Result};
 use crate::feature::holdout::Validation;
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::model::config::Level;
-use crate::record::MetricRow;
 use crate::rival;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
@@ -28,6 +26,7 @@ use crate::train::{self, checkpoint};
 use super::convert::Samples;
 use super::cost::calibrate;
 use super::extract::Features;
+use super::finite::check_finite;
 use super::rivals::{RivalsDigest, RivalsDone};
 use super::state::Chain;
 use super::truth::Truth;

@@ -1,12 +1,11 @@
 //! `[expect]`: what a recipe's numbers are expected to be, as data beside the recipe.
 
-use crate::metric::named;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::evaluate;
+use crate::metric::named;
 use crate::task::Task;
 
 use super::names::{COST, STRUCTURE};

@@ -1,6 +1,5 @@
 //! What a finished run says of itself: its numbers seed by seed, its dictionary, its protocol, its predictions.
 
-use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, TRAIN_SPEED};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use crate::task::Task;
 
 use super::answers::{self, Predictions};
 use super::expect::ExpectConfig;
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, TRAIN_SPEED};
 
 /// A run folder, read.
 #[derive(Debug, Clone)]

@@ -1,8 +1,5 @@
 //! Names of facts that are no metric of a table.
 
-use crate::error::Context;
-use crate::query::context::QueryContext;
-
 /// Name of the fact that counts classes for which no kept archetype speaks (expression).
 pub const CLASSES_WITHOUT_ARCHETYPE: &str = "classes_without_archetype";
 

@@ -1,13 +1,11 @@
 //! The outcome of a check for people (text, Markdown), for GitHub (annotations) and for CI servers (`JUnit`).
 
-use crate::metric::named;
 use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::{Error, Result};
-use crate::metric::evaluate::{self};
-use crate::metric::named::Format;
+use crate::metric::named::{self, Format};
 use crate::naming;
 
 use super::judge::{CheckReport, Finding, RunReport};

@@ -1,14 +1,14 @@
 //! The command line as a whole.
 
-use super::shell::Shell;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::{Error, Result, exit};
+use crate::error::{Error, exit};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
+use super::shell::Shell;
 use super::{
     advice, baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, output, published,
     query, report, run, schema, standin, validate,

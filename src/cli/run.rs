@@ -5,9 +5,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::chain::stages::{self};
 use crate::chain::state::RunOptions;
-use crate::chain::{self, StudyOptions, StudySummary, Summary};
+use crate::chain::{self, StudyOptions, StudySummary, Summary, stages};
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Job, LoadOptions};
 

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use crate::error::Result;
-use crate::standin::generate::{self};
+use crate::standin::generate;
 use crate::standin::options::StandinOptions;
 
 use super::output;

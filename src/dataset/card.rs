@@ -356,7 +356,7 @@ impl Card {
 
     /// Whether this is the card of features made elsewhere, whose classes and action units may be known from the data only.
     pub fn is_table(&self) -> bool {
-        self.layouts.iter().any(|layout| layout.reader == super::table::TABLE)
+        self.layouts.iter().any(|layout| layout.reader == TABLE)
     }
 
     /// Class names in the order of the class index.

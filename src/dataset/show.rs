@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::standin::generate::StandinReport;
-
 use super::conversion::Conversion;
 
 /// Differences from the card's counts that are listed one by one.

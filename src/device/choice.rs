@@ -3,10 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, Result};
-
-use super::machine::{Machine, Plan, Resolved, cpu, open};
-
 /// What the user asked for: `auto`, `cpu`, `cuda`, `cuda:N` or `cuda:0,1,…`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {

@@ -1,11 +1,9 @@
 //! From what was asked and what the machine offers to the device that is taken.
 
-use super::choice::DeviceChoice;
-use super::machine::{Machine, Plan, Resolved, cpu, open};
-use crate::error::{Error, Result};
+use std::str::FromStr;
+
 use burn::tensor::Device;
 use serde::Serialize;
-use std::str::FromStr;
 
 use crate::error::{Error, Result};
 

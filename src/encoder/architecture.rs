@@ -1,13 +1,11 @@
 //! The sizes of a vision transformer, as a model folder states them.
 
 use rayon::prelude::*;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 use super::positions::resample_positions;
-use super::vit::MAX_GRID;
 
 /// The nonlinearity of the feed-forward layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,15 @@
 //! From outputs and labels to the metrics of a task.
 
-use super::named::{NamedValue, info};
 use std::collections::BTreeMap;
 
-use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};
 use crate::record::{MetricRow, PredictionRow};
 use crate::sets::{FeatureSet, Matrix};
 use crate::task::{Split, Targets, Task};
 
 use super::expression;
-use super::interval::{Bootstrap, Contributions, Interval, wilson};
+use super::interval::{Bootstrap, Contributions, wilson};
+use super::named::{NamedValue, info};
 use super::tally::{Measure, Tally};
 
 /// Which intervals [`evaluate_with`] computes.

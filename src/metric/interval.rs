@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::metric::special::{normal_cdf, normal_quantile};
+use super::special::{normal_cdf, normal_quantile};
 
 /// Lower and upper end of an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

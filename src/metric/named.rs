@@ -1,8 +1,9 @@
 //! Metrics by name: what each is called, how it is printed, which end is better.
 
-use super::interval::Interval;
 use crate::action_unit::ActionUnit;
 use crate::task::Task;
+
+use super::interval::Interval;
 
 /// A metric's value.
 #[derive(Debug, Clone, PartialEq)]

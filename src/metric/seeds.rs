@@ -1,7 +1,7 @@
 //! What several seeds say together, and when training had converged.
 
-use crate::metric::interval::Interval;
-use crate::metric::special::{beta_inc, t_quantile};
+use super::interval::Interval;
+use super::special::{beta_inc, t_quantile};
 
 /// Mean and spread over seeds.
 #[derive(Debug, Clone, PartialEq)]

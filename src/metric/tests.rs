@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::check::show::interval;
 use crate::model::loss::reg::action_units;
-
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 

@@ -1,14 +1,10 @@
 //! A run beside the printed numbers: difference and verdict, and whether the two may be compared at all.
 
-use super::file::{PaperComparison, SQL};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use include_dir::include_dir;
 use serde::{Deserialize, Serialize};
 
-use crate::document::assets::Embedded;
-use crate::document::invalid::{Invalid, require};
 use crate::error::{Error, Result};
 use crate::metric::special::t_quantile;
 use crate::naming;
@@ -17,7 +13,7 @@ use crate::query::context::QueryContext;
 use crate::query::{Table, Value};
 use crate::run::manifest::Manifest;
 
-use super::file::{Paper, PaperCell, PaperTable};
+use super::file::{Paper, PaperCell, PaperComparison, PaperTable, SQL};
 
 /// Chance that the run's own spread over seeds alone makes a verdict other than "agrees".
 const LEVEL: f64 = 0.05;

@@ -1,15 +1,7 @@
 //! Published numbers as they lie in `reports/published/*.toml`: tables, numbers of the running text, facts from other
 //! sources, and the rules that must hold among them.
 
-use super::file::Paper;
-use crate::document::assets::Embedded;
-use crate::document::invalid::{Invalid, require};
-use crate::error::Result;
-use crate::query::context::QueryContext;
-use include_dir::include_dir;
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use include_dir::include_dir;
@@ -21,7 +13,6 @@ use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
 
-use super::beside::PaperComparison;
 use super::language::{self, Expr};
 
 static EMBEDDED: Embedded = Embedded::new(

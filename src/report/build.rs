@@ -1,12 +1,6 @@
 //! From statistics to the files of a report.
 
-use super::build::{Builder, ReportPaths};
-use super::config::{self};
-use super::statistics::Statistics;
-use crate::error::Result;
-use crate::query::context::QueryContext;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
@@ -24,7 +18,7 @@ use super::config::{ReportConfig, ReportOptions};
 use super::figure::canvas::{self, Picture, Rendered};
 use super::figure::{self, ContactRow, Panel};
 use super::page::{self, fill, serial};
-use super::statistics::{Statistic, compute};
+use super::statistics::{Statistic, Statistics, compute};
 use super::{escape, provenance};
 
 /// What was written.

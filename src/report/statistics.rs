@@ -1,27 +1,26 @@
 //! The statistics of the catalogue, computed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::query::Table;
 use crate::query::context::QueryContext;
 
-use super::build::{Builder, ReportPaths};
 use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
 use super::wide;
 
 /// The statistics behind a report, computed and not yet laid out.
 pub struct Statistics<'a> {
-    assets: ReportFiles,
-    labels: BTreeMap<String, String>,
-    query: QueryContext,
-    config: ReportConfig,
-    options: &'a ReportOptions,
-    results: Vec<Statistic>,
+    pub(crate) assets: ReportFiles,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) query: QueryContext,
+    pub(crate) config: ReportConfig,
+    pub(crate) options: &'a ReportOptions,
+    pub(crate) results: Vec<Statistic>,
     /// What the page says about itself.
-    notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// One entry of the catalogue with the result of its SQL.

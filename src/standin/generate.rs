@@ -1,6 +1,5 @@
 //! Draws a whole database in a layout of its card.
 
-use super::options::{Layout, StandinOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +17,7 @@ use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
 use super::layout::{affectnet, disfa, emotionet, rafdb};
 use super::modes::Emotion;
+use super::options::{Layout, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
 

@@ -1,12 +1,9 @@
 //! What a stand-in is asked for, and what a layout offers.
 
-use super::generate::layout;
-use super::layout::rafdb;
+use crate::error::Result;
+
 use super::modes::Emotion;
 use super::plan::Plan;
-use crate::error::{Context, Result};
-use rayon::prelude::*;
-use std::io::Write;
 
 /// What to generate.
 #[derive(Debug, Clone, PartialEq)]

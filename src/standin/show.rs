@@ -1,7 +1,6 @@
 //! A generated database as text.
 
 use super::generate::StandinReport;
-use std::fmt::Write as _;
 
 impl StandinReport {
     /// A few lines: where, how many, of what.

@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::model::loss::task::Target;
 use crate::task::Task;
+
+use super::task::Target;
 
 /// Values are kept this far from 0 and 1 before a logarithm.
 const LEAST: f64 = 1e-6;

@@ -3,9 +3,10 @@
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor};
 
-use super::margin::above;
 use crate::model::contextualization::Context;
-use crate::model::loss::task::{Target, TaskLoss};
+
+use super::margin::above;
+use super::task::{Target, TaskLoss};
 
 /// The three parts of L^Contx.
 #[derive(Debug, Clone)]

@@ -10,6 +10,3 @@ pub mod margin;
 pub mod reg;
 pub mod task;
 pub mod vas;
-
-use burn::tensor::Tensor;
-use burn::tensor::activation::relu;

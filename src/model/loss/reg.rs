@@ -5,8 +5,9 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::margin::{SMALL, above, below, weighted_mean};
 use crate::model::math::{one_hot, unit_rows};
+
+use super::margin::{SMALL, above, below, weighted_mean};
 
 /// Margins and weights.
 #[derive(Debug, Clone, Copy, PartialEq)]

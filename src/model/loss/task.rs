@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
 
-use super::margin::{SMALL, weighted_mean};
 use crate::task::Task;
+
+use super::margin::{SMALL, weighted_mean};
 
 /// Probabilities are kept this far from 0 and 1 before a logarithm.
 const LEAST: f64 = 1e-6;
