@@ -10,6 +10,8 @@ use super::config::{EncoderConfig, EncoderKind};
 use super::hog::{Hog, HogColour, HogConfig, descriptor};
 use super::interface::{Encoder, TokenShape};
 use super::vit::Precision;
+use burn::tensor::Device;
+
 use super::*;
 
 #[derive(Deserialize)]

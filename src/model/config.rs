@@ -481,6 +481,7 @@ impl ModelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::loss::config::LossConfig;
 
     #[test]
     fn defaults_hold() {

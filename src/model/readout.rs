@@ -287,7 +287,7 @@ mod tests {
             known[1] = true;
             let evaluate = |targets: &Targets, data: Vec<f32>, name: &str| {
                 let outputs = Matrix { rows: n, cols: targets.outputs(), data };
-                evaluate::evaluate(targets, &outputs).unwrap().into_iter().find(|v| v.name == name).unwrap().value
+                crate::metric::evaluate::evaluate(targets, &outputs).unwrap().into_iter().find(|v| v.name == name).unwrap().value
             };
             let units = targets(Task::ActionUnits, rows.iter().map(|row| f32::from(u8::from(row.1))).collect(), known.clone(), 1);
             let before: Vec<f32> = rows.iter().map(|row| row.2).collect();

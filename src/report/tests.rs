@@ -484,8 +484,8 @@ fn numbers_are_printed_as_they_should() {
     assert_eq!(cells::thousands(12271.0), "12,271");
     assert_eq!(cells::thousands(-1_234_567.0), "−1,234,567");
     assert_eq!(escape::slug("A b/../c<d>"), "a-b-c-d");
-    assert_eq!(figure::fit("short", figure::TEXT, 1000), "short");
-    assert!(figure::fit("a much longer text", figure::TEXT, 200).ends_with('…'));
+    assert_eq!(figure::canvas::fit("short", figure::canvas::TEXT, 1000), "short");
+    assert!(figure::canvas::fit("a much longer text", figure::canvas::TEXT, 200).ends_with('…'));
 }
 
 proptest::proptest! {

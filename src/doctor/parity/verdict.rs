@@ -47,7 +47,7 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Forward,
         Self::Losses,
         Self::Gradients,

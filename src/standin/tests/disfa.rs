@@ -1,6 +1,6 @@
 //! DISFA: films of 27 people, smooth in time, with the database's rates.
 
-use crate::standin::generate::layout::disfa::{RATES, level};
+use crate::standin::layout::disfa::{RATES, level};
 
 use super::*;
 

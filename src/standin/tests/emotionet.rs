@@ -1,6 +1,6 @@
 //! `EmotioNet`: the rates of its action units, unknown labels, and all three forms of the labels.
 
-use crate::standin::generate::layout::emotionet::{POSITIVE, PRESENT};
+use crate::standin::layout::emotionet::{POSITIVE, PRESENT};
 
 use super::*;
 

@@ -481,6 +481,7 @@ fn pick_folder<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::reader::disfa::video::decode_video;
 
     #[test]
     fn names() {
