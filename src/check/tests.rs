@@ -16,7 +16,6 @@ use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::progress::Progress;
 use crate::run::manifest::Manifest;
-use crate::run::tables;
 use crate::sets::{Matrix, SplitSets};
 use crate::task::{Targets, Task};
 use crate::train::setup::Setup;

@@ -1,10 +1,8 @@
-use std::path::Path;
 
 use image::RgbImage;
 use serde::Deserialize;
 
 use crate::naming::title;
-use crate::train::data::weights;
 
 use super::config::{EncoderConfig, EncoderKind};
 use super::hog::{Hog, HogColour, HogConfig, descriptor};

@@ -15,7 +15,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Float32Type, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::columns::SAMPLES_KEY;

@@ -3,8 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, Float16Type, Float32Type, Int8Type, Int32Type};
 use half::slice::HalfFloatSliceExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};

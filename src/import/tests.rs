@@ -13,7 +13,7 @@ use arrow::datatypes::{Field, Float32Type, Float64Type, Schema};
 use proptest::prelude::*;
 
 use crate::dataset::options::ConvertOptions;
-use crate::dataset::samples::{self, columns};
+use crate::dataset::samples::{self};
 use crate::dataset::{Card, TableConfig};
 use crate::error::Result;
 use crate::feature::config::{Dtype, FeaturesConfig, TokenGrid};
@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::task::{Split, Task};
 
 use super::columns::read_csv;
-use super::import::{Import, Imported, named};
+use super::import::{Import, Imported};
 
 /// A folder with files, and how they are imported.
 struct Case {

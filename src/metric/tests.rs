@@ -3,19 +3,17 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::check::show::interval;
-use crate::model::loss::reg::action_units;
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
 use super::action_units::{Counts, icc_3_1};
 use super::compare::{holm, mcnemar, paired_bootstrap};
-use super::evaluate::{Options, evaluate, evaluate_with, point_values, rows};
+use super::evaluate::{Options, evaluate, evaluate_with, point_values};
 use super::interval::{Bootstrap, Contributions, bca, wilson};
 use super::named::{NamedValue, info};
 use super::special::{binomial_half_cdf, chi2_1_upper, normal_cdf, normal_quantile, t_quantile};
 use super::tally::Measure;
-use super::{clustering, expression, retrieval, seeds, valence_arousal, *};
+use super::{clustering, expression, retrieval, seeds, valence_arousal};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../../tests/peers/metric/golden.json")).expect("golden.json is JSON")

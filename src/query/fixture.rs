@@ -15,7 +15,6 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, 
 
 use crate::disk::parquet;
 use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow};
-use crate::run::tables;
 
 /// The class names when a test does not bring its own.
 pub(crate) const CLASSES: [&str; 3] = ["happiness", "neutral", "sadness"];

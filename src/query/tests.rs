@@ -6,9 +6,8 @@ use super::bins::Bins;
 use super::context::QueryContext;
 use super::fixture::Fixture;
 use super::format::Format;
-use super::value::{Table, Value};
+use super::value::Value;
 use super::views::VIEWS;
-use super::*;
 
 fn open(folder: &Path) -> QueryContext {
     QueryContext::open(&[folder.to_owned()]).unwrap()

@@ -1,18 +1,15 @@
 //! The statistics about labels against cleanlab, on the same outputs.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int8Array, RecordBatch, StringArray};
-use minijinja::context;
 use serde::Deserialize;
 
 use crate::disk::parquet;
 use crate::query::Value;
 use crate::query::context::QueryContext;
 use crate::record::PredictionRow;
-use crate::run::tables;
 
 use super::catalog::ReportFiles;
 

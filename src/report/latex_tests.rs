@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::cli::bench::encoder;
 use crate::query::fixture::{Fixture, Point};
 
 use super::build::build;
 use super::config::ReportOptions;
-use super::*;
 
 /// What `pdflatex` logs about `report.tex` in `folder`; nothing if there is no `pdflatex`.
 fn compiled(folder: &Path) -> Option<String> {

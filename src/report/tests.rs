@@ -3,13 +3,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::query::fixture::{Fixture, Point};
-use crate::query::{Table, Value};
 
 use super::build::{ReportPaths, build};
 use super::config::ReportOptions;
-use super::escape::{self, latex};
-use super::statistics::Statistic;
-use super::{cells, figure, *};
+use super::escape::{self};
+use super::{cells, figure};
 
 fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
     let folder = tempfile::tempdir().unwrap();

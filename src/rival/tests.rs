@@ -16,7 +16,6 @@ use super::input::{self, Input, ScaledInput, Standardise};
 use super::kmeans::{cluster, lloyd};
 use super::prototypes::Prototypes;
 use super::run::{BaselineOutcome, run_all};
-use super::*;
 
 const TRAIN: usize = 350;
 

@@ -23,14 +23,11 @@ use crate::task::Split;
 use super::action_units::{ACTION_UNITS, Expression};
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
-use super::draw::sheets::modes;
-use super::generate::{MARKER, StandinReport, TRUTH, folders, forms, generate, is_standin, layout, render, report};
-use super::layout::emotionet::sheets;
+use super::generate::{MARKER, StandinReport, TRUTH, forms, generate, is_standin, layout, render};
 use super::modes::Emotion;
 use super::options::StandinOptions;
 use super::plan::{Plan, apportion, stream};
 use super::plan::{Purpose, Sample};
-use super::*;
 
 fn options(samples: usize) -> StandinOptions {
     StandinOptions {

@@ -3,7 +3,7 @@
 use crate::dataset::config::{Camera, FrameBase, Frames};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
-use crate::dataset::{Card, convert, layout};
+use crate::dataset::{Card, layout};
 use crate::task::Split;
 
 const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];

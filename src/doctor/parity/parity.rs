@@ -13,7 +13,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use serde::Serialize;
 
 use crate::device::machine::Resolved;
 use crate::error::{Context, Error, Result};

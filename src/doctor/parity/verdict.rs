@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 
 /// Largest allowed difference of forward values, relative to the largest value.
 pub(crate) const FORWARD: f64 = 5e-3;

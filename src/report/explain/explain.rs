@@ -1,6 +1,5 @@
 //! Why one sample is predicted as it is: its primal archetype, the runners-up, and the training images behind them.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;

@@ -10,12 +10,10 @@ use crate::rival::run::BaselineOutcome;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 use crate::train::config::Selection;
-use crate::train::data::weights;
 
 use super::config::FinetuneConfig;
 use super::images::Images;
-use super::job::{Job, curve};
-use super::*;
+use super::job::Job;
 
 /// A folder of small pictures of two kinds, stripes along or across, under random light, with their labels.
 struct World {
