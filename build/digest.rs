@@ -31,7 +31,7 @@ pub const STAGES: [Stage; 10] = [
     },
     Stage {
         name: "import",
-        entries: &["src/import/import.rs"],
+        entries: &["src/import/features.rs"],
         alone: &[],
     },
     // The encoder is handed to the extraction, which knows its trait alone.

@@ -8,7 +8,6 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 
-
 /// Version of the tables of a run folder, in every file's metadata under `aura-bench.schema`.
 pub const SCHEMA_VERSION: &str = "1";
 

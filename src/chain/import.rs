@@ -7,7 +7,7 @@ use crate::dataset::options::ConvertOptions;
 use crate::disk::publish;
 use crate::error::Result;
 use crate::export::croissant;
-use crate::import::import::{FEATURES, Import};
+use crate::import::features::{FEATURES, Import};
 use crate::recipe::Recipe;
 
 use super::convert::Samples;

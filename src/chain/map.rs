@@ -56,7 +56,7 @@ impl Chain<'_> {
             .part("min_dist", config.map_min_dist.to_string())
             .part("code", stage::MAP);
         for (name, path) in &config.features {
-            let what = import::import::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
+            let what = import::features::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
             digest = digest.part("table", name).part("what", what);
         }
         let digest = digest.finish();
@@ -133,7 +133,7 @@ impl Chain<'_> {
         for (name, path) in &recipe.report.features {
             spaces.push(Space {
                 name,
-                points: import::import::named(Path::new(path), &chosen.sample_ids, scratch, self.interrupt)
+                points: import::features::named(Path::new(path), &chosen.sample_ids, scratch, self.interrupt)
                     .map_err(|error| of_features(name, error))?,
                 samples: chosen.sample_ids.clone(),
                 archetypes: Vec::new(),

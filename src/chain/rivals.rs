@@ -20,7 +20,7 @@ use crate::run::folder::SeedFolder;
 use super::finite::check_finite;
 
 /// From what the rivals of a call are fitted, beside what AURA is trained from.
-pub(super) struct RivalsDigest {
+pub(crate) struct RivalsDigest {
     /// Of the rivals on frozen features.
     probes: String,
     /// Of the rival that trains the encoder, where the recipe asks for it.
@@ -50,7 +50,7 @@ impl RivalsDigest {
 /// `rivals.json` of a seed: the digests of the rivals that are in its tables.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct RivalsDone {
+pub(crate) struct RivalsDone {
     probes: Option<String>,
     finetuned: Option<String>,
 }

@@ -68,7 +68,7 @@ pub struct Summary {
 }
 
 /// Collects the summary from the run folder's tables.
-pub fn summarise(
+pub(super) fn summarise(
     recipe: &Recipe,
     folder: &RunFolder,
     manifest: &Manifest,

@@ -1,7 +1,7 @@
 //! Runs side by side: numbers over seeds, what differs in their protocols, and which differences are more than chance.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;

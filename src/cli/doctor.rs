@@ -7,7 +7,7 @@ use clap::Args;
 use crate::chain::stages;
 use crate::device::choice::DeviceChoice;
 use crate::doctor::examination::Examination;
-use crate::doctor::parity::{ground, parity};
+use crate::doctor::parity::{ground, suite};
 use crate::error::Result;
 
 use super::output;
@@ -42,7 +42,7 @@ pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
         } else {
             ground::Scale::FULL
         };
-        let found = parity::run(&reference, &device, scale, shell.progress, &shell.interrupt)?;
+        let found = suite::run(&reference, &device, scale, shell.progress, &shell.interrupt)?;
         if arguments.json {
             output::print_json(&found)?;
         } else {

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::disk::atomic;
 use crate::error::Result;
 use crate::report;
-use crate::report::explain::explain::ExplainOptions;
+use crate::report::explain::sample::ExplainOptions;
 
 use super::output;
 

@@ -13,7 +13,7 @@ use crate::dataset::card_file;
 use crate::dataset::conversion::Conversion;
 use crate::error::Result;
 use crate::recipe;
-use crate::report::explain::explain::Explanation;
+use crate::report::explain::sample::Explanation;
 use crate::run::manifest::{self, Manifest};
 
 use super::output;

@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use polars::prelude::*;
-use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::intake::reject::{Reason, Reject};

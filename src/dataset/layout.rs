@@ -5,9 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::*;
-use rayon::prelude::*;
-
 use crate::error::{Context, Error, Result};
 
 use super::card::{Card, Layout};

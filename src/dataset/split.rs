@@ -1,7 +1,5 @@
 //! Which split a sample belongs to, where the database says it by name or not at all.
 
-use polars::prelude::*;
-
 use crate::task::Split;
 
 /// Which part of the database a file or folder name speaks of.

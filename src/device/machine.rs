@@ -1,6 +1,5 @@
 //! From what was asked and what the machine offers to the device that is taken.
 
-
 use burn::tensor::Device;
 use serde::Serialize;
 

@@ -1,3 +1,5 @@
+//! Files written whole, folders that are whole or absent, locks, Parquet, and the fence around a root.
+
 pub mod atomic;
 pub mod fence;
 pub mod lock;

@@ -1,6 +1,5 @@
 //! The sizes of a vision transformer, as a model folder states them.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};

@@ -1,7 +1,5 @@
 //! Positions for another number of patches than the model was trained with.
 
-use rayon::prelude::*;
-
 use crate::image::Filter;
 
 /// Position embeddings (1 + from², D) resampled to (1 + to², D): the class token's stays, the patches' are interpolated

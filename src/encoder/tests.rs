@@ -1,4 +1,3 @@
-
 use image::RgbImage;
 use serde::Deserialize;
 

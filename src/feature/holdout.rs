@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray};
-
 use crate::error::{Error, Result};
 use crate::sets::FeatureSet;
 use crate::task::{Targets, Task};

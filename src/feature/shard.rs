@@ -1,7 +1,5 @@
 //! A share of an extraction, for several machines.
 
-use rayon::prelude::*;
-
 use crate::error::Result;
 
 /// The share of a table that one machine computes: the parts whose index is `index` modulo `count`. Shards written into one

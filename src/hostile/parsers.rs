@@ -13,7 +13,7 @@ use crate::encoder::weights::Weights;
 use crate::feature::FeatureTable;
 use crate::feature::config::{FeaturesConfig, TokenGrid};
 use crate::image::{DecodeLimits, decode_bytes};
-use crate::import::import::Import;
+use crate::import::features::Import;
 use crate::intake::{header, npy, text};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;

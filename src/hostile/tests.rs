@@ -99,7 +99,7 @@ fn part() -> Vec<u8> {
     use crate::dataset::options::ConvertOptions;
     use crate::dataset::{Card, TableConfig};
     use crate::feature::config::FeaturesConfig;
-    use crate::import::import::Import;
+    use crate::import::features::Import;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("f.parquet"), parquet_without_gaps()).unwrap();
     let card = Card::load("table").unwrap();

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::*;
-
 use crate::dataset::Card;
 use crate::dataset::reader::labels::integer;
 use crate::dataset::table::classes;

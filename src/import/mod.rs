@@ -7,7 +7,7 @@
 pub mod assemble;
 pub mod classes;
 pub mod columns;
-pub mod import;
+pub mod features;
 pub mod rules;
 pub mod source;
 pub mod spill;

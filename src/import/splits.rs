@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::*;
-
 use crate::dataset::split;
 use crate::error::{Error, Result};
 use crate::intake::reject::Reason;

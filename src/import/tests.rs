@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::task::{Split, Task};
 
 use super::columns::read_csv;
-use super::import::{Import, Imported};
+use super::features::{Import, Imported};
 
 /// A folder with files, and how they are imported.
 struct Case {

@@ -1,3 +1,5 @@
+//! Bytes from outside, read within bounds.
+
 pub mod header;
 pub mod npy;
 pub mod reject;

@@ -612,7 +612,7 @@ fn number(shown: &Shown) -> Evaluated<Option<f64>> {
     }
 }
 
-pub(crate) fn truth(shown: &Shown) -> Evaluated<Option<bool>> {
+fn truth(shown: &Shown) -> Evaluated<Option<bool>> {
     match &shown.value {
         Value::Bool(truth) => Ok(Some(*truth)),
         Value::Missing => Ok(None),

@@ -1,4 +1,4 @@
-//! A DataFusion session over every run's tables.
+//! A `DataFusion` session over every run's tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! The paper's Tables 2 to 5 on runs that can be counted on the fingers.
 
-
 use super::bins::Bins;
 use super::context::QueryContext;
 use super::fixture::{Fixture, Point};

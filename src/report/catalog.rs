@@ -16,7 +16,7 @@ static EMBEDDED: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/repo
 
 /// The files of a report: a folder of the user first, then those in the program.
 #[derive(Debug, Clone)]
-pub(super) struct ReportFiles(Assets);
+pub(crate) struct ReportFiles(Assets);
 
 impl ReportFiles {
     pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
@@ -140,7 +140,7 @@ impl Entry {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Catalog {
+pub(crate) struct Catalog {
     /// What stands for a value in columns of the format `label`.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
@@ -150,14 +150,14 @@ pub(super) struct Catalog {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum EntryKind {
+pub(crate) enum EntryKind {
     Table,
     Figure,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Chart {
+pub(crate) enum Chart {
     Curves,
     Confusion,
     Bars,
@@ -171,7 +171,7 @@ pub(super) enum Chart {
 /// One table or figure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) id: String,
     pub(super) kind: EntryKind,
     pub(super) section: String,
@@ -203,7 +203,7 @@ fn all_rows() -> usize {
 /// How a column of a result is shown.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ColumnSpec {
+pub(crate) struct ColumnSpec {
     pub(super) name: String,
     pub(super) header: String,
     #[serde(default)]
@@ -225,7 +225,7 @@ pub(super) struct ColumnSpec {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum CellFormat {
+pub(crate) enum CellFormat {
     #[default]
     Text,
     Label,
@@ -241,7 +241,7 @@ pub(super) enum CellFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Show {
+pub(crate) enum Show {
     #[default]
     Always,
     SeveralRuns,

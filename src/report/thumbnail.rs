@@ -17,7 +17,7 @@ const AROUND: f32 = 0.15;
 
 /// A square picture, or why there is none.
 #[derive(Debug, Clone)]
-pub(super) struct Thumbnail {
+pub(crate) struct Thumbnail {
     /// The pixels; grey where the picture is missing.
     pub(super) image: RgbImage,
     /// The same as JPEG.

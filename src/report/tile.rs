@@ -10,7 +10,7 @@ use crate::query::{Table, Value};
 
 /// One image and its words.
 #[derive(Debug, Clone)]
-pub(super) struct Tile {
+pub(crate) struct Tile {
     pub(super) sample_id: String,
     pub(super) label: Option<String>,
     /// Whether the label is another class than the archetype's.

@@ -63,7 +63,7 @@ impl Prototypes {
 }
 
 /// Weighted sums of rows: `weights` is n × K, the result K × D.
-pub fn weighted_sums(x: &Features, k: usize, weight: impl Fn(usize, usize) -> f32) -> Result<Vec<f32>> {
+pub(super) fn weighted_sums(x: &Features, k: usize, weight: impl Fn(usize, usize) -> f32) -> Result<Vec<f32>> {
     let mut sums = vec![0.0_f32; k * x.cols];
     for range in x.chunks() {
         let n = range.len();

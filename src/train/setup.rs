@@ -1,6 +1,5 @@
 //! What a training needs besides data, and what it leaves.
 
-
 use crate::error::{Error, Result};
 use crate::model::config::ModelConfig;
 use crate::model::loss::config::LossConfig;

@@ -1,3 +1,5 @@
+//! Readers of label files, a file a database.
+
 pub mod affectnet;
 pub mod disfa;
 pub mod emotionet;

@@ -1,3 +1,5 @@
+//! A GPU compared with the processor.
+
 pub mod ground;
-pub mod parity;
+pub mod suite;
 pub mod verdict;

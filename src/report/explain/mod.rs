@@ -1,2 +1,4 @@
-pub mod explain;
+//! Why one sample got its prediction.
+
+pub mod sample;
 pub mod show;

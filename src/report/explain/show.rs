@@ -13,7 +13,7 @@ use crate::report::page::{self, fill, serial};
 use crate::report::provenance;
 use crate::report::tile::Tile;
 
-use super::explain::{Explanation, NAMED, Output};
+use super::sample::{Explanation, NAMED, Output};
 
 impl Explanation {
     /// The explanation for a terminal.

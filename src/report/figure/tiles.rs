@@ -8,7 +8,12 @@ use super::canvas::{ALERT, Align, Canvas, Drawn, Placed, TINY};
 
 /// What stands under the picture of a tile at `(x, y)`: a ground that says why it is missing, and the frame of a label that
 /// contradicts.
-pub fn ground<B: DrawingBackend>(canvas: &Canvas<'_, B>, tile: &Tile, (x, y): (i32, i32), side: i32) -> Drawn<B> {
+pub(super) fn ground<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    tile: &Tile,
+    (x, y): (i32, i32),
+    side: i32,
+) -> Drawn<B> {
     if let Some(reason) = tile.picture.missing {
         canvas.fill((x, y), (x + side, y + side), RGBColor(200, 204, 209))?;
         let words: Vec<&str> = reason.split(' ').collect();
@@ -25,7 +30,7 @@ pub fn ground<B: DrawingBackend>(canvas: &Canvas<'_, B>, tile: &Tile, (x, y): (i
 }
 
 /// The pictures of those tiles that have one.
-pub fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) -> Vec<Placed<'a>> {
+pub(super) fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) -> Vec<Placed<'a>> {
     tiles
         .filter(|(_, tile)| tile.picture.missing.is_none())
         .map(|((x, y), tile)| Placed {
@@ -38,7 +43,7 @@ pub fn placed<'a>(tiles: impl Iterator<Item = ((i32, i32), &'a Tile)>) -> Vec<Pl
 }
 
 /// How many pictures are missing, as the last sentence of a description; nothing if none is.
-pub fn missing<'a>(tiles: impl Iterator<Item = &'a Tile>) -> String {
+pub(super) fn missing<'a>(tiles: impl Iterator<Item = &'a Tile>) -> String {
     match tiles.filter(|tile| tile.picture.missing.is_some()).count() {
         0 => String::new(),
         1 => " One image could not be shown.".to_owned(),

@@ -9,7 +9,7 @@ use super::face::{BLACK, Face, WHITE};
 use super::identity::Glasses;
 use super::rig::{Eye, SIDES};
 
-impl<'a> Face<'a> {
+impl Face<'_> {
     /// Vertical furrows of AU 4 and wrinkles of AU 9 at the root of the nose.
     pub(crate) fn between_brows(&mut self) {
         let frown = self.a(4);

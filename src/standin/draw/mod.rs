@@ -1,3 +1,5 @@
+//! Faces drawn from what they show and who they are.
+
 pub mod canvas;
 pub mod eye;
 pub mod face;

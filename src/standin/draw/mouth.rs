@@ -4,7 +4,7 @@ use super::canvas::{Xy, mix, scale};
 use super::face::{BLACK, Face, WHITE};
 use super::rig::{Mouth, SIDES, between};
 
-impl<'a> Face<'a> {
+impl Face<'_> {
     /// Folds around mouth and chin.
     pub(crate) fn lower_face_folds(&mut self) {
         let mouth = self.rig.mouth;

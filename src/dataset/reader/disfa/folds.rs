@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use polars::prelude::*;
-use rayon::prelude::*;
-
 use crate::dataset::source::Source;
 use crate::error::{Context, Error, Result};
 

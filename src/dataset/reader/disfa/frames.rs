@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::*;
-use rayon::prelude::*;
-
 use crate::dataset::config::FrameBase;
 use crate::dataset::paths;
 use crate::dataset::source::Source;

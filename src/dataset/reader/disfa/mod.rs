@@ -1,3 +1,5 @@
+//! DISFA and DISFA+: frames, intensities, folds.
+
 pub mod folds;
 pub mod frames;
 pub mod names;

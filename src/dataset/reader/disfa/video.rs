@@ -4,9 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use polars::prelude::*;
-use rayon::prelude::*;
-
 use crate::dataset::config::Camera;
 use crate::dataset::paths;
 use crate::dataset::source::Source;

@@ -1,8 +1,6 @@
-//! Which images of EmotioNet are there: the database is a list of addresses, and copies differ.
+//! Which images of `EmotioNet` are there: the database is a list of addresses, and copies differ.
 
 use std::collections::HashMap;
-
-use polars::prelude::*;
 
 use crate::dataset::paths;
 use crate::dataset::source::Source;

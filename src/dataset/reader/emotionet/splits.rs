@@ -1,8 +1,6 @@
-//! The splits of EmotioNet, from lists or from the images' names.
+//! The splits of `EmotioNet`, from lists or from the images' names.
 
 use std::collections::HashMap;
-
-use polars::prelude::*;
 
 use crate::dataset::source::Source;
 use crate::dataset::{paths, split};

@@ -184,7 +184,7 @@ fn resumed(ground: &Ground, file: &Path, device: &Device) -> Result<Aura> {
     }
 }
 
-pub(crate) fn forward(sides: &Sides, models: &[Aura; 2], rows: &[usize], table: &mut Table) -> Result<()> {
+fn forward(sides: &Sides, models: &[Aura; 2], rows: &[usize], table: &mut Table) -> Result<()> {
     let [a, b] = sides.models(Part::Forward, [&models[0], &models[1]])?;
     let [x, y] = sides.batches(Part::Forward, rows)?;
     let pass = |model: &Aura, batch: Batch| -> Result<Vec<(&'static str, Vec<f32>)>> {
@@ -253,7 +253,7 @@ fn losses_and_gradients(sides: &Sides, models: &[Aura; 2], rows: &[usize], table
 }
 
 /// One step along the same gradients, and how far it went.
-pub(crate) fn optimizer(sides: &Sides, models: &[Aura; 2], gradients: &Values, table: &mut Table) -> Result<()> {
+fn optimizer(sides: &Sides, models: &[Aura; 2], gradients: &Values, table: &mut Table) -> Result<()> {
     let mut models = sides.models(Part::Optimizer, [&models[0], &models[1]])?;
     for (name, gradient) in gradients {
         let mut moves = Vec::new();
@@ -331,13 +331,7 @@ fn resets(sides: &Sides, models: &[Aura; 2], rows: &[usize], table: &mut Table) 
 }
 
 /// Training steps of both sides, each on its own.
-pub(crate) fn steps(
-    sides: &Sides,
-    models: [Aura; 2],
-    rows: &[usize],
-    table: &mut Table,
-    interrupt: &Interrupt,
-) -> Result<()> {
+fn steps(sides: &Sides, models: [Aura; 2], rows: &[usize], table: &mut Table, interrupt: &Interrupt) -> Result<()> {
     let scale = sides.ground.scale;
     let mut models = models;
     let mut sums = sides
