@@ -7,7 +7,7 @@ use crate::error::{Context, Result};
 use super::card::Card;
 use super::config::Images;
 use super::options::ConvertOptions;
-use super::paths;
+use crate::intake::paths;
 
 /// Extensions of files whose bytes count; of all others path and size count.
 const LABEL_EXTENSIONS: [&str; 6] = ["txt", "csv", "toml", "xlsx", "tsv", "list"];

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, Error, Result};
 
 use super::card::{Card, Layout};
-use super::paths;
+use crate::intake::paths;
 
 /// A layout that was found, and why it was chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +141,7 @@ pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
 pub(crate) fn beside(root: &Path, base: &str, name: &str) -> Option<String> {
     let mut folder = base;
     loop {
-        let path = super::paths::join(folder, name);
+        let path = crate::intake::paths::join(folder, name);
         if root.join(&path).is_file() {
             return Some(path);
         }

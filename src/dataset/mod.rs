@@ -15,7 +15,6 @@ pub mod frame;
 pub mod layout;
 pub mod located;
 pub mod options;
-pub mod paths;
 pub mod reader;
 pub mod samples;
 pub mod show;
@@ -23,6 +22,7 @@ pub mod source;
 pub mod split;
 pub mod table;
 
+pub(crate) use crate::intake::paths::relative as relative_path;
 pub use crate::intake::reject::{Reason, Reject};
 pub use card::{AuScale, Card, Class};
 pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
@@ -30,7 +30,6 @@ pub use conversion::Conversion;
 pub use convert::{convert, examine};
 pub use located::{LocatedData, source_digest};
 pub use options::ConvertOptions;
-pub(crate) use paths::relative as relative_path;
 pub use reader::disfa::folds::read_folds;
 pub use table::TableConfig;
 

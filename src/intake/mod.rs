@@ -2,6 +2,7 @@
 
 pub mod header;
 pub mod npy;
+pub mod paths;
 pub mod reject;
 pub mod text;
 pub mod xlsx;

@@ -612,7 +612,7 @@ fn number(shown: &Shown) -> Evaluated<Option<f64>> {
     }
 }
 
-fn truth(shown: &Shown) -> Evaluated<Option<bool>> {
+pub(super) fn truth(shown: &Shown) -> Evaluated<Option<bool>> {
     match &shown.value {
         Value::Bool(truth) => Ok(Some(*truth)),
         Value::Missing => Ok(None),

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod file;
 pub mod language;
 pub mod lint;
+pub mod load;
 pub mod names;
 pub mod results;
 #[cfg(test)]

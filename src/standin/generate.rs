@@ -16,7 +16,6 @@ use crate::task::Split;
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
 use super::layout::{affectnet, disfa, emotionet, rafdb};
-use super::modes::Emotion;
 use super::options::{Layout, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
@@ -357,15 +356,6 @@ pub(crate) fn sweep(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Index of an emotion in the card's class list, if it is there.
-pub(crate) fn index_of(layout: &dyn Layout, emotion: Emotion) -> Option<i8> {
-    layout
-        .classes()
-        .iter()
-        .position(|&class| class == emotion)
-        .map(|i| i as i8)
 }
 
 pub(crate) fn report(layout: &dyn Layout, out: &Path, samples: &[Sample], drawn: usize, cached: bool) -> StandinReport {

@@ -49,3 +49,12 @@ pub(crate) trait Layout: Sync {
     /// Every sample (where it lies, who it shows, what it shows) and the label files. `size` is the side of a face.
     fn plan(&self, options: &StandinOptions, size: u32) -> Result<Plan>;
 }
+
+/// Index of an emotion in the card's class list, if it is there.
+pub(crate) fn index_of(layout: &dyn Layout, emotion: Emotion) -> Option<i8> {
+    layout
+        .classes()
+        .iter()
+        .position(|&class| class == emotion)
+        .map(|i| i as i8)
+}

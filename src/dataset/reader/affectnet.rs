@@ -11,11 +11,11 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
-use crate::dataset::paths;
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::disk::fence::Fence;
 use crate::error::{Error, Result};
+use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::{npy, text};
 use crate::task::{Split, Task};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::dataset::source::{Found, Source};
-use crate::dataset::{paths, split};
+use crate::dataset::split;
 use crate::error::Result;
+use crate::intake::paths;
 use crate::task::Split;
 
 use super::rows::{self, Collected};

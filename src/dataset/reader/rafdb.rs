@@ -8,9 +8,9 @@ use polars::prelude::*;
 
 use crate::dataset::config::Images;
 use crate::dataset::frame::{sift, wrap};
-use crate::dataset::paths;
 use crate::dataset::source::{Found, Source};
 use crate::error::{Error, Result};
+use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
 

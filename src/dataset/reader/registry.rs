@@ -34,11 +34,6 @@ pub fn reader(name: &str) -> Option<Reader> {
         .map(|(_, reader)| *reader)
 }
 
-/// Names of all readers.
-pub fn reader_names() -> Vec<&'static str> {
-    READERS.iter().map(|(name, _)| *name).collect()
-}
-
 /// The reader of the card `table` for a plain conversion, which has no place for features.
 pub(crate) fn read_as_folder(_: &Source<'_>) -> Result<Found> {
     Err(Error::Usage(
@@ -46,4 +41,15 @@ pub(crate) fn read_as_folder(_: &Source<'_>) -> Result<Found> {
          (docs/features-from-elsewhere.md)"
             .into(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reader_that_a_card_may_name_is_there() {
+        let names: Vec<&str> = READERS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, crate::dataset::card::READERS);
+    }
 }

@@ -7,8 +7,9 @@ use polars::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
-use crate::dataset::{paths, split};
+use crate::dataset::split;
 use crate::error::{Context, Error, Result};
+use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text::{self, Delimited};
 use crate::task::{Split, Task};

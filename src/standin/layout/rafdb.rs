@@ -77,7 +77,7 @@ impl Layout for RafDb {
         for sample in &samples {
             let label = sample
                 .label
-                .and_then(|label| crate::standin::generate::index_of(self, label))
+                .and_then(|label| crate::standin::options::index_of(self, label))
                 .map_or(0, |i| i + 1);
             list.extend([sample.id.as_str(), ".jpg ", &label.to_string(), "\n"]);
         }

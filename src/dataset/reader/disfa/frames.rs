@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::config::FrameBase;
-use crate::dataset::paths;
 use crate::dataset::source::Source;
 use crate::error::Result;
+use crate::intake::paths;
 
 use super::names::{frame_in, subject_in};
 

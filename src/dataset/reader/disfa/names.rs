@@ -2,7 +2,7 @@
 
 use crate::action_unit::ActionUnit;
 use crate::dataset::config::Camera;
-use crate::dataset::paths;
+use crate::intake::paths;
 
 /// `SN` and three digits somewhere in a name, upper case.
 pub(crate) fn subject_in(name: &str) -> Option<String> {

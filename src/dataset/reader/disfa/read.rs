@@ -9,9 +9,9 @@ use rayon::prelude::*;
 
 use crate::dataset::config::Frames;
 use crate::dataset::frame::wrap;
-use crate::dataset::paths;
 use crate::dataset::source::{Found, Source};
 use crate::error::{Error, Result};
+use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
 use crate::task::Split;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::dataset::config::Camera;
-use crate::dataset::paths;
 use crate::dataset::source::Source;
 use crate::error::{Context, Error, Result};
+use crate::intake::paths;
 
 use super::names::{camera_of, subject_in};
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::dataset::paths;
 use crate::dataset::source::Source;
 use crate::error::Result;
+use crate::intake::paths;
 
 /// Every image below the root, by name.
 pub(crate) struct Images {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use crate::dataset::source::Source;
-use crate::dataset::{paths, split};
+use crate::dataset::split;
 use crate::error::{Context, Error, Result};
+use crate::intake::paths;
 use crate::task::Split;
 
 /// How a row gets its split.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::disk::fence;
 use crate::error::{Context, Result};
-use crate::intake::reject::Reason;
+
+use super::reject::Reason;
 
 /// File name extensions of images, lower case.
 pub(crate) const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
