@@ -20,5 +20,6 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod show_conversion;
 pub(crate) mod standin;
 pub(crate) mod validate;

@@ -13,7 +13,7 @@ use crate::task::Split;
 
 use super::card::Card;
 use super::config::Frames;
-use super::convert::wrap;
+use super::frame::wrap;
 use super::options::ConvertOptions;
 
 /// One count that is not what the card expects.

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 
 use super::card::Card;
 use super::conversion::{Conversion, compare, count, usable};
-use super::frame::{drop_duplicates, keep_good};
+use super::frame::{drop_duplicates, keep_good, wrap};
 use super::layout::beside;
 use super::located::LocatedData;
 use super::options::ConvertOptions;
@@ -27,9 +27,6 @@ use super::source::{Found, Source};
 pub const STAND_IN_FILE: &str = "STAND-IN.toml";
 /// Name of the table of planted truths in a generated tree.
 pub const TRUTH_FILE: &str = "truth.parquet";
-
-/// Share of images that the hash makes the test set of a database without official split, unless the protocol says more.
-pub const TEST_SHARE: f64 = 0.2;
 
 /// Everything that [`convert`] writes, before it is written.
 #[derive(Debug)]
@@ -215,11 +212,6 @@ pub fn convert_located(
         }
     ));
     Ok(conversion)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
-pub(crate) fn wrap(error: PolarsError) -> Error {
-    Error::unusable_table(format!("failed to check the label table: {error}"))
 }
 
 /// What looking at one image found.

@@ -17,7 +17,6 @@ pub mod located;
 pub mod options;
 pub mod reader;
 pub mod samples;
-pub mod show;
 pub mod source;
 pub mod split;
 pub mod table;

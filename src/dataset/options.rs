@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Camera, DatasetConfig, FrameBase, Frames, Images};
-use super::convert::TEST_SHARE;
 
 /// Options of a conversion; all that can change its result besides the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,3 +61,6 @@ impl From<&DatasetConfig> for ConvertOptions {
         }
     }
 }
+
+/// Share of images that the hash makes the test set of a database without official split, unless the protocol says more.
+pub const TEST_SHARE: f64 = 0.2;

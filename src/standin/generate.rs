@@ -16,24 +16,15 @@ use crate::task::Split;
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
 use super::layout::{affectnet, disfa, emotionet, rafdb};
-use super::options::{Layout, StandinOptions};
+use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions, TRUTH};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
-
-/// Version of everything that decides the bytes of a stand-in: drawing, modes, layouts. It belongs into every cache key.
-pub const GENERATOR_VERSION: u32 = 2;
 
 /// The file at the root of a complete stand-in.
 pub const MARKER: &str = "STAND-IN.toml";
 
 /// The same content while the stand-in is being written.
 pub(crate) const UNFINISHED: &str = "STAND-IN.unfinished.toml";
-
-/// The file with the truth about every image, at the root of the tree.
-pub const TRUTH: &str = "truth.parquet";
-
-pub(crate) const NOTICE: &str = "These images are generated drawings of nobody, written by aura-bench in the layout of the \
-                      database named by `card`. They are not the database, and no result on them is a result on it.";
 
 pub(crate) const TEMPORARY: &str = ".partial-";
 

@@ -23,9 +23,10 @@ use crate::task::Split;
 use super::action_units::{ACTION_UNITS, Expression};
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
-use super::generate::{MARKER, StandinReport, TRUTH, forms, generate, is_standin, layout, render};
+use super::generate::{MARKER, StandinReport, forms, generate, is_standin, layout, render};
 use super::modes::Emotion;
 use super::options::StandinOptions;
+use super::options::TRUTH;
 use super::plan::{Plan, apportion, stream};
 use super::plan::{Purpose, Sample};
 

@@ -12,10 +12,8 @@ use crate::disk::parquet;
 use crate::error::{Context, Result};
 
 use super::action_units::ACTION_UNITS;
-use super::generate::{GENERATOR_VERSION, NOTICE};
 use super::modes::Emotion;
-use super::options::Layout;
-use super::options::index_of;
+use super::options::{GENERATOR_VERSION, Layout, NOTICE, index_of};
 use super::plan::{Purpose, Sample};
 
 /// The samples that have a row: those whose labels the card keeps.

@@ -149,7 +149,6 @@ pub fn check(model: &ModelConfig, sizes: Sizes, train: usize) -> Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::*;
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::{self, ActionUnit};
-use crate::dataset::convert::TEST_SHARE;
 use crate::dataset::options::ConvertOptions;
+use crate::dataset::options::TEST_SHARE;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
 use crate::feature::threshold::AuThreshold;
 use crate::task::Task;

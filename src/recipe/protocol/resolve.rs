@@ -370,7 +370,7 @@ impl Resolver<'_> {
         let config = self.config;
         if self.card.is_table() {
             protocol.split_seed = Some(config.split_seed.unwrap_or_default());
-            protocol.test_share = Some(config.test_share.unwrap_or(crate::dataset::convert::TEST_SHARE));
+            protocol.test_share = Some(config.test_share.unwrap_or(crate::dataset::options::TEST_SHARE));
             return Ok(());
         }
         if !self.card.choices.split_list {
@@ -383,7 +383,7 @@ impl Resolver<'_> {
                 "no split_list is named",
             )?;
             protocol.split_seed = Some(config.split_seed.unwrap_or_default());
-            protocol.test_share = Some(config.test_share.unwrap_or(crate::dataset::convert::TEST_SHARE));
+            protocol.test_share = Some(config.test_share.unwrap_or(crate::dataset::options::TEST_SHARE));
             return Ok(());
         };
         self.only(

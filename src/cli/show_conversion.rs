@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::conversion::Conversion;
+use crate::dataset::conversion::Conversion;
 
 /// Differences from the card's counts that are listed one by one.
 const DIFFERENCES_SHOWN: usize = 8;
