@@ -360,7 +360,7 @@ macro_rules! survives {
             let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
             for name in listed {
                 let text = std::fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
-                assert!(text.contains(&format!("hostile::{name}(bytes)")), "{name}");
+                assert!(text.contains(&format!("parsers::{name}(bytes)")), "{name}");
                 assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
             }
         }
