@@ -139,7 +139,7 @@ fn a_damaged_baseline_is_an_error_and_no_verdict() {
     .unwrap();
     for (what, damaged) in [
         (
-            "unknown field `tolerence`",
+            "unknown key `metrics.acc.tolerence`",
             text.replacen("tolerance =", "tolerence =", 1),
         ),
         (
