@@ -7,7 +7,7 @@ use crate::error::{DataKind, Error};
 /// Whether an error is meant, the option that helps, and what it does.
 type Advice = (fn(&Error) -> bool, &'static str, &'static str);
 
-const ADVICE: [Advice; 4] = [
+const ADVICE: [Advice; 3] = [
     (
         database_is_missing,
         "data",
@@ -17,11 +17,6 @@ const ADVICE: [Advice; 4] = [
         database_is_missing,
         "stand-in",
         "--stand-in runs the recipe on generated faces instead",
-    ),
-    (
-        |error| matches!(error, Error::Device(_)),
-        "device",
-        "--device cpu works on the processor",
     ),
     (
         |error| matches!(error, Error::NotComparable(_)),

@@ -143,10 +143,10 @@ fn a_damaged_baseline_is_an_error_and_no_verdict() {
             text.replacen("tolerance =", "tolerence =", 1),
         ),
         (
-            "finite numbers",
+            "expected a finite number",
             text.replacen("tolerance = 0.005", "tolerance = -1.0", 1),
         ),
-        ("schema 7 found", text.replacen("schema = 1", "schema = 7", 1)),
+        ("expected 1, found 7", text.replacen("schema = 1", "schema = 7", 1)),
         (
             "not the predictions",
             text.replacen("prediction_digests = [\"", "prediction_digests = [\"0", 1),
