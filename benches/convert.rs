@@ -23,10 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aura_bench::dataset::options::ConvertOptions;
-use aura_bench::dataset::{self, Card};
-use aura_bench::interrupt::Interrupt;
-use aura_bench::progress::Progress;
+use aura_bench::inside::{Card, ConvertOptions, convert};
+use aura_bench::{Interrupt, Progress};
 use criterion::{Criterion, SamplingMode};
 
 /// Images of one folder; also the links of one file, which file systems limit.
@@ -373,7 +371,7 @@ fn main() {
             group.throughput(criterion::Throughput::Elements(rows as u64));
             group.bench_function(card, |bencher| {
                 bencher.iter(|| {
-                    dataset::convert(
+                    convert(
                         &loaded,
                         &root,
                         &ConvertOptions::default(),

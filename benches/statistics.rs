@@ -16,10 +16,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
-use aura_bench::query::Format;
-use aura_bench::query::context::QueryContext;
-use aura_bench::record::{ArchetypeRow, AssignmentRow};
-use aura_bench::run::tables::{self};
+use aura_bench::inside::{ArchetypeRow, AssignmentRow, write_batch, write_table};
+use aura_bench::{Format, QueryContext};
 use criterion::Criterion;
 
 const SAMPLES: usize = 294_410;
@@ -58,7 +56,7 @@ fn run_folder() -> PathBuf {
         ("arousal", column(2)),
     ])
     .unwrap();
-    tables::write_batch(&folder.join("samples.parquet"), &samples, &[]).unwrap();
+    write_batch(&folder.join("samples.parquet"), &samples, &[]).unwrap();
     let assignments: Vec<AssignmentRow> = ids
         .into_iter()
         .enumerate()
@@ -83,7 +81,7 @@ fn run_folder() -> PathBuf {
             }
         })
         .collect();
-    tables::write(&folder.join("seed-0/assignments.parquet"), &assignments, &[]).unwrap();
+    write_table(&folder.join("seed-0/assignments.parquet"), &assignments, &[]).unwrap();
     let archetypes: Vec<ArchetypeRow> = (0..ARCHETYPES)
         .map(|k| ArchetypeRow {
             archetype: k as i32,
@@ -99,7 +97,7 @@ fn run_folder() -> PathBuf {
             nearest_similarity: Vec::new(),
         })
         .collect();
-    tables::write(&folder.join("seed-0/archetypes.parquet"), &archetypes, &[]).unwrap();
+    write_table(&folder.join("seed-0/archetypes.parquet"), &archetypes, &[]).unwrap();
     let manifest = r#"{"schema":1,"run":"large","name":"large","dataset":"affectnet_va","task":"valence_arousal","seeds":[0],"classes":["valence","arousal"]}"#;
     std::fs::write(done, manifest).unwrap();
     folder

@@ -36,16 +36,6 @@ impl Kind {
             Self::Float32 => DataType::Float32,
         }
     }
-
-    /// The word for it in `docs/tables.md`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Bool => "bool",
-            Self::Int8 | Self::Int32 => "int",
-            Self::Float32 => "real",
-        }
-    }
 }
 
 /// One column.
@@ -148,6 +138,16 @@ pub fn required_names() -> impl Iterator<Item = &'static str> {
 mod tests {
     use super::*;
 
+    /// The word for a kind in `docs/tables.md`.
+    fn word(kind: Kind) -> &'static str {
+        match kind {
+            Kind::Text => "text",
+            Kind::Bool => "bool",
+            Kind::Int8 | Kind::Int32 => "int",
+            Kind::Float32 => "real",
+        }
+    }
+
     /// The lines of the table in `docs/tables.md` below the head `| column of … |`.
     fn documented(of: &str) -> Vec<String> {
         let text = include_str!("../docs/tables.md");
@@ -166,9 +166,9 @@ mod tests {
             lines.extend(
                 columns
                     .iter()
-                    .map(|column| format!("| `{}` | {} | {} |", column.name, column.kind.word(), column.meaning)),
+                    .map(|column| format!("| `{}` | {} | {} |", column.name, word(column.kind), column.meaning)),
             );
-            lines.push(format!("| `au01`, … | {} | {} |", UNIT.0.word(), UNIT.1));
+            lines.push(format!("| `au01`, … | {} | {} |", word(UNIT.0), UNIT.1));
             assert_eq!(
                 documented(of),
                 lines,

@@ -1,40 +1,131 @@
-//! aura-bench: reproducible facial-affect benchmarks for AURA. See README.md for use and ARCHITECTURE.md for the house.
+//! Reproducible facial-affect benchmarks for AURA, as a library: what the program `aura-bench` does, in 25 names.
+//!
+//! AURA learns a dictionary of visual archetypes over the features of a frozen image encoder and reads expressions, valence and
+//! arousal, or action units off the nearest archetypes. A benchmark of it is a *recipe* (TOML: database, encoder, protocol, model),
+//! which is *run* into a folder of Parquet tables, *queried* by SQL, and *checked* against an earlier run.
+//!
+//! | group | names | for |
+//! |---|---|---|
+//! | recipe | [`Recipe`], [`RecipeOptions`], [`Mistake`], [`built_in`] | read a recipe and every key it lays over another; a mistake knows its file, line and remedy |
+//! | run | [`run()`], [`RunOptions`], [`Summary`], [`Interrupt`], [`Progress`] | do what is missing of the whole chain, from a licensed folder to the report |
+//! | query | [`QueryContext`], [`Table`], [`Column`], [`Value`], [`Format`] | ask all tables of any number of runs, read-only |
+//! | check | [`Facts`], [`check()`], [`CheckOptions`], [`CheckReport`], [`Verdict`], [`Baseline`], [`compare`], [`CompareOptions`], [`Comparison`] | is a number that moved news, or noise? |
+//!
+//! Whatever fails is an [`Error`], which owns the program's exit code ([`Error::exit_code`]); data that cannot be used say of which
+//! [`DataKind`] they are.
+//!
+//! # Example
+//! A whole run on generated faces, far too small to mean anything; its numbers say nothing about the database.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use aura_bench::{
+//!     CheckOptions, Facts, Interrupt, Progress, QueryContext, Recipe, RecipeOptions, RunOptions, Value, check, run,
+//! };
+//!
+//! # fn main() -> aura_bench::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! # let folder = folder.path();
+//! // A recipe that the library carries, on faces that it draws, with a few keys changed.
+//! let changed = ["stand_in.samples=120", "stand_in.size=32", "protocol.seeds=[0]", "train.epochs=1", "model.k_max=10",
+//!     "baselines.enabled=false"];
+//! let recipe = Recipe::load(
+//!     Path::new("recipes/rafdb.toml"),
+//!     &RecipeOptions { stand_in: true, set: changed.map(str::to_owned).to_vec() },
+//! )?;
+//!
+//! // Everything that it needs is made and kept below `cache`; the same call again finds all of it there.
+//! let options = RunOptions {
+//!     data: None,
+//!     out: folder.join("runs"),
+//!     cache: folder.join("cache"),
+//!     device: "cpu".to_owned(),
+//!     sweep: None,
+//! };
+//! let summary = run(&recipe, &options, Progress::hidden(), &Interrupt::default())?;
+//! assert!(summary.stand_in && summary.metrics["acc"].mean <= 1.0);
+//!
+//! // The run folder is a set of tables.
+//! let runs = [folder.join("runs")];
+//! let table = QueryContext::open(&runs)?.query("SELECT count(*) AS n FROM archetypes WHERE active")?;
+//! assert!(matches!(table.rows[0][0], Value::Int(n) if n > 0));
+//!
+//! // What every sound run has, this one has too.
+//! let report = check(&Facts::open(&runs)?, &CheckOptions::default(), |_| Ok(None))?;
+//! print!("{}", report.to_text());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How the inside stands: ARCHITECTURE.md. It may change with every version; what is listed above changes with a word in the
+//! changelog.
 
-pub mod action_unit;
-pub mod bench;
-pub mod chain;
-pub mod check;
-pub mod cli;
-pub mod columns;
-pub mod dataset;
-pub mod device;
-pub mod digest;
-pub mod disk;
-pub mod doctor;
-pub mod document;
-pub mod encoder;
-pub mod error;
-pub mod export;
-pub mod feature;
+mod action_unit;
+mod bench;
+mod chain;
+mod check;
+mod cli;
+mod columns;
+mod dataset;
+mod device;
+mod digest;
+mod disk;
+mod doctor;
+mod document;
+mod encoder;
+mod error;
+mod export;
+mod feature;
+#[cfg(any(test, feature = "inside"))]
+mod hostile;
+mod image;
+mod import;
+mod intake;
+mod interrupt;
+mod map;
+mod metric;
+mod model;
+mod naming;
+mod progress;
+mod published;
+mod query;
+mod recipe;
+mod record;
+mod report;
+mod rival;
+mod run;
+mod sets;
+mod standin;
+mod task;
+mod train;
+
+pub use chain::Summary;
+pub use chain::stages::run;
+pub use chain::state::RunOptions;
+pub use check::baseline::Baseline;
+pub use check::compare::{CompareOptions, Comparison, compare};
+pub use check::facts::Facts;
+pub use check::judge::{CheckOptions, CheckReport, check};
+pub use check::verdict::Verdict;
 #[doc(hidden)]
-pub mod hostile;
-pub mod image;
-pub mod import;
-pub mod intake;
-pub mod interrupt;
-pub mod map;
-pub mod metric;
-pub mod model;
-pub mod naming;
-pub mod progress;
-pub mod published;
-pub mod query;
-pub mod recipe;
-pub mod record;
-pub mod report;
-pub mod rival;
-pub mod run;
-pub mod sets;
-pub mod standin;
-pub mod task;
-pub mod train;
+pub use cli::arguments::main;
+pub use document::mistake::Mistake;
+pub use error::{DataKind, Error, Result};
+pub use interrupt::Interrupt;
+pub use progress::Progress;
+pub use query::context::QueryContext;
+pub use query::{Column, Format, Table, Value};
+pub use recipe::{Recipe, RecipeOptions, built_in};
+
+/// What benchmarks and fuzz targets reach beyond the library's names. Nothing here is promised to anybody.
+#[cfg(feature = "inside")]
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::dataset::Card;
+    pub use crate::dataset::convert::convert;
+    pub use crate::dataset::options::ConvertOptions;
+    pub use crate::disk::parquet::{write as write_table, write_batch};
+    pub use crate::hostile::parsers::*;
+    pub use crate::record::{ArchetypeRow, AssignmentRow};
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    aura_bench::cli::arguments::main()
+    aura_bench::main()
 }

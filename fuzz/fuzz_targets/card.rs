@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::hostile::parsers::card(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::inside::card(bytes));

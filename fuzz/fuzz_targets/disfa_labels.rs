@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::hostile::parsers::disfa_labels(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::inside::disfa_labels(bytes));

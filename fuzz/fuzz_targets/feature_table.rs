@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::hostile::parsers::feature_table(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aura_bench::inside::feature_table(bytes));

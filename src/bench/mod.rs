@@ -5,5 +5,5 @@ pub mod launches;
 pub mod speed;
 pub mod train;
 
-pub use extract::{ExtractBench, ExtractSpeed};
-pub use train::{TrainBench, TrainSpeed};
+pub use extract::ExtractBench;
+pub use train::TrainBench;

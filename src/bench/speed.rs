@@ -76,7 +76,7 @@ pub fn measure(
     setup.model.contextualization.start_epoch = Some(1);
     setup.train.epochs = setup.train.epochs.max(epochs + 2);
     let trainer = Trainer::new(data, &setup, 0, device, placement)?;
-    let mut state = trainer.start()?;
+    let mut state = trainer.start();
     let wait = || {
         trainer
             .device()

@@ -20,6 +20,6 @@ pub mod train;
 pub mod truth;
 pub mod validate;
 
-pub use study::{PointSummary, StudyOptions, StudySummary, point, study};
+pub use study::{StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
-pub use validate::{DataReport, data_report};
+pub use validate::data_report;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::metric::compare::{holm, mcnemar, paired_bootstrap_over_seeds};
+use crate::metric::compare::{holm, mcnemar, paired_bootstrap};
 use crate::metric::{Bootstrap, Measure, expression, seeds};
 use crate::naming;
 use crate::task::Task;
@@ -367,7 +367,7 @@ fn pairs_of(metric: &str, runs: &[Facts], values: &[Option<OverSeeds>], options:
                 continue;
             };
             let paired = match evidence::pairs(metric, &runs[i].predictions, &runs[j].predictions) {
-                Some(folds) => Some(paired_bootstrap_over_seeds(metric, &folds, &options.bootstrap)?),
+                Some(folds) => Some(paired_bootstrap(metric, &folds, &options.bootstrap)?),
                 None => None,
             };
             let by_seeds = if a.seeds.len() > 1 && b.seeds.len() > 1 {

@@ -1,9 +1,7 @@
 //! How far a mean over seeds may move by chance: of the seeds, of the test samples, of both.
 
-use std::collections::BTreeMap;
-
 use crate::error::Result;
-use crate::metric::compare::{Answers, paired_bootstrap_over_seeds};
+use crate::metric::compare::{Answers, paired_bootstrap};
 use crate::metric::special::t_quantile;
 use crate::metric::{Bootstrap, Interval, seeds};
 
@@ -53,7 +51,7 @@ pub fn over_samples(
     let Some(folds) = pairs(metric, first, second) else {
         return Ok(None);
     };
-    Ok(paired_bootstrap_over_seeds(metric, &folds, bootstrap)?.interval)
+    Ok(paired_bootstrap(metric, &folds, bootstrap)?.interval)
 }
 
 /// The answers of both sides fold by fold, if they can be paired and `metric` is a measure of them.
@@ -84,9 +82,4 @@ pub fn both(difference: f64, one: Interval, other: Interval) -> Interval {
         low: difference - (difference - one.low).hypot(difference - other.low),
         high: difference + (one.high - difference).hypot(other.high - difference),
     }
-}
-
-/// Mean over seeds; `None` without seeds.
-pub fn mean(values: &BTreeMap<i64, f64>) -> Option<f64> {
-    (!values.is_empty()).then(|| values.values().sum::<f64>() / values.len() as f64)
 }

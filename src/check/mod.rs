@@ -14,4 +14,4 @@ pub mod show_compare;
 mod tests;
 pub mod verdict;
 
-pub use expect::{BaselineRule, ExpectConfig, Expectation, RuleName};
+pub use expect::ExpectConfig;

@@ -11,7 +11,8 @@ use rand_distr::{Distribution, Normal};
 use crate::disk::parquet;
 use crate::interrupt::Interrupt;
 use crate::metric::Bootstrap;
-use crate::metric::evaluate::point_values;
+use crate::metric::evaluate;
+use crate::metric::tally::Tally;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::progress::Progress;
@@ -102,7 +103,7 @@ impl Test {
                 cols: CLASSES,
                 data,
             };
-            for value in point_values(&self.targets, &matrix).unwrap() {
+            for value in evaluate::values(&Tally::new(&self.targets, &matrix).unwrap()) {
                 values.entry(value.name).or_default().insert(seed, value.value);
             }
             let k: f64 = size.sample(rng);

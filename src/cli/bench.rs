@@ -10,7 +10,7 @@ use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::Result;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
-use crate::recipe::{LoadOptions, Recipe};
+use crate::recipe::{Recipe, RecipeOptions};
 use crate::task::Task;
 use crate::train::config::Sampling;
 use crate::train::feed::Placement;
@@ -136,7 +136,7 @@ pub fn run(arguments: &BenchArguments, shell: &Shell) -> Result<()> {
 
 fn load(recipe: &std::path::Path, set: &[String]) -> Result<Recipe> {
     // Sizes and optimisation are those of the recipe itself, not of its stand-in run.
-    let options = LoadOptions {
+    let options = RecipeOptions {
         stand_in: false,
         set: set.to_vec(),
     };

@@ -12,7 +12,7 @@ use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::metric::Bootstrap;
 use crate::published::results::values_for;
-use crate::recipe::{LoadOptions, Places, Recipe};
+use crate::recipe::{Places, Recipe, RecipeOptions};
 
 use super::output;
 
@@ -60,7 +60,7 @@ enum Allowed {
 
 pub fn run(arguments: &CheckArguments) -> Result<()> {
     let runs = Facts::open(&arguments.runs)?;
-    let as_run = LoadOptions {
+    let as_run = RecipeOptions {
         stand_in: runs.iter().any(|run| run.manifest.stand_in),
         set: Vec::new(),
     };
@@ -139,7 +139,7 @@ fn add_places(
     report: &mut CheckReport,
     runs: &[Facts],
     arguments: &CheckArguments,
-    as_run: &LoadOptions,
+    as_run: &RecipeOptions,
 ) -> Result<()> {
     let file = arguments.baseline.as_ref().filter(|path| path.is_file());
     let text = match file {

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::chain::state::RunOptions;
 use crate::chain::{self, StudyOptions, StudySummary, Summary, stages};
 use crate::error::{Context, Error, Result};
-use crate::recipe::{Job, LoadOptions};
+use crate::recipe::{Job, RecipeOptions};
 
 use super::output;
 use super::shell::{Shell, parse_seeds};
@@ -64,7 +64,7 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
     if let Some(SeedList(seeds)) = &arguments.seeds {
         set.push(format!("protocol.seeds={seeds:?}"));
     }
-    let load = LoadOptions {
+    let load = RecipeOptions {
         stand_in: arguments.stand_in,
         set,
     };
@@ -107,7 +107,7 @@ fn child(
     program: &Path,
     arguments: &RunArguments,
     options: &RunOptions,
-    load: &LoadOptions,
+    load: &RecipeOptions,
     point: usize,
     device: &str,
 ) -> Command {

@@ -10,7 +10,7 @@ use crate::chain;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
 use crate::error::{Error, Result};
-use crate::recipe::{Job, LoadOptions, Study, conversion_options};
+use crate::recipe::{Job, RecipeOptions, Study, conversion_options};
 
 use super::output;
 use super::shell::Shell;
@@ -192,7 +192,7 @@ fn folder(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
 }
 
 fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
-    let options = LoadOptions {
+    let options = RecipeOptions {
         stand_in: arguments.stand_in,
         set: arguments.set.clone(),
     };

@@ -65,11 +65,3 @@ impl<'a> LocatedData<'a> {
         digest::of(self.fence.root(), base, self.card, self.options, layout)
     }
 }
-
-/// The digest of a database's state: see [`LocatedData::source_digest`].
-///
-/// # Errors
-/// As [`LocatedData::find`] and [`LocatedData::source_digest`].
-pub fn source_digest(card: &Card, root: &Path, options: &ConvertOptions) -> Result<String> {
-    LocatedData::find(card, root, options)?.source_digest()
-}

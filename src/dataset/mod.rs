@@ -22,15 +22,10 @@ pub mod split;
 pub mod table;
 
 pub(crate) use crate::intake::paths::relative as relative_path;
-pub use crate::intake::reject::{Reason, Reject};
-pub use card::{AuScale, Card, Class};
+pub use card::{AuScale, Card};
 pub use config::{Camera, DatasetConfig, FrameBase, Frames, Images};
-pub use conversion::Conversion;
-pub use convert::{convert, examine};
-pub use located::{LocatedData, source_digest};
-pub use options::ConvertOptions;
-pub use reader::disfa::folds::read_folds;
-pub use table::TableConfig;
+pub use convert::convert;
+pub use located::LocatedData;
 
 #[cfg(test)]
 mod testing;

@@ -15,9 +15,6 @@ pub mod trainable;
 pub mod vit;
 pub mod weights;
 
-pub use architecture::Global;
-pub use frozen::Frozen;
-pub use hog::{Hog, HogColour, HogConfig};
 pub use trainable::Trainable;
 pub use vit::Precision;
 

@@ -1,14 +1,14 @@
+use burn::tensor::Device;
 use image::RgbImage;
 use serde::Deserialize;
 
+use crate::encoder::architecture::Global;
 use crate::naming::title;
 
 use super::config::{EncoderConfig, EncoderKind};
 use super::hog::{Hog, HogColour, HogConfig, descriptor};
 use super::interface::{Encoder, TokenShape};
 use super::vit::Precision;
-use burn::tensor::Device;
-
 use super::*;
 
 #[derive(Deserialize)]

@@ -77,15 +77,6 @@ impl ExtractReport {
     }
 }
 
-/// The digest of the table that [`extract`] would write: of the encoder, the options and the samples table's bytes. It
-/// decodes nothing, so that a caller can look for the table first.
-///
-/// # Errors
-/// [`Error::Io`] if the samples table cannot be read, [`Error::Usage`] if the encoder lacks the tokens asked for.
-pub fn features_digest(samples: &Path, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<String> {
-    Ok(Source::open(samples)?.describe(encoder, options)?.digest)
-}
-
 /// Extracts features of every sample into the folder `out`, part by part; a part that is there and whole is kept.
 ///
 /// Beside the parts stands `rejects.csv` (`file,line,reason`). Images rejected by an earlier call are tried again.

@@ -14,18 +14,13 @@ pub mod table;
 pub mod threshold;
 pub mod writer;
 
-pub use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 pub use by_hand::ByHand;
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
-pub use extract::{ExtractReport, Extraction, extract, features_digest};
+pub use extract::{Extraction, extract};
 pub use folder::samples_of_folder;
-pub use holdout::Validation;
-pub use load::{LoadCounts, LoadOptions, Loaded, RowInfo};
+pub use load::LoadOptions;
 pub use reader::FeatureTable;
-pub use reject::Reject;
-pub use shard::Shard;
 pub use table::FeatureMetadata;
-pub use threshold::{AuThreshold, ThresholdRule};
 
 #[cfg(test)]
 mod tests;

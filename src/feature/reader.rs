@@ -13,7 +13,6 @@ use parquet::file::metadata::FileMetaData;
 use crate::columns::SCHEMA_KEY;
 use crate::error::{Context, Error, Result};
 
-use super::reject::Reject;
 use super::table::{
     FEATURES_KEY, FeatureMetadata, GLOBAL, PART_KEY, PartMetadata, SCHEMA_VERSION, TOKENS, list_type, part_index,
     part_path,
@@ -197,7 +196,8 @@ impl FeatureTable {
     }
 
     /// Images that gave no features, in the order of the samples.
-    pub fn rejects(&self) -> impl Iterator<Item = &Reject> {
+    #[cfg(test)]
+    pub fn rejects(&self) -> impl Iterator<Item = &super::reject::Reject> {
         self.parts.iter().flat_map(|part| &part.rejects)
     }
 

@@ -2,22 +2,23 @@
 
 use std::path::Path;
 
-use crate::dataset::TableConfig;
 use crate::dataset::card::Card;
 use crate::dataset::convert::examine;
 use crate::dataset::options::ConvertOptions;
+use crate::dataset::table::TableConfig;
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::TokenShape;
 use crate::encoder::model_folder;
 use crate::encoder::weights::Weights;
 use crate::feature::FeatureTable;
 use crate::feature::config::{FeaturesConfig, TokenGrid};
-use crate::image::{DecodeLimits, decode_bytes};
+use crate::image::DecodeLimits;
+use crate::image::decode::decode_bytes;
 use crate::import::features::Import;
 use crate::intake::{header, npy, text};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::recipe::{LoadOptions, Recipe};
+use crate::recipe::{Recipe, RecipeOptions};
 use crate::task::Task;
 
 /// A parser by its name, as `fuzz/fuzz_targets` calls it.
@@ -226,7 +227,7 @@ pub fn recipe(bytes: &[u8]) {
     }
     in_folder(&[("fuzz.toml", bytes)], |root| {
         for stand_in in [false, true] {
-            let options = LoadOptions {
+            let options = RecipeOptions {
                 stand_in,
                 set: Vec::new(),
             };

@@ -6,6 +6,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::dataset::table::TableConfig;
 use crate::intake::npy::tests::encode;
 
 use super::parsers::TARGETS;
@@ -96,8 +97,8 @@ fn file_of(batch: &arrow::array::RecordBatch) -> Vec<u8> {
 
 /// A part of a feature table as this program writes it.
 fn part() -> Vec<u8> {
+    use crate::dataset::Card;
     use crate::dataset::options::ConvertOptions;
-    use crate::dataset::{Card, TableConfig};
     use crate::feature::config::FeaturesConfig;
     use crate::import::features::Import;
     let folder = tempfile::tempdir().unwrap();
@@ -360,7 +361,7 @@ macro_rules! survives {
             let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
             for name in listed {
                 let text = std::fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
-                assert!(text.contains(&format!("parsers::{name}(bytes)")), "{name}");
+                assert!(text.contains(&format!("inside::{name}(bytes)")), "{name}");
                 assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
             }
         }

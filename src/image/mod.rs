@@ -6,9 +6,8 @@ pub mod limits;
 pub mod preprocess;
 pub mod resize;
 
-pub use ::image::RgbImage;
 pub use crop::{FaceBox, crop_face};
-pub use decode::{ImageError, decode, decode_bytes};
+pub use decode::decode;
 pub use limits::DecodeLimits;
 pub use preprocess::{Preprocess, Resize};
 pub use resize::{Filter, centre_crop, resize};

@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 
+use ::image::RgbImage;
 use proptest::prelude::*;
+
+use crate::image::decode::decode_bytes;
 
 use super::*;
 

@@ -12,9 +12,10 @@ use arrow::array::{
 use arrow::datatypes::{Field, Float32Type, Float64Type, Schema};
 use proptest::prelude::*;
 
+use crate::dataset::Card;
 use crate::dataset::options::ConvertOptions;
-use crate::dataset::samples::{self};
-use crate::dataset::{Card, TableConfig};
+use crate::dataset::samples;
+use crate::dataset::table::TableConfig;
 use crate::error::Result;
 use crate::feature::config::{Dtype, FeaturesConfig, TokenGrid};
 use crate::feature::{FeatureTable, LoadOptions};

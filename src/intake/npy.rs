@@ -45,11 +45,6 @@ impl Header {
     pub fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |n, size| n.checked_mul(*size))
     }
-
-    /// Whether there is no value.
-    pub fn is_empty(&self) -> bool {
-        self.len() == Some(0)
-    }
 }
 
 /// Reads the header; the reader then stands at the first value.

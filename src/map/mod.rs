@@ -7,5 +7,5 @@ pub mod neighbours;
 mod tests;
 pub mod umap;
 
-pub use neighbours::{Distances, Neighbours};
-pub use umap::{Umap, curve};
+pub use neighbours::Distances;
+pub use umap::Umap;

@@ -64,11 +64,6 @@ impl Distances {
         self.n
     }
 
-    /// Whether there is no point.
-    pub fn is_empty(&self) -> bool {
-        self.n == 0
-    }
-
     /// Distances of point `i` to all points.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.values[i * self.n..(i + 1) * self.n]

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::map::umap::curve;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};
 use crate::sets::Matrix;
 

@@ -45,8 +45,8 @@ pub fn agreement<L: Ord, C: Ord>(labels: &[L], clusters: &[C]) -> Result<Cluster
         *by_cluster.entry(cluster).or_default() += 1;
     }
     let n = labels.len() as f64;
-    let h_label = entropy(by_label.values().copied());
-    let h_cluster = entropy(by_cluster.values().copied());
+    let h_label = entropy(by_label.values().map(|&n| n as f64));
+    let h_cluster = entropy(by_cluster.values().map(|&n| n as f64));
     let mutual: f64 = joint
         .iter()
         .map(|((cluster, label), &count)| {
@@ -156,19 +156,23 @@ fn expected_cell(x: u64, y: u64, n: u64) -> f64 {
     sum / mass
 }
 
-/// Shannon entropy in nats of a distribution given by counts; 0 of nothing.
-pub fn entropy(counts: impl IntoIterator<Item = u64>) -> f64 {
-    let counts: Vec<f64> = counts.into_iter().filter(|&c| c > 0).map(|c| c as f64).collect();
-    let total: f64 = counts.iter().sum();
-    counts
+/// Shannon entropy in nats of a distribution given by counts or shares; 0 of nothing.
+pub fn entropy(weights: impl IntoIterator<Item = f64>) -> f64 {
+    let weights: Vec<f64> = weights.into_iter().filter(|&weight| weight > 0.0).collect();
+    let total: f64 = weights.iter().sum();
+    weights
         .iter()
-        .map(|c| -(c / total) * (c / total).ln())
+        .map(|weight| -(weight / total) * (weight / total).ln())
         .sum::<f64>()
         .max(0.0)
 }
 
 /// exp(entropy): the number of equally used codes that would be as even; 1 for a single code, 0 of nothing.
-pub fn perplexity(counts: impl IntoIterator<Item = u64>) -> f64 {
-    let counts: Vec<u64> = counts.into_iter().filter(|&c| c > 0).collect();
-    if counts.is_empty() { 0.0 } else { entropy(counts).exp() }
+pub fn perplexity(weights: impl IntoIterator<Item = f64>) -> f64 {
+    let weights: Vec<f64> = weights.into_iter().filter(|&weight| weight > 0.0).collect();
+    if weights.is_empty() {
+        0.0
+    } else {
+        entropy(weights).exp()
+    }
 }

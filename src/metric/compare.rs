@@ -85,37 +85,16 @@ pub struct Answers<'a> {
     pub subjects: &'a [Option<String>],
 }
 
-/// Resamples the same samples (whole subjects, where every sample names one) for both models.
-///
-/// `first` and `second` are n × O outputs for the same `targets`.
-///
-/// # Errors
-/// [`Error::Data`] if shapes do not fit, a value is not finite, or the task has no metric of that name.
-pub fn paired_bootstrap(
-    metric: &str,
-    targets: &Targets,
-    first: &Matrix,
-    second: &Matrix,
-    subjects: Option<&[Option<String>]>,
-    bootstrap: &Bootstrap,
-) -> Result<Paired> {
-    let answers = Answers {
-        targets,
-        first: vec![first],
-        second: vec![second],
-        subjects: subjects.unwrap_or_default(),
-    };
-    paired_bootstrap_over_seeds(metric, &[answers], bootstrap)
-}
-
-/// As [`paired_bootstrap`], for two models with several seeds, and with several test sets (folds) whose metrics are averaged.
+/// Resamples the same samples (whole subjects, where every sample names one) for two models with one or several seeds, and
+/// with one or several test sets (folds) whose metrics are averaged.
 ///
 /// The difference is that of the means over seeds: each resample of the samples is laid over every seed of both sides, so that
 /// the interval holds the chance of the test samples and no chance of the seeds.
 ///
 /// # Errors
-/// As [`paired_bootstrap`]; also if there is no fold, or a side has no seed.
-pub fn paired_bootstrap_over_seeds(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstrap) -> Result<Paired> {
+/// [`Error::Data`] if shapes do not fit, a value is not finite, the task has no metric of that name, there is no fold, or a
+/// side has no seed.
+pub fn paired_bootstrap(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstrap) -> Result<Paired> {
     if folds.is_empty() || folds.iter().any(|fold| fold.first.is_empty() || fold.second.is_empty()) {
         return Err(Error::data("a comparison needs outputs of both models for every fold"));
     }

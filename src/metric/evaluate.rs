@@ -12,61 +12,59 @@ use super::interval::{Bootstrap, Contributions, wilson};
 use super::named::{NamedValue, info};
 use super::tally::{Measure, Tally};
 
-/// Which intervals [`evaluate_with`] computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intervals {
-    /// None.
-    None,
-    /// That of the task's primary metric.
-    Primary,
-    /// Those of all metrics.
-    All,
-}
-
-/// How [`evaluate_with`] works.
-#[derive(Debug, Clone, Copy)]
+/// How [`evaluate`] works.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
     /// Person in each image: where every sample names one, whole subjects are resampled.
     pub subjects: Option<&'a [Option<String>]>,
-    /// Which intervals to compute.
-    pub intervals: Intervals,
-    /// How.
+    /// How the primary metric's interval is made.
     pub bootstrap: Bootstrap,
-}
-
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Self {
-            subjects: None,
-            intervals: Intervals::Primary,
-            bootstrap: Bootstrap::default(),
-        }
-    }
 }
 
 /// Every metric of the targets' task, the primary one first and with its 95 % interval.
 ///
-/// `outputs` is n × O: class scores, (valence, arousal), or probabilities of action units.
+/// `outputs` is n × O: class scores, (valence, arousal), or probabilities of action units. Accuracy gets Wilson's interval,
+/// unless subjects are known; every other primary metric the BCa bootstrap.
 ///
 /// # Errors
 /// [`Error::Data`] if the shapes do not fit together or a value is not finite.
-pub fn evaluate(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValue>> {
-    evaluate_with(targets, outputs, &Options::default())
+pub fn evaluate(targets: &Targets, outputs: &Matrix, options: &Options<'_>) -> Result<Vec<NamedValue>> {
+    let tally = Tally::new(targets, outputs)?;
+    let shape = tally.shape();
+    let groups = groups(options.subjects, targets.len())?;
+    let mut values = values(&tally);
+    let measure = Measure::primary(targets.task);
+    let Some(primary) = values.first_mut().filter(|primary| primary.n > 0) else {
+        return Ok(values);
+    };
+    primary.interval = if measure == Measure::Accuracy && groups.is_none() {
+        let right = (primary.value * primary.n as f64).round();
+        wilson(right as u64, primary.n, options.bootstrap.level)
+    } else {
+        let rows = Contributions::new(tally.len(), shape.width(), groups.as_deref(), |i, sink| {
+            tally.emit(i, sink);
+        });
+        options
+            .bootstrap
+            .interval(&rows, |sums| measure.value(shape, sums).value)
+    };
+    Ok(values)
 }
 
-/// Every metric of the targets' task, without intervals: cheap enough for every epoch.
-///
-/// # Errors
-/// As [`evaluate`].
-pub fn point_values(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValue>> {
-    evaluate_with(
-        targets,
-        outputs,
-        &Options {
-            intervals: Intervals::None,
-            ..Options::default()
-        },
-    )
+/// Every metric in the order of [`Measure::all`], without intervals.
+pub(crate) fn values(tally: &Tally<'_>) -> Vec<NamedValue> {
+    let (shape, total) = (tally.shape(), tally.total());
+    shape
+        .measures()
+        .into_iter()
+        .map(|(name, measure)| {
+            let value = measure.value(shape, &total);
+            NamedValue {
+                degenerate: value.degenerate,
+                ..NamedValue::new(name, value.value, value.n as u64)
+            }
+        })
+        .collect()
 }
 
 /// The task's primary metric alone, by which models are selected.
@@ -75,53 +73,9 @@ pub fn point_values(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValu
 /// As [`evaluate`].
 pub fn primary(targets: &Targets, outputs: &Matrix) -> Result<f64> {
     let tally = Tally::new(targets, outputs)?;
-    let measure = Measure::parse(targets.task.primary_metric(), targets.task, &targets.names)
-        .ok_or_else(|| Error::data("the targets name no outputs"))?;
-    Ok(measure.value(tally.shape(), &tally.total()).value)
-}
-
-/// Every metric, with intervals as asked for.
-///
-/// Accuracy gets Wilson's interval, unless subjects are known; everything else the BCa bootstrap.
-///
-/// # Errors
-/// [`Error::Data`] if the shapes do not fit together or a value is not finite.
-pub fn evaluate_with(targets: &Targets, outputs: &Matrix, options: &Options<'_>) -> Result<Vec<NamedValue>> {
-    let tally = Tally::new(targets, outputs)?;
-    let shape = tally.shape();
-    let total = tally.total();
-    let groups = groups(options.subjects, targets.len())?;
-    let wanted = |name: &str| match options.intervals {
-        Intervals::None => false,
-        Intervals::Primary => name == targets.task.primary_metric(),
-        Intervals::All => true,
-    };
-    let mut rows: Option<Contributions> = None;
-    let mut values = Vec::new();
-    for (name, measure) in shape.measures() {
-        let value = measure.value(shape, &total);
-        let n = value.n as u64;
-        let interval = if !wanted(&name) || n == 0 {
-            None
-        } else if measure == Measure::Accuracy && groups.is_none() {
-            wilson((value.value * value.n).round() as u64, n, options.bootstrap.level)
-        } else {
-            let rows = rows.get_or_insert_with(|| {
-                Contributions::new(tally.len(), shape.width(), groups.as_deref(), |i, sink| {
-                    tally.emit(i, sink);
-                })
-            });
-            options
-                .bootstrap
-                .interval(rows, |sums| measure.value(shape, sums).value)
-        };
-        values.push(NamedValue {
-            interval,
-            degenerate: value.degenerate,
-            ..NamedValue::new(name, value.value, n)
-        });
-    }
-    Ok(values)
+    Ok(Measure::primary(targets.task)
+        .value(tally.shape(), &tally.total())
+        .value)
 }
 
 /// Cluster of each sample, counted from 0 in the order of names, if every sample names a subject and there are at least two.

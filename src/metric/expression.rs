@@ -1,7 +1,5 @@
 //! Single-label classification: confusion matrix, accuracy, balanced accuracy, macro-F1, per-class recall and F1.
 
-use crate::error::{Error, Result};
-
 /// Position of the largest value; the first of equals, 0 for an empty row.
 pub fn argmax(row: &[f32]) -> usize {
     let mut best = 0;
@@ -22,47 +20,12 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Counts pairs of labels and predictions.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the lists differ in length or hold an index that is not below `classes`.
-    pub fn new(classes: usize, labels: &[usize], predictions: &[usize]) -> Result<Self> {
-        if labels.len() != predictions.len() {
-            return Err(Error::data(format!(
-                "{} labels stand against {} predictions; each sample needs one of both",
-                labels.len(),
-                predictions.len()
-            )));
-        }
-        let mut counts = vec![0.0; classes * classes];
-        for (&label, &prediction) in labels.iter().zip(predictions) {
-            if label >= classes || prediction >= classes {
-                return Err(Error::data(format!(
-                    "class index {} does not exist: there are {classes} classes, counted from 0",
-                    label.max(prediction)
-                )));
-            }
-            counts[label * classes + prediction] += 1.0;
-        }
-        Ok(Self { classes, counts })
-    }
-
     /// From C × C counts, row-major.
     pub(crate) fn from_counts(classes: usize, counts: &[f64]) -> Self {
         Self {
             classes,
             counts: counts.to_vec(),
         }
-    }
-
-    /// Number of classes C.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    /// Samples with this label that got this prediction.
-    pub fn count(&self, label: usize, prediction: usize) -> u64 {
-        self.counts[label * self.classes + prediction] as u64
     }
 
     /// Samples counted.

@@ -1,7 +1,7 @@
 //! Measures, intervals and tests, in f64; no tensors, no files. Conventions and their peers: `docs/metrics.md`.
 //!
-//! [`evaluate`] gives every metric of a task, [`point_values`] the same without intervals (for training curves), and
-//! [`rows`] turns either into the rows of a run folder's tables. Single measures live in the modules.
+//! [`evaluate::evaluate`] gives every metric of a task, [`evaluate::primary`] the one that training curves show, and
+//! [`evaluate::rows`] turns values into the rows of a run folder's tables. Single measures live in the modules.
 
 pub mod action_units;
 pub mod clustering;

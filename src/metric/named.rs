@@ -78,7 +78,6 @@ pub fn info(name: &str) -> Option<MetricInfo> {
             match prefix {
                 "loss" => (Some(false), None, Decimal),
                 "f1" | "acc" if is_unit => (Some(true), Some(ActionUnits), Percent),
-                "icc" => (Some(true), Some(ActionUnits), Decimal),
                 "f1" | "recall" => (Some(true), Some(Expression), Percent),
                 "ccc" | "pcc" | "sagr" => (Some(true), Some(ValenceArousal), Decimal),
                 "rmse" => (Some(false), Some(ValenceArousal), Decimal),

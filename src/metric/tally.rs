@@ -129,6 +129,15 @@ impl Measure {
         all
     }
 
+    /// The measure by which models of a task are selected and compared: the first of [`Self::all`].
+    pub fn primary(task: Task) -> Self {
+        match task {
+            Task::Expression => Self::Accuracy,
+            Task::ValenceArousal => Self::Ccc(None),
+            Task::ActionUnits => Self::UnitF1(None),
+        }
+    }
+
     /// The measure with this table name.
     pub fn parse(metric: &str, task: Task, names: &[String]) -> Option<Self> {
         Self::all(task, names)

@@ -1,7 +1,5 @@
 //! Agreement of continuous scores: CCC and PCC (ddof 0), RMSE, SAGR.
 
-use crate::error::{Error, Result};
-
 /// Sums a dimension contributes: n, x, y, x², y², xy, squared error, sign agreement (x, y centred on fixed offsets).
 pub(crate) const SUMS: usize = 8;
 
@@ -20,28 +18,6 @@ pub struct Agreement {
     pub n: f64,
     /// Target or output is constant: CCC and PCC are then set to 0.
     pub degenerate: bool,
-}
-
-/// Agreement of `outputs` with `targets`, sample by sample.
-///
-/// # Errors
-/// [`Error::Data`] if the lists differ in length.
-pub fn agreement(targets: &[f64], outputs: &[f64]) -> Result<Agreement> {
-    if targets.len() != outputs.len() {
-        return Err(Error::data(format!(
-            "{} targets stand against {} outputs; each sample needs one of both",
-            targets.len(),
-            outputs.len()
-        )));
-    }
-    let centre = centre(targets.iter().copied(), outputs.iter().copied());
-    let mut sums = [0.0; SUMS];
-    for (&x, &y) in targets.iter().zip(outputs) {
-        for (sum, term) in sums.iter_mut().zip(terms(x, y, centre)) {
-            *sum += term;
-        }
-    }
-    Ok(from_sums(&sums, centre))
 }
 
 /// Means of both series: moments are taken about them, so that large offsets cost no precision.

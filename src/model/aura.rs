@@ -85,16 +85,13 @@ struct Forward {
 
 impl Aura {
     /// A model with drawn parameters and a random dictionary; [`Self::set_dictionary`] gives it its start.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Data`] if the parts do not fit together.
     pub fn create(
         (task, config, loss): (Task, ModelConfig, LossConfig),
         sizes: Sizes,
         prior: Prior,
         rng: &mut ChaCha8Rng,
         device: &Device,
-    ) -> Result<Self> {
+    ) -> Self {
         let mut store = Store::default();
         Projector::create(&mut store, &config, task, sizes, rng, device);
         if config.contextualization.enabled {
@@ -123,18 +120,14 @@ impl Aura {
             loss,
         };
         model.learn_values_from_counts();
-        Ok(model)
+        model
     }
 
     /// Replaces the dictionary by the unit rows of `e` (K × d) and empties the counts.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Data`] if the parameter is missing.
-    pub fn set_dictionary(&mut self, e: Tensor<2>) -> Result<()> {
+    pub fn set_dictionary(&mut self, e: Tensor<2>) {
         let e = unit_rows(e);
         self.buffers = Buffers::new(&e, self.sizes.outputs, &self.device);
         self.store.insert(DICTIONARY, Parameter::by_rows(e, false));
-        Ok(())
     }
 
     /// With `value = "learned"`: starts the learned values at the counted ones.
@@ -161,11 +154,6 @@ impl Aura {
     /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
-    }
-
-    /// The prior ȳ, 1 × O.
-    pub fn prior(&self) -> &Tensor<2> {
-        &self.prior
     }
 
     /// Unit vectors of standardised features (no dropout, no gradient), B × d.

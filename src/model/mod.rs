@@ -21,4 +21,3 @@ pub mod standardise;
 mod peers;
 
 pub use config::ModelConfig;
-pub use loss::config::LossConfig;

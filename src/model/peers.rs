@@ -480,7 +480,7 @@ fn two_steps_of_everything() -> Result<()> {
         weights: Tensor::ones([1, 3], &start.device),
     };
     let mut rng = stream(0, crate::model::math::Purpose::Parameters, 0, 0);
-    let mut model = Aura::create((Task::Expression, config, loss), sizes, prior, &mut rng, &start.device)?;
+    let mut model = Aura::create((Task::Expression, config, loss), sizes, prior, &mut rng, &start.device);
     for (name, key) in whole() {
         model.store.set(&name, start.get(&key)?)?;
     }

@@ -136,6 +136,7 @@ pub(super) struct Evaluator<'a> {
     cards: &'a Cards,
     seen: RefCell<BTreeSet<Reference>>,
     missing: RefCell<BTreeSet<String>>,
+    facts: RefCell<BTreeSet<String>>,
 }
 
 type Evaluated<T = Shown> = Result<T, String>;
@@ -147,6 +148,7 @@ impl<'a> Evaluator<'a> {
             cards,
             seen: RefCell::default(),
             missing: RefCell::default(),
+            facts: RefCell::default(),
         }
     }
 
@@ -158,6 +160,11 @@ impl<'a> Evaluator<'a> {
     /// What was needed and is not there, since the last call.
     pub(super) fn take_missing(&self) -> Vec<String> {
         self.missing.take().into_iter().collect()
+    }
+
+    /// The numbers of other sources that took part since the last call, with what they are and where they are from.
+    pub(super) fn take_facts(&self) -> Vec<String> {
+        self.facts.take().into_iter().collect()
     }
 
     pub(super) fn evaluate(&self, expr: &Expr, scope: Scope<'a>) -> Evaluated {
@@ -197,6 +204,9 @@ impl<'a> Evaluator<'a> {
                 "fact" => {
                     let found = self.paper.facts.iter().find(|fact| fact.id == *name);
                     let fact = found.ok_or_else(|| format!("there is no fact `{name}`"))?;
+                    self.facts
+                        .borrow_mut()
+                        .insert(format!("{}: {} ({})", fact.value, fact.about, fact.source));
                     Ok(Shown::leaf(Value::Number(fact.value)))
                 }
                 _ => Err(format!("`{group}.{name}` has no meaning")),

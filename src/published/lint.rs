@@ -14,6 +14,10 @@ use super::file::{Paper, PaperCell, PaperRule, Severity};
 pub struct Lint {
     /// Name of the paper.
     pub paper: String,
+    /// Its title.
+    pub title: String,
+    /// Which text the numbers were taken from.
+    pub source: String,
     /// The file.
     pub file: String,
     /// Numbers in it.
@@ -43,6 +47,8 @@ pub struct LintFinding {
     pub arithmetic: String,
     /// The numbers that took part, as rules name them.
     pub numbers: Vec<String>,
+    /// The numbers of other sources that took part: value, what it is, where it is from.
+    pub facts: Vec<String>,
 }
 
 impl Lint {
@@ -57,8 +63,8 @@ impl Lint {
     /// The report for people.
     pub fn to_text(&self) -> String {
         let mut text = format!(
-            "{}: {} numbers, {} rules, applied {} times\n",
-            self.file, self.numbers, self.rules, self.checks
+            "{}: {} numbers, {} rules, applied {} times\n{} ({})\n",
+            self.file, self.numbers, self.rules, self.checks, self.title, self.source
         );
         for (severity, heading) in [
             (Severity::Contradiction, "contradictions"),
@@ -70,9 +76,13 @@ impl Lint {
             text.push_str(&format!("\n{} {heading}\n", self.count(severity)));
             for finding in self.findings.iter().filter(|finding| finding.severity == severity) {
                 text.push_str(&format!(
-                    "\n  {}\n    {}\n    should hold: {}\n    [{}]\n",
-                    finding.place, finding.arithmetic, finding.says, finding.rule
+                    "\n  {}\n    {}\n    should hold: {}\n",
+                    finding.place, finding.arithmetic, finding.says
                 ));
+                for fact in &finding.facts {
+                    text.push_str(&format!("    not of this paper: {fact}\n"));
+                }
+                text.push_str(&format!("    [{}]\n", finding.rule));
             }
         }
         if !self.unchecked.is_empty() {
@@ -106,6 +116,7 @@ pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
             if let (Some(when), Some(_)) = (&rule.parsed_when, here) {
                 let applies = truth(&evaluator.evaluate(when, scope)?)?;
                 evaluator.take_missing();
+                evaluator.take_facts();
                 looked_at.extend(evaluator.take_seen());
                 if applies != Some(true) {
                     return Ok(());
@@ -130,6 +141,8 @@ pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
     findings.sort_by_key(|finding: &LintFinding| finding.severity);
     Ok(Lint {
         paper: paper.id.clone(),
+        title: paper.title.clone(),
+        source: paper.source.clone(),
         file: paper.origin.clone(),
         numbers: paper.numbers(),
         rules: paper.rules.len(),
@@ -155,6 +168,7 @@ fn check<'a>(
     let holds = truth(&evaluator.evaluate(expr, scope)?)?;
     let seen = evaluator.take_seen();
     let missing = evaluator.take_missing();
+    let facts = evaluator.take_facts();
     looked_at.extend(seen.iter().cloned());
     let arithmetic = match holds {
         Some(true) => return Ok(None),
@@ -162,6 +176,7 @@ fn check<'a>(
             let arithmetic = evaluator.explain(expr, scope)?;
             evaluator.take_seen();
             evaluator.take_missing();
+            evaluator.take_facts();
             arithmetic
         }
         None => format!("cannot be checked, there is no number for: {}", missing.join("; ")),
@@ -173,6 +188,7 @@ fn check<'a>(
         says: rule.says.clone(),
         arithmetic,
         numbers: seen.iter().map(|reference| name(paper, reference)).collect(),
+        facts,
     }))
 }
 

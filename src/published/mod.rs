@@ -12,10 +12,5 @@ pub mod results;
 #[cfg(test)]
 mod tests;
 
-pub use beside::{Beside, BesideTable, BesideVerdict, beside};
-pub use file::PaperComparison;
-pub use file::{
-    Paper, PaperCell, PaperColumn, PaperFact, PaperResult, PaperRow, PaperRule, PaperTable, PaperText, SCHEMA, Severity,
-};
-pub use lint::{Lint, LintFinding, lint};
-pub use results::values_for;
+pub use beside::beside;
+pub use lint::lint;

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
+use crate::published::beside::{BesideTable, BesideVerdict};
+use crate::published::file::{Paper, PaperCell};
 use crate::query::fixture::Point;
 
 use super::*;

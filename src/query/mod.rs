@@ -19,9 +19,7 @@ mod tests;
 pub mod value;
 pub mod views;
 
-pub use bins::Bins;
 pub use discover::{FoundRun, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain, printable, reorders};
-pub use value::{Column, Kind, Table, Value};
-pub use views::VIEWS;
+pub use value::{Column, Table, Value};

@@ -7,7 +7,7 @@ use crate::dataset::options::ConvertOptions;
 use crate::document::tree::{Node, OVERRIDE};
 use crate::error::Result;
 
-use super::load::{LoadOptions, RECIPE, overlay};
+use super::load::{RECIPE, RecipeOptions, overlay};
 use super::resolve::resolve;
 
 /// Keys of a recipe that decide what a samples table holds; all others say what is done with it.
@@ -40,7 +40,7 @@ pub fn conversion_options(card: &str, set: &[String]) -> Result<(Card, ConvertOp
     }
     let name = toml::Value::String(card.to_owned());
     let text = format!("schema = 1\nname = \"conversion\"\ndataset = {{ card = {name} }}\n");
-    let options = LoadOptions {
+    let options = RecipeOptions {
         stand_in: false,
         set: set.to_vec(),
     };

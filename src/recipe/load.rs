@@ -14,7 +14,7 @@ pub(super) const RECIPE: &str = "recipe";
 
 /// How a recipe is asked for on the command line.
 #[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
+pub struct RecipeOptions {
     /// Whether `[stand_in.override]` applies.
     pub stand_in: bool,
     /// `KEY=VALUE` overrides, in order; later ones win.
@@ -28,7 +28,7 @@ pub struct LoadOptions {
 ///
 /// # Errors
 /// A file that cannot be read, bad TOML, a cycle of `extends`, or a malformed override.
-pub fn load(path: &Path, options: &LoadOptions) -> Result<Node, Box<Mistake>> {
+pub fn load(path: &Path, options: &RecipeOptions) -> Result<Node, Box<Mistake>> {
     overlay(file(path)?, options)
 }
 
@@ -59,7 +59,7 @@ pub fn stem(path: &Path) -> String {
 ///
 /// # Errors
 /// A malformed override.
-pub fn overlay(mut tree: Node, options: &LoadOptions) -> Result<Node, Box<Mistake>> {
+pub fn overlay(mut tree: Node, options: &RecipeOptions) -> Result<Node, Box<Mistake>> {
     let overrides = tree
         .get("stand_in")
         .and_then(|section| section.get("override"))

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::document::tree::Node;
 use crate::error::Result;
 
-use super::load::{LoadOptions, load};
+use super::load::{RecipeOptions, load};
 
 /// The places of a recipe's keys, those of the recipes that it extends among them.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Places {
     ///
     /// # Errors
     /// A [`crate::document::mistake::Mistake`] if it cannot be read as TOML (exit 2).
-    pub fn read(path: &Path, options: &LoadOptions) -> Result<Self> {
+    pub fn read(path: &Path, options: &RecipeOptions) -> Result<Self> {
         Ok(Self(load(path, options)?))
     }
 

@@ -22,7 +22,7 @@ use crate::rival::finetune::config::FinetuneConfig;
 use crate::task::Task;
 use crate::train::TrainConfig;
 
-use super::load::{LoadOptions, load, stem};
+use super::load::{RecipeOptions, load, stem};
 use super::protocol;
 use super::protocol::config::Protocol;
 use super::stand_in::StandInConfig;
@@ -81,7 +81,7 @@ impl Recipe {
     ///
     /// # Errors
     /// A [`Mistake`] with file, line and advice (exit 2).
-    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+    pub fn load(path: &Path, options: &RecipeOptions) -> Result<Self> {
         let tree = load(path, options)?;
         // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
         if let (false, Some(overrides)) = (options.stand_in, tree.get("stand_in").and_then(|s| s.get("override"))) {

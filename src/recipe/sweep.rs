@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::report::ReportConfig;
 use crate::run::manifest::SweepPoint;
 
-use super::load::{self, LoadOptions};
+use super::load::{self, RecipeOptions};
 use super::resolve::{Recipe, resolve};
 
 /// Most points of a study.
@@ -101,7 +101,7 @@ impl Job {
     ///
     /// # Errors
     /// A [`Mistake`] with file, line and advice (exit 2).
-    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+    pub fn load(path: &Path, options: &RecipeOptions) -> Result<Self> {
         let file = load::file(path)?;
         if file.get("sweep").is_none() {
             return Ok(Self::Run(Box::new(Recipe::load(path, options)?)));
@@ -111,7 +111,7 @@ impl Job {
         // elsewhere have none.
         let faces = !study.points.iter().any(|point| point.recipe.card.is_table());
         if faces && !options.stand_in {
-            let options = LoadOptions {
+            let options = RecipeOptions {
                 stand_in: true,
                 ..options.clone()
             };
@@ -124,7 +124,7 @@ impl Job {
 /// One axis, or one of the points written out: what it sets.
 type Setting = BTreeMap<String, toml::Value>;
 
-fn expand(path: &Path, file: &Node, options: &LoadOptions) -> Result<Study, Box<Mistake>> {
+fn expand(path: &Path, file: &Node, options: &RecipeOptions) -> Result<Study, Box<Mistake>> {
     // Overrides and `[stand_in.override]` may change the sweep itself.
     let whole = load::overlay(file.clone(), options)?;
     let sweep = whole.get("sweep").unwrap_or(&whole);

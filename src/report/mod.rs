@@ -26,4 +26,4 @@ pub mod tile;
 pub mod wide;
 
 pub use config::{ReportConfig, ReportOptions};
-pub use explain::sample::{ExplainOptions, Explanation, explain};
+pub use explain::sample::explain;

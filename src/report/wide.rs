@@ -122,7 +122,7 @@ fn of_value(spec: &ColumnSpec, value: &str, labels: &BTreeMap<String, String>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::Kind;
+    use crate::query::value::Kind;
 
     fn long(rows: &[(&str, Option<&str>, f64)]) -> Table {
         let column = |name: &str, kind| Column {

@@ -20,11 +20,3 @@ pub mod prototypes;
 pub mod run;
 #[cfg(test)]
 mod tests;
-
-pub use class_means::ClassMeansConfig;
-pub use input::{Features, Input, ScaledInput, Standardise};
-pub use kmeans::{Clustering, KmeansConfig, cluster};
-pub use knn::{KnnConfig, Weights};
-pub use linear::LinearConfig;
-pub use mlp::MlpConfig;
-pub use prototypes::Prototypes;

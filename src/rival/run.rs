@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::metric::Bootstrap;
-use crate::metric::evaluate::{self, Intervals, Options};
+use crate::metric::evaluate::{self, Options};
 use crate::model::readout::{Fit, ReadoutFit};
 use crate::progress::Progress;
 use crate::record::{MetricRow, PredictionRow};
@@ -161,13 +161,12 @@ impl BaselineOutcome {
     pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
         let options = Options {
             subjects: Some(&set.subjects),
-            intervals: Intervals::Primary,
             bootstrap: Bootstrap {
                 seed,
                 ..Bootstrap::default()
             },
         };
-        let values = evaluate::evaluate_with(&set.targets, outputs, &options)?;
+        let values = evaluate::evaluate(&set.targets, outputs, &options)?;
         self.metrics
             .extend(evaluate::rows(&self.method, split.as_str(), None, &values));
         self.predictions

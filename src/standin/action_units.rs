@@ -18,6 +18,7 @@ pub struct Expression {
 
 impl Expression {
     /// An expression with these (unit, intensity) pairs; units unknown to the renderer are ignored.
+    #[cfg(test)]
     pub fn new(pairs: &[(u8, f32)]) -> Self {
         let mut expression = Self::default();
         for &(unit, intensity) in pairs {
@@ -41,11 +42,6 @@ impl Expression {
     /// Intensity 0–5 of one unit; 0 for units unknown to the renderer.
     pub fn get(&self, unit: u8) -> f32 {
         ACTION_UNITS.binary_search(&unit).map_or(0.0, |i| self.intensity[i])
-    }
-
-    /// All intensities, in the order of [`ACTION_UNITS`].
-    pub fn intensities(&self) -> &[f32; COUNT] {
-        &self.intensity
     }
 
     /// Contraction 0–1 of one unit.

@@ -94,11 +94,6 @@ pub(crate) struct Marker {
     notice: String,
 }
 
-/// Whether the tree under `root` is a complete stand-in.
-pub fn is_standin(root: &Path) -> bool {
-    root.join(MARKER).is_file()
-}
-
 /// Writes a stand-in database under `out`, or finishes one that was interrupted, or finds it complete.
 ///
 /// # Errors

@@ -22,6 +22,3 @@ pub mod show;
 #[cfg(test)]
 mod tests;
 pub mod truth;
-
-pub use action_units::{ACTION_UNITS, Expression};
-pub use modes::{Emotion, Mode};

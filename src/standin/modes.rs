@@ -8,7 +8,6 @@ use super::random::bell;
 
 /// The eight expressions of `AffectNet` and what annotators call none of them; RAF-DB has all but contempt and none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say all")]
 pub enum Emotion {
     Neutral,
     Happiness,
@@ -24,6 +23,7 @@ pub enum Emotion {
 
 impl Emotion {
     /// All of them.
+    #[cfg(test)]
     pub const ALL: [Self; 9] = [
         Self::Neutral,
         Self::Happiness,

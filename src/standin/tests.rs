@@ -23,7 +23,7 @@ use crate::task::Split;
 use super::action_units::{ACTION_UNITS, Expression};
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
-use super::generate::{MARKER, StandinReport, forms, generate, is_standin, layout, render};
+use super::generate::{MARKER, StandinReport, forms, generate, layout, render};
 use super::modes::Emotion;
 use super::options::StandinOptions;
 use super::options::TRUTH;
@@ -141,7 +141,7 @@ fn a_second_call_finds_the_tree_complete() {
     assert!(second.cached && second.drawn == 0);
     assert_eq!((first.by_class, first.flipped), (second.by_class, second.flipped));
     assert_eq!(before, tree(folder.path()));
-    assert!(is_standin(folder.path()));
+    assert!(folder.path().join(MARKER).is_file());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_interrupted_tree_has_no_marker_and_is_finished_by_the_next_call() {
     stop.raise();
     let stopped = generate(&options(24), folder.path(), &Progress::hidden(), &stop);
     assert!(matches!(stopped, Err(Error::Interrupted)));
-    assert!(!is_standin(folder.path()));
+    assert!(!folder.path().join(MARKER).is_file());
 
     // As a power failure and a kill leave it: some images whole, one cut short, one temporary.
     let images = folder.path().join("basic/Image/aligned");
@@ -449,7 +449,7 @@ proptest! {
         let expression = Expression::new(&pairs);
         prop_assert!((-1.0..=1.0).contains(&expression.valence()));
         prop_assert!((-1.0..=1.0).contains(&expression.arousal()));
-        prop_assert!(expression.intensities().iter().all(|v| (0.0..=5.0).contains(v)));
+        prop_assert!(super::action_units::ACTION_UNITS.iter().all(|&unit| (0.0..=5.0).contains(&expression.get(unit))));
     }
 
     #[test]

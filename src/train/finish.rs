@@ -1,7 +1,7 @@
 //! The pass after training: hard assignment of the training split, pruning, exact values, and every table of the seed.
 
 use crate::error::Result;
-use crate::metric::{self, evaluate};
+use crate::metric::{self, evaluate, seeds};
 use crate::model::aura::Aura;
 use crate::model::config::Value;
 use crate::model::flops::Inference;
@@ -32,9 +32,6 @@ const REPORTED_SHARES: [(&str, f64); 5] = [
 /// Archetypes listed for a sample, and samples listed for an archetype.
 const LISTED: usize = 8;
 const NEAREST: usize = 12;
-
-/// An epoch counts as converged from this much below the best value (0.1 points).
-const CONVERGED: f64 = 0.001;
 
 /// Freezes the model and makes the seed's tables.
 ///
@@ -294,7 +291,7 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
             subjects: Some(&set.subjects),
             ..evaluate::Options::default()
         };
-        let values = evaluate::evaluate_with(&set.targets, &outputs, &options)?;
+        let values = evaluate::evaluate(&set.targets, &outputs, &options)?;
         outcome
             .metrics
             .extend(evaluate::rows(method, split.as_str(), None, &values));
@@ -341,7 +338,7 @@ fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Po
         "test"
     };
     if let Some(epoch) = convergence(&position.history, split, setup.task.primary_metric()) {
-        push("convergence_epoch", epoch as f64, Some(false));
+        push("convergence_epoch", f64::from(epoch), Some(false));
     }
     if let Some(best) = &position.best {
         push("selected_epoch", best.epoch as f64, None);
@@ -377,11 +374,14 @@ fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
     Ok(())
 }
 
-/// The first epoch whose metric is within 0.1 points of the best.
-fn convergence(history: &[Point], split: &str, metric: &str) -> Option<usize> {
-    let curve = || history.iter().filter(|p| p.split == split && p.metric == metric);
-    let best = curve().map(Point::value).fold(f64::NEG_INFINITY, f64::max);
-    curve().find(|p| p.value() >= best - CONVERGED).map(|p| p.epoch)
+/// The epoch from which the curve of `metric` on `split` has converged.
+fn convergence(history: &[Point], split: &str, metric: &str) -> Option<i32> {
+    let curve: Vec<(i32, f64)> = history
+        .iter()
+        .filter(|point| point.split == split && point.metric == metric)
+        .map(|point| (point.epoch as i32, point.value()))
+        .collect();
+    seeds::convergence_epoch(&curve)
 }
 
 #[cfg(test)]

@@ -17,5 +17,4 @@ mod tests;
 
 pub use config::{Sampling, Selection, TrainConfig};
 pub use run::train_seed;
-pub use setup::{SeedOutcome, Setup};
 pub use trained::Trained;

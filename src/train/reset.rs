@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::Result;
+use crate::metric::clustering::perplexity;
 use crate::model::aura::{Aura, DICTIONARY};
 use crate::model::config::{ResetConfig, Threshold};
 use crate::model::kmeans::normalise;
@@ -27,10 +28,9 @@ pub struct Health {
 /// Health of usage counts `usage` among alive archetypes.
 pub fn health(usage: &[f32], alive: &[f32], share: f64) -> Health {
     let shares = shares(usage);
-    let entropy: f64 = shares.iter().filter(|&&s| s > 0.0).map(|s| -s * s.ln()).sum();
     Health {
         active: shares.iter().filter(|&&s| s > 0.0 && s >= share).count(),
-        perplexity: entropy.exp(),
+        perplexity: perplexity(usage.iter().map(|&uses| f64::from(uses))),
         dead: shares.iter().zip(alive).filter(|&(&s, &a)| a > 0.5 && s <= 0.0).count(),
         largest_share: shares.iter().copied().fold(0.0, f64::max),
     }

@@ -59,7 +59,7 @@ pub fn train_seed(
     let trainer = Trainer::new(data, setup, seed, device, Placement::Auto)?;
     let digest = setup.digest(data, seed);
     let file = checkpoint::path(folder);
-    let mut state = trainer.start()?;
+    let mut state = trainer.start();
     if !checkpoint::resume(&file, &digest, &mut state)? {
         trainer.initialise(&mut state.model)?;
         state.usage_before = state.model.buffers.usage.clone();
@@ -161,7 +161,7 @@ impl<'a> Trainer<'a> {
 
 impl Trainer<'_> {
     /// A state before the first epoch, with drawn parameters.
-    pub(crate) fn start(&self) -> Result<State> {
+    pub(crate) fn start(&self) -> State {
         let sizes = self.sizes;
         let targets = &self.data.train.targets;
         let mean = data::prior(targets);
@@ -173,14 +173,14 @@ impl Trainer<'_> {
         };
         let mut rng = stream(self.seed, Purpose::Parameters, 0, 0);
         let setup = (self.setup.task, self.setup.model.clone(), self.setup.loss.clone());
-        let model = Aura::create(setup, sizes, prior, &mut rng, &self.device)?;
-        Ok(State {
+        let model = Aura::create(setup, sizes, prior, &mut rng, &self.device);
+        State {
             sums: Tensor::zeros([1, LOSS_NAMES.len()], &self.device),
             usage_before: model.buffers.usage.clone(),
             best: None,
             position: Position::default(),
             model,
-        })
+        }
     }
 
     /// Places the archetypes among the projected training features and counts the samples around each.
@@ -210,7 +210,7 @@ impl Trainer<'_> {
             Init::Stratified => Some(kmeans::stratified(&z, &targets, k, &mut rng, &self.device)?),
         };
         if let Some(centres) = centres {
-            model.set_dictionary(matrix(centres, k, d, &self.device))?;
+            model.set_dictionary(matrix(centres, k, d, &self.device));
         }
         // The running counts start at what an average batch would bring.
         let batch = self.train.rows as f64 / self.batches as f64;

@@ -15,8 +15,10 @@ pub struct Planted {
     /// Train and test split.
     pub sets: SplitSets,
     /// Planted mode of every training sample.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the truth that tests hold a model against"))]
     pub modes: Vec<usize>,
     /// Person of every training sample.
+    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
     pub people: Vec<usize>,
 }
 

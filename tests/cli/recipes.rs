@@ -134,7 +134,7 @@ fn later_values_win_and_tables_merge() {
 #[test]
 fn every_built_in_recipe_is_valid_both_ways() {
     let bench = Bench::new();
-    for name in aura_bench::recipe::built_in() {
+    for name in aura_bench::built_in() {
         bench.ok(&["validate", &name]);
         bench.ok(&["validate", &name, "--stand-in"]);
     }

@@ -61,8 +61,8 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// The source, without files that hold only tests.
 fn source(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("a room's folder can be read")
+        .map(|entry| entry.expect("an entry can be read").path())
         .collect();
     entries.sort();
     for path in entries {

@@ -1,14 +1,21 @@
 //! RAF-DB: layouts, label conventions, and everything that can be wrong with a row.
 
+use std::path::Path;
+
 use arrow::array::{Array, AsArray};
 
 use crate::dataset::convert::convert_located;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, columns, lenient, numbers, places, texts};
-use crate::dataset::{Card, Images, LocatedData, samples, source_digest};
-use crate::error::DataKind;
+use crate::dataset::{Card, Images, LocatedData, samples};
+use crate::error::{DataKind, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+
+/// The digest of the database's state under `root`.
+fn source_digest(card: &Card, root: &Path, options: &ConvertOptions) -> Result<String> {
+    LocatedData::find(card, root, options)?.source_digest()
+}
 
 const CLASSES: [&str; 7] = [
     "surprise",

@@ -118,7 +118,7 @@ impl Ground {
         Ok(data::features(&self.sets.train, self.model.level_for(self.case.task))?.0)
     }
 
-    pub(crate) fn state(&self, device: &Device) -> Result<State> {
+    pub(crate) fn state(&self, device: &Device) -> State {
         let targets = &self.sets.train.targets;
         let mean = data::prior(targets);
         let weights = data::weights(targets, &mean, self.loss.balance_units);
@@ -129,14 +129,14 @@ impl Ground {
         };
         let mut rng = stream(11, Purpose::Parameters, 0, 0);
         let setup = (self.case.task, self.model.clone(), self.loss.clone());
-        let model = Aura::create(setup, self.sizes, prior, &mut rng, device)?;
-        Ok(State {
+        let model = Aura::create(setup, self.sizes, prior, &mut rng, device);
+        State {
             sums: Tensor::zeros([1, LOSS_NAMES.len()], device),
             usage_before: model.buffers.usage.clone(),
             best: None,
             position: Position::default(),
             model,
-        })
+        }
     }
 
     pub(crate) fn batch(&self, rows: &[usize], device: &Device) -> Result<Batch> {
@@ -152,7 +152,7 @@ impl Ground {
 
     /// A state on the reference device as a run has it: archetypes among the data, counts and moments of some steps.
     pub(crate) fn warmed(&self, device: &Device, interrupt: &Interrupt) -> Result<State> {
-        let mut state = self.state(device)?;
+        let mut state = self.state(device);
         let all: Vec<usize> = (0..self.scale.samples).collect();
         let z = host(state.model.project(self.batch(&all, device)?.x)?)?;
         let z = Matrix {
@@ -164,7 +164,7 @@ impl Ground {
         let centres = kmeans::spherical(&z, self.scale.k, &mut rng, device)?;
         state
             .model
-            .set_dictionary(matrix(centres, self.scale.k, self.model.width, device))?;
+            .set_dictionary(matrix(centres, self.scale.k, self.model.width, device));
         state.model.learn_values_from_counts();
         for step in 0..self.scale.warm {
             interrupt.check()?;

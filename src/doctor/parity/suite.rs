@@ -176,7 +176,7 @@ fn compare(
 }
 
 fn resumed(ground: &Ground, file: &Path, device: &Device) -> Result<Aura> {
-    let mut state = ground.state(device)?;
+    let mut state = ground.state(device);
     if checkpoint::resume(file, "parity", &mut state)? {
         Ok(state.model)
     } else {

@@ -9,6 +9,3 @@ pub mod images;
 pub mod job;
 #[cfg(test)]
 mod tests;
-
-pub use config::FinetuneConfig;
-pub use images::{Images, View};

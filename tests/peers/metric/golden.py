@@ -98,15 +98,6 @@ golden["action_units"] = {
     "acc_avg": float(np.mean(acc)),
 }
 
-# ICC(3,1) by a textbook two-way analysis of variance.
-x = rng.integers(0, 6, 80).astype(float)
-y = 0.8 * x + rng.normal(0, 0.8, 80) + 0.5
-table = np.stack([x, y], 1)
-rows, cols = table.mean(1, keepdims=True), table.mean(0, keepdims=True)
-ms_rows = 2 * ((rows - table.mean()) ** 2).sum() / 79
-ms_error = ((table - rows - cols + table.mean()) ** 2).sum() / 79
-golden["icc"] = {"x": x.tolist(), "y": y.tolist(), "icc": (ms_rows - ms_error) / (ms_rows + ms_error)}
-
 # Clusterings.
 truth = rng.integers(0, 6, 300)
 cluster = np.where(rng.random(300) < 0.7, truth * 2 + rng.integers(0, 2, 300), rng.integers(0, 12, 300))
