@@ -1,11 +1,11 @@
 //! Conversion of label lists of `AffectNet`'s and `EmotioNet`'s form, against the same job in Python (polars, pandas).
 //!
 //! ```sh
-//! cargo bench --bench convert                          # 20,000 and 50,000 rows
-//! AURA_BENCH_SCALE=full cargo bench --bench convert    # 414,799 and 950,000 rows, with peak memory
-//! AURA_BENCH_PYTHON=~/venv/bin/python cargo bench --bench convert
-//! AURA_BENCH_PROGRAM=/usr/local/bin/aura-bench cargo bench --bench convert   # another build of the program
-//! AURA_BENCH_RESULT=benches/results/convert.json cargo bench --bench convert # what is printed, as JSON too
+//! cargo bench --features inside --bench convert                          # 20,000 and 50,000 rows
+//! AURA_BENCH_SCALE=full cargo bench --features inside --bench convert    # 414,799 and 950,000 rows, with peak memory
+//! AURA_BENCH_PYTHON=~/venv/bin/python cargo bench --features inside --bench convert
+//! AURA_BENCH_PROGRAM=/usr/local/bin/aura-bench cargo bench --features inside --bench convert   # another build of the program
+//! AURA_BENCH_RESULT=benches/results/convert.json cargo bench --features inside --bench convert # what is printed, as JSON too
 //! ```
 //!
 //! Criterion times the library call on the small size. Then the program and the peers convert the same folder as processes of

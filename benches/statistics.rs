@@ -1,7 +1,7 @@
 //! The statistics of Table 1 over a training set of a large database's size: 294,410 samples on 400 archetypes, from Parquet, in
 //! one pass over the assignments.
 //!
-//! `cargo bench --bench statistics` measures opening the run folder and the query together. With `AURA_BENCH_PYTHON` set
+//! `cargo bench --features inside --bench statistics` measures opening the run folder and the query together. With `AURA_BENCH_PYTHON` set
 //! to a Python that has both peers (duckdb, polars), the same table is then computed by both on the same files, compared number by
 //! number, and the ratios are printed.
 #![expect(

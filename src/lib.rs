@@ -1,4 +1,4 @@
-//! Reproducible facial-affect benchmarks for AURA, as a library: what the program `aura-bench` does, in 25 names.
+//! Reproducible facial-affect benchmarks for AURA, as a library: what the program `aura-bench` does, in 27 names.
 //!
 //! AURA learns a dictionary of visual archetypes over the features of a frozen image encoder and reads expressions, valence and
 //! arousal, or action units off the nearest archetypes. A benchmark of it is a *recipe* (TOML: database, encoder, protocol, model),
@@ -7,7 +7,7 @@
 //! | group | names | for |
 //! |---|---|---|
 //! | recipe | [`Recipe`], [`RecipeOptions`], [`Mistake`], [`built_in`] | read a recipe and every key it lays over another; a mistake knows its file, line and remedy |
-//! | run | [`run()`], [`RunOptions`], [`Summary`], [`Interrupt`], [`Progress`] | do what is missing of the whole chain, from a licensed folder to the report |
+//! | run | [`run()`], [`RunOptions`], [`Summary`], [`OverSeeds`], [`Interrupt`], [`Progress`] | do what is missing of the whole chain, from a licensed folder to the report |
 //! | query | [`QueryContext`], [`Table`], [`Column`], [`Value`], [`Format`] | ask all tables of any number of runs, read-only |
 //! | check | [`Facts`], [`check()`], [`CheckOptions`], [`CheckReport`], [`Verdict`], [`Baseline`], [`compare`], [`CompareOptions`], [`Comparison`] | is a number that moved news, or noise? |
 //!
@@ -113,6 +113,7 @@ pub use cli::arguments::main;
 pub use document::mistake::Mistake;
 pub use error::{DataKind, Error, Result};
 pub use interrupt::Interrupt;
+pub use metric::seeds::OverSeeds;
 pub use progress::Progress;
 pub use query::context::QueryContext;
 pub use query::{Column, Format, Table, Value};

@@ -19,6 +19,7 @@ use crate::disk::atomic;
 use crate::disk::lock::Lock;
 use crate::error::{Context, Error, Result, exit};
 use crate::interrupt::Interrupt;
+use crate::metric::seeds::OverSeeds;
 use crate::naming;
 use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
@@ -26,7 +27,7 @@ use crate::report::{ReportOptions, build};
 
 use super::stages::run;
 use super::state::{RunOptions, json};
-use super::summary::{OverSeeds, Summary, cell};
+use super::summary::{Summary, cell};
 
 /// How long a child that was told to stop by Ctrl-C may take to write its checkpoint.
 const PATIENCE: Duration = Duration::from_mins(1);

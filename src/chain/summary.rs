@@ -9,22 +9,12 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::metric::seeds::OverSeeds;
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord};
-
-/// A metric over the seeds of the call, in the order of `seeds`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct OverSeeds {
-    /// Mean over the seeds.
-    pub mean: f64,
-    /// Standard deviation over the seeds (n − 1); null for a single seed.
-    pub sd: Option<f64>,
-    /// The value of each seed.
-    pub seeds: Vec<f64>,
-}
 
 /// The outcome of a run. Fractions, never per cent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -99,8 +89,8 @@ pub(super) fn summarise(
     for ((method, metric), by_seed) in values {
         let found: Vec<f64> = seeds.iter().filter_map(|seed| by_seed.get(seed).copied()).collect();
         // A metric that some seed lacks has no mean: it is missing, not averaged over the rest.
-        if found.len() == seeds.len() {
-            methods.entry(method).or_default().insert(metric, over_seeds(found));
+        if let Some(over_seeds) = OverSeeds::of(&found).filter(|_| found.len() == seeds.len()) {
+            methods.entry(method).or_default().insert(metric, over_seeds);
         }
     }
     let primary = recipe.protocol.task.primary_metric();
@@ -130,13 +120,6 @@ pub(super) fn summarise(
         primary,
         title: recipe.card.title.clone(),
     })
-}
-
-fn over_seeds(seeds: Vec<f64>) -> OverSeeds {
-    let n = seeds.len() as f64;
-    let mean = seeds.iter().sum::<f64>() / n;
-    let sd = (seeds.len() > 1).then(|| (seeds.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
-    OverSeeds { mean, sd, seeds }
 }
 
 /// What the summary says of a stage.
@@ -251,18 +234,5 @@ pub(super) fn cell(metric: &OverSeeds) -> String {
     match metric.sd {
         Some(sd) => format!("{:.2} ± {:.2}", metric.mean * 100.0, sd * 100.0),
         None => format!("{:.2}", metric.mean * 100.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::over_seeds;
-
-    #[test]
-    fn one_seed_has_no_spread() {
-        assert_eq!(over_seeds(vec![0.5]).sd, None);
-        let two = over_seeds(vec![0.4, 0.6]);
-        assert!((two.mean - 0.5).abs() < 1e-12);
-        assert!((two.sd.unwrap_or_default() - 0.02_f64.sqrt()).abs() < 1e-12);
     }
 }

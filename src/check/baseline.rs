@@ -13,7 +13,7 @@ use crate::document::invalid::{Invalid, require};
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
-use crate::metric::seeds;
+use crate::metric::seeds::OverSeeds;
 use crate::task::Task;
 
 use super::answers::Predictions;
@@ -462,7 +462,7 @@ fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged: usize) -> 
         )));
     }
     let n = values.len();
-    let summary = seeds::summarise(&values).ok_or_else(|| Error::data("a run without seeds has no baseline"))?;
+    let summary = OverSeeds::of(&values).ok_or_else(|| Error::data("a run without seeds has no baseline"))?;
     let mut metric = BaselineMetric {
         mean: summary.mean,
         sd: summary.sd,

@@ -1,7 +1,6 @@
 //! Runs side by side: numbers over seeds, what differs in their protocols, and which differences are more than chance.
 
 use std::collections::{BTreeMap, BTreeSet};
-
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -9,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::metric::compare::{holm, mcnemar, paired_bootstrap};
-use crate::metric::{Bootstrap, Measure, expression, seeds};
+use crate::metric::seeds::{self, OverSeeds};
+use crate::metric::{Bootstrap, Measure, expression};
 use crate::naming;
 use crate::task::Task;
 
@@ -32,17 +32,6 @@ pub struct CompareOptions {
     pub force: bool,
     /// How intervals and p-values are made.
     pub bootstrap: Bootstrap,
-}
-
-/// A metric over seeds, as a fraction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OverSeeds {
-    /// Mean over the seeds.
-    pub mean: f64,
-    /// Standard deviation over the seeds (n − 1); null for a single seed.
-    pub sd: Option<f64>,
-    /// The value of each seed, in the order of the run's seeds.
-    pub seeds: Vec<f64>,
 }
 
 /// One run of a comparison.
@@ -338,12 +327,7 @@ fn over_seeds(run: &Facts, metric: &str) -> Option<OverSeeds> {
         .iter()
         .map(|seed| by_seed.get(seed).copied().filter(|v| v.is_finite()))
         .collect();
-    let summary = seeds::summarise(&values?)?;
-    Some(OverSeeds {
-        mean: summary.mean,
-        sd: summary.sd,
-        seeds: summary.values,
-    })
+    OverSeeds::of(&values?)
 }
 
 pub(crate) fn best(values: &[Option<OverSeeds>], direction: Option<bool>) -> Option<usize> {

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::metric::compare::{Answers, paired_bootstrap};
+use crate::metric::seeds::{self, OverSeeds};
 use crate::metric::special::t_quantile;
-use crate::metric::{Bootstrap, Interval, seeds};
+use crate::metric::{Bootstrap, Interval};
 
 use super::answers::Predictions;
 
@@ -19,7 +20,7 @@ pub fn over_seeds(first: &[f64], second: &[f64], level: f64) -> Option<Interval>
         return seeds::welch(first, second, level);
     }
     let known = if first.len() > 1 { first } else { second };
-    let sd = seeds::summarise(known)?.sd?;
+    let sd = OverSeeds::of(known)?.sd?;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let difference = mean(second) - mean(first);
     let half = allowance(sd, known.len(), first.len(), second.len(), 0.5 * (1.0 - level));

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::metric::{Bootstrap, Interval, Measure, seeds};
+use crate::metric::seeds::OverSeeds;
+use crate::metric::{Bootstrap, Interval, Measure};
 use crate::naming;
 
 use super::baseline::{Baseline, BaselineMetric, FALSE_ALARM};
@@ -288,7 +289,7 @@ fn known(run: &Facts, metric: &str) -> Known {
     let by_seed = run.of(metric);
     let whole = COST.contains(&metric) || run.manifest.seeds.iter().all(|seed| by_seed.contains_key(seed));
     let values: Vec<f64> = by_seed.into_values().collect();
-    let summary = seeds::summarise(&values).filter(|_| whole);
+    let summary = OverSeeds::of(&values).filter(|_| whole);
     Known {
         mean: summary.as_ref().map(|s| s.mean),
         sd: summary.as_ref().and_then(|s| s.sd),

@@ -10,8 +10,8 @@ use crate::progress::Progress;
 
 use super::shell::Shell;
 use super::{
-    advice, baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, output, published,
-    query, report, run, schema, standin, validate,
+    advice, baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, generate, output,
+    published, query, report, run, schema, standin, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -65,6 +65,9 @@ enum Verb {
     Bench(bench::BenchArguments),
     /// Print shell completions
     Completions(completions::CompletionsArguments),
+    /// Write the files of a clone that are made from the program: the reference, the schemas
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
 }
 
 /// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
+        Verb::Generate(arguments) => generate::run(&arguments, &Arguments::command()),
     };
     match result {
         Ok(()) => ExitCode::from(exit::OK),

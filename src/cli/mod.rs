@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod extract;
+pub(crate) mod generate;
 pub(crate) mod output;
 pub(crate) mod prompt;
 pub(crate) mod published;

@@ -49,9 +49,16 @@ pub fn help(lines: &[&str]) {
 /// # Errors
 /// As [`print`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))?;
-    print(&text)
+    print(&json(value)?)
+}
+
+/// A value as JSON, as [`print_json`] shows it.
+///
+/// # Errors
+/// If it cannot be encoded, which is a defect of this program.
+pub fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value)
+        .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))
 }
 
 /// Sends log messages to stderr at the level of `AURA_BENCH_LOG` (default: warnings).

@@ -48,7 +48,19 @@ enum Kind {
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
-    output::print_json(&match arguments.kind {
+    output::print_json(&of(arguments.kind))
+}
+
+/// Every schema under the name that `schema` takes.
+pub(super) fn all() -> Vec<(String, Json)> {
+    let kinds = Kind::value_variants().iter();
+    kinds
+        .filter_map(|kind| Some((kind.to_possible_value()?.get_name().to_owned(), of(*kind))))
+        .collect()
+}
+
+fn of(kind: Kind) -> Json {
+    match kind {
         Kind::Recipe => recipe::json_schema(),
         Kind::Card => card_file::json_schema(),
         Kind::Baseline => schema::<Baseline>("baseline", baseline::SCHEMA),
@@ -58,7 +70,7 @@ pub fn run(arguments: &SchemaArguments) -> Result<()> {
         Kind::Check => schema::<CheckReport>("check", judge::SCHEMA),
         Kind::Compare => schema::<Comparison>("compare", compare::SCHEMA),
         Kind::Explain => schema::<Explanation>("explain", 1),
-    })
+    }
 }
 
 /// The schema of what the program writes, under a name that carries its version.

@@ -9,7 +9,7 @@ use crate::check::facts::Facts;
 use crate::digest::Digest;
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
-use crate::metric::seeds;
+use crate::metric::seeds::OverSeeds;
 use crate::naming;
 use crate::query::context::QueryContext;
 
@@ -51,7 +51,7 @@ pub fn export(run: &Facts, store: &Path) -> Result<String> {
     for (metric, by_seed) in &run.values {
         let whole = manifest.seeds.iter().all(|seed| by_seed.contains_key(seed));
         let values: Vec<f64> = by_seed.values().copied().collect();
-        if let Some(summary) = seeds::summarise(&values).filter(|_| whole) {
+        if let Some(summary) = OverSeeds::of(&values).filter(|_| whole) {
             parent.metric(metric, &[(0, summary.mean)])?;
             if let Some(sd) = summary.sd {
                 parent.metric(&format!("{metric}.sd"), &[(0, sd)])?;

@@ -28,7 +28,7 @@ pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
 }
 
 /// Reads a Parquet file that may not be what it says. Its library panics on some (a schema with types that do not exist, columns of
-/// negative length): they are refused like one that is cut off.
+/// negative length, a page that names a dictionary which is not there): they are refused like one that is cut off.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::unusable_table(format!(
@@ -232,18 +232,24 @@ impl FeatureTable {
         let columns: Option<Vec<String>> = columns.map(|names| names.iter().map(|&n| n.to_owned()).collect());
         Ok((0..self.parts.len()).flat_map(move |index| {
             let path = part_path(&self.folder, index);
-            let (reader, error) = match open_part(&path, columns.as_deref(), rows.max(1)) {
+            let (mut reader, mut error) = match open_part(&path, columns.as_deref(), rows.max(1)) {
                 Ok(reader) => (Some(reader), None),
                 Err(error) => (None, Some(Err(error))),
             };
-            error.into_iter().chain(
-                reader
-                    .into_iter()
-                    .flatten()
-                    .map(move |batch| batch.at("read the feature table", &path)),
-            )
+            std::iter::from_fn(move || {
+                let batch = error.take().or_else(|| next_batch(&path, reader.as_mut()?));
+                // What follows an error in a part would stand in the wrong rows.
+                if matches!(batch, Some(Err(_))) {
+                    reader = None;
+                }
+                batch
+            })
         }))
     }
+}
+
+fn next_batch(path: &Path, reader: &mut ParquetRecordBatchReader) -> Option<Result<RecordBatch>> {
+    guarded(path, || reader.next().transpose().at("read the feature table", path)).transpose()
 }
 
 fn open_part(path: &Path, columns: Option<&[String]>, rows: usize) -> Result<ParquetRecordBatchReader> {

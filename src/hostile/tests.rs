@@ -396,6 +396,19 @@ fn malformed_parquet_is_refused() {
     assert!(malformed > 0);
 }
 
+/// A page that names a dictionary which is not there makes the Parquet library panic while it is read, not when it is opened.
+#[test]
+fn malformed_pages_of_a_feature_table_are_refused() {
+    let bytes = part();
+    let end = bytes.len() - 8;
+    let footer = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+    for at in (0..end - footer).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] = 129;
+        super::parsers::feature_table(&changed);
+    }
+}
+
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
     table_labels 200, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,

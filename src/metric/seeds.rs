@@ -1,50 +1,44 @@
 //! What several seeds say together, and when training had converged.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::interval::Interval;
 use super::special::{beta_inc, t_quantile};
 
-/// Mean and spread over seeds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeedSummary {
-    /// Arithmetic mean.
+/// A metric over seeds, as a fraction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OverSeeds {
+    /// Mean over the seeds.
     pub mean: f64,
-    /// Standard deviation with n − 1; `None` for a single seed.
+    /// Standard deviation over the seeds (n − 1); null for a single seed.
     pub sd: Option<f64>,
-    /// mean ± t(0.975, n − 1) · sd / √n; `None` for a single seed.
-    pub interval: Option<Interval>,
-    /// The values, in the order given.
-    pub values: Vec<f64>,
+    /// The value of each seed, in the order of the run's seeds.
+    pub seeds: Vec<f64>,
 }
 
-/// Summarises one metric over seeds; `None` without values.
-pub fn summarise(values: &[f64]) -> Option<SeedSummary> {
-    if values.is_empty() {
-        return None;
-    }
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let sd =
-        (values.len() > 1).then(|| (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0)).sqrt());
-    let interval = sd.map(|sd| {
-        let half = t_quantile(0.975, n - 1.0) * sd / n.sqrt();
-        Interval {
-            low: mean - half,
-            high: mean + half,
+impl OverSeeds {
+    /// One metric's value of each seed; `None` without values.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        if values.is_empty() {
+            return None;
         }
-    });
-    Some(SeedSummary {
-        mean,
-        sd,
-        interval,
-        values: values.to_vec(),
-    })
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares = || values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+        Some(Self {
+            mean,
+            sd: (values.len() > 1).then(|| (squares() / (n - 1.0)).sqrt()),
+            seeds: values.to_vec(),
+        })
+    }
 }
 
 /// Welch's interval of the difference of two means, second minus first, at `level` (variances need not be equal).
 ///
 /// `None` unless both have at least two values.
 pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
-    let (a, b) = (summarise(first)?, summarise(second)?);
+    let (a, b) = (OverSeeds::of(first)?, OverSeeds::of(second)?);
     let (va, vb) = (a.sd?.powi(2) / first.len() as f64, b.sd?.powi(2) / second.len() as f64);
     let difference = b.mean - a.mean;
     let half = if va + vb > 0.0 {
@@ -64,7 +58,7 @@ pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
 ///
 /// Without any spread it is 1 for equal means and 0 for others.
 pub fn welch_p(first: &[f64], second: &[f64]) -> Option<f64> {
-    let (a, b) = (summarise(first)?, summarise(second)?);
+    let (a, b) = (OverSeeds::of(first)?, OverSeeds::of(second)?);
     let (n, m) = (first.len() as f64, second.len() as f64);
     let (va, vb) = (a.sd?.powi(2) / n, b.sd?.powi(2) / m);
     let difference = b.mean - a.mean;

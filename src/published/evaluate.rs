@@ -1,12 +1,11 @@
 //! Evaluates the expressions of rules, and writes down the arithmetic as it goes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeSet;
 
-use crate::dataset::Card;
 use crate::task::Split;
 
+use super::cards::Cards;
 use super::file::{Paper, PaperCell, PaperTable};
 use super::language::{Expr, Over, Relation};
 
@@ -115,28 +114,22 @@ pub(super) fn plain(number: f64) -> String {
     }
 }
 
-/// Databases' cards, each read once.
-#[derive(Debug, Default)]
-pub(super) struct Cards(RefCell<BTreeMap<String, Rc<Card>>>);
-
-impl Cards {
-    fn get(&self, name: &str) -> Evaluated<Rc<Card>> {
-        if let Some(card) = self.0.borrow().get(name) {
-            return Ok(Rc::clone(card));
-        }
-        let card = Rc::new(Card::load(name).map_err(|error| error.to_string())?);
-        self.0.borrow_mut().insert(name.to_owned(), Rc::clone(&card));
-        Ok(card)
-    }
-}
-
 /// Evaluates the rules of one paper.
 pub(super) struct Evaluator<'a> {
     paper: &'a Paper,
     cards: &'a Cards,
-    seen: RefCell<BTreeSet<Reference>>,
-    missing: RefCell<BTreeSet<String>>,
-    facts: RefCell<BTreeSet<String>>,
+    touched: RefCell<Touched>,
+}
+
+/// What took part in the expressions evaluated since it was last taken.
+#[derive(Default)]
+pub(super) struct Touched {
+    /// The numbers looked at.
+    pub seen: BTreeSet<Reference>,
+    /// What was needed and is not there.
+    pub missing: BTreeSet<String>,
+    /// The numbers of other sources, with what they are and where they are from.
+    pub facts: BTreeSet<String>,
 }
 
 type Evaluated<T = Shown> = Result<T, String>;
@@ -146,25 +139,13 @@ impl<'a> Evaluator<'a> {
         Self {
             paper,
             cards,
-            seen: RefCell::default(),
-            missing: RefCell::default(),
-            facts: RefCell::default(),
+            touched: RefCell::default(),
         }
     }
 
-    /// The numbers looked at since the last call.
-    pub(super) fn take_seen(&self) -> BTreeSet<Reference> {
-        self.seen.take()
-    }
-
-    /// What was needed and is not there, since the last call.
-    pub(super) fn take_missing(&self) -> Vec<String> {
-        self.missing.take().into_iter().collect()
-    }
-
-    /// The numbers of other sources that took part since the last call, with what they are and where they are from.
-    pub(super) fn take_facts(&self) -> Vec<String> {
-        self.facts.take().into_iter().collect()
+    /// What took part since the last call.
+    pub(super) fn take(&self) -> Touched {
+        self.touched.take()
     }
 
     pub(super) fn evaluate(&self, expr: &Expr, scope: Scope<'a>) -> Evaluated {
@@ -190,13 +171,14 @@ impl<'a> Evaluator<'a> {
                 "text" => {
                     let found = self.paper.texts.iter().position(|said| said.id == *name);
                     let index = found.ok_or_else(|| format!("there is no text `{name}`"))?;
-                    self.seen.borrow_mut().insert(Reference::Text(index));
+                    self.touched.borrow_mut().seen.insert(Reference::Text(index));
                     let said = &self.paper.texts[index];
                     Ok(Shown::leaf(if let Some(value) = said.value {
                         Value::Number(value)
                     } else {
-                        self.missing
+                        self.touched
                             .borrow_mut()
+                            .missing
                             .insert(format!("{} ({})", said.about, said.place));
                         Value::Missing
                     }))
@@ -204,9 +186,10 @@ impl<'a> Evaluator<'a> {
                 "fact" => {
                     let found = self.paper.facts.iter().find(|fact| fact.id == *name);
                     let fact = found.ok_or_else(|| format!("there is no fact `{name}`"))?;
-                    self.facts
+                    self.touched
                         .borrow_mut()
-                        .insert(format!("{}: {} ({})", fact.value, fact.about, fact.source));
+                        .facts
+                        .insert(format!("{}: {}; {}", fact.value, fact.about, fact.source));
                     Ok(Shown::leaf(Value::Number(fact.value)))
                 }
                 _ => Err(format!("`{group}.{name}` has no meaning")),
@@ -417,7 +400,7 @@ impl<'a> Evaluator<'a> {
         Ok(Shown::leaf(match &row.cells[column] {
             PaperCell::Number(number) => {
                 if let Some(table) = self.paper.tables.iter().position(|table| table.id == here.table.id) {
-                    self.seen.borrow_mut().insert(Reference::Cell {
+                    self.touched.borrow_mut().seen.insert(Reference::Cell {
                         table,
                         row: here.row,
                         column,
@@ -427,7 +410,7 @@ impl<'a> Evaluator<'a> {
             }
             PaperCell::Words(words) => Value::Text(words.clone()),
             PaperCell::Empty => {
-                self.missing.borrow_mut().insert(format!(
+                self.touched.borrow_mut().missing.insert(format!(
                     "{}, row {}, column “{}”",
                     here.table.place, row.name, here.table.columns[column].title
                 ));
@@ -527,9 +510,9 @@ impl<'a> Evaluator<'a> {
     fn call(&self, name: &str, arguments: &[Expr], scope: Scope<'a>) -> Evaluated {
         if name == "given" {
             // Asking whether a number is there does not make it a missing one.
-            let before = self.missing.borrow().clone();
+            let before = self.touched.borrow().missing.clone();
             let shown = self.evaluate(&arguments[0], scope)?;
-            self.missing.replace(before);
+            self.touched.borrow_mut().missing = before;
             return Ok(Shown::leaf(Value::Bool(shown.value != Value::Missing)));
         }
         let shown: Vec<Shown> = arguments
@@ -603,7 +586,7 @@ impl<'a> Evaluator<'a> {
             }
         };
         let Some(found) = found else {
-            self.missing.borrow_mut().insert(format!(
+            self.touched.borrow_mut().missing.insert(format!(
                 "what the card of {} says of {}",
                 card.title,
                 words[1..].join(", ")

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-use super::evaluate::{Cards, Evaluator, Here, Reference, Scope, truth};
+use super::cards::Cards;
+use super::evaluate::{Evaluator, Here, Reference, Scope, Touched, truth};
 use super::file::{Paper, PaperCell, PaperRule, Severity};
 
 /// What the linter found.
@@ -115,9 +116,7 @@ pub(super) fn lint_with(paper: &Paper, cards: &Cards) -> Result<Lint> {
             let scope = Scope { here, this: here };
             if let (Some(when), Some(_)) = (&rule.parsed_when, here) {
                 let applies = truth(&evaluator.evaluate(when, scope)?)?;
-                evaluator.take_missing();
-                evaluator.take_facts();
-                looked_at.extend(evaluator.take_seen());
+                looked_at.extend(evaluator.take().seen);
                 if applies != Some(true) {
                     return Ok(());
                 }
@@ -166,17 +165,14 @@ fn check<'a>(
         return Ok(None);
     };
     let holds = truth(&evaluator.evaluate(expr, scope)?)?;
-    let seen = evaluator.take_seen();
-    let missing = evaluator.take_missing();
-    let facts = evaluator.take_facts();
+    let Touched { seen, missing, facts } = evaluator.take();
+    let missing: Vec<String> = missing.into_iter().collect();
     looked_at.extend(seen.iter().cloned());
     let arithmetic = match holds {
         Some(true) => return Ok(None),
         Some(false) => {
             let arithmetic = evaluator.explain(expr, scope)?;
-            evaluator.take_seen();
-            evaluator.take_missing();
-            evaluator.take_facts();
+            evaluator.take();
             arithmetic
         }
         None => format!("cannot be checked, there is no number for: {}", missing.join("; ")),
@@ -188,7 +184,7 @@ fn check<'a>(
         says: rule.says.clone(),
         arithmetic,
         numbers: seen.iter().map(|reference| name(paper, reference)).collect(),
-        facts,
+        facts: facts.into_iter().collect(),
     }))
 }
 

@@ -2,6 +2,7 @@
 //! linter that finds the rules that do not, and runs beside the printed numbers.
 
 pub mod beside;
+pub mod cards;
 pub mod evaluate;
 pub mod file;
 pub mod language;

@@ -208,7 +208,7 @@ fn report_on_the_paper() {
 }
 
 thread_local! {
-    static CARDS: super::evaluate::Cards = super::evaluate::Cards::default();
+    static CARDS: super::cards::Cards = super::cards::Cards::default();
 }
 
 fn signature(paper: &Paper) -> BTreeSet<(String, String, String)> {

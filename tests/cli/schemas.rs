@@ -168,6 +168,22 @@ fn an_explanation_fits_its_schema() {
     );
 }
 
+#[test]
+fn generated_files_are_written_and_their_freshness_is_checked() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("docs/schema")).unwrap();
+    bench.ok(&["generate"]);
+    bench.ok(&["generate", "--check"]);
+    for name in ["docs/cli.md", "docs/schema/card.json"] {
+        let ours = std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert_eq!(std::fs::read_to_string(bench.path(name)).unwrap(), ours, "{name}");
+    }
+    bench.write("docs/cli.md", "# Of yesterday\n");
+    let told = bench.fails(1, &["generate", "--check"]);
+    assert!(told.contains("docs/cli.md") && !told.contains("docs/schema"), "{told}");
+    assert!(!bench.ok(&["--help"]).contains("generate"), "of no use outside a clone");
+}
+
 /// The tests above can fail: a key too many, one too few, a wrong type.
 #[test]
 fn what_does_not_fit_is_noticed() {
