@@ -110,7 +110,7 @@ pub fn main() -> ExitCode {
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Bench(arguments) => bench::run(&arguments, &shell),
-        Verb::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
+        Verb::Completions(arguments) => completions::run(&arguments, &Arguments::command()),
         Verb::Generate(arguments) => generate::run(&arguments, &Arguments::command()),
     };
     match result {

@@ -14,8 +14,14 @@ pub struct CompletionsArguments {
     shell: Shell,
 }
 
-pub fn run(arguments: &CompletionsArguments, command: &mut Command) -> Result<()> {
+pub fn run(arguments: &CompletionsArguments, command: &Command) -> Result<()> {
+    // Hidden verbs would be offered like the others.
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let mut shown = Command::new("aura-bench")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments())
+        .subcommands(verbs.cloned());
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, command, "aura-bench", &mut script);
+    clap_complete::generate(arguments.shell, &mut shown, "aura-bench", &mut script);
     output::print(&String::from_utf8_lossy(&script))
 }
