@@ -97,32 +97,32 @@ impl Error {
     }
 
     /// An [`Error::Data`] that no kind of its own describes.
-    pub fn data(message: impl Into<String>) -> Self {
+    pub(crate) fn data(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::Other, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::MissingDatabase`].
-    pub fn missing_database(message: impl Into<String>) -> Self {
+    pub(crate) fn missing_database(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::MissingDatabase, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::UnusableTable`].
-    pub fn unusable_table(message: impl Into<String>) -> Self {
+    pub(crate) fn unusable_table(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::UnusableTable, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::TooManyRejects`].
-    pub fn too_many_rejects(message: impl Into<String>) -> Self {
+    pub(crate) fn too_many_rejects(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::TooManyRejects, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::Diverged`].
-    pub fn diverged(message: impl Into<String>) -> Self {
+    pub(crate) fn diverged(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::Diverged, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::Incompatible`].
-    pub fn incompatible(message: impl Into<String>) -> Self {
+    pub(crate) fn incompatible(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::Incompatible, message)
     }
 
@@ -143,7 +143,7 @@ impl Error {
 
     /// The same error with `place` before its message, where it has one of its own.
     #[must_use]
-    pub fn within(self, place: &str) -> Self {
+    pub(crate) fn within(self, place: &str) -> Self {
         match self {
             Self::Data { kind, message } => Self::Data {
                 kind,

@@ -1,4 +1,4 @@
-//! Reproducible facial-affect benchmarks for AURA, as a library: what the program `aura-bench` does, in 27 names.
+//! Reproducible facial-affect benchmarks for AURA, as a library: what the program `aura-bench` does, in 28 names.
 //!
 //! AURA learns a dictionary of visual archetypes over the features of a frozen image encoder and reads expressions, valence and
 //! arousal, or action units off the nearest archetypes. A benchmark of it is a *recipe* (TOML: database, encoder, protocol, model),
@@ -9,7 +9,7 @@
 //! | recipe | [`Recipe`], [`RecipeOptions`], [`Mistake`], [`built_in`] | read a recipe and every key it lays over another; a mistake knows its file, line and remedy |
 //! | run | [`run()`], [`RunOptions`], [`Summary`], [`OverSeeds`], [`Interrupt`], [`Progress`] | do what is missing of the whole chain, from a licensed folder to the report |
 //! | query | [`QueryContext`], [`Table`], [`Column`], [`Value`], [`Format`] | ask all tables of any number of runs, read-only |
-//! | check | [`Facts`], [`check()`], [`CheckOptions`], [`CheckReport`], [`Verdict`], [`Baseline`], [`compare`], [`CompareOptions`], [`Comparison`] | is a number that moved news, or noise? |
+//! | check | [`Facts`], [`check()`], [`CheckOptions`], [`CheckReport`], [`Verdict`], [`Baseline`], [`SaveOptions`], [`compare`], [`CompareOptions`], [`Comparison`] | is a number that moved news, or noise? |
 //!
 //! Whatever fails is an [`Error`], which owns the program's exit code ([`Error::exit_code`]); data that cannot be used say of which
 //! [`DataKind`] they are.
@@ -103,7 +103,7 @@ mod train;
 pub use chain::Summary;
 pub use chain::stages::run;
 pub use chain::state::RunOptions;
-pub use check::baseline::Baseline;
+pub use check::baseline::{Baseline, SaveOptions};
 pub use check::compare::{CompareOptions, Comparison, compare};
 pub use check::facts::Facts;
 pub use check::judge::{CheckOptions, CheckReport, check};

@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// Opens a bar for `total` units (`"images"`, `"epochs"`).
-    pub fn bar(&self, title: &str, total: u64, unit: &str) -> Bar {
+    pub(crate) fn bar(&self, title: &str, total: u64, unit: &str) -> Bar {
         let bar = if self.bars {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             let template = format!("{{prefix:>10}} {{bar:30}} {{pos}}/{{len}} {unit} {{per_sec}} eta {{eta}} {{msg}}");

@@ -329,7 +329,7 @@ impl Baseline {
     }
 
     /// Writes the file and, if `predictions` is set, the predictions beside it. The rules of a file that is there already are
-    /// kept, as far as they can hold: see [`Self::keep_rules`].
+    /// kept, as far as they can hold: see `keep_rules`.
     ///
     /// # Errors
     /// If the old file cannot be read as a baseline, or a file cannot be written.

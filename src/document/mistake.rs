@@ -24,7 +24,7 @@ pub struct Mistake {
 
 impl Mistake {
     /// A mistake of a file as a whole.
-    pub fn of_file(
+    pub(crate) fn of_file(
         document: &'static str,
         file: &str,
         message: impl Into<String>,
@@ -40,7 +40,7 @@ impl Mistake {
         })
     }
 
-    /// The file, or [`OVERRIDE`](super::tree::OVERRIDE).
+    /// The file; `override` where it is a key laid over one.
     pub fn file(&self) -> &str {
         self.source_text.name()
     }
@@ -63,7 +63,7 @@ impl Mistake {
 
     /// The same with advice, if it has none of its own.
     #[must_use]
-    pub fn or_advice(mut self: Box<Self>, advice: &str) -> Box<Self> {
+    pub(crate) fn or_advice(mut self: Box<Self>, advice: &str) -> Box<Self> {
         self.advice.get_or_insert_with(|| advice.to_owned());
         self
     }

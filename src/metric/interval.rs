@@ -23,12 +23,6 @@ impl Interval {
 }
 
 /// Wilson's score interval, without continuity correction, for `successes` of `n`; `None` if `n` is 0.
-///
-/// # Example
-/// ```
-/// let interval = aura_bench::metric::interval::wilson(8, 10, 0.95).unwrap();
-/// assert!((interval.low - 0.490_162_47).abs() < 1e-8);
-/// ```
 pub fn wilson(successes: u64, n: u64, level: f64) -> Option<Interval> {
     if n == 0 {
         return None;

@@ -76,13 +76,13 @@ impl QueryContext {
 
     /// The same with bins of one's own in the views `bins` and `bin_allocation`; to be said before the first query.
     #[must_use]
-    pub fn with_bins(mut self, bins: Bins) -> Self {
+    pub(crate) fn with_bins(mut self, bins: Bins) -> Self {
         self.bins = bins;
         self
     }
 
     /// The runs, sorted by name.
-    pub fn runs(&self) -> &[FoundRun] {
+    pub(crate) fn runs(&self) -> &[FoundRun] {
         &self.runs
     }
 
