@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::dataset::LocatedData;
+use crate::dataset::conversion::Conversion;
 use crate::dataset::convert::convert_located;
-use crate::dataset::{LocatedData, conversion};
+use crate::dataset::generated::TRUTH_FILE;
 use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
 use crate::error::{Context, Result};
@@ -18,6 +20,8 @@ pub struct Samples {
     pub table: PathBuf,
     /// Digest of its bytes.
     pub digest: String,
+    /// Whether the faces were generated, by this run or before.
+    pub stand_in: bool,
     /// `truth.parquet` of generated faces.
     pub truth: Option<PathBuf>,
     /// Release of the database that was read, where its card knows of several.
@@ -47,28 +51,35 @@ impl Chain<'_> {
             Ok(())
         })?;
         let table = folder.join("samples.parquet");
-        let release = self.release(&folder)?;
+        let conversion = read(&folder)?;
+        // What `standin` drew and a recipe reads as if it were the database is generated all the same.
+        let stand_in = recipe.stand_in.is_some() || conversion.stand_in;
         let samples = Samples {
             digest: of_file(&table)?,
             table,
-            release,
-            truth: Some(data.root.join("truth.parquet")).filter(|path| recipe.stand_in.is_some() && path.is_file()),
+            release: self.release(&conversion)?,
+            stand_in,
+            truth: Some(data.root.join(TRUTH_FILE)).filter(|path| stand_in && path.is_file()),
         };
         self.done("convert", started, cached, &digest);
         Ok(samples)
     }
 
     /// The release that was read; refused if the protocol asks for another.
-    fn release(&self, samples: &Path) -> Result<Option<String>> {
+    fn release(&self, conversion: &Conversion) -> Result<Option<String>> {
         let card = &self.recipe.card;
         if card.releases().is_empty() {
             return Ok(None);
         }
-        let path = samples.join("conversion.json");
-        let text = std::fs::read_to_string(&path).at("read", &path)?;
-        let conversion: conversion::Conversion = serde_json::from_str(&text).at("read", &path)?;
         // A conversion that was cached did not ask.
         card.require_release(&conversion.layout, self.recipe.protocol.release.as_deref())?;
         Ok(Some(card.release_of(&conversion.layout).to_owned()))
     }
+}
+
+/// What a conversion says of itself.
+fn read(folder: &Path) -> Result<Conversion> {
+    let path = folder.join("conversion.json");
+    let text = std::fs::read_to_string(&path).at("read", &path)?;
+    serde_json::from_str(&text).at("read", &path)
 }

@@ -78,6 +78,7 @@ impl Chain<'_> {
             Samples {
                 digest: crate::digest::of_file(&table)?,
                 table,
+                stand_in: false,
                 truth: None,
                 release: None,
             },

@@ -83,6 +83,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("device", device.kind)
         .part("code", stage::TRAIN)
         .part("truth", stage::TRUTH)
+        .part("stand-in", samples.stand_in.to_string())
         .finish();
     // Not part of the run's digest: a change in a rival leaves the folder and AURA in it.
     let rivals = RivalsDigest::new(&digest, recipe.finetune.enabled);
@@ -99,7 +100,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         title: recipe.title.clone(),
         dataset: recipe.card.id.clone(),
         task: serde_name(&recipe.protocol.task)?,
-        stand_in: recipe.stand_in.is_some(),
+        stand_in: samples.stand_in,
         encoder: features.encoder.clone(),
         protocol: json(&comparable.protocol)?,
         protocol_digest: comparable.protocol_digest()?,

@@ -16,17 +16,13 @@ use crate::progress::Progress;
 use super::card::Card;
 use super::conversion::{Conversion, compare, count, usable};
 use super::frame::{drop_duplicates, keep_good, wrap};
+use super::generated::{STAND_IN_FILE, TRUTH_FILE};
 use super::layout::beside;
 use super::located::LocatedData;
 use super::options::ConvertOptions;
 use super::reader::registry;
 use super::samples::{self, SamplesMeta};
 use super::source::{Found, Source};
-
-/// Name of the file that marks a generated tree.
-pub const STAND_IN_FILE: &str = "STAND-IN.toml";
-/// Name of the table of planted truths in a generated tree.
-pub const TRUTH_FILE: &str = "truth.parquet";
 
 /// Everything that [`convert`] writes, before it is written.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ pub mod convert;
 pub mod digest;
 pub mod fit;
 pub mod frame;
+pub mod generated;
 pub mod layout;
 pub mod located;
 pub mod options;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE};
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -16,14 +17,11 @@ use crate::task::Split;
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
 use super::layout::{affectnet, disfa, emotionet, rafdb};
-use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions, TRUTH};
+use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
 
-/// The file at the root of a complete stand-in.
-pub const MARKER: &str = "STAND-IN.toml";
-
-/// The same content while the stand-in is being written.
+/// The content of [`STAND_IN_FILE`] while the stand-in is being written.
 pub(crate) const UNFINISHED: &str = "STAND-IN.unfinished.toml";
 
 pub(crate) const TEMPORARY: &str = ".partial-";
@@ -79,7 +77,7 @@ pub fn forms(card: &str) -> Vec<&'static str> {
     of_card.map(|layout| layout.form()).collect()
 }
 
-/// The content of [`MARKER`].
+/// The content of [`STAND_IN_FILE`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Marker {
@@ -124,11 +122,11 @@ pub fn generate(
     let written = |(path, bytes): &(String, Vec<u8>)| {
         std::fs::metadata(out.join(path)).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
     };
-    if complete && out.join(TRUTH).is_file() && labels.iter().all(written) {
+    if complete && out.join(TRUTH_FILE).is_file() && labels.iter().all(written) {
         return Ok(report(layout, out, &samples, 0, true));
     }
 
-    let text = toml::to_string(&marker).at("encode", &out.join(MARKER))?;
+    let text = toml::to_string(&marker).at("encode", &out.join(STAND_IN_FILE))?;
     atomic::write(&out.join(UNFINISHED), text.as_bytes())?;
     let paths = samples.iter().map(|sample| &sample.path);
     let folders = folders(out, paths.chain(labels.iter().map(|(path, _)| path)));
@@ -140,11 +138,11 @@ pub fn generate(
         interrupt.check()?;
         write_beside(&out.join(path), bytes)?;
     }
-    truth::write(&out.join(TRUTH), layout, &samples)?;
+    truth::write(&out.join(TRUTH_FILE), layout, &samples)?;
     for folder in &folders {
         sweep(folder)?;
     }
-    atomic::write(&out.join(MARKER), text.as_bytes())?;
+    atomic::write(&out.join(STAND_IN_FILE), text.as_bytes())?;
     let unfinished = out.join(UNFINISHED);
     std::fs::remove_file(&unfinished).at("remove", &unfinished)?;
     Ok(report(layout, out, &samples, drawn, false))
@@ -194,7 +192,7 @@ pub(crate) fn check(options: &StandinOptions, layout: &dyn Layout) -> Result<u32
 
 /// Makes sure that `out` is empty or belongs to this stand-in; true if that is complete.
 pub(crate) fn claim(out: &Path, marker: &Marker) -> Result<bool> {
-    for (name, complete) in [(MARKER, true), (UNFINISHED, false)] {
+    for (name, complete) in [(STAND_IN_FILE, true), (UNFINISHED, false)] {
         let path = out.join(name);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

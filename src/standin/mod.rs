@@ -2,7 +2,7 @@
 //! beside them that no licensed database has.
 //!
 //! [`generate`] plans all samples (split, subject, emotion, mode, action units, flipped label), draws each from its own
-//! random stream, and writes the layout's label files, `truth.parquet` and, last of all, the marker [`MARKER`]. Every
+//! random stream, and writes the layout's label files, `truth.parquet` and, last of all, the marker `STAND-IN.toml`. Every
 //! stream derives from the seed and the sample's number alone, so the same options give the same bytes in any order of
 //! drawing and on any number of cores.
 //!

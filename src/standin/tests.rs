@@ -23,12 +23,12 @@ use crate::task::Split;
 use super::action_units::{ACTION_UNITS, Expression};
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo::photograph;
-use super::generate::{MARKER, StandinReport, forms, generate, layout, render};
+use super::generate::{StandinReport, forms, generate, layout, render};
 use super::modes::Emotion;
 use super::options::StandinOptions;
-use super::options::TRUTH;
 use super::plan::{Plan, apportion, stream};
 use super::plan::{Purpose, Sample};
+use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE};
 
 fn options(samples: usize) -> StandinOptions {
     StandinOptions {
@@ -97,7 +97,7 @@ fn strings(batch: &RecordBatch, name: &str) -> Vec<String> {
 }
 
 fn truth(root: &Path) -> RecordBatch {
-    table(&root.join(TRUTH))
+    table(&root.join(TRUTH_FILE))
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_second_call_finds_the_tree_complete() {
     assert!(second.cached && second.drawn == 0);
     assert_eq!((first.by_class, first.flipped), (second.by_class, second.flipped));
     assert_eq!(before, tree(folder.path()));
-    assert!(folder.path().join(MARKER).is_file());
+    assert!(folder.path().join(STAND_IN_FILE).is_file());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_interrupted_tree_has_no_marker_and_is_finished_by_the_next_call() {
     stop.raise();
     let stopped = generate(&options(24), folder.path(), &Progress::hidden(), &stop);
     assert!(matches!(stopped, Err(Error::Interrupted)));
-    assert!(!folder.path().join(MARKER).is_file());
+    assert!(!folder.path().join(STAND_IN_FILE).is_file());
 
     // As a power failure and a kill leave it: some images whole, one cut short, one temporary.
     let images = folder.path().join("basic/Image/aligned");
@@ -187,7 +187,7 @@ fn other_content_and_other_options_are_refused() {
         "{error}"
     );
 
-    std::fs::write(folder.path().join(MARKER), "schema = \"one\"").unwrap();
+    std::fs::write(folder.path().join(STAND_IN_FILE), "schema = \"one\"").unwrap();
     let error = run(&options(20), folder.path()).unwrap_err();
     assert!(
         matches!(&error, Error::Data { message: text, .. } if text.contains("no marker of this version")),

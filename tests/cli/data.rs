@@ -180,3 +180,32 @@ fn bomb() -> Vec<u8> {
     png.extend([0; 64]);
     png
 }
+
+/// A folder that `standin` drew may be read as if it were the database; its results are labelled all the same.
+#[test]
+fn generated_faces_are_labelled_when_they_are_read_as_a_database() {
+    let bench = Bench::with_faces();
+    let arguments = [
+        "run",
+        "recipes/rafdb.toml",
+        "--data",
+        "raf",
+        "--seeds",
+        "0",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "model.k_max=20",
+        "--set",
+        "baselines.enabled=false",
+        "--set",
+        "report.map_points=0",
+        "--quiet",
+        "--json",
+    ];
+    let summary = bench.json(&arguments);
+    assert_eq!(summary["stand_in"], true);
+    assert!(summary["metrics"]["nmi_mode"]["mean"].is_number(), "their truth is known");
+    std::fs::remove_file(bench.path("raf/STAND-IN.toml")).unwrap();
+    assert_eq!(bench.json(&arguments)["stand_in"], false);
+}
