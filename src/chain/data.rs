@@ -11,7 +11,7 @@ use crate::recipe::Recipe;
 use crate::standin::generate;
 use crate::standin::options::StandinOptions;
 
-use super::state::Chain;
+use super::state::{Chain, json};
 
 /// The folder that the chain starts from.
 pub struct Data {
@@ -42,7 +42,7 @@ impl Chain<'_> {
             size: (config.size > 0).then_some(config.size),
         };
         let digest = Digest::new("stand-in")
-            .part("card", card)
+            .part("card", json(&self.recipe.card)?.to_string())
             .part("samples", config.samples.to_string())
             .part("seed", config.seed.to_string())
             .part("label_noise", config.label_noise.to_string())

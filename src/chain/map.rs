@@ -57,7 +57,10 @@ impl Chain<'_> {
             .part("code", stage::MAP);
         for (name, path) in &config.features {
             let what = import::features::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
-            digest = digest.part("table", name).part("what", what);
+            digest = digest
+                .part("table", name)
+                .part("what", what)
+                .part("code of tables", stage::IMPORT);
         }
         let digest = digest.finish();
         let here = folder.seed(fold, seed);

@@ -14,7 +14,7 @@ use crate::disk::{atomic, parquet};
 use crate::error::{Context, Result};
 use crate::record::Table;
 use crate::rival::finetune::job::METHOD;
-use crate::rival::run::BaselineOutcome;
+use crate::rival::outcome::RivalOutcome;
 use crate::run::folder::SeedFolder;
 
 use super::finite::check_finite;
@@ -90,7 +90,7 @@ impl RivalsDone {
     ///
     /// # Errors
     /// If a metric is no number, or a table cannot be read or written.
-    pub fn write_probes(folder: &SeedFolder, outcomes: Vec<BaselineOutcome>, wanted: &RivalsDigest) -> Result<()> {
+    pub fn write_probes(folder: &SeedFolder, outcomes: Vec<RivalOutcome>, wanted: &RivalsDigest) -> Result<()> {
         let there = Self {
             probes: Some(wanted.probes.clone()),
             ..Self::read(folder)
@@ -102,7 +102,7 @@ impl RivalsDone {
     ///
     /// # Errors
     /// As [`RivalsDone::write_probes`].
-    pub fn write_finetuned(folder: &SeedFolder, outcome: BaselineOutcome, wanted: &RivalsDigest) -> Result<()> {
+    pub fn write_finetuned(folder: &SeedFolder, outcome: RivalOutcome, wanted: &RivalsDigest) -> Result<()> {
         let there = Self {
             finetuned: wanted.finetuned.clone(),
             ..Self::read(folder)
@@ -110,7 +110,7 @@ impl RivalsDone {
         there.write(folder, vec![outcome], |method| method != METHOD)
     }
 
-    fn write(&self, folder: &SeedFolder, outcomes: Vec<BaselineOutcome>, stays: impl Fn(&str) -> bool) -> Result<()> {
+    fn write(&self, folder: &SeedFolder, outcomes: Vec<RivalOutcome>, stays: impl Fn(&str) -> bool) -> Result<()> {
         let (mut metrics, mut predictions) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             metrics.extend(outcome.metrics);

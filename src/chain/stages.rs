@@ -82,8 +82,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         .part("features", &features.digest)
         .part("device", device.kind)
         .part("code", stage::TRAIN)
-        .part("truth", stage::TRUTH)
         .part("stand-in", samples.stand_in.to_string())
+        .part("truth", samples.truth.as_ref().map_or("", |_| stage::TRUTH))
         .finish();
     // Not part of the run's digest: a change in a rival leaves the folder and AURA in it.
     let rivals = RivalsDigest::new(&digest, recipe.finetune.enabled);

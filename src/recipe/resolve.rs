@@ -17,7 +17,7 @@ use crate::model::ModelConfig;
 use crate::model::config::{Level, Standardise};
 use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
-use crate::rival::config::BaselineConfig;
+use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
 use crate::task::Task;
 use crate::train::TrainConfig;
@@ -57,7 +57,7 @@ pub struct Recipe {
     /// Optimisation.
     pub train: TrainConfig,
     /// The rivals.
-    pub baselines: BaselineConfig,
+    pub baselines: RivalConfig,
     /// The rival that trains the encoder itself.
     pub finetune: FinetuneConfig,
     /// The report.

@@ -13,7 +13,7 @@ use crate::feature::FeaturesConfig;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
-use crate::rival::config::BaselineConfig;
+use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
 use crate::train::TrainConfig;
 
@@ -55,7 +55,7 @@ pub struct Written {
     pub train: TrainConfig,
     /// The rivals that run on the same features.
     #[serde(default)]
-    pub baselines: BaselineConfig,
+    pub baselines: RivalConfig,
     /// The rival that trains the encoder itself.
     #[serde(default)]
     pub finetune: FinetuneConfig,

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::sets::Matrix;
 use crate::task::Task;
 
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::fit::{Context, Fitted, Rival, Training};
 use super::input::Features;
 use super::prototypes::{Prototypes, weighted_sums};
 
@@ -60,7 +60,7 @@ struct Means {
     outputs: usize,
 }
 
-impl Baseline for ClassMeansConfig {
+impl Rival for ClassMeansConfig {
     fn fit(&self, training: &Training<'_>, _context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
         let (n, o) = (targets.len(), targets.outputs());

@@ -9,7 +9,7 @@ use crate::model::readout::ReadoutFit;
 use crate::task::Task;
 
 use super::class_means::ClassMeansConfig;
-use super::fit::Baseline;
+use super::fit::Rival;
 use super::input::{Input, Standardise};
 use super::kmeans::KmeansConfig;
 use super::knn::KnnConfig;
@@ -20,8 +20,8 @@ use super::mlp::MlpConfig;
 /// Recipe section `[baselines]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct BaselineConfig {
-    /// Whether baselines are run at all.
+pub struct RivalConfig {
+    /// Whether rivals are run at all.
     pub enabled: bool,
     /// Which: `knn`, `linear` (in tables `logistic`, or `ridge` for valence–arousal), `linear_ccc` (valence–arousal only,
     /// trained for concordance), `class_means`, `kmeans`, `mlp`, each on the global vector, or with `_mean_tokens` or `_tokens` behind its name on patch tokens. Empty: all on the global
@@ -46,7 +46,7 @@ pub struct BaselineConfig {
     pub mlp: MlpConfig,
 }
 
-impl Default for BaselineConfig {
+impl Default for RivalConfig {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -63,7 +63,7 @@ impl Default for BaselineConfig {
     }
 }
 
-impl BaselineConfig {
+impl RivalConfig {
     /// Checks every value.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl BaselineConfig {
         self.mlp.validate()
     }
 
-    pub(crate) fn baseline(&self, kind: Kind) -> Box<dyn Baseline + '_> {
+    pub(crate) fn rival(&self, kind: Kind) -> Box<dyn Rival + '_> {
         match kind {
             Kind::Knn => Box::new(self.knn.clone()),
             Kind::Linear => Box::new(self.linear.clone()),

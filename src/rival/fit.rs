@@ -7,7 +7,7 @@ use crate::task::Targets;
 
 use super::input::Features;
 
-/// What a baseline is fitted on.
+/// What a rival is fitted on.
 #[derive(Debug, Clone, Copy)]
 pub struct Training<'a> {
     /// Standardised features of the training split, n × D.
@@ -32,7 +32,7 @@ pub struct Context<'a> {
 }
 
 /// A rival that can be fitted.
-pub trait Baseline {
+pub trait Rival {
     /// Fits on the training split.
     ///
     /// # Errors

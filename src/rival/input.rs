@@ -1,4 +1,4 @@
-//! What baselines look at: one standardised vector an image, on the device.
+//! What rivals look at: one standardised vector an image, on the device.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use crate::model::config;
 use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
 
-/// Which part of the features a baseline reads.
+/// Which part of the features a rival reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// The image's global vector, D values.
@@ -44,7 +44,7 @@ impl Input {
             Self::Tokens | Self::MeanTokens => {
                 let tokens = set.tokens.as_ref().ok_or_else(|| {
                     Error::unusable_table(
-                        "a baseline reads patch tokens, but the feature table has none; set `features.tokens` or take the \
+                        "a rival reads patch tokens, but the feature table has none; set `features.tokens` or take the \
                          `…_tokens` methods out of `baselines.methods`",
                     )
                 })?;
@@ -131,7 +131,7 @@ impl ScaledInput {
         let matrix = input.read(train)?;
         if matrix.rows == 0 || matrix.cols == 0 {
             return Err(Error::unusable_table(
-                "baselines need at least one training sample with at least one feature",
+                "rivals need at least one training sample with at least one feature",
             ));
         }
         let scale = Standardiser::fit(&matrix, matrix.cols, how.into());

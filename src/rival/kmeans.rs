@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::fit::{Context, Fitted, Rival, Training};
 use super::input::{Features, values};
 use super::knn::prior;
 use super::prototypes::{Prototypes, weighted_sums};
@@ -194,7 +194,7 @@ struct Codebook {
     outputs: usize,
 }
 
-impl Baseline for KmeansConfig {
+impl Rival for KmeansConfig {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
         let o = targets.outputs();

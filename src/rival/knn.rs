@@ -13,7 +13,7 @@ use crate::metric::evaluate;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::fit::{Context, Fitted, Rival, Training};
 use super::input::{Features, values};
 
 /// Neighbour counts tried.
@@ -174,7 +174,7 @@ pub(super) fn prior(targets: &Targets) -> Vec<f32> {
         .collect()
 }
 
-impl Baseline for KnnConfig {
+impl Rival for KnnConfig {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         let train = training.x.unit();
         let targets = training.targets;

@@ -12,7 +12,7 @@ use crate::metric::evaluate;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::fit::{Context, Fitted, Rival, Training};
 use super::holdout;
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
@@ -186,13 +186,13 @@ impl Problem<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Concordance<'a>(pub &'a LinearConfig);
 
-impl Baseline for Concordance<'_> {
+impl Rival for Concordance<'_> {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         self.0.fit_with(Loss::Concordance, training, context)
     }
 }
 
-impl Baseline for LinearConfig {
+impl Rival for LinearConfig {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         self.fit_with(Loss::linear(training.targets.task), training, context)
     }

@@ -4,7 +4,7 @@ use crate::task::Task;
 
 use super::input::Input;
 
-/// Kind of baseline.
+/// Kind of rival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Knn,
@@ -30,7 +30,7 @@ impl Kind {
     }
 }
 
-/// A kind of baseline on one input.
+/// A kind of rival on one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Method {
     pub(crate) kind: Kind,

@@ -15,7 +15,7 @@ use crate::metric::evaluate;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::fit::{Context, Fitted, Rival, Training};
 use super::holdout;
 use super::input::{Features, tensor, values};
 use super::objective::{self, Loss, known_counts};
@@ -251,7 +251,7 @@ impl MlpConfig {
     }
 }
 
-impl Baseline for MlpConfig {
+impl Rival for MlpConfig {
     fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
         let targets = training.targets;
         let everything: Vec<usize> = (0..targets.len()).collect();

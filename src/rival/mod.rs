@@ -16,6 +16,7 @@ pub mod linear;
 pub mod method;
 pub mod mlp;
 pub mod objective;
+pub mod outcome;
 pub mod prototypes;
 pub mod run;
 #[cfg(test)]

@@ -6,36 +6,19 @@ use burn::tensor::Device;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::metric::Bootstrap;
-use crate::metric::evaluate::{self, Options};
+use crate::metric::evaluate;
 use crate::model::readout::{Fit, ReadoutFit};
 use crate::progress::Progress;
-use crate::record::{MetricRow, PredictionRow};
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::SplitSets;
 use crate::task::{Split, Task};
 
-use super::config::BaselineConfig;
-use super::fit::{Baseline, Context, Fitted, Training};
+use super::config::RivalConfig;
+use super::fit::{Context, Fitted, Rival, Training};
 use super::holdout;
 use super::input::{Features, Input, ScaledInput};
+use super::outcome::RivalOutcome;
 
-/// What one baseline achieved.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BaselineOutcome {
-    /// Name as in every table: `knn`, `logistic`, `ridge`, `linear_ccc`, `class_means`, `kmeans`, `mlp`, perhaps with `_tokens` or
-    /// `_mean_tokens`.
-    pub method: String,
-    /// Its outputs on the validation split (where there is one) and the test split.
-    pub predictions: Vec<PredictionRow>,
-    /// Its metrics on the same splits, the primary one with a 95 % interval.
-    pub metrics: Vec<MetricRow>,
-    /// Which settings were chosen, in a few words.
-    pub note: String,
-    /// Wall time of fitting and predicting.
-    pub seconds: f64,
-}
-
-/// Fits every baseline of the configuration on the training split and applies it to the others.
+/// Fits every rival of the configuration on the training split and applies it to the others.
 ///
 /// The training split itself is not reported: nearest neighbours would find each sample's own label. Same data, settings and
 /// seed give the same numbers on the CPU, with any number of threads.
@@ -45,12 +28,12 @@ pub struct BaselineOutcome {
 /// [`Error::Interrupted`] on Ctrl-C.
 pub fn run_all(
     data: &SplitSets,
-    config: &BaselineConfig,
+    config: &RivalConfig,
     seed: u64,
     device: &Device,
     progress: &Progress,
     interrupt: &Interrupt,
-) -> Result<Vec<BaselineOutcome>> {
+) -> Result<Vec<RivalOutcome>> {
     if !config.enabled {
         return Ok(Vec::new());
     }
@@ -63,9 +46,9 @@ pub fn run_all(
         )));
     }
     let groups = evaluate::groups(Some(&data.train.subjects), data.train.len())?;
-    let bar = progress.bar("baselines", methods.len() as u64, "methods");
+    let bar = progress.bar("rivals", methods.len() as u64, "methods");
     // Methods in order, inputs grouped: each input is standardised once and freed before the next.
-    let mut outcomes: Vec<Option<BaselineOutcome>> = methods.iter().map(|_| None).collect();
+    let mut outcomes: Vec<Option<RivalOutcome>> = methods.iter().map(|_| None).collect();
     for input in Input::ALL {
         if !methods.iter().any(|method| method.input == input) {
             continue;
@@ -98,15 +81,15 @@ pub fn run_all(
                 holdout: config.holdout,
                 interrupt,
             };
-            let baseline = config.baseline(method.kind);
-            let fitted = baseline.fit(&training, &context)?;
-            let readout = fit_readout(config.readout_fit, &*baseline, &*fitted, &training, &context)?;
+            let rival = config.rival(method.kind);
+            let fitted = rival.fit(&training, &context)?;
+            let readout = fit_readout(config.readout_fit, &*rival, &*fitted, &training, &context)?;
             let predict = |x: &Features| {
                 let mut outputs = fitted.predict(x)?;
                 readout.apply(&mut outputs.data);
                 Ok::<_, Error>(outputs)
             };
-            let mut outcome = BaselineOutcome {
+            let mut outcome = RivalOutcome {
                 predictions: Vec::new(),
                 metrics: readout.rows(&name, &data.train.targets.names),
                 note: fitted.note(),
@@ -129,7 +112,7 @@ pub fn run_all(
 /// rest of which it is fitted once more.
 pub(crate) fn fit_readout(
     how: ReadoutFit,
-    baseline: &dyn Baseline,
+    rival: &dyn Rival,
     fitted: &dyn Fitted,
     training: &Training<'_>,
     context: &Context<'_>,
@@ -153,24 +136,6 @@ pub(crate) fn fit_readout(
         groups: groups.as_deref(),
         validation: None,
     };
-    let outputs = baseline.fit(&rest, context)?.predict(&training.x.select(&held))?;
+    let outputs = rival.fit(&rest, context)?.predict(&training.x.select(&held))?;
     Ok(Fit::new(how, &training.targets.select(&held), &outputs.data))
-}
-
-impl BaselineOutcome {
-    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
-        let options = Options {
-            subjects: Some(&set.subjects),
-            bootstrap: Bootstrap {
-                seed,
-                ..Bootstrap::default()
-            },
-        };
-        let values = evaluate::evaluate(&set.targets, outputs, &options)?;
-        self.metrics
-            .extend(evaluate::rows(&self.method, split.as_str(), None, &values));
-        self.predictions
-            .extend(evaluate::prediction_rows(&self.method, split, set, outputs)?);
-        Ok(())
-    }
 }

@@ -11,11 +11,12 @@ use crate::progress::Progress;
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
-use super::config::BaselineConfig;
+use super::config::RivalConfig;
 use super::input::{self, Input, ScaledInput, Standardise};
 use super::kmeans::{cluster, lloyd};
+use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
-use super::run::{BaselineOutcome, run_all};
+use super::run::run_all;
 
 const TRAIN: usize = 350;
 
@@ -90,7 +91,7 @@ fn digits(task: Task) -> SplitSets {
     }
 }
 
-fn run(data: &SplitSets, config: &BaselineConfig) -> Vec<BaselineOutcome> {
+fn run(data: &SplitSets, config: &RivalConfig) -> Vec<RivalOutcome> {
     run_all(
         data,
         config,
@@ -99,19 +100,19 @@ fn run(data: &SplitSets, config: &BaselineConfig) -> Vec<BaselineOutcome> {
         &Progress::hidden(),
         &Interrupt::default(),
     )
-    .expect("baselines run")
+    .expect("rivals run")
 }
 
-fn only(method: &str) -> BaselineConfig {
-    BaselineConfig {
+fn only(method: &str) -> RivalConfig {
+    RivalConfig {
         methods: vec![method.to_owned()],
-        ..BaselineConfig::default()
+        ..RivalConfig::default()
     }
 }
 
 /// Outputs as the method gives them, not fitted to the task.
-fn outputs(data: &SplitSets, config: &BaselineConfig) -> Vec<f32> {
-    let config = BaselineConfig {
+fn outputs(data: &SplitSets, config: &RivalConfig) -> Vec<f32> {
+    let config = RivalConfig {
         readout_fit: ReadoutFit::None,
         ..config.clone()
     };
@@ -122,7 +123,7 @@ fn outputs(data: &SplitSets, config: &BaselineConfig) -> Vec<f32> {
         .collect()
 }
 
-fn value(outcome: &BaselineOutcome, metric: &str) -> f64 {
+fn value(outcome: &RivalOutcome, metric: &str) -> f64 {
     outcome
         .metrics
         .iter()
@@ -172,7 +173,7 @@ fn fitted_outputs_keep_their_order_and_gain_concordance() {
     let fitted = &run(&data, &config)[0];
     let of_plain = run(
         &data,
-        &BaselineConfig {
+        &RivalConfig {
             readout_fit: ReadoutFit::None,
             ..config.clone()
         },
@@ -271,7 +272,7 @@ fn all_rivals_learn_every_task() {
         (Task::ActionUnits, 0.6),
     ] {
         let data = digits(task);
-        let mut config = BaselineConfig::default();
+        let mut config = RivalConfig::default();
         config.kmeans.codes = 60;
         config.mlp.hidden = 128;
         let outcomes = run(&data, &config);
@@ -322,11 +323,11 @@ fn tokens_are_read_where_they_are() {
             values: set.global.clone(),
         });
     }
-    let config = BaselineConfig {
+    let config = RivalConfig {
         methods: ["logistic", "logistic_tokens", "logistic_mean_tokens"]
             .map(str::to_owned)
             .to_vec(),
-        ..BaselineConfig::default()
+        ..RivalConfig::default()
     };
     let outcomes = run(&data, &config);
     let names: Vec<&str> = outcomes.iter().map(|o| o.method.as_str()).collect();
@@ -338,16 +339,16 @@ fn tokens_are_read_where_they_are() {
 
 #[test]
 fn settings_are_checked() {
-    assert_eq!(BaselineConfig::default().validate(), Ok(()));
+    assert_eq!(RivalConfig::default().validate(), Ok(()));
     assert_eq!(only("knn_mean_tokens").validate(), Ok(()));
-    let wrong = |config: BaselineConfig| config.validate().expect_err("is wrong").0;
+    let wrong = |config: RivalConfig| config.validate().expect_err("is wrong").0;
     assert_eq!(wrong(only("svm")), "methods[0]");
-    let twice = BaselineConfig {
+    let twice = RivalConfig {
         methods: vec!["linear".to_owned(), "logistic".to_owned()],
-        ..BaselineConfig::default()
+        ..RivalConfig::default()
     };
     assert_eq!(wrong(twice), "methods[1]");
-    let mut config = BaselineConfig::default();
+    let mut config = RivalConfig::default();
     config.linear.c = f64::NAN;
     assert_eq!(wrong(config), "linear.c");
 }
@@ -397,7 +398,7 @@ fn an_interrupt_stops_at_once() {
     interrupt.raise();
     let result = run_all(
         &digits(Task::Expression),
-        &BaselineConfig::default(),
+        &RivalConfig::default(),
         0,
         &Device::flex(),
         &Progress::hidden(),
@@ -417,7 +418,7 @@ fn tiny_splits_are_served() {
                     val: None,
                     test: data.test.select(&(0..test).collect::<Vec<_>>()),
                 };
-                let mut config = BaselineConfig::default();
+                let mut config = RivalConfig::default();
                 config.mlp.epochs = 3;
                 for outcome in run(&tiny, &config) {
                     assert_eq!(outcome.predictions.len(), test);

@@ -1,6 +1,5 @@
-//! The run folder: layout, manifest, tables, atomic writes, lock.
+//! The run folder: the names of what lies in it, its manifest, what the run cost.
 
 pub mod cost;
 pub mod folder;
 pub mod manifest;
-pub mod tables;

@@ -205,7 +205,10 @@ fn generated_faces_are_labelled_when_they_are_read_as_a_database() {
     ];
     let summary = bench.json(&arguments);
     assert_eq!(summary["stand_in"], true);
-    assert!(summary["metrics"]["nmi_mode"]["mean"].is_number(), "their truth is known");
+    assert!(
+        summary["metrics"]["nmi_mode"]["mean"].is_number(),
+        "their truth is known"
+    );
     std::fs::remove_file(bench.path("raf/STAND-IN.toml")).unwrap();
     assert_eq!(bench.json(&arguments)["stand_in"], false);
 }

@@ -96,7 +96,32 @@ fn only_the_command_line_names_options_and_writes_to_a_terminal() {
             found.extend(writers(&path, &text));
         }
     }
+    // What the program embeds is text of the library too; remarks in it are for whoever reads the file.
+    let mut embedded = Vec::new();
+    for folder in ["datasets", "datasets/shared", "reports", "reports/published"] {
+        files_in(&root.join(folder), "toml", &mut embedded);
+    }
+    assert!(embedded.len() > 5);
+    for file in embedded {
+        let path = file.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let without_remarks: Vec<&str> = text
+            .lines()
+            .map(|line| if line.starts_with('#') { "" } else { line })
+            .collect();
+        found.extend(options(&path, &without_remarks.join("\n")));
+    }
     assert!(found.is_empty(), "{} findings\n{}", found.len(), found.join("\n"));
+}
+
+/// Files of a kind in a folder itself.
+fn files_in(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry can be read").path();
+        if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
 }
 
 #[test]
@@ -106,6 +131,8 @@ fn options_are_told_from_what_other_programs_take() {
         ("/// Before `--set`.", 1),
         ("    \"--peer: {} failed\"", 1),
         ("    \"give --data or --stand-in\"", 2),
+        ("    Err(\"--data is missing\")", 1),
+        ("    format!(\"{}--data\", 1)", 1),
         ("    command.arg(\"--no-compile\");", 0),
         ("git(&[\"status\", \"--porcelain\", \"--untracked-files=no\"])", 0),
         ("const REBUILD: &str = \"cargo build --release --features cuda\";", 0),

@@ -18,7 +18,7 @@ use crate::model::math::{Purpose, host, matrix, normal, permutation, stream};
 use crate::model::params::{AdamW, Leaves, Parameter, Store};
 use crate::progress::Progress;
 use crate::record::MetricRow;
-use crate::rival::run::BaselineOutcome;
+use crate::rival::outcome::RivalOutcome;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Task};
 use crate::train::Selection;
@@ -88,7 +88,7 @@ impl Job<'_> {
     /// # Errors
     /// As [`Trainable::load`]; [`Error::Data`] if an image can no longer be read or the loss is not a number;
     /// [`Error::Interrupted`], [`Error::Device`].
-    pub fn run(&self) -> Result<BaselineOutcome> {
+    pub fn run(&self) -> Result<RivalOutcome> {
         let started = Instant::now();
         let model = Trainable::load(self.encoder, self.device, self.progress)?;
         let targets = &self.sets.train.targets;
@@ -134,7 +134,7 @@ impl Job<'_> {
         }
         drop(bar);
         let chosen = state.best.take().unwrap_or_else(|| state.store.values());
-        let mut outcome = BaselineOutcome {
+        let mut outcome = RivalOutcome {
             method: METHOD.to_owned(),
             predictions: Vec::new(),
             metrics: curve(&state.position.losses),

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::feature::{FeaturesConfig, samples_of_folder};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::rival::run::BaselineOutcome;
+use crate::rival::outcome::RivalOutcome;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 use crate::train::config::Selection;
@@ -69,11 +69,11 @@ impl World {
         }
     }
 
-    fn run(&self, config: &FinetuneConfig, checkpoints: &str) -> Result<BaselineOutcome> {
+    fn run(&self, config: &FinetuneConfig, checkpoints: &str) -> Result<RivalOutcome> {
         self.job(config, checkpoints, &Interrupt::default())
     }
 
-    fn job(&self, config: &FinetuneConfig, checkpoints: &str, interrupt: &Interrupt) -> Result<BaselineOutcome> {
+    fn job(&self, config: &FinetuneConfig, checkpoints: &str, interrupt: &Interrupt) -> Result<RivalOutcome> {
         let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/vit/dino");
         Job {
             config,
@@ -106,7 +106,7 @@ fn quick() -> FinetuneConfig {
     }
 }
 
-fn value(outcome: &BaselineOutcome, metric: &str, epoch: Option<i32>) -> f64 {
+fn value(outcome: &RivalOutcome, metric: &str, epoch: Option<i32>) -> f64 {
     let rows: Vec<_> = outcome
         .metrics
         .iter()
@@ -116,7 +116,7 @@ fn value(outcome: &BaselineOutcome, metric: &str, epoch: Option<i32>) -> f64 {
     rows[0].value
 }
 
-fn losses(outcome: &BaselineOutcome) -> Vec<f64> {
+fn losses(outcome: &RivalOutcome) -> Vec<f64> {
     (1..)
         .map_while(|epoch| {
             outcome

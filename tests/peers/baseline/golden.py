@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2,<3", "scikit-learn==1.9.1"]
 # ///
-"""Golden results of scikit-learn for `src/baseline/` on a public feature set.
+"""Golden results of scikit-learn for `src/rival/` on a public feature set.
 
     python tests/peers/baseline/golden.py tests/peers/baseline
 

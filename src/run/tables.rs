@@ -1,1 +1,0 @@
-//! The rows of a run folder's tables and their Parquet form. These columns are what SQL sees: see `docs/tables.md`.
