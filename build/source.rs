@@ -451,6 +451,12 @@ impl Linker {
                         import.alias.as_deref().unwrap_or("*"),
                         self.say(&target)
                     ));
+                    // A module that is named for itself is imported, whatever of it is used. `mod.rs` holds nothing.
+                    let whole = match &target {
+                        Target::Module(inner) if import.alias.is_some() => self.own_file(*inner),
+                        _ => None,
+                    };
+                    let target = whole.map_or(target, |inner| Target::Item(inner, String::new()));
                     self.note(&mut file, &mut imports, &target, &import.path, import.alias.is_none());
                 }
             }
@@ -512,6 +518,14 @@ impl Linker {
         }
         file.imports = imports.into_values().collect();
         Ok(file)
+    }
+
+    /// The module, if it is a file with code of its own.
+    fn own_file(&self, module: usize) -> Option<usize> {
+        let place = &self.modules[module];
+        let path = &self.files[place.file].0;
+        let collects = path.ends_with("/mod.rs") || place.parent.is_none();
+        (place.scope == 0 && !collects).then_some(module)
     }
 
     /// A target as it is digested: where it lies must not depend on how it was reached.

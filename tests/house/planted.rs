@@ -57,6 +57,18 @@ fn an_import_that_no_row_allows() {
 }
 
 #[test]
+fn a_module_that_is_imported_for_itself() {
+    let files = house()
+        .with("src/low/mod.rs", "pub mod deep;\n\npub use deep::Depth;\n")
+        .with("src/top/roof.rs", "use crate::low::deep;\n\npub struct Roof;\n");
+    let table = TABLE.replace("| `low/` |\n", "| — |\n");
+    assert_eq!(
+        only(&files, &table),
+        "src/top/roof.rs:1: `crate::low::deep`: `top/` may not use `low/` (ARCHITECTURE.md:6)"
+    );
+}
+
+#[test]
 fn a_permission_that_nobody_uses() {
     let files = house().with("src/top/roof.rs", "pub struct Roof;\n");
     assert_eq!(

@@ -48,14 +48,20 @@ fn re_exports_lead_to_the_file_that_defines() {
     );
     assert_eq!(
         beside("use super::b::{e, d::dig};"),
-        ["1 src/b/d.rs dig", "1 src/b/e.rs e"]
+        ["1 src/b/d.rs dig", "1 src/b/e.rs ", "1 src/b/e.rs e"],
+        "the name is that of a module too"
     );
 }
 
 #[test]
-fn a_module_is_no_import_but_what_is_taken_through_it() {
-    assert!(beside("use crate::b::d;").is_empty());
-    assert_eq!(beside("use crate::b::d;\nfn f() { d::dig() }"), ["2 src/b/d.rs dig"]);
+fn a_file_that_is_imported_for_itself_counts_and_what_is_taken_through_it() {
+    assert_eq!(beside("use crate::b::d;"), ["1 src/b/d.rs "]);
+    assert_eq!(
+        beside("use crate::b::d;\nfn f() { d::dig() }"),
+        ["1 src/b/d.rs ", "2 src/b/d.rs dig"]
+    );
+    // `mod.rs` holds nothing: through it to what it names.
+    assert!(beside("use crate::b;").is_empty());
     assert_eq!(
         beside("use crate::b::{self as bee};\nfn f(x: &bee::Cee) {}"),
         ["2 src/b/c.rs Cee"]
@@ -133,7 +139,10 @@ fn libraries_and_rooms_of_one_name_are_told_apart() {
         ),
     ];
     let tree = tree(&files);
-    assert_eq!(imports(&tree, "src/a.rs"), ["4 src/image.rs Picture"]);
+    assert_eq!(
+        imports(&tree, "src/a.rs"),
+        ["2 src/image.rs ", "4 src/image.rs Picture"]
+    );
     let crates: Vec<&String> = tree.files["src/a.rs"].crates.keys().collect();
     assert_eq!(crates, ["image", "serde"]);
     let crates: Vec<_> = tree.files["src/image.rs"].crates.iter().collect();
