@@ -60,9 +60,7 @@ impl Chain<'_> {
             digest: Some(digest.to_owned()),
         });
     }
-}
 
-impl Chain<'_> {
     /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
     /// the work, and returns what is there.
     pub(crate) fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::dataset::table::TableConfig;
+use crate::feature::{FeatureTable, LoadOptions};
 use crate::intake::npy::tests::encode;
+use crate::task::Task;
 
 use super::parsers::TARGETS;
 
@@ -402,11 +404,17 @@ fn malformed_pages_of_a_feature_table_are_refused() {
     let bytes = part();
     let end = bytes.len() - 8;
     let footer = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+    let folder = tempfile::tempdir().unwrap();
+    let mut malformed = 0;
     for at in (0..end - footer).step_by(7) {
         let mut changed = bytes.clone();
         changed[at] = 129;
-        super::parsers::feature_table(&changed);
+        std::fs::write(folder.path().join("part-00000.parquet"), changed).unwrap();
+        let table = FeatureTable::open(folder.path()).unwrap();
+        let read = table.load(&LoadOptions::new(Task::Expression));
+        malformed += u32::from(read.is_err_and(|error| error.to_string().contains("are malformed")));
     }
+    assert!(malformed > 0);
 }
 
 survives! {
