@@ -43,7 +43,7 @@ pub const STAGES: [Stage; 10] = [
     Stage {
         name: "train",
         entries: &[
-            "src/train/run.rs",
+            "src/train/seed.rs",
             "src/feature/reader.rs",
             "src/feature/load.rs",
             "src/run/folder.rs",

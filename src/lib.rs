@@ -77,6 +77,7 @@ mod encoder;
 mod error;
 mod export;
 mod feature;
+mod fitting;
 #[cfg(any(test, feature = "inside"))]
 mod hostile;
 mod image;
@@ -96,6 +97,7 @@ mod report;
 mod rival;
 mod run;
 mod sets;
+mod solver;
 mod standin;
 mod task;
 mod train;

@@ -152,6 +152,31 @@ pub struct SeparabilityRow {
     pub n: i64,
 }
 
+/// How a read-out of AURA stands against one rival on the test split, in the task's primary metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingRow {
+    /// `aura` or `aura_mixture`.
+    pub read_out: String,
+    /// The rival.
+    pub method: String,
+    /// The task's primary metric.
+    pub metric: String,
+    /// AURA minus the rival, means over seeds (and folds).
+    pub lead: f64,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub high: Option<f64>,
+    /// Two-sided p-value: the larger of that over the test samples and that over the seeds.
+    pub p: Option<f64>,
+    /// `p` after Holm's correction over all rivals of the read-out.
+    pub p_holm: Option<f64>,
+    /// `above` or `below` where `p_holm` is below 0.05 and the interval does not hold 0, else `level`.
+    pub verdict: String,
+    /// Subjects, where every sample names one, or else samples that were resampled.
+    pub clusters: i64,
+}
+
 /// One replacement of an under-used archetype during the warm-up (appendix B).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResetRow {
@@ -267,6 +292,29 @@ impl Table for PredictionRow {
             ),
             ("target", false, Arc::new(target.finish())),
             ("output", false, float_lists(rows.iter().map(|r| r.output.as_slice()))),
+        ])
+    }
+}
+
+impl Table for StandingRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let maybe =
+            |of: fn(&Self) -> Option<f64>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Float64Array>()) };
+        batch(vec![
+            ("read_out", false, strings(rows.iter().map(|r| r.read_out.as_str()))),
+            ("method", false, strings(rows.iter().map(|r| r.method.as_str()))),
+            ("metric", false, strings(rows.iter().map(|r| r.metric.as_str()))),
+            ("lead", false, maybe(|r| Some(r.lead))),
+            ("low", true, maybe(|r| r.low)),
+            ("high", true, maybe(|r| r.high)),
+            ("p", true, maybe(|r| r.p)),
+            ("p_holm", true, maybe(|r| r.p_holm)),
+            ("verdict", false, strings(rows.iter().map(|r| r.verdict.as_str()))),
+            (
+                "clusters",
+                false,
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.clusters))),
+            ),
         ])
     }
 }

@@ -16,6 +16,15 @@ pub enum Task {
 }
 
 impl Task {
+    /// Its name as recipes and tables write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expression => "expression",
+            Self::ValenceArousal => "valence_arousal",
+            Self::ActionUnits => "action_units",
+        }
+    }
+
     /// The metric by which the task is ranked: `acc`, `ccc_va` or `f1_avg` (appendix A.3).
     pub fn primary_metric(self) -> &'static str {
         match self {

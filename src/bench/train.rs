@@ -215,6 +215,7 @@ impl TrainSpeed {
 mod tests {
     use super::*;
     use crate::device::choice::DeviceChoice;
+    use crate::fitting::config::FittingConfig;
     use crate::model::ModelConfig;
     use crate::model::loss::config::LossConfig;
     use crate::train::config::Sampling;
@@ -237,6 +238,7 @@ mod tests {
                 },
                 selection: Selection::Last,
                 sampling: Sampling::default(),
+                fitting: FittingConfig::default(),
             },
             features: None,
             classes: Vec::new(),

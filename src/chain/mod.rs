@@ -13,6 +13,7 @@ pub mod map;
 pub mod report;
 pub mod rivals;
 pub mod stages;
+pub mod standings;
 pub mod state;
 pub mod study;
 pub mod summary;

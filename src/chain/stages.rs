@@ -92,6 +92,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 
     let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
+    chain.standings(&folder, &trained)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let manifest = Manifest {
         schema: manifest::SCHEMA,

@@ -8,11 +8,13 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::check::standing;
 use crate::error::{Error, Result};
 use crate::metric::seeds::OverSeeds;
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
+use crate::record::StandingRow;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord};
 
@@ -45,6 +47,8 @@ pub struct Summary {
     pub metrics: BTreeMap<String, OverSeeds>,
     /// Every method's metrics on the test split.
     pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
+    /// How AURA's read-outs stand against each rival on the test split.
+    pub standings: Vec<Standing>,
     /// Stages in their order: seconds, and whether they were cached.
     #[serde(serialize_with = "stages_by_name")]
     #[schemars(with = "BTreeMap<String, StageTime>")]
@@ -52,9 +56,30 @@ pub struct Summary {
     #[serde(skip)]
     pub(super) random_weights: bool,
     #[serde(skip)]
+    rows: Vec<StandingRow>,
+    #[serde(skip)]
     primary: &'static str,
     #[serde(skip)]
     title: String,
+}
+
+/// How a read-out stands against a rival, in the task's primary metric, as a fraction.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Standing {
+    /// `aura` or `aura_mixture`.
+    pub read_out: String,
+    /// The rival.
+    pub method: String,
+    /// AURA minus the rival.
+    pub lead: f64,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub high: Option<f64>,
+    /// p-value after Holm's correction over the rivals.
+    pub p_holm: Option<f64>,
+    /// `above`, `level` or `below`.
+    pub verdict: String,
 }
 
 /// Collects the summary from the run folder's tables.
@@ -66,7 +91,9 @@ pub(super) fn summarise(
     stages: Vec<StageRecord>,
 ) -> Result<Summary> {
     let seeds = &recipe.protocol.seeds;
-    let table = QueryContext::open(&[folder.path().to_owned()])?.query(
+    let context = QueryContext::open(&[folder.path().to_owned()])?;
+    let rows = standing::read(&context.query("SELECT * FROM standings ORDER BY read_out, lead, method")?);
+    let table = context.query(
         "SELECT method, split, metric, seed, value FROM seed_metrics WHERE epoch IS NULL AND split IN ('test', 'all') \
          ORDER BY method, metric, split, seed",
     )?;
@@ -115,6 +142,19 @@ pub(super) fn summarise(
         seeds: seeds.clone(),
         metrics,
         methods,
+        standings: rows
+            .iter()
+            .map(|row| Standing {
+                read_out: row.read_out.clone(),
+                method: row.method.clone(),
+                lead: row.lead,
+                low: row.low,
+                high: row.high,
+                p_holm: row.p_holm,
+                verdict: row.verdict.clone(),
+            })
+            .collect(),
+        rows,
         stages,
         random_weights: naming::is_random(&manifest.encoder),
         primary,
@@ -195,9 +235,7 @@ impl Summary {
             }
             out.push('\n');
         }
-        if let Some(line) = self.standing() {
-            let _ = writeln!(out, "{line}");
-        }
+        out.push_str(&self.standing());
         let _ = write!(out, "report  {}", self.report);
         out
     }
@@ -216,16 +254,33 @@ impl Summary {
             .max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// How AURA stands against the best of its rivals, in one sentence.
-    fn standing(&self) -> Option<String> {
-        let aura = self.methods.get("aura")?.get(self.primary)?.mean;
-        let (rival, best) = self.best_rival()?;
-        let points = (aura - best) * 100.0;
-        let word = if points >= 0.0 { "above" } else { "BELOW" };
-        Some(format!(
-            "AURA is {:.1} points {word} the best rival, {rival}",
-            points.abs()
-        ))
+    /// How both read-outs stand against every rival, a line a rival; nothing without rivals.
+    fn standing(&self) -> String {
+        let mut rivals: Vec<&str> = Vec::new();
+        for row in &self.rows {
+            if !rivals.contains(&row.method.as_str()) {
+                rivals.push(&row.method);
+            }
+        }
+        if rivals.is_empty() {
+            return String::new();
+        }
+        let mut out = format!(
+            "AURA's lead in points of {}, 95 % interval, Holm over the rivals\n{:<16}{:>28}{:>28}\n",
+            self.primary, "against", "aura", "aura_mixture"
+        );
+        for rival in rivals {
+            let _ = write!(out, "{rival:<16}");
+            for read_out in ["aura", "aura_mixture"] {
+                let row = self
+                    .rows
+                    .iter()
+                    .find(|row| row.method == rival && row.read_out == read_out);
+                let _ = write!(out, "{:>28}", row.map_or_else(|| "—".to_owned(), standing::phrase));
+            }
+            out.push('\n');
+        }
+        out
     }
 }
 

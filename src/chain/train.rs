@@ -13,9 +13,9 @@ use crate::error::{Context, Error, Result};
 use crate::feature::holdout::Validation;
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::model::config::Level;
-use crate::rival;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
+use crate::rival::run::Rivals;
 use crate::run::cost::{Cost, peak_memory};
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::sets::{FeatureSet, SplitSets};
@@ -28,6 +28,7 @@ use super::cost::calibrate;
 use super::extract::Features;
 use super::finite::check_finite;
 use super::rivals::{RivalsDigest, RivalsDone};
+use super::standings;
 use super::state::Chain;
 use super::truth::Truth;
 
@@ -115,6 +116,8 @@ impl Chain<'_> {
         if missing.is_empty() {
             self.done("evaluate", Instant::now(), true, &rivals.address(digest));
         } else {
+            // It says how seeds stand together, and goes with the first that changes.
+            standings::forget(folder)?;
             self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
         }
         for unit in &units {
@@ -177,6 +180,7 @@ impl Chain<'_> {
                 train: recipe.train.clone(),
                 selection: protocol.selection,
                 sampling: protocol.sampling,
+                fitting: recipe.fitting.clone(),
             },
             images: if recipe.finetune.enabled {
                 let root = self.image_root.as_deref().ok_or_else(|| {
@@ -202,9 +206,17 @@ impl Chain<'_> {
             }
             // One fold at a time is held in memory.
             let sets = self.load(features, fold)?;
+            let mut probes = Rivals::new(
+                &sets,
+                &recipe.baselines,
+                &recipe.fitting,
+                &device.device,
+                self.progress,
+                self.interrupt,
+            );
             for unit in here {
                 self.interrupt.check()?;
-                let unit = self.unit(unit, &sets, &shared)?;
+                let unit = self.unit(unit, &sets, &shared, &mut probes)?;
                 spent.training += unit.training;
                 spent.evaluating += unit.evaluating;
                 spent.samples += unit.samples;
@@ -224,7 +236,7 @@ impl Chain<'_> {
     }
 
     /// Trains one model and fits the rivals, whichever is not there yet, and writes the unit's folder.
-    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>) -> Result<Spent> {
+    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>, probes: &mut Rivals<'_>) -> Result<Spent> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
         let mut spent = Spent::default();
@@ -240,12 +252,11 @@ impl Chain<'_> {
                 self.interrupt,
             )?;
             spent.training = clock.elapsed().as_secs_f64();
-            let epochs = outcome.metrics.iter().filter_map(|row| row.epoch).max().unwrap_or(0);
-            spent.samples = sets.train.len() as u64 * u64::try_from(epochs).unwrap_or(0);
+            spent.samples = outcome.trained_on;
             clock = Instant::now();
             write_seed(&here, outcome, shared.truth.as_ref(), shared.digest, sets)?;
         }
-        self.fit_rivals(&here, unit.seed, sets, shared)?;
+        self.fit_rivals(&here, unit.seed, sets, shared, probes)?;
         let seed = unit.seed;
         self.progress.line(&match unit.fold {
             Some(fold) => format!("            fold {fold}, seed {seed} done"),
@@ -256,17 +267,17 @@ impl Chain<'_> {
     }
 
     /// Fits the rivals of one seed that other code fitted, or nobody, and writes them beside AURA.
-    fn fit_rivals(&self, here: &SeedFolder, seed: u64, sets: &SplitSets, shared: &Shared<'_>) -> Result<()> {
+    fn fit_rivals(
+        &self,
+        here: &SeedFolder,
+        seed: u64,
+        sets: &SplitSets,
+        shared: &Shared<'_>,
+        probes: &mut Rivals<'_>,
+    ) -> Result<()> {
         let there = RivalsDone::read(here);
         if !there.has_probes(shared.rivals) {
-            let probes = rival::run::run_all(
-                sets,
-                &self.recipe.baselines,
-                seed,
-                &shared.device.device,
-                &self.progress,
-                self.interrupt,
-            )?;
+            let probes = probes.of_seed(seed)?;
             RivalsDone::write_probes(here, probes, shared.rivals)?;
         }
         if let Some(images) = &shared.images

@@ -1,4 +1,4 @@
-//! What AURA says of every test sample, read from a run folder or from the predictions that lie beside a baseline.
+//! What methods say of every test sample, read from a run folder or from the predictions that lie beside a baseline.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +21,7 @@ use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
 /// Outputs for the test samples, fold by fold; a run without folds has one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Predictions {
     /// By fold; `None` where the run has none.
     pub folds: BTreeMap<Option<i32>, FoldPredictions>,
@@ -155,9 +155,10 @@ impl Predictions {
         Ok(())
     }
 
-    /// Reads AURA's test predictions of several seeds from the files of a run folder.
+    /// Reads the test predictions of several seeds from the files of a run folder, by method.
     ///
-    /// `files` holds (fold, seed, `predictions.parquet`); `subjects` names the person of a sample.
+    /// `files` holds (fold, seed, `predictions.parquet`); `subjects` names the person of a sample; `wanted` says which methods
+    /// are read.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Data`] if a file cannot be read or does not fit the others.
@@ -166,17 +167,18 @@ impl Predictions {
         subjects: &BTreeMap<String, String>,
         task: Task,
         names: &[String],
-    ) -> Result<Self> {
-        let mut all = Self { folds: BTreeMap::new() };
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Self>> {
+        let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for (fold, seed, path) in files {
-            let mut rows = Vec::new();
+            let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
             for batch in batches(path, &["method", "sample_id", "split", "target", "output"])? {
                 let (method, split) = (texts(&batch, "method", path)?, texts(&batch, "split", path)?);
                 let ids = texts(&batch, "sample_id", path)?;
                 let (target, output) = (lists(&batch, "target", path)?, lists(&batch, "output", path)?);
                 for i in 0..batch.num_rows() {
-                    if method.value(i) == "aura" && split.value(i) == "test" {
-                        rows.push(Row {
+                    if split.value(i) == "test" && wanted(method.value(i)) {
+                        rows.entry(method.value(i).to_owned()).or_default().push(Row {
                             sample_id: ids.value(i).to_owned(),
                             subject: subjects.get(ids.value(i)).cloned(),
                             target: numbers(&target.value(i)),
@@ -185,7 +187,10 @@ impl Predictions {
                     }
                 }
             }
-            all.insert(*fold, *seed, rows, task, names, path)?;
+            for (method, rows) in rows {
+                let of = all.entry(method).or_default();
+                of.insert(*fold, *seed, rows, task, names, path)?;
+            }
         }
         Ok(all)
     }
@@ -253,7 +258,7 @@ impl Predictions {
                 });
             }
         }
-        let mut all = Self { folds: BTreeMap::new() };
+        let mut all = Self::default();
         for ((fold, seed), rows) in found {
             all.insert(fold, seed, rows, task, names, path)?;
         }

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table};
+use crate::record::StandingRow;
 use crate::run::manifest::Manifest;
 use crate::task::Task;
 
 use super::answers::{self, Predictions};
 use super::expect::ExpectConfig;
 use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, TRAIN_SPEED};
+use super::standing;
 
 /// A run folder, read.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Facts {
     pub expect: ExpectConfig,
     /// AURA's predictions of the test samples.
     pub predictions: Predictions,
+    /// How AURA stands against its rivals.
+    pub standings: Vec<StandingRow>,
 }
 
 impl Facts {
@@ -104,7 +108,8 @@ impl Facts {
             .map(|(fold, seed, folder)| (fold, seed, folder.join("predictions.parquet")))
             .filter(|(.., path)| path.is_file())
             .collect();
-        let predictions = Predictions::read(&files, &people, task, &manifest.classes)?;
+        let mut answers = Predictions::read(&files, &people, task, &manifest.classes, |method| method == "aura")?;
+        let standings = context.query("SELECT * FROM standings ORDER BY read_out, method")?;
         let final_numbers = context.query(
             "SELECT * FROM metrics WHERE epoch IS NULL AND split IN ('test', 'all') ORDER BY method, metric, split, seed",
         )?;
@@ -116,7 +121,8 @@ impl Facts {
             structure: BTreeMap::new(),
             cost: BTreeMap::new(),
             expect: expectations(&run.path)?,
-            predictions,
+            predictions: answers.remove("aura").unwrap_or_default(),
+            standings: standing::read(&standings),
             manifest,
         };
         facts.cost = cost(&facts.manifest);

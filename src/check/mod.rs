@@ -10,6 +10,7 @@ pub mod judge;
 pub mod names;
 pub mod show;
 pub mod show_compare;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

@@ -276,6 +276,7 @@ fn trained(folder: &Path, sets: &SplitSets, seeds: &[u64]) -> Facts {
         },
         selection: Selection::Last,
         sampling: Sampling::Plain,
+        fitting: FittingConfig::default(),
     };
     let mut names = Vec::new();
     for &seed in seeds {

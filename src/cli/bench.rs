@@ -8,6 +8,7 @@ use crate::bench::{ExtractBench, TrainBench};
 use crate::device::choice::DeviceChoice;
 use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::Result;
+use crate::fitting::config::FittingConfig;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::recipe::{Recipe, RecipeOptions};
@@ -153,6 +154,7 @@ fn train(arguments: &TrainArguments, shell: &Shell) -> Result<()> {
             train: recipe.train,
             selection: Selection::Last,
             sampling: recipe.protocol.sampling,
+            fitting: recipe.fitting,
         };
         (setup, recipe.protocol.classes)
     } else {
@@ -163,6 +165,7 @@ fn train(arguments: &TrainArguments, shell: &Shell) -> Result<()> {
             train: TrainConfig::default(),
             selection: Selection::Last,
             sampling: Sampling::default(),
+            fitting: FittingConfig::default(),
         };
         (setup, Vec::new())
     };

@@ -5,7 +5,7 @@ use crate::sets::Matrix;
 use crate::task::Targets;
 
 use super::evaluate::groups;
-use super::interval::{Bootstrap, Contributions, Interval};
+use super::interval::{Bootstrap, Contributions, Interval, bca, left_out};
 use super::special::{binomial_half_cdf, chi2_1_upper};
 use super::tally::{Measure, Tally};
 
@@ -95,74 +95,142 @@ pub struct Answers<'a> {
 /// [`Error::Data`] if shapes do not fit, a value is not finite, the task has no metric of that name, there is no fold, or a
 /// side has no seed.
 pub fn paired_bootstrap(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstrap) -> Result<Paired> {
-    if folds.is_empty() || folds.iter().any(|fold| fold.first.is_empty() || fold.second.is_empty()) {
-        return Err(Error::data("a comparison needs outputs of both models for every fold"));
-    }
-    // The sums of one fold lie side by side: first model's seeds, then the second's; folds follow one another.
-    let mut tallies = Vec::new();
-    let mut starts = vec![0];
-    let mut width = 0;
-    for fold in folds {
-        let targets = fold.targets;
-        let measure = Measure::parse(metric, targets.task, &targets.names)
-            .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
-        let mut parts = Vec::new();
-        for (matrices, sign) in [(&fold.first, -1.0), (&fold.second, 1.0)] {
-            for &matrix in matrices {
-                let tally = Tally::new(targets, matrix)?;
-                let offset = width;
-                width += tally.shape().width();
-                let share = sign / (matrices.len() * folds.len()) as f64;
-                parts.push(Part { tally, offset, share });
-            }
-        }
-        tallies.push((measure, parts));
-        starts.push(starts[starts.len() - 1] + targets.len());
-    }
-    let samples = starts[starts.len() - 1];
-    let named: Vec<Option<String>> = folds.iter().flat_map(|fold| fold.subjects.iter().cloned()).collect();
-    let groups = groups((!named.is_empty()).then_some(named.as_slice()), samples)?;
-    let rows = Contributions::new(samples, width, groups.as_deref(), |i, sink| {
-        let fold = starts.partition_point(|&start| start <= i) - 1;
-        for part in &tallies[fold].1 {
-            part.tally.emit(i - starts[fold], &mut |position, amount| {
-                sink(part.offset + position, amount);
-            });
-        }
-    });
-    let statistic = |sums: &[f64]| -> f64 {
-        tallies
-            .iter()
-            .flat_map(|(measure, parts)| parts.iter().map(move |part| (measure, part)))
-            .map(|(measure, part)| {
-                let shape = part.tally.shape();
-                part.share
-                    * measure
-                        .value(shape, &sums[part.offset..part.offset + shape.width()])
-                        .value
-            })
-            .sum()
-    };
-    let mut distribution = bootstrap.distribution(&rows, statistic);
-    let tail = |count: usize| (count + 1) as f64 / (distribution.len() + 1) as f64;
-    let p = 2.0
-        * tail(distribution.iter().filter(|&&d| d <= 0.0).count())
-            .min(tail(distribution.iter().filter(|&&d| d >= 0.0).count()));
-    Ok(Paired {
-        difference: statistic(&rows.total()),
-        interval: bootstrap.interval_of(&rows, statistic, &mut distribution),
-        p: p.min(1.0),
-        clusters: rows.clusters(),
-    })
+    let panels: Vec<Panel<'_>> = folds
+        .iter()
+        .map(|fold| Panel {
+            targets: fold.targets,
+            methods: vec![fold.first.clone(), fold.second.clone()],
+            subjects: fold.subjects,
+        })
+        .collect();
+    Ok(Resampled::new(metric, &panels, bootstrap)?.paired(0, 1))
 }
 
-/// What one seed of one side adds to the difference.
+/// Outputs of several methods for the same samples of one test set.
+#[derive(Debug, Clone)]
+pub struct Panel<'a> {
+    /// What was asked.
+    pub targets: &'a Targets,
+    /// Of each method one matrix (n × O) a seed.
+    pub methods: Vec<Vec<&'a Matrix>>,
+    /// Person of each sample, where known.
+    pub subjects: &'a [Option<String>],
+}
+
+/// Several methods on the same resamples: every pair of them can be compared.
+#[derive(Debug, Clone)]
+pub struct Resampled {
+    /// Each method's metric, mean over seeds and test sets.
+    values: Vec<f64>,
+    /// The same of each resample.
+    distribution: Vec<Vec<f64>>,
+    /// The same with each cluster left out.
+    left_out: Vec<Vec<f64>>,
+    level: f64,
+}
+
+/// What one model adds to its method's mean.
 struct Part<'a> {
+    method: usize,
     tally: Tally<'a>,
     /// Where its sums begin.
     offset: usize,
-    /// Its weight in the difference: 1 / (seeds · folds), below 0 for the first model.
+    /// Its weight: 1 / (seeds · folds), times the seeds that gave the same outputs.
     share: f64,
+}
+
+impl Resampled {
+    /// Resamples the samples of all panels, each a test set whose metrics are averaged.
+    ///
+    /// # Errors
+    /// As [`paired_bootstrap`].
+    pub fn new(metric: &str, panels: &[Panel<'_>], bootstrap: &Bootstrap) -> Result<Self> {
+        let count = panels.first().map_or(0, |panel| panel.methods.len());
+        let whole = |panel: &Panel<'_>| panel.methods.len() == count && panel.methods.iter().all(|m| !m.is_empty());
+        if count == 0 || !panels.iter().all(whole) {
+            return Err(Error::data("a comparison needs outputs of all models for every fold"));
+        }
+        // The sums of one fold lie side by side, method by method and seed by seed; folds follow one another.
+        let mut tallies = Vec::new();
+        let mut starts = vec![0];
+        let mut width = 0;
+        for panel in panels {
+            let targets = panel.targets;
+            let measure = Measure::parse(metric, targets.task, &targets.names)
+                .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
+            let mut parts: Vec<Part<'_>> = Vec::new();
+            for (method, matrices) in panel.methods.iter().enumerate() {
+                let share = 1.0 / (matrices.len() * panels.len()) as f64;
+                let mut seen: Vec<(&Matrix, usize)> = Vec::new();
+                for &matrix in matrices {
+                    // A method to which the seed does not matter says the same again.
+                    if let Some((_, at)) = seen.iter().find(|(other, _)| *other == matrix) {
+                        parts[*at].share += share;
+                        continue;
+                    }
+                    seen.push((matrix, parts.len()));
+                    let tally = Tally::new(targets, matrix)?;
+                    let offset = width;
+                    width += tally.shape().width();
+                    parts.push(Part {
+                        method,
+                        tally,
+                        offset,
+                        share,
+                    });
+                }
+            }
+            tallies.push((measure, parts));
+            starts.push(starts[starts.len() - 1] + targets.len());
+        }
+        let samples = starts[starts.len() - 1];
+        let named: Vec<Option<String>> = panels.iter().flat_map(|panel| panel.subjects.iter().cloned()).collect();
+        let groups = groups((!named.is_empty()).then_some(named.as_slice()), samples)?;
+        let rows = Contributions::new(samples, width, groups.as_deref(), |i, sink| {
+            let fold = starts.partition_point(|&start| start <= i) - 1;
+            for part in &tallies[fold].1 {
+                part.tally.emit(i - starts[fold], &mut |position, amount| {
+                    sink(part.offset + position, amount);
+                });
+            }
+        });
+        let statistic = |sums: &[f64]| -> Vec<f64> {
+            let mut values = vec![0.0; count];
+            for (measure, parts) in &tallies {
+                for part in parts {
+                    let shape = part.tally.shape();
+                    let own = &sums[part.offset..part.offset + shape.width()];
+                    values[part.method] += part.share * measure.value(shape, own).value;
+                }
+            }
+            values
+        };
+        Ok(Self {
+            values: statistic(&rows.total()),
+            distribution: bootstrap.distribution(&rows, statistic),
+            left_out: left_out(&rows, statistic),
+            level: bootstrap.level,
+        })
+    }
+
+    /// Two of the methods, by position: second minus first.
+    pub fn paired(&self, first: usize, second: usize) -> Paired {
+        let of = |values: &Vec<f64>| values[second] - values[first];
+        let mut distribution: Vec<f64> = self.distribution.iter().map(of).collect();
+        let left_out: Vec<f64> = self.left_out.iter().map(of).collect();
+        let tail = |count: usize| (count + 1) as f64 / (distribution.len() + 1) as f64;
+        let p = 2.0
+            * tail(distribution.iter().filter(|&&d| d <= 0.0).count())
+                .min(tail(distribution.iter().filter(|&&d| d >= 0.0).count()));
+        let difference = of(&self.values);
+        Paired {
+            difference,
+            interval: (left_out.len() > 1 && !distribution.is_empty())
+                .then(|| bca(difference, &mut distribution, &left_out, self.level)),
+            p: p.min(1.0),
+            clusters: self.left_out.len(),
+        }
+    }
 }
 
 /// Holm's step-down adjusted p-values, in the order given (Holm 1979).

@@ -129,8 +129,8 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// Values of `statistic` over resamples of the clusters, in order of the resamples.
-    pub fn distribution(&self, rows: &Contributions, statistic: impl Fn(&[f64]) -> f64 + Sync) -> Vec<f64> {
+    /// What `statistic` says of each resample of the clusters, in order of the resamples.
+    pub fn distribution<T: Send>(&self, rows: &Contributions, statistic: impl Fn(&[f64]) -> T + Sync) -> Vec<T> {
         let n = rows.clusters();
         if n == 0 {
             return Vec::new();
@@ -155,34 +155,28 @@ impl Bootstrap {
     /// BCa interval of `statistic`; `None` with fewer than two clusters.
     pub fn interval(&self, rows: &Contributions, statistic: impl Fn(&[f64]) -> f64 + Sync) -> Option<Interval> {
         let mut distribution = self.distribution(rows, &statistic);
-        self.interval_of(rows, statistic, &mut distribution)
-    }
-
-    /// BCa interval from a distribution that is at hand; sorts it.
-    pub(crate) fn interval_of(
-        &self,
-        rows: &Contributions,
-        statistic: impl Fn(&[f64]) -> f64 + Sync,
-        distribution: &mut [f64],
-    ) -> Option<Interval> {
-        let n = rows.clusters();
-        if n < 2 || distribution.is_empty() {
+        if rows.clusters() < 2 || distribution.is_empty() {
             return None;
         }
-        let total = rows.total();
-        let left_out: Vec<f64> = (0..n)
-            .into_par_iter()
-            .map_init(
-                || total.clone(),
-                |sums, cluster| {
-                    sums.copy_from_slice(&total);
-                    rows.add(cluster, -1.0, sums);
-                    statistic(sums)
-                },
-            )
-            .collect();
-        Some(bca(statistic(&total), distribution, &left_out, self.level))
+        let left_out = left_out(rows, &statistic);
+        Some(bca(statistic(&rows.total()), &mut distribution, &left_out, self.level))
     }
+}
+
+/// What `statistic` says with each of the clusters left out.
+pub(crate) fn left_out<T: Send>(rows: &Contributions, statistic: impl Fn(&[f64]) -> T + Sync) -> Vec<T> {
+    let total = rows.total();
+    (0..rows.clusters())
+        .into_par_iter()
+        .map_init(
+            || total.clone(),
+            |sums, cluster| {
+                sums.copy_from_slice(&total);
+                rows.add(cluster, -1.0, sums);
+                statistic(sums)
+            },
+        )
+        .collect()
 }
 
 /// Bias-corrected and accelerated interval from the estimate, its resampled values (sorted here) and its values with one

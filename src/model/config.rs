@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::document::invalid::{Invalid, not_negative, positive, require};
 use crate::task::Task;
 
-use super::readout::ReadoutFit;
-
 /// Which features are projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -292,10 +290,8 @@ pub struct ModelConfig {
     pub routing: Routing,
     /// The read-out that training curves and the selection of the epoch use; both are reported at the end.
     pub readout: Readout,
-    /// Temperature of the mixture read-out.
+    /// Temperature of the mixture read-out; 0 chooses it from 0.02, 0.05, 0.1, 0.2 and 0.5 as `[fitting]` says.
     pub readout_temperature: f64,
-    /// Whether outputs are fitted, once after training and on the training samples, to how the task is judged.
-    pub readout_fit: ReadoutFit,
     /// Scale s of the task head's logits.
     pub head_scale: f64,
     /// Contextualization.
@@ -333,7 +329,6 @@ impl Default for ModelConfig {
             routing: Routing::Routed,
             readout: Readout::Primal,
             readout_temperature: 0.05,
-            readout_fit: ReadoutFit::Task,
             head_scale: 8.0,
             contextualization: ContextualizationConfig::default(),
             reset: ResetConfig::default(),
@@ -343,7 +338,28 @@ impl Default for ModelConfig {
     }
 }
 
+/// Temperatures that the mixture read-out may choose from.
+const TEMPERATURES: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.5];
+
 impl ModelConfig {
+    /// The temperatures that the mixture read-out may have.
+    pub fn temperatures(&self) -> Vec<f64> {
+        if self.readout_temperature > 0.0 {
+            vec![self.readout_temperature]
+        } else {
+            TEMPERATURES.to_vec()
+        }
+    }
+
+    /// The temperature of the mixture where none was chosen: that of the soft assignment.
+    pub fn curve_temperature(&self) -> f64 {
+        if self.readout_temperature > 0.0 {
+            self.readout_temperature
+        } else {
+            self.temperature
+        }
+    }
+
     /// The feature level, with the task's default.
     pub fn level_for(&self, task: Task) -> Level {
         self.level.unwrap_or(match task {

@@ -14,7 +14,6 @@ pub mod merge;
 pub mod params;
 pub mod predict;
 pub mod projector;
-pub mod readout;
 pub mod standardise;
 
 #[cfg(test)]

@@ -30,13 +30,15 @@ use crate::action_unit::ActionUnit;
 use crate::columns;
 use crate::error::{Context, Error, Result};
 use crate::naming;
-use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, Table};
+use crate::record::{
+    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow, Table,
+};
 
 use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 31] = [
+pub const VIEWS: [&str; 32] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -65,6 +67,7 @@ pub const VIEWS: [&str; 31] = [
     "separability",
     "settings",
     "stages",
+    "standings",
     "truth",
     "units",
     "varied_settings",
@@ -93,7 +96,7 @@ const IN_MEMORY: u64 = 64 << 20;
 impl RunFiles {
     /// The view `name` over `runs`.
     pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
-        let per_seed = !matches!(name, "samples" | "truth");
+        let per_seed = !matches!(name, "samples" | "truth" | "standings");
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
             if per_seed {
@@ -263,6 +266,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "resets" => schema_of(ResetRow::batch(&[])),
         "maps" => schema_of(MapRow::batch(&[])),
         "separability" => schema_of(SeparabilityRow::batch(&[])),
+        "standings" => schema_of(StandingRow::batch(&[])),
         "samples" => Ok(columns::fields(&columns::SAMPLES)),
         "truth" => Ok(columns::fields(&columns::TRUTH)),
         _ => Err(Error::Usage(format!("no view {name}"))),

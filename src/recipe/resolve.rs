@@ -13,6 +13,7 @@ use crate::document::tree::{Node, OVERRIDE};
 use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
 use crate::feature::{FeaturesConfig, TokenGrid};
+use crate::fitting::config::FittingConfig;
 use crate::model::ModelConfig;
 use crate::model::config::{Level, Standardise};
 use crate::model::loss::config::LossConfig;
@@ -56,6 +57,8 @@ pub struct Recipe {
     pub loss: LossConfig,
     /// Optimisation.
     pub train: TrainConfig,
+    /// How settings are chosen and outputs fitted.
+    pub fitting: FittingConfig,
     /// The rivals.
     pub baselines: RivalConfig,
     /// The rival that trains the encoder itself.
@@ -187,6 +190,7 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
     check(&tree, "model", written.model.validate())?;
     check(&tree, "loss", written.loss.validate())?;
     check(&tree, "train", written.train.validate())?;
+    check(&tree, "fitting", written.fitting.validate())?;
     check(&tree, "baselines", written.baselines.validate())?;
     check(&tree, "finetune", written.finetune.validate())?;
     if written.finetune.enabled && written.encoder.kind == EncoderKind::Hog {
@@ -226,6 +230,7 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         model: written.model,
         loss: written.loss,
         train: written.train,
+        fitting: written.fitting,
         baselines: written.baselines,
         finetune: written.finetune,
         report: written.report,

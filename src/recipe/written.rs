@@ -10,6 +10,7 @@ use crate::check::ExpectConfig;
 use crate::dataset::DatasetConfig;
 use crate::encoder::config::EncoderConfig;
 use crate::feature::FeaturesConfig;
+use crate::fitting::config::FittingConfig;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
@@ -53,6 +54,9 @@ pub struct Written {
     /// Optimisation.
     #[serde(default)]
     pub train: TrainConfig,
+    /// How settings are chosen and outputs fitted, for AURA and its rivals alike.
+    #[serde(default)]
+    pub fitting: FittingConfig,
     /// The rivals that run on the same features.
     #[serde(default)]
     pub baselines: RivalConfig,

@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::task::Task;
 
-use super::fit::{Context, Fitted, Rival, Training};
+use super::fit::{Apart, Fitted, Rival, Training};
 use super::input::Features;
 use super::prototypes::{Prototypes, weighted_sums};
 
@@ -61,7 +62,19 @@ struct Means {
 }
 
 impl Rival for ClassMeansConfig {
-    fn fit(&self, training: &Training<'_>, _context: &Context<'_>) -> Result<Box<dyn Fitted>> {
+    fn settings(&self) -> usize {
+        1
+    }
+
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
+        Ok(Box::new(Apart {
+            rival: self,
+            training,
+            held,
+        }))
+    }
+
+    fn fit(&self, training: &Training<'_>, _at: usize) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
         let (n, o) = (targets.len(), targets.outputs());
         let mut scores = Vec::new();

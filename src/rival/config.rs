@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::readout::ReadoutFit;
 use crate::task::Task;
 
 use super::class_means::ClassMeansConfig;
 use super::fit::Rival;
 use super::input::{Input, Standardise};
+use super::kernel_ridge::KernelRidgeConfig;
 use super::kmeans::KmeansConfig;
 use super::knn::KnnConfig;
-use super::linear::{self, LinearConfig};
+use super::lda::LdaConfig;
+use super::linear::{Aim, Linear, LinearConfig};
 use super::method::{Kind, Method};
 use super::mlp::MlpConfig;
+use super::svm::SvmConfig;
 
 /// Recipe section `[baselines]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,21 +25,24 @@ use super::mlp::MlpConfig;
 pub struct RivalConfig {
     /// Whether rivals are run at all.
     pub enabled: bool,
-    /// Which: `knn`, `linear` (in tables `logistic`, or `ridge` for valence–arousal), `linear_ccc` (valence–arousal only,
-    /// trained for concordance), `class_means`, `kmeans`, `mlp`, each on the global vector, or with `_mean_tokens` or `_tokens` behind its name on patch tokens. Empty: all on the global
-    /// vector, and for action units the linear probe on tokens too.
+    /// Which: `knn`, `logistic` (expressions and action units), `ridge` (valence–arousal and action units), `linear_ccc`
+    /// (valence–arousal, trained for concordance), `lda` (expressions), `kernel_ridge` (valence–arousal and action units),
+    /// `svm` (expressions and action units), `class_means`, `kmeans`, `mlp`, each on the global vector, or with `_mean_tokens`
+    /// or `_tokens` behind its name on patch tokens; `linear` is `logistic`, or `ridge` for valence–arousal. Empty: all that
+    /// serve the task on the global vector (but no `svm` for action units), and for action units `logistic` on tokens too.
     pub methods: Vec<String>,
     /// How features are brought to scale.
     pub standardise: Standardise,
-    /// Share of the training split that is held out to choose settings where there is no validation split.
-    pub holdout: f64,
-    /// Whether outputs are fitted to how the task is judged, as those of AURA are (`model.readout_fit`), on the validation split
-    /// or the held-out part.
-    pub readout_fit: ReadoutFit,
     /// Settings of `knn`.
     pub knn: KnnConfig,
-    /// Settings of `linear`.
+    /// Settings of `logistic`, `ridge` and `linear_ccc`.
     pub linear: LinearConfig,
+    /// Settings of `lda`.
+    pub lda: LdaConfig,
+    /// Settings of `kernel_ridge`.
+    pub kernel_ridge: KernelRidgeConfig,
+    /// Settings of `svm`.
+    pub svm: SvmConfig,
     /// Settings of `class_means`.
     pub class_means: ClassMeansConfig,
     /// Settings of `kmeans`.
@@ -52,10 +57,11 @@ impl Default for RivalConfig {
             enabled: true,
             methods: Vec::new(),
             standardise: Standardise::default(),
-            holdout: 0.2,
-            readout_fit: ReadoutFit::Task,
             knn: KnnConfig::default(),
             linear: LinearConfig::default(),
+            lda: LdaConfig::default(),
+            kernel_ridge: KernelRidgeConfig::default(),
+            svm: SvmConfig::default(),
             class_means: ClassMeansConfig::default(),
             kmeans: KmeansConfig::default(),
             mlp: MlpConfig::default(),
@@ -71,12 +77,12 @@ impl RivalConfig {
     pub fn validate(&self) -> std::result::Result<(), (String, String)> {
         let mut seen = BTreeSet::new();
         for (at, name) in self.methods.iter().enumerate() {
-            let Some(method) = Method::parse(name) else {
+            let Some(method) = Method::parse(name, Task::Expression) else {
                 return Err((
                     format!("methods[{at}]"),
                     format!(
-                        "expected `knn`, `linear`, `linear_ccc`, `class_means`, `kmeans` or `mlp`, with `_mean_tokens` or `_tokens` behind \
-                         it to read patch tokens; found `{name}`"
+                        "expected one of {}, with `_mean_tokens` or `_tokens` behind it to read patch tokens; found `{name}`",
+                        Kind::ALL.map(|kind| format!("`{}`", kind.name())).join(", ")
                     ),
                 ));
             };
@@ -84,14 +90,11 @@ impl RivalConfig {
                 return Err((format!("methods[{at}]"), format!("`{name}` is named twice")));
             }
         }
-        if !(self.holdout > 0.0 && self.holdout <= 0.5) {
-            return Err((
-                "holdout".to_owned(),
-                "expected a share above 0 and at most 0.5".to_owned(),
-            ));
-        }
         self.knn.validate()?;
         self.linear.validate()?;
+        self.lda.validate()?;
+        self.kernel_ridge.validate()?;
+        self.svm.validate()?;
         self.class_means.validate()?;
         self.kmeans.validate()?;
         self.mlp.validate()
@@ -100,22 +103,37 @@ impl RivalConfig {
     pub(crate) fn rival(&self, kind: Kind) -> Box<dyn Rival + '_> {
         match kind {
             Kind::Knn => Box::new(self.knn.clone()),
-            Kind::Linear => Box::new(self.linear.clone()),
-            Kind::LinearCcc => Box::new(linear::Concordance(&self.linear)),
+            Kind::Logistic => self.linear(Aim::Likelihood),
+            Kind::Ridge => self.linear(Aim::Squares),
+            Kind::LinearCcc => self.linear(Aim::Concordance),
+            Kind::Lda => Box::new(self.lda.clone()),
+            Kind::KernelRidge => Box::new(self.kernel_ridge.clone()),
+            Kind::Svm => Box::new(self.svm.clone()),
             Kind::ClassMeans => Box::new(self.class_means.clone()),
             Kind::Kmeans => Box::new(self.kmeans.clone()),
             Kind::Mlp => Box::new(self.mlp.clone()),
         }
     }
 
+    fn linear(&self, aim: Aim) -> Box<dyn Rival + '_> {
+        Box::new(Linear {
+            config: &self.linear,
+            aim,
+        })
+    }
+
     /// The methods to run, in order.
     pub(crate) fn methods_for(&self, task: Task, tokens: bool) -> Vec<Method> {
         if !self.methods.is_empty() {
-            return self.methods.iter().filter_map(|name| Method::parse(name)).collect();
+            return self
+                .methods
+                .iter()
+                .filter_map(|name| Method::parse(name, task))
+                .collect();
         }
         let mut methods: Vec<Method> = Kind::ALL
             .into_iter()
-            .filter(|kind| kind.serves(task))
+            .filter(|kind| kind.by_default(task))
             .map(|kind| Method {
                 kind,
                 input: Input::Global,
@@ -124,7 +142,7 @@ impl RivalConfig {
         if tokens && task == Task::ActionUnits {
             // Where an action unit shows is lost in a global vector: the strongest rival reads every token.
             methods.extend([Input::MeanTokens, Input::Tokens].map(|input| Method {
-                kind: Kind::Linear,
+                kind: Kind::Logistic,
                 input,
             }));
         }

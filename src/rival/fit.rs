@@ -1,6 +1,7 @@
-//! What a rival is fitted on, and what it offers afterwards.
+//! What a rival is fitted on, what it may choose from, and what it offers afterwards.
 
 use crate::error::Result;
+use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::task::Targets;
@@ -10,34 +11,42 @@ use super::input::Features;
 /// What a rival is fitted on.
 #[derive(Debug, Clone, Copy)]
 pub struct Training<'a> {
-    /// Standardised features of the training split, n × D.
+    /// Features of the samples, n × D, standardised by themselves.
     pub x: &'a Features,
-    /// Its targets.
+    /// Their targets.
     pub targets: &'a Targets,
-    /// Subject of each sample, counted from 0, where every sample names one.
-    pub groups: Option<&'a [usize]>,
-    /// The validation split, where the protocol has one.
-    pub validation: Option<(&'a Features, &'a Targets)>,
-}
-
-/// What fitting needs besides data.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
     /// Seed of everything random.
     pub seed: u64,
-    /// Share held out to choose settings.
-    pub holdout: f64,
     /// Asked in every loop.
     pub interrupt: &'a Interrupt,
 }
 
-/// A rival that can be fitted.
+/// A rival: the settings that it may choose from, and how it is fitted with one of them.
 pub trait Rival {
-    /// Fits on the training split.
+    /// How many settings there are; with one there is nothing to choose.
+    fn settings(&self) -> usize;
+
+    /// Settings without a better result after which the search ends.
+    fn patience(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether the seed changes anything.
+    fn seeded(&self) -> bool {
+        false
+    }
+
+    /// The settings in their order, each fitted to `training` and asked about the samples `held`.
     ///
     /// # Errors
-    /// [`Error::Interrupted`], or a failing device.
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>>;
+    /// [`crate::Error::Interrupted`], or a failing device.
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>>;
+
+    /// Fits setting number `at`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`], or a failing device.
+    fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>>;
 }
 
 /// A rival that was fitted.
@@ -45,9 +54,28 @@ pub trait Fitted {
     /// n × O outputs for n standardised feature vectors: probabilities, or (valence, arousal).
     ///
     /// # Errors
-    /// [`Error::Interrupted`], or a failing device.
+    /// [`crate::Error::Interrupted`], or a failing device.
     fn predict(&self, x: &Features) -> Result<Matrix>;
 
     /// Which settings were chosen, in a few words.
     fn note(&self) -> String;
+}
+
+/// Settings that have nothing in common: each is fitted from nothing.
+pub struct Apart<'a> {
+    /// The rival.
+    pub rival: &'a dyn Rival,
+    /// What it is fitted on.
+    pub training: Training<'a>,
+    /// What it is asked about.
+    pub held: &'a Features,
+}
+
+impl Candidates for Apart<'_> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        if at >= self.rival.settings() {
+            return Ok(None);
+        }
+        self.rival.fit(&self.training, at)?.predict(self.held).map(Some)
+    }
 }

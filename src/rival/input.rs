@@ -37,7 +37,7 @@ impl Input {
     ///
     /// # Errors
     /// [`Error::Data`] if the set has no tokens, or its parts do not fit together.
-    fn read(self, set: &FeatureSet) -> Result<std::borrow::Cow<'_, Matrix>> {
+    pub fn read(self, set: &FeatureSet) -> Result<std::borrow::Cow<'_, Matrix>> {
         use std::borrow::Cow;
         let matrix = match self {
             Self::Global => Cow::Borrowed(&set.global),
@@ -115,52 +115,47 @@ impl From<Standardise> for config::Standardise {
     }
 }
 
-/// One input, brought to scale by the training split.
+/// Brings features to scale by the samples that a rival is fitted on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScaledInput {
-    input: Input,
-    scale: Standardiser,
-}
+pub struct Scale(Standardiser);
 
-impl ScaledInput {
+impl Scale {
     /// Takes mean and standard deviation (ddof 0) from `train`.
     ///
     /// # Errors
-    /// [`Error::Data`] if the set is empty, lacks the input, or holds a value that is not finite.
-    pub fn fit(input: Input, how: Standardise, train: &FeatureSet) -> Result<Self> {
-        let matrix = input.read(train)?;
-        if matrix.rows == 0 || matrix.cols == 0 {
+    /// [`Error::Data`] if there is no value, or one that is not finite.
+    pub fn fit(how: Standardise, train: &Matrix) -> Result<Self> {
+        if train.rows == 0 || train.cols == 0 {
             return Err(Error::unusable_table(
                 "rivals need at least one training sample with at least one feature",
             ));
         }
-        let scale = Standardiser::fit(&matrix, matrix.cols, how.into());
+        let scale = Standardiser::fit(train, train.cols, how.into());
         if !scale.is_finite() {
             return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
             ));
         }
-        Ok(Self { input, scale })
+        Ok(Self(scale))
     }
 
-    /// The standardised features of a set.
+    /// The standardised features of the samples `ids`.
     ///
     /// # Errors
-    /// [`Error::Data`] if the set's features are not as wide as those of the training split, or not finite.
-    pub fn apply(&self, set: &FeatureSet, device: &Device) -> Result<Features> {
-        let matrix = self.input.read(set)?;
-        let d = self.scale.mean.len();
+    /// [`Error::Data`] if the features are not as wide as those of the training split, or not finite.
+    pub fn apply(&self, matrix: &Matrix, ids: &[String], device: &Device) -> Result<Features> {
+        let d = self.0.mean.len();
         if matrix.cols != d && matrix.rows > 0 {
             return Err(Error::unusable_table(format!(
                 "features of {} values stand against training features of {d}; extract both splits with one encoder",
                 matrix.cols
             )));
         }
-        let data = self.scale.apply(&matrix);
+        let data = self.0.apply(matrix);
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {
             return Err(Error::unusable_table(format!(
                 "the features of sample {} are not finite; extract them again, or look for a broken image",
-                set.sample_ids[at / d]
+                ids.get(at / d).map_or("?", String::as_str)
             )));
         }
         Ok(Features::new(

@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 
-use super::fit::{Context, Fitted, Rival, Training};
+use super::fit::{Apart, Fitted, Rival, Training};
 use super::input::{Features, values};
 use super::knn::prior;
 use super::prototypes::{Prototypes, weighted_sums};
@@ -195,10 +196,26 @@ struct Codebook {
 }
 
 impl Rival for KmeansConfig {
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
+    fn settings(&self) -> usize {
+        1
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
+        Ok(Box::new(Apart {
+            rival: self,
+            training,
+            held,
+        }))
+    }
+
+    fn fit(&self, training: &Training<'_>, _at: usize) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
         let o = targets.outputs();
-        let found = cluster(x, self.codes, self.steps, context.seed, context.interrupt)?;
+        let found = cluster(x, self.codes, self.steps, training.seed, training.interrupt)?;
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); found.codes.count()];
         for (i, &code) in found.assignment.iter().enumerate() {
             members[code].push(i);

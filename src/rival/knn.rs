@@ -1,25 +1,20 @@
 //! k nearest neighbours by cosine similarity, weighted by inverse distance as in scikit-learn.
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
-use crate::metric::evaluate;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Context, Fitted, Rival, Training};
+use super::fit::{Fitted, Rival, Training};
 use super::input::{Features, values};
 
 /// Neighbour counts tried.
 const GRID: [usize; 7] = [1, 3, 5, 10, 20, 50, 100];
-/// Training samples that are queried, at most, to choose k.
-const QUERIES: usize = 4_000;
 /// Queries that are compared with a chunk of the training split at once.
 const QUERY_CHUNK: usize = 512;
 /// Cosine distances up to this are one and the same point in f32.
@@ -29,8 +24,7 @@ const SAME: f32 = 1e-6;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KnnConfig {
-    /// Number of neighbours; 0 chooses it from 1, 3, 5, 10, 20, 50, 100 by the task's metric on the validation split, or by
-    /// leaving one out (with all of the same subject) on the training split.
+    /// Number of neighbours; 0 chooses it from 1, 3, 5, 10, 20, 50, 100.
     pub k: usize,
     /// How neighbours count.
     pub weights: Weights,
@@ -81,14 +75,8 @@ struct Knn {
     interrupt: Interrupt,
 }
 
-/// The `k` nearest training samples of each query; `skip(query, neighbour)` leaves a pair out.
-fn neighbours(
-    train: &Features,
-    queries: &Features,
-    k: usize,
-    skip: impl Fn(usize, usize) -> bool + Sync,
-    interrupt: &Interrupt,
-) -> Result<Vec<Neighbours>> {
+/// The `k` nearest training samples of each query.
+fn neighbours(train: &Features, queries: &Features, k: usize, interrupt: &Interrupt) -> Result<Vec<Neighbours>> {
     let mut found: Vec<Neighbours> = vec![Vec::with_capacity(k + 1); queries.rows];
     for start in (0..queries.rows).step_by(QUERY_CHUNK) {
         let block = start..(start + QUERY_CHUNK).min(queries.rows);
@@ -100,13 +88,9 @@ fn neighbours(
             found[block.clone()]
                 .par_iter_mut()
                 .zip(similarity.par_chunks_exact(width))
-                .enumerate()
-                .for_each(|(at, (best, row))| {
+                .for_each(|(best, row)| {
                     for (offset, &similarity) in row.iter().enumerate() {
                         if best.len() == k && best.last().is_some_and(|last| similarity <= last.0) {
-                            continue;
-                        }
-                        if skip(start + at, range.start + offset) {
                             continue;
                         }
                         let place = best.partition_point(|other| other.0 >= similarity);
@@ -174,55 +158,62 @@ pub(super) fn prior(targets: &Targets) -> Vec<f32> {
         .collect()
 }
 
-impl Rival for KnnConfig {
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
-        let train = training.x.unit();
-        let targets = training.targets;
-        let prior = prior(targets);
-        let mut k = self.k;
-        if k == 0 {
-            let most = GRID[GRID.len() - 1];
-            let (found, judged) = if let Some((x, val)) = training.validation {
-                (
-                    neighbours(&train, &x.unit(), most, |_, _| false, context.interrupt)?,
-                    val.clone(),
-                )
-            } else {
-                let mut rows: Vec<usize> = (0..train.rows).collect();
-                rows.shuffle(&mut ChaCha8Rng::seed_from_u64(context.seed));
-                rows.truncate(QUERIES);
-                rows.sort_unstable();
-                let queries = train.select(&rows);
-                let skip = |query: usize, other: usize| {
-                    rows[query] == other || training.groups.is_some_and(|g| g[rows[query]] == g[other])
-                };
-                (
-                    neighbours(&train, &queries, most, skip, context.interrupt)?,
-                    targets.select(&rows),
-                )
-            };
-            let mut best = f64::NEG_INFINITY;
-            for candidate in GRID {
-                let score = evaluate::primary(&judged, &read_out(&found, candidate, self.weights, targets, &prior))?;
-                if score > best {
-                    (best, k) = (score, candidate);
-                }
-            }
+/// The numbers of neighbours on one part: the most are found once.
+struct Grid<'a> {
+    config: &'a KnnConfig,
+    targets: &'a Targets,
+    prior: Vec<f32>,
+    found: Vec<Neighbours>,
+}
+
+impl KnnConfig {
+    /// The number of neighbours with number `at`.
+    fn count(&self, at: usize) -> Option<usize> {
+        if self.k > 0 {
+            (at == 0).then_some(self.k)
+        } else {
+            GRID.get(at).copied()
         }
+    }
+}
+
+impl Candidates for Grid<'_> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        let k = self.config.count(at);
+        Ok(k.map(|k| read_out(&self.found, k, self.config.weights, self.targets, &self.prior)))
+    }
+}
+
+impl Rival for KnnConfig {
+    fn settings(&self) -> usize {
+        if self.k > 0 { 1 } else { GRID.len() }
+    }
+
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
+        let most = (0..self.settings()).filter_map(|at| self.count(at)).max().unwrap_or(1);
+        Ok(Box::new(Grid {
+            config: self,
+            targets: training.targets,
+            prior: prior(training.targets),
+            found: neighbours(&training.x.unit(), &held.unit(), most, training.interrupt)?,
+        }))
+    }
+
+    fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
         Ok(Box::new(Knn {
-            train,
-            targets: targets.clone(),
-            prior,
-            k: k.max(1),
+            train: training.x.unit(),
+            targets: training.targets.clone(),
+            prior: prior(training.targets),
+            k: self.count(at).unwrap_or(1),
             weights: self.weights,
-            interrupt: context.interrupt.clone(),
+            interrupt: training.interrupt.clone(),
         }))
     }
 }
 
 impl Fitted for Knn {
     fn predict(&self, x: &Features) -> Result<Matrix> {
-        let found = neighbours(&self.train, &x.unit(), self.k, |_, _| false, &self.interrupt)?;
+        let found = neighbours(&self.train, &x.unit(), self.k, &self.interrupt)?;
         Ok(read_out(&found, self.k, self.weights, &self.targets, &self.prior))
     }
 

@@ -1,19 +1,19 @@
 //! The linear probe: multinomial logistic regression, ridge regression, or one logistic regression an action unit.
 //!
 //! Minimised over all training samples: Σ loss + ‖W‖² / (2C), the intercept free, as scikit-learn states it (ridge: α = 1/C).
-//! `linear_ccc` minimises squared error + 1 − CCC instead (valence–arousal).
+//! `linear_ccc` minimises squared error + 1 − CCC instead (valence–arousal): ridge regression shrinks its outputs towards the
+//! mean, which costs CCC. Ridge regression of action units is that of labels 0 and 1.
 //! Each output's loss is divided by the number of its known labels first, which changes nothing but the scale.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::metric::evaluate;
+use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
-use crate::task::Targets;
+use crate::task::Task;
 
-use super::fit::{Context, Fitted, Rival, Training};
-use super::holdout;
+use super::fit::{Fitted, Rival, Training};
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
 use super::objective::{self, Loss, known_counts};
@@ -23,12 +23,11 @@ const PATH: [f64; 8] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
 /// Strengths without a better result after which the path ends.
 const PATIENCE: usize = 2;
 
-/// The linear probe (`logistic`, `ridge`).
+/// The linear probes (`logistic`, `ridge`, `linear_ccc`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinearConfig {
-    /// Inverse regularisation strength C as in scikit-learn (ridge: alpha = 1/C); 0 chooses it from 1e-5, 1e-4, … 100 by the
-    /// task's metric on the validation split, or on a held-out part of the training split.
+    /// Inverse regularisation strength C as in scikit-learn (ridge: alpha = 1/C); 0 chooses it from 1e-5, 1e-4, … 100.
     pub c: f64,
     /// Largest component of the gradient of the mean loss at which the fit counts as converged.
     pub tolerance: f64,
@@ -70,6 +69,8 @@ struct Probe {
     loss: Loss,
     parameters: Vec<f64>,
     outputs: usize,
+    /// What no output is below: shares have no sign.
+    least: f32,
     c: f64,
     end: Minimum,
 }
@@ -83,6 +84,9 @@ impl Probe {
         let mut data: Vec<f32> = raw.iter().map(|&v| v as f32).collect();
         for row in data.chunks_exact_mut(self.outputs.max(1)) {
             self.loss.respond(row);
+            for value in row {
+                *value = value.max(self.least);
+            }
         }
         Matrix {
             rows: raw.len() / self.outputs.max(1),
@@ -122,47 +126,60 @@ fn raw(x: &Features, parameters: &[f64], outputs: usize) -> Result<Vec<f64>> {
         .collect())
 }
 
-/// What is minimised, whatever the strength of its regularisation.
-#[derive(Clone, Copy)]
-struct Problem<'a> {
-    loss: Loss,
-    x: &'a Features,
-    targets: &'a Targets,
-    context: &'a Context<'a>,
+/// Which linear probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Likelihood of the labels (`logistic`).
+    Likelihood,
+    /// Squared error (`ridge`).
+    Squares,
+    /// Squared error and concordance (`linear_ccc`).
+    Concordance,
 }
 
-impl Problem<'_> {
-    /// Minimises over `rows` from `start`.
-    fn fit(&self, c: f64, rows: &[usize], start: &[f64], stop: Stop) -> Result<Probe> {
-        let (x, targets, o) = (self.x, self.targets, self.targets.outputs());
+/// One of the linear probes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Linear<'a> {
+    pub config: &'a LinearConfig,
+    pub aim: Aim,
+}
+
+impl Linear<'_> {
+    fn loss(&self, task: Task) -> Loss {
+        match self.aim {
+            Aim::Likelihood => Loss::linear(task),
+            Aim::Squares => Loss::Squared,
+            Aim::Concordance => Loss::Concordance,
+        }
+    }
+
+    /// The strength with number `at`.
+    fn strength(&self, at: usize) -> Option<f64> {
+        if self.config.c > 0.0 {
+            (at == 0).then_some(self.config.c)
+        } else {
+            PATH.get(at).copied()
+        }
+    }
+
+    fn minimum(&self, training: &Training<'_>, c: f64, start: &[f64], stop: Stop) -> Result<Probe> {
+        let (x, targets, o) = (training.x, training.targets, training.targets.outputs());
+        let loss = self.loss(targets.task);
+        let rows: Vec<usize> = (0..targets.len()).collect();
         let counts = known_counts(targets, rows.iter().copied());
         let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
         let transposed = x.x.clone().transpose();
         let weights = x.cols * o;
         let mut parameters = start.to_vec();
         let end = minimise(&mut parameters, stop, |p, gradient| {
-            self.context.interrupt.check()?;
-            let all = raw(x, p, o)?;
-            let mut chosen = Vec::with_capacity(rows.len() * o);
-            for &i in rows {
-                chosen.extend_from_slice(&all[i * o..(i + 1) * o]);
-            }
+            training.interrupt.check()?;
             let mut slope = vec![0.0_f32; rows.len() * o];
-            let mut value = objective::evaluate(self.loss, targets, rows, &chosen, &counts, &mut slope);
-            // Rows that are held out get no slope: no copy of the features is needed to leave them out.
-            let mut scattered = vec![0.0_f32; targets.len() * o];
-            for (at, &i) in rows.iter().enumerate() {
-                scattered[i * o..(i + 1) * o].copy_from_slice(&slope[at * o..(at + 1) * o]);
-            }
+            let mut value = objective::evaluate(loss, targets, &rows, &raw(x, p, o)?, &counts, &mut slope);
             gradient[weights..].fill(0.0);
             for (at, &s) in slope.iter().enumerate() {
                 gradient[weights + at % o] += f64::from(s);
             }
-            let product = values(
-                transposed
-                    .clone()
-                    .matmul(tensor(scattered, targets.len(), o, &x.device())),
-            )?;
+            let product = values(transposed.clone().matmul(tensor(slope, rows.len(), o, &x.device())))?;
             for (at, &g) in product.iter().enumerate() {
                 let (w, l) = (p[at], penalty[at % o]);
                 gradient[at] = f64::from(g) + l * w;
@@ -171,84 +188,66 @@ impl Problem<'_> {
             Ok(value)
         })?;
         Ok(Probe {
-            loss: self.loss,
+            loss,
             parameters,
             outputs: o,
+            least: if targets.task == Task::ActionUnits { 0.0 } else { -1.0 },
             c,
             end,
         })
     }
 }
 
-/// The linear probe that is trained for concordance instead of squared error (`linear_ccc`).
-///
-/// Ridge regression shrinks its outputs towards the mean, which costs CCC; this rival does not.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Concordance<'a>(pub &'a LinearConfig);
-
-impl Rival for Concordance<'_> {
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
-        self.0.fit_with(Loss::Concordance, training, context)
-    }
+/// The strengths on one part, each starting where the one before ended.
+struct Path<'a> {
+    linear: Linear<'a>,
+    training: Training<'a>,
+    held: &'a Features,
+    from: Vec<f64>,
 }
 
-impl Rival for LinearConfig {
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
-        self.fit_with(Loss::linear(training.targets.task), training, context)
-    }
-}
-
-impl LinearConfig {
-    fn fit_with(&self, loss: Loss, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
-        let (x, targets) = (training.x, training.targets);
-        let problem = Problem {
-            loss,
-            x,
-            targets,
-            context,
+impl Candidates for Path<'_> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        let Some(c) = self.linear.strength(at) else {
+            return Ok(None);
         };
-        let everything: Vec<usize> = (0..targets.len()).collect();
-        let start = vec![0.0; (x.cols + 1) * targets.outputs()];
-        let stop = Stop {
-            tolerance: self.tolerance,
-            steps: self.steps,
-        };
-        if self.c > 0.0 {
-            return Ok(Box::new(problem.fit(self.c, &everything, &start, stop)?));
-        }
-        let (kept, held) = match training.validation {
-            Some(_) => (everything.clone(), Vec::new()),
-            None => holdout::split(targets, training.groups, context.holdout, context.seed),
-        };
-        let held_targets = targets.select(&held);
         // A choice among strengths needs no last digit of each fit.
         let rough = Stop {
-            tolerance: 10.0 * self.tolerance,
-            steps: self.steps.min(200),
+            tolerance: 10.0 * self.linear.config.tolerance,
+            steps: self.linear.config.steps.min(200),
         };
-        let mut best: Option<(f64, Probe)> = None;
-        let (mut from, mut worse) = (start, 0);
-        for c in PATH {
-            let probe = problem.fit(c, &kept, &from, rough)?;
-            let score = match training.validation {
-                Some((val_x, val_targets)) => evaluate::primary(val_targets, &probe.predict(val_x)?)?,
-                None => evaluate::primary(&held_targets, &probe.respond(&probe.raw(x)?).select(&held))?,
-            };
-            from.clone_from(&probe.parameters);
-            if best.as_ref().is_none_or(|(top, _)| score > *top) {
-                best = Some((score, probe));
-                worse = 0;
-            } else {
-                worse += 1;
-                if worse >= PATIENCE {
-                    break;
-                }
-            }
-        }
-        // The path is never empty, so there is a best; its fit is where the last one starts.
-        let (c, from) = best.map_or((1.0, vec![0.0; (x.cols + 1) * targets.outputs()]), |(_, p)| {
-            (p.c, p.parameters)
-        });
-        Ok(Box::new(problem.fit(c, &everything, &from, stop)?))
+        let probe = self.linear.minimum(&self.training, c, &self.from, rough)?;
+        self.from.clone_from(&probe.parameters);
+        probe.predict(self.held).map(Some)
+    }
+}
+
+impl Rival for Linear<'_> {
+    fn settings(&self) -> usize {
+        if self.config.c > 0.0 { 1 } else { PATH.len() }
+    }
+
+    fn patience(&self) -> usize {
+        PATIENCE
+    }
+
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
+        Ok(Box::new(Path {
+            linear: *self,
+            from: vec![0.0; (training.x.cols + 1) * training.targets.outputs()],
+            training,
+            held,
+        }))
+    }
+
+    fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
+        let start = vec![0.0; (training.x.cols + 1) * training.targets.outputs()];
+        let stop = Stop {
+            tolerance: self.config.tolerance,
+            steps: self.config.steps,
+        };
+        // Nothing behind the last strength is ever chosen.
+        let c = self.strength(at).unwrap_or(1.0);
+        Ok(Box::new(self.minimum(training, c, &start, stop)?))
     }
 }

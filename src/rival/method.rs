@@ -8,25 +8,61 @@ use super::input::Input;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Knn,
-    Linear,
+    Logistic,
+    Ridge,
     LinearCcc,
+    Lda,
+    KernelRidge,
+    Svm,
     ClassMeans,
     Kmeans,
     Mlp,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Knn,
-        Self::Linear,
+        Self::Logistic,
+        Self::Ridge,
         Self::LinearCcc,
+        Self::Lda,
+        Self::KernelRidge,
+        Self::Svm,
         Self::ClassMeans,
         Self::Kmeans,
         Self::Mlp,
     ];
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Knn => "knn",
+            Self::Logistic => "logistic",
+            Self::Ridge => "ridge",
+            Self::LinearCcc => "linear_ccc",
+            Self::Lda => "lda",
+            Self::KernelRidge => "kernel_ridge",
+            Self::Svm => "svm",
+            Self::ClassMeans => "class_means",
+            Self::Kmeans => "kmeans",
+            Self::Mlp => "mlp",
+        }
+    }
+
+    /// Whether it predicts what this task asks for.
     pub(crate) fn serves(self, task: Task) -> bool {
-        self != Self::LinearCcc || task == Task::ValenceArousal
+        match self {
+            Self::Knn | Self::ClassMeans | Self::Kmeans | Self::Mlp => true,
+            Self::Logistic | Self::Svm => task != Task::ValenceArousal,
+            Self::Ridge | Self::KernelRidge => task != Task::Expression,
+            Self::LinearCcc => task == Task::ValenceArousal,
+            Self::Lda => task == Task::Expression,
+        }
+    }
+
+    /// Whether it runs where the recipe names no methods: one support vector machine an action unit takes as long as all
+    /// others together.
+    pub(crate) fn by_default(self, task: Task) -> bool {
+        self.serves(task) && !(self == Self::Svm && task == Task::ActionUnits)
     }
 }
 
@@ -38,34 +74,23 @@ pub(crate) struct Method {
 }
 
 impl Method {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
+    /// The method of that name; `linear` is the linear probe that is usual for the task.
+    pub(crate) fn parse(name: &str, task: Task) -> Option<Self> {
         // `_mean_tokens` ends in `_tokens` too, so it is tried first.
         let (base, input) = [Input::MeanTokens, Input::Tokens]
             .into_iter()
             .find_map(|input| name.strip_suffix(input.suffix()).map(|base| (base, input)))
             .unwrap_or((name, Input::Global));
-        let kind = match base {
-            "knn" => Kind::Knn,
-            "linear" | "logistic" | "ridge" => Kind::Linear,
-            "linear_ccc" => Kind::LinearCcc,
-            "class_means" => Kind::ClassMeans,
-            "kmeans" => Kind::Kmeans,
-            "mlp" => Kind::Mlp,
-            _ => return None,
+        let base = match (base, task) {
+            ("linear", Task::ValenceArousal) => "ridge",
+            ("linear", _) => "logistic",
+            (base, _) => base,
         };
+        let kind = Kind::ALL.into_iter().find(|kind| kind.name() == base)?;
         Some(Self { kind, input })
     }
 
-    pub(crate) fn name(self, task: Task) -> String {
-        let base = match (self.kind, task) {
-            (Kind::Knn, _) => "knn",
-            (Kind::Linear, Task::ValenceArousal) => "ridge",
-            (Kind::Linear, _) => "logistic",
-            (Kind::LinearCcc, _) => "linear_ccc",
-            (Kind::ClassMeans, _) => "class_means",
-            (Kind::Kmeans, _) => "kmeans",
-            (Kind::Mlp, _) => "mlp",
-        };
-        format!("{base}{}", self.input.suffix())
+    pub(crate) fn name(self) -> String {
+        format!("{}{}", self.kind.name(), self.input.suffix())
     }
 }

@@ -1,4 +1,4 @@
-//! A neural probe: one hidden layer, ReLU, dropout, AdamW, stopped early.
+//! A neural probe: one hidden layer, ReLU, dropout, AdamW, stopped where held-out samples say.
 //!
 //! Two matrix products need no automatic differentiation; the derivatives are written out, so that random numbers come from one
 //! seeded stream and equal seeds give equal bytes on the CPU.
@@ -11,12 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::metric::evaluate;
+use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
-use crate::task::Targets;
 
-use super::fit::{Context, Fitted, Rival, Training};
-use super::holdout;
+use super::fit::{Fitted, Rival, Training};
 use super::input::{Features, tensor, values};
 use super::objective::{self, Loss, known_counts};
 
@@ -34,7 +32,7 @@ pub struct MlpConfig {
     pub dropout: f64,
     /// Epochs at most.
     pub epochs: usize,
-    /// Epochs without a better result on held-out samples after which training stops.
+    /// Epochs without a better result on held-out samples after which no more are tried.
     pub patience: usize,
     /// Samples a step.
     pub batch: usize,
@@ -187,98 +185,120 @@ impl AdamW {
     }
 }
 
-impl MlpConfig {
-    /// Trains for `epochs` on `rows`; `judge` sees the network after each epoch and says whether to stop.
-    fn train(
-        &self,
-        training: &Training<'_>,
-        rows: &[usize],
-        epochs: usize,
-        context: &Context<'_>,
-        mut judge: impl FnMut(&Network) -> Result<bool>,
-    ) -> Result<Network> {
+/// A network on its way.
+struct Course<'a> {
+    config: &'a MlpConfig,
+    training: Training<'a>,
+    network: Network,
+    optimiser: AdamW,
+    rng: ChaCha8Rng,
+    order: Vec<usize>,
+}
+
+impl<'a> Course<'a> {
+    fn start(config: &'a MlpConfig, training: Training<'a>) -> Self {
         let (x, targets) = (training.x, training.targets);
-        let (o, device) = (targets.outputs(), x.device());
         let loss = Loss::neural(targets.task);
-        let mut rng = ChaCha8Rng::seed_from_u64(context.seed);
-        let mut network = Network::new(x.cols, self.hidden, o, loss, &mut rng, &device);
-        let mut optimiser = AdamW::new(&network);
-        let mut order = rows.to_vec();
-        let keep = 1.0 - self.dropout;
-        for epoch in 1..=epochs {
-            order.shuffle(&mut rng);
-            for batch in order.chunks(self.batch) {
-                context.interrupt.check()?;
-                let input = x.select(batch).x;
-                let full = network.hidden(input.clone());
-                let mask = (0..batch.len() * self.hidden)
-                    .map(|_| {
-                        if rng.random_range(0.0..1.0) < keep {
-                            (1.0 / keep) as f32
-                        } else {
-                            0.0
-                        }
-                    })
-                    .collect();
-                // One factor carries dropout and ReLU's derivative.
-                let mask = tensor(mask, batch.len(), self.hidden, &device);
-                let hidden = full * mask.clone();
-                let raw: Vec<f64> = values(network.raw(hidden.clone()))?
-                    .iter()
-                    .map(|&v| f64::from(v))
-                    .collect();
-                let counts = known_counts(targets, batch.iter().copied());
-                let mut slope = vec![0.0_f32; batch.len() * o];
-                objective::evaluate(loss, targets, batch, &raw, &counts, &mut slope);
-                let slope = tensor(slope, batch.len(), o, &device);
-                let back = slope.clone().matmul(network.parts[2].clone().transpose())
-                    * mask
-                    * hidden.clone().greater_elem(0.0).float();
-                let gradients = [
-                    input.transpose().matmul(back.clone()),
-                    back.sum_dim(0),
-                    hidden.transpose().matmul(slope.clone()),
-                    slope.sum_dim(0),
-                ];
-                optimiser.step(self, &mut network, gradients);
-            }
-            network.epochs = epoch;
-            if judge(&network)? {
-                break;
-            }
+        let mut rng = ChaCha8Rng::seed_from_u64(training.seed);
+        let network = Network::new(x.cols, config.hidden, targets.outputs(), loss, &mut rng, &x.device());
+        Self {
+            config,
+            training,
+            optimiser: AdamW::new(&network),
+            network,
+            rng,
+            order: (0..targets.len()).collect(),
         }
-        Ok(network)
+    }
+
+    /// One pass over the training samples.
+    fn epoch(&mut self) -> Result<()> {
+        let Training { x, targets, .. } = self.training;
+        let (o, hidden_units, device) = (targets.outputs(), self.config.hidden, x.device());
+        let keep = 1.0 - self.config.dropout;
+        self.order.shuffle(&mut self.rng);
+        for batch in self.order.chunks(self.config.batch) {
+            self.training.interrupt.check()?;
+            let network = &mut self.network;
+            let input = x.select(batch).x;
+            let full = network.hidden(input.clone());
+            let mask = (0..batch.len() * hidden_units)
+                .map(|_| {
+                    if self.rng.random_range(0.0..1.0) < keep {
+                        (1.0 / keep) as f32
+                    } else {
+                        0.0
+                    }
+                })
+                .collect();
+            // One factor carries dropout and ReLU's derivative.
+            let mask = tensor(mask, batch.len(), hidden_units, &device);
+            let hidden = full * mask.clone();
+            let raw: Vec<f64> = values(network.raw(hidden.clone()))?
+                .iter()
+                .map(|&v| f64::from(v))
+                .collect();
+            let counts = known_counts(targets, batch.iter().copied());
+            let mut slope = vec![0.0_f32; batch.len() * o];
+            objective::evaluate(network.loss, targets, batch, &raw, &counts, &mut slope);
+            let slope = tensor(slope, batch.len(), o, &device);
+            let back = slope.clone().matmul(network.parts[2].clone().transpose())
+                * mask
+                * hidden.clone().greater_elem(0.0).float();
+            let gradients = [
+                input.transpose().matmul(back.clone()),
+                back.sum_dim(0),
+                hidden.transpose().matmul(slope.clone()),
+                slope.sum_dim(0),
+            ];
+            self.optimiser.step(self.config, network, gradients);
+        }
+        self.network.epochs += 1;
+        Ok(())
+    }
+}
+
+/// The settings are the numbers of epochs: each goes on where the one before ended.
+struct Epochs<'a> {
+    course: Course<'a>,
+    held: &'a Features,
+}
+
+impl Candidates for Epochs<'_> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        if at >= self.course.config.epochs {
+            return Ok(None);
+        }
+        self.course.epoch()?;
+        self.course.network.predict(self.held).map(Some)
     }
 }
 
 impl Rival for MlpConfig {
-    fn fit(&self, training: &Training<'_>, context: &Context<'_>) -> Result<Box<dyn Fitted>> {
-        let targets = training.targets;
-        let everything: Vec<usize> = (0..targets.len()).collect();
-        let held: (Vec<usize>, Features, Targets) = if let Some((x, val)) = training.validation {
-            (everything.clone(), x.clone(), val.clone())
-        } else {
-            let (kept, held) = holdout::split(targets, training.groups, context.holdout, context.seed);
-            (kept, training.x.select(&held), targets.select(&held))
-        };
-        let (kept, judged_x, judged) = held;
-        let mut best: Option<(f64, Network)> = None;
-        self.train(training, &kept, self.epochs, context, |network| {
-            let score = evaluate::primary(&judged, &network.predict(&judged_x)?)?;
-            if best.as_ref().is_none_or(|(top, _)| score > *top) {
-                best = Some((score, network.clone()));
-            }
-            Ok(best
-                .as_ref()
-                .is_some_and(|(_, top)| network.epochs - top.epochs >= self.patience))
-        })?;
-        let epochs = best.as_ref().map_or(1, |(_, network)| network.epochs);
-        match best {
-            Some((_, network)) if training.validation.is_some() => Ok(Box::new(network)),
-            // The held-out samples told the number of epochs; now they may teach too.
-            _ => Ok(Box::new(
-                self.train(training, &everything, epochs, context, |_| Ok(false))?,
-            )),
+    fn settings(&self) -> usize {
+        self.epochs
+    }
+
+    fn patience(&self) -> usize {
+        self.patience
+    }
+
+    fn seeded(&self) -> bool {
+        true
+    }
+
+    fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
+        Ok(Box::new(Epochs {
+            course: Course::start(self, training),
+            held,
+        }))
+    }
+
+    fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
+        let mut course = Course::start(self, *training);
+        for _ in 0..=at {
+            course.epoch()?;
         }
+        Ok(Box::new(course.network))
     }
 }

@@ -1,7 +1,6 @@
 //! What a rival achieved, as rows of the tables.
 
 use crate::error::Result;
-use crate::metric::Bootstrap;
 use crate::metric::evaluate::{self, Options};
 use crate::record::{MetricRow, PredictionRow};
 use crate::sets::{FeatureSet, Matrix};
@@ -10,8 +9,7 @@ use crate::task::Split;
 /// What one rival achieved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RivalOutcome {
-    /// Name as in every table: `knn`, `logistic`, `ridge`, `linear_ccc`, `class_means`, `kmeans`, `mlp`, perhaps with `_tokens` or
-    /// `_mean_tokens`.
+    /// Name as in every table: that of its kind, perhaps with `_tokens` or `_mean_tokens` behind it.
     pub method: String,
     /// Its outputs on the validation split (where there is one) and the test split.
     pub predictions: Vec<PredictionRow>,
@@ -24,13 +22,10 @@ pub struct RivalOutcome {
 }
 
 impl RivalOutcome {
-    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix, seed: u64) -> Result<()> {
+    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix) -> Result<()> {
         let options = Options {
             subjects: Some(&set.subjects),
-            bootstrap: Bootstrap {
-                seed,
-                ..Bootstrap::default()
-            },
+            ..Options::default()
         };
         let values = evaluate::evaluate(&set.targets, outputs, &options)?;
         self.metrics

@@ -40,6 +40,11 @@ impl RunFolder {
         self.0.join("truth.parquet")
     }
 
+    /// How AURA stands against its rivals.
+    pub fn standings(&self) -> PathBuf {
+        self.0.join("standings.parquet")
+    }
+
     /// Page, tables and figures.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")

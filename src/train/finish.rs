@@ -1,22 +1,18 @@
-//! The pass after training: hard assignment of the training split, pruning, exact values, and every table of the seed.
+//! The pass after training: the model is frozen, its read-outs are fitted, and every table of the seed is made.
 
 use crate::error::Result;
 use crate::metric::{self, evaluate, seeds};
-use crate::model::aura::Aura;
-use crate::model::config::Value;
 use crate::model::flops::Inference;
-use crate::model::math::{host, host_indices, matrix};
-use crate::model::params::Leaves;
+use crate::model::math::host;
 use crate::model::predict::largest;
-use crate::model::standardise::Standardiser;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
 use crate::sets::{FeatureSet, Matrix, SplitSets};
-use crate::task::{Split, Targets, Task};
+use crate::task::{Split, Task};
 
 use super::checkpoint::{Point, Position};
-use super::config::Selection;
-use super::data;
-use super::merge;
+use super::freeze::{Frozen, freeze};
+use super::held_out::HeldOut;
+use super::run::Ended;
 use super::setup::{SeedOutcome, Setup};
 use super::trained::{Fits, Trained};
 
@@ -33,47 +29,45 @@ const REPORTED_SHARES: [(&str, f64); 5] = [
 const LISTED: usize = 8;
 const NEAREST: usize = 12;
 
-/// Freezes the model and makes the seed's tables.
+/// Freezes the model, fits its read-outs on what was held out, and makes the seed's tables.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
-pub fn finish(
-    data: &SplitSets,
-    setup: &Setup,
-    model: &Aura,
-    standardiser: Standardiser,
-    position: &Position,
-) -> Result<SeedOutcome> {
-    let mut trained = unpruned(data, setup, model, standardiser)?;
-    let k = setup.model.k_max;
-    let z = trained.project(&data.train)?;
-    let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
-
-    let first = host_indices(trained.cosines(&z).argmax(1))?;
-    let alpha: Vec<f64> = count(&first, k)
-        .into_iter()
-        .map(|uses| uses as f64 / first.len() as f64)
-        .collect();
-    let kept = keep(&alpha, setup.model.prune.share);
-    let flags = kept.iter().map(|&keep| if keep { 1.0 } else { 0.0 }).collect();
-    trained.alive = matrix(flags, 1, k, &trained.device);
-
-    let cosines = trained.cosines(&z);
-    let uses = count(&host_indices(cosines.clone().argmax(1))?, k);
-    if setup.model.value == Value::Counts {
-        let nearest = host_indices(cosines.clone().argmax(1))?;
-        trained.value = matrix(
-            exact_value(&data.train.targets, &nearest, k, setup.model.prior_samples),
-            k,
-            data.train.targets.outputs(),
-            &trained.device,
-        );
-    }
-
-    trained.fit_readouts(&cosines, &data.train.targets)?;
+pub(super) fn finish(data: &SplitSets, setup: &Setup, ended: &Ended, held_out: Option<HeldOut>) -> Result<SeedOutcome> {
+    let position = &ended.position;
+    let Frozen {
+        mut trained,
+        z,
+        alpha,
+        kept,
+        uses,
+        before,
+    } = freeze(data, setup, ended)?;
+    let trained_on = held_out.as_ref().map_or(0, |held_out| held_out.trained_on);
+    let held_out = match data.val.as_ref().filter(|set| !set.is_empty()) {
+        Some(val) => HeldOut::of_validation(setup, &trained, val)?,
+        None => held_out,
+    };
     let mut metrics = curves(&position.history, setup.task);
-    metrics.extend(trained.fits.primal.rows("aura", &trained.names));
-    metrics.extend(trained.fits.mixture.rows("aura_mixture", &trained.names));
+    if let Some(held_out) = held_out {
+        let choices = held_out.choose(setup)?;
+        let targets = &data.train.targets;
+        metrics.extend(choices.primal.rows("aura", targets));
+        metrics.extend(choices.mixture.rows("aura_mixture", targets));
+        metrics.push(MetricRow::of_no_split(
+            "aura_mixture",
+            "readout_temperature",
+            choices.temperature,
+            None,
+        ));
+        trained.config.readout_temperature = choices.temperature;
+        trained.fits = Fits {
+            primal: choices.primal.fit,
+            mixture: choices.mixture.fit,
+        };
+    } else {
+        trained.config.readout_temperature = setup.model.curve_temperature();
+    }
 
     let mut outcome = SeedOutcome {
         metrics,
@@ -81,6 +75,7 @@ pub fn finish(
         assignments: Vec::new(),
         archetypes: archetypes(data, &trained, &z, &alpha, &uses, &kept)?,
         resets: resets(data, position),
+        trained_on: trained_on + (data.train.len() * position.epoch) as u64,
         model: trained,
     };
     let splits = [
@@ -108,71 +103,6 @@ pub fn finish(
     dictionary_metrics(&mut outcome.metrics, setup, position, &dictionary);
     cost_metrics(&mut outcome, &kept)?;
     Ok(outcome)
-}
-
-/// The model as training left it, every living archetype still there.
-fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standardiser) -> Result<Trained> {
-    let mut leaves = Leaves::default();
-    for (name, value) in model.store.iter() {
-        if name.starts_with("projector.") || name.starts_with("head.") {
-            leaves.insert(name.clone(), value.clone());
-        }
-    }
-    Ok(Trained {
-        task: setup.task,
-        names: data.train.targets.names.clone(),
-        config: setup.model.clone(),
-        standardiser,
-        patches: model.sizes.patches,
-        leaves,
-        dictionary: model.dictionary()?,
-        alive: model.buffers.alive.clone(),
-        value: model.value()?,
-        fits: Fits::default(),
-        device: model.device().clone(),
-    })
-}
-
-fn count(indices: &[usize], k: usize) -> Vec<usize> {
-    let mut counts = vec![0; k];
-    for &index in indices {
-        counts[index] += 1;
-    }
-    counts
-}
-
-/// Archetypes with at least `share` of the training samples; the most used one in any case.
-fn keep(alpha: &[f64], share: f64) -> Vec<bool> {
-    let mut kept: Vec<bool> = alpha.iter().map(|&a| a > 0.0 && a >= share).collect();
-    if !kept.contains(&true) {
-        let mut best = 0;
-        for (index, &a) in alpha.iter().enumerate() {
-            if a > alpha[best] {
-                best = index;
-            }
-        }
-        kept[best] = true;
-    }
-    kept
-}
-
-/// `V_k` = (Σ y + κ ȳ) / (n + κ) over the samples assigned to k, known labels only; K × O.
-fn exact_value(targets: &Targets, nearest: &[usize], k: usize, kappa: f64) -> Vec<f32> {
-    let o = targets.outputs();
-    let prior = data::prior(targets);
-    let mut sums = vec![0.0_f64; k * o];
-    let mut counts = vec![0.0_f64; k * o];
-    for (row, &archetype) in nearest.iter().enumerate() {
-        for output in 0..o {
-            if targets.known[row * o + output] {
-                sums[archetype * o + output] += f64::from(targets.values[row * o + output]);
-                counts[archetype * o + output] += 1.0;
-            }
-        }
-    }
-    (0..k * o)
-        .map(|i| ((sums[i] + kappa * f64::from(prior[i % o])) / (counts[i] + kappa)) as f32)
-        .collect()
 }
 
 fn higher_is_better(metric: &str, task: Task) -> Option<bool> {
@@ -332,12 +262,12 @@ fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Po
         push(name, alpha.iter().filter(|&&a| a >= share).count() as f64, None);
     }
     push("matched_share", matched, Some(true));
-    let split = if setup.selection == Selection::BestOnVal {
-        "val"
-    } else {
-        "test"
-    };
-    if let Some(epoch) = convergence(&position.history, split, setup.task.primary_metric()) {
+    // By validation samples where there are any, else by training samples; never by test samples.
+    let metric = setup.task.primary_metric();
+    let epoch = ["val", "train"]
+        .into_iter()
+        .find_map(|split| convergence(&position.history, split, metric));
+    if let Some(epoch) = epoch {
         push("convergence_epoch", f64::from(epoch), Some(false));
     }
     if let Some(best) = &position.best {
@@ -389,13 +319,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pruning_keeps_at_least_one() {
-        assert_eq!(keep(&[0.5, 0.0004, 0.0, 0.4996], 5e-4), [true, false, false, true]);
-        assert_eq!(keep(&[0.4, 0.6], 0.9), [false, true]);
-        assert_eq!(keep(&[0.4, 0.0, 0.6], 0.0), [true, false, true]);
-    }
-
-    #[test]
     fn convergence_is_the_first_epoch_near_the_best() {
         let history: Vec<Point> = [0.5, 0.8993, 0.9, 0.85]
             .iter()
@@ -404,21 +327,5 @@ mod tests {
             .collect();
         assert_eq!(convergence(&history, "test", "acc"), Some(2));
         assert_eq!(convergence(&history, "val", "acc"), None);
-    }
-
-    #[test]
-    fn exact_values_smooth_with_the_prior() {
-        let targets = Targets {
-            task: Task::Expression,
-            names: vec!["a".into(), "b".into()],
-            values: vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
-            known: vec![true; 6],
-        };
-        let v = exact_value(&targets, &[0, 0, 1], 3, 1.0);
-        assert!((v[0] - (2.0 + 2.0 / 3.0) / 3.0).abs() < 1e-6);
-        assert!(
-            (v[4] - 2.0 / 3.0).abs() < 1e-6,
-            "an archetype without samples has the prior"
-        );
     }
 }

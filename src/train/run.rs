@@ -1,4 +1,4 @@
-//! One seed from start values to frozen dictionary.
+//! One training, from start values to the last epoch.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use super::config::{Sampling, Selection};
 use super::data;
 use super::feed::{Feed, Placement, Steps};
 use super::reset::{self, Source};
-use super::setup::{SeedOutcome, Setup};
+use super::setup::Setup;
 use super::trained::project;
 
 /// What stays the same over a seed's whole training.
@@ -41,56 +41,84 @@ pub(crate) struct Trainer<'a> {
     batches: usize,
 }
 
-/// Trains one seed. `folder` is the seed's part of the run folder: checkpoints go to `folder/checkpoint/` and are found
-/// there by the next call with the same settings and data.
-///
-/// # Errors
-/// [`Error::Usage`] for impossible settings, [`Error::Data`] if the data cannot serve the model, [`Error::Interrupted`]
-/// after the checkpoint was written, [`Error::Io`] if it cannot be written, [`Error::Device`] if the device fails.
-pub fn train_seed(
-    data: &SplitSets,
-    setup: &Setup,
-    seed: u64,
-    device: &Device,
-    folder: &Path,
-    progress: Progress,
-    interrupt: &Interrupt,
-) -> Result<SeedOutcome> {
-    let trainer = Trainer::new(data, setup, seed, device, Placement::Auto)?;
-    let digest = setup.digest(data, seed);
-    let file = checkpoint::path(folder);
-    let mut state = trainer.start();
-    if !checkpoint::resume(&file, &digest, &mut state)? {
-        trainer.initialise(&mut state.model)?;
-        state.usage_before = state.model.buffers.usage.clone();
-    } else if state.position.epoch > 0 || state.position.step > 0 {
-        progress.line(&format!("seed {seed}: goes on after epoch {}", state.position.epoch));
-    }
-    let bar = progress.bar(&format!("seed {seed}"), setup.train.epochs as u64, "epochs");
-    bar.inc(state.position.epoch as u64);
-    while state.position.epoch < setup.train.epochs && !state.position.stopped {
-        if let Err(error) = trainer.epoch(&mut state, interrupt) {
-            if matches!(error, Error::Interrupted) {
+/// One training: what on, where to, and who listens.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// The splits.
+    pub data: &'a SplitSets,
+    /// What is trained and how.
+    pub setup: &'a Setup,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// Where checkpoints go, and are found.
+    pub folder: &'a Path,
+    /// What the progress bar calls it.
+    pub label: &'a str,
+    /// Shows how far it is.
+    pub progress: Progress,
+    /// Asked before every step.
+    pub interrupt: &'a Interrupt,
+}
+
+/// A training that came to its end.
+pub(crate) struct Ended {
+    /// The model of the selected epoch.
+    pub model: Aura,
+    /// Standardisation of the features.
+    pub standardiser: Standardiser,
+    /// Curves, resets and the selected epoch.
+    pub position: Position,
+}
+
+impl Job<'_> {
+    /// Trains from start values, or from where an earlier call was interrupted, to the last epoch.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for impossible settings, [`Error::Data`] if the data cannot serve the model, [`Error::Interrupted`]
+    /// after the checkpoint was written, [`Error::Io`] if it cannot be written, [`Error::Device`] if the device fails.
+    pub fn train(&self) -> Result<Ended> {
+        let setup = self.setup;
+        let trainer = Trainer::new(self.data, setup, self.seed, self.device, Placement::Auto)?;
+        let digest = setup.digest(self.data, self.seed);
+        let file = checkpoint::path(self.folder);
+        let mut state = trainer.start();
+        if !checkpoint::resume(&file, &digest, &mut state)? {
+            trainer.initialise(&mut state.model)?;
+            state.usage_before = state.model.buffers.usage.clone();
+        } else if state.position.epoch > 0 || state.position.step > 0 {
+            let line = format!("{}: goes on after epoch {}", self.label, state.position.epoch);
+            self.progress.line(&line);
+        }
+        let bar = self.progress.bar(self.label, setup.train.epochs as u64, "epochs");
+        bar.inc(state.position.epoch as u64);
+        while state.position.epoch < setup.train.epochs && !state.position.stopped {
+            if let Err(error) = trainer.epoch(&mut state, self.interrupt) {
+                if matches!(error, Error::Interrupted) {
+                    checkpoint::save(&file, &digest, &state)?;
+                }
+                return Err(error);
+            }
+            bar.inc(1);
+            bar.message(trainer.summary(&state.position));
+            let every = setup.train.checkpoint_every;
+            if every > 0 && state.position.epoch.is_multiple_of(every) {
                 checkpoint::save(&file, &digest, &state)?;
             }
-            return Err(error);
         }
-        bar.inc(1);
-        bar.message(trainer.summary(&state.position));
-        let every = setup.train.checkpoint_every;
-        if every > 0 && state.position.epoch.is_multiple_of(every) {
-            checkpoint::save(&file, &digest, &state)?;
-        }
+        let State {
+            model, best, position, ..
+        } = state;
+        Ok(Ended {
+            model: match setup.selection {
+                Selection::Last => model,
+                Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
+            },
+            standardiser: trainer.feed.standardiser().clone(),
+            position,
+        })
     }
-    drop(bar);
-    let State {
-        model, best, position, ..
-    } = state;
-    let model = match setup.selection {
-        Selection::Last => model,
-        Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
-    };
-    crate::train::finish::finish(data, setup, &model, trainer.feed.standardiser().clone(), &position)
 }
 
 impl<'a> Trainer<'a> {
@@ -325,7 +353,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Primary metric on each split, and the selection of the epoch.
+    /// Primary metric on the splits that training may see, and the selection of the epoch.
     fn evaluate(&self, state: &mut State, epoch: usize) -> Result<()> {
         let name = self.setup.task.primary_metric();
         let every = self.setup.train.train_metric_every;
@@ -334,7 +362,11 @@ impl Trainer<'_> {
         let splits = [
             ("train", train.then_some(&self.data.train)),
             ("val", self.data.val.as_ref()),
-            ("test", Some(&self.data.test)),
+            // Nobody sees the test split before training is over, unless the protocol selects by it.
+            (
+                "test",
+                (self.setup.selection == Selection::BestOnTest).then_some(&self.data.test),
+            ),
         ];
         let watched = match self.setup.selection {
             Selection::Last => None,
@@ -379,7 +411,7 @@ impl Trainer<'_> {
         let value = model.value()?;
         host(match self.setup.model.readout {
             Readout::Primal => predict::primal(cosine, value, &self.device),
-            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.readout_temperature),
+            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.curve_temperature()),
         })
     }
 
@@ -428,14 +460,17 @@ impl Trainer<'_> {
                 .iter()
                 .rev()
                 .find(|p| p.split == split && p.metric == metric)
-                .map_or(f64::NAN, Point::value)
+                .map(Point::value)
         };
         let metric = self.setup.task.primary_metric();
+        let seen = ["val", "train"]
+            .into_iter()
+            .find_map(|split| last(split, metric).map(|value| format!(" · {split} {metric} {value:.3}")));
         format!(
-            "loss {:.3} · test {metric} {:.3} · {} archetypes",
-            last("train", "loss"),
-            last("test", metric),
-            last("all", "codebook_active")
+            "loss {:.3}{} · {} archetypes",
+            last("train", "loss").unwrap_or(f64::NAN),
+            seen.unwrap_or_default(),
+            last("all", "codebook_active").unwrap_or(f64::NAN)
         )
     }
 }

@@ -1,6 +1,7 @@
 //! What a training needs besides data, and what it leaves.
 
 use crate::error::{Error, Result};
+use crate::fitting::config::FittingConfig;
 use crate::model::config::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
@@ -26,6 +27,8 @@ pub struct Setup {
     pub selection: Selection,
     /// How the samples of an epoch are drawn.
     pub sampling: Sampling,
+    /// `[fitting]`.
+    pub fitting: FittingConfig,
 }
 
 /// Everything that one seed leaves behind.
@@ -41,6 +44,8 @@ pub struct SeedOutcome {
     pub archetypes: Vec<ArchetypeRow>,
     /// Every reset.
     pub resets: Vec<ResetRow>,
+    /// Samples that went through training, each as often as there were epochs, those of held-out parts among them.
+    pub trained_on: u64,
     /// The frozen model.
     pub model: Trained,
 }
@@ -58,6 +63,7 @@ impl Setup {
         self.model.validate().map_err(usage("model"))?;
         self.loss.validate().map_err(usage("loss"))?;
         self.train.validate().map_err(usage("train"))?;
+        self.fitting.validate().map_err(usage("fitting"))?;
         if self.sampling == Sampling::Balanced && self.task != Task::Expression {
             return Err(Error::Usage(
                 "protocol.sampling: \"balanced\" needs classes; only protocol.task = \"expression\" has them".into(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::error::{Context, Error, Result};
+use crate::fitting::config::FittingConfig;
 use crate::interrupt::Interrupt;
 use crate::metric::{self, evaluate};
 use crate::model::loss::config::LossConfig;
@@ -45,6 +46,7 @@ fn small(task: Task) -> Setup {
         },
         selection: Selection::Last,
         sampling: crate::train::config::Sampling::Plain,
+        fitting: FittingConfig::default(),
     }
 }
 

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
+use crate::fitting::map::Fit;
 use crate::model::codebook::cosines;
 use crate::model::config::ModelConfig;
 use crate::model::math::{host, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict;
 use crate::model::projector::{Masks, Projector};
-use crate::model::readout::Fit;
 use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
-use crate::task::{Targets, Task};
+use crate::task::Task;
 
 use super::checkpoint::{Loaded, Tensors, encode};
 use super::data::features;
@@ -124,20 +124,6 @@ impl Trained {
         ))?;
         self.fits.mixture.apply(&mut outputs);
         Ok(outputs)
-    }
-
-    /// Fits both read-outs to the task on the training samples, whose cosines are given (`model.readout_fit`).
-    ///
-    /// # Errors
-    /// [`Error::Device`] if the device fails.
-    pub fn fit_readouts(&mut self, cosines: &Tensor<2>, targets: &Targets) -> Result<()> {
-        self.fits = Fits::default();
-        let how = self.config.readout_fit;
-        self.fits = Fits {
-            primal: Fit::new(how, targets, &self.primal(cosines)?),
-            mixture: Fit::new(how, targets, &self.mixture(cosines)?),
-        };
-        Ok(())
     }
 
     /// What the primal read-out says of a sample of each archetype, K × O.

@@ -146,15 +146,10 @@ impl Job<'_> {
             seconds: 0.0,
         };
         if let Some(set) = self.sets.val.as_ref().filter(|set| !set.is_empty()) {
-            outcome.add(Split::Val, set, &self.predict(&model, &chosen, &loss, set)?, self.seed)?;
+            outcome.add(Split::Val, set, &self.predict(&model, &chosen, &loss, set)?)?;
         }
         let test = &self.sets.test;
-        outcome.add(
-            Split::Test,
-            test,
-            &self.predict(&model, &chosen, &loss, test)?,
-            self.seed,
-        )?;
+        outcome.add(Split::Test, test, &self.predict(&model, &chosen, &loss, test)?)?;
         outcome.seconds = started.elapsed().as_secs_f64();
         Ok(outcome)
     }

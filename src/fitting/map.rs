@@ -1,31 +1,22 @@
-//! What is read off the archetypes, fitted to how the task is judged (inferred: `model.readout_fit`).
+//! Outputs fitted to how the task is judged (inferred: `fitting.outputs`).
 //!
-//! The value of an archetype is the mean label of its samples. Such means shrink: their spread is smaller than that of the
-//! labels, and a unit that is active in a third of an archetype's samples is never called active. Both cost the metric and say
-//! nothing about the archetypes. So the outputs of the training samples decide, once, after training:
+//! Means, penalties and averages over neighbours shrink: the spread of their outputs is smaller than that of the labels, and a
+//! unit that is active in a third of an archetype's samples is never called active. Both cost the metric and say nothing about
+//! the method. So the outputs of held-out samples decide, once:
 //!
 //! - valence and arousal: outputs are moved and stretched until mean and spread are those of the labels. At a given correlation
 //!   that is where the concordance correlation coefficient (eq. 2) is largest, since it is `2 σ_y σ_ŷ r / (σ_y² + σ_ŷ² + (ȳ − ŷ̄)²)`.
-//! - action units: the odds of each unit are divided by those of the threshold at which its F1 over the training samples is
+//! - action units: the odds of each unit are divided by those of the threshold at which its F1 over those samples is
 //!   largest, so that one half is the threshold afterwards.
 //! - expressions: nothing; the class with the largest value is the prediction.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{self};
 use crate::record::MetricRow;
 use crate::task::{Targets, Task};
 
-/// Whether outputs are fitted to how the task is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadoutFit {
-    /// Spread of the labels for valence and arousal, a threshold a unit for action units; from training samples alone.
-    Task,
-    /// The archetypes' values as they are.
-    None,
-}
+use super::config::Outputs;
 
 /// A monotone map of each output.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -49,8 +40,8 @@ pub enum Fit {
 }
 
 impl Fit {
-    /// Chooses the map for `outputs` (n × O) of the training samples, known labels only.
-    pub fn new(how: ReadoutFit, targets: &Targets, outputs: &[f32]) -> Self {
+    /// Chooses the map for `outputs` (n × O) of samples with these targets, known labels only.
+    pub fn new(how: Outputs, targets: &Targets, outputs: &[f32]) -> Self {
         let o = targets.outputs();
         let known = |output: usize| {
             (0..targets.len())
@@ -59,12 +50,12 @@ impl Fit {
                 .map(|at| (f64::from(targets.values[at]), f64::from(outputs[at])))
         };
         match (how, targets.task) {
-            (ReadoutFit::None, _) | (_, Task::Expression) => Self::None,
-            (ReadoutFit::Task, Task::ValenceArousal) => {
+            (Outputs::None, _) | (_, Task::Expression) => Self::None,
+            (Outputs::Task, Task::ValenceArousal) => {
                 let (shift, factor) = (0..o).map(|output| spread(&known(output).collect::<Vec<_>>())).unzip();
                 Self::Spread { shift, factor }
             }
-            (ReadoutFit::Task, Task::ActionUnits) => Self::Thresholds {
+            (Outputs::Task, Task::ActionUnits) => Self::Thresholds {
                 threshold: (0..o).map(|output| best_threshold(known(output).collect())).collect(),
             },
         }
@@ -218,7 +209,7 @@ mod tests {
             2,
         );
         let mut outputs = vec![0.1, 0.3, 0.2, 0.3, 0.3, 0.3];
-        let fit = Fit::new(ReadoutFit::Task, &labels, &outputs);
+        let fit = Fit::new(Outputs::Task, &labels, &outputs);
         fit.apply(&mut outputs);
         let expected = [-0.8, 0.3, 0.0, 0.3, 0.8, 0.3];
         for (value, expected) in outputs.iter().zip(expected) {
@@ -242,7 +233,7 @@ mod tests {
             1,
         );
         let mut outputs = vec![0.4, 0.3, 0.3, 0.1, 0.1, 0.1, 0.0];
-        let fit = Fit::new(ReadoutFit::Task, &labels, &outputs);
+        let fit = Fit::new(Outputs::Task, &labels, &outputs);
         // At 0.2: tp 2, fp 1, F1 0.8; at 0.35: 2/3.
         let Fit::Thresholds { threshold } = &fit else {
             panic!("{fit:?}")
@@ -266,19 +257,19 @@ mod tests {
     #[test]
     fn what_divides_as_one_half_does_is_one_half() {
         let labels = targets(Task::ActionUnits, vec![1.0, 0.0], vec![true; 2], 1);
-        let fit = Fit::new(ReadoutFit::Task, &labels, &[0.9, 0.2]);
+        let fit = Fit::new(Outputs::Task, &labels, &[0.9, 0.2]);
         assert_eq!(fit, Fit::Thresholds { threshold: vec![0.5] });
         let none = targets(Task::ActionUnits, vec![0.0, 0.0], vec![true; 2], 1);
         assert_eq!(
-            Fit::new(ReadoutFit::Task, &none, &[0.9, 0.2]),
+            Fit::new(Outputs::Task, &none, &[0.9, 0.2]),
             Fit::Thresholds { threshold: vec![0.5] }
         );
-        assert_eq!(Fit::new(ReadoutFit::None, &labels, &[0.9, 0.2]), Fit::None);
+        assert_eq!(Fit::new(Outputs::None, &labels, &[0.9, 0.2]), Fit::None);
     }
 
     proptest! {
         #[test]
-        fn on_the_training_samples_nothing_gets_worse(
+        fn on_the_samples_themselves_nothing_gets_worse(
             rows in prop::collection::vec((0.0_f32..1.0, any::<bool>(), 0.0_f32..1.0, prop::bool::weighted(0.8)), 8..60),
         ) {
             let n = rows.len();
@@ -292,7 +283,7 @@ mod tests {
             let units = targets(Task::ActionUnits, rows.iter().map(|row| f32::from(u8::from(row.1))).collect(), known.clone(), 1);
             let before: Vec<f32> = rows.iter().map(|row| row.2).collect();
             let mut after = before.clone();
-            let fit = Fit::new(ReadoutFit::Task, &units, &before);
+            let fit = Fit::new(Outputs::Task, &units, &before);
             prop_assert!(fit.fits(1));
             fit.apply(&mut after);
             prop_assert!(evaluate(&units, after) >= evaluate(&units, before.clone()) - 1e-9);
@@ -302,7 +293,7 @@ mod tests {
             let scores: Vec<f32> = rows.iter().flat_map(|row| [0.3 * row.0 + 0.05 * row.2, 0.2 * row.2 + 0.1]).collect();
             let scored = targets(Task::ValenceArousal, labels, vec![true; 2 * n], 2);
             let mut fitted = scores.clone();
-            Fit::new(ReadoutFit::Task, &scored, &scores).apply(&mut fitted);
+            Fit::new(Outputs::Task, &scored, &scores).apply(&mut fitted);
             prop_assert!(evaluate(&scored, fitted) >= evaluate(&scored, scores) - 1e-6);
         }
     }

@@ -1,0 +1,57 @@
+//! How AURA stands against its rivals, once every seed is there: `standings.parquet` of the run folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::check::answers::{self, Predictions};
+use crate::check::standing;
+use crate::disk::parquet;
+use crate::error::{Context, Result};
+use crate::metric::Bootstrap;
+use crate::run::folder::RunFolder;
+
+use super::state::Chain;
+use super::train::TrainedSeeds;
+
+/// Takes the table away before one of the seeds that it speaks of changes.
+///
+/// # Errors
+/// If the file is there and cannot be removed.
+pub(crate) fn forget(folder: &RunFolder) -> Result<()> {
+    let path = folder.standings();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", &path),
+        _ => Ok(()),
+    }
+}
+
+impl Chain<'_> {
+    /// Compares AURA's read-outs with every rival over all seeds of the folder, unless the table is there.
+    pub(crate) fn standings(&self, folder: &RunFolder, trained: &TrainedSeeds) -> Result<()> {
+        let path = folder.standings();
+        if path.is_file() {
+            return Ok(());
+        }
+        self.interrupt.check()?;
+        let files: Vec<(Option<i32>, i64, PathBuf)> = self
+            .recipe
+            .protocol
+            .units()
+            .into_iter()
+            .flat_map(|fold| trained.seeds_in_folder.iter().map(move |&seed| (fold, seed)))
+            .map(|(fold, seed)| {
+                let file = folder.seed(fold, seed).file("predictions.parquet");
+                (fold, i64::try_from(seed).unwrap_or(i64::MAX), file)
+            })
+            .collect();
+        let people = if folder.samples().is_file() {
+            answers::subjects(&folder.samples())?
+        } else {
+            BTreeMap::new()
+        };
+        let task = self.recipe.protocol.task;
+        let said = Predictions::read(&files, &people, task, &trained.outputs, |_| true)?;
+        let rows = standing::of(&said, task, &Bootstrap::default())?;
+        parquet::write(&path, &rows, &[])
+    }
+}

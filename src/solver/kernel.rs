@@ -1,0 +1,310 @@
+//! RBF kernels exp(−γ‖a − b‖²), and features that stand for them (Williams & Seeger 2001).
+//!
+//! Squared distances are ‖a‖² + ‖b‖² − 2a·b in f64, by products of blocks. Nyström features of a sample are k L⁻ᵀ with its
+//! kernel k to m landmarks whose own kernel is L·Lᵀ: their products are the kernel, exactly between landmarks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::linalg::{BLOCK, Cholesky, Dense, blocks, mirror};
+use super::samples::{Rows, Table};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+
+/// Share of the diagonal that is added to the kernel of the landmarks, so that twins among them do no harm.
+const JITTER: f64 = 1e-10;
+
+/// Samples against which kernels are taken.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    gamma: f64,
+    centres: Vec<f32>,
+    width: usize,
+    /// Squared norm of each centre.
+    norms: Vec<f64>,
+}
+
+impl Kernel {
+    /// Kernel of width γ against every sample of a table.
+    pub fn new(centres: Table<'_>, gamma: f64) -> Self {
+        Self {
+            gamma,
+            centres: centres.x.to_vec(),
+            width: centres.width,
+            norms: centres
+                .x
+                .chunks_exact(centres.width)
+                .map(|row| norm(row.iter().map(|&v| f64::from(v))))
+                .collect(),
+        }
+    }
+
+    /// Number of centres m.
+    pub fn count(&self) -> usize {
+        self.norms.len()
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table {
+            x: &self.centres,
+            width: self.width,
+        }
+    }
+
+    /// Kernels of the samples of a block to the first `upto` centres.
+    fn against(&self, samples: &Dense, upto: usize) -> Dense {
+        let mut kernel = Dense::zeros(samples.rows, upto);
+        let norms: Vec<f64> = samples
+            .data
+            .chunks_exact(self.width)
+            .map(|row| norm(row.iter().copied()))
+            .collect();
+        for cols in blocks(upto, BLOCK) {
+            let products = samples.times_transposed(&self.table().read(cols.clone()));
+            for (i, norm) in norms.iter().enumerate() {
+                let to = &mut kernel.row_mut(i)[cols.clone()];
+                for ((k, product), centre) in to.iter_mut().zip(products.row(i)).zip(&self.norms[cols.clone()]) {
+                    // Rounding can make the distance of twins negative.
+                    *k = (-self.gamma * (norm + centre - 2.0 * product).max(0.0)).exp();
+                }
+            }
+        }
+        kernel
+    }
+
+    /// rows × m kernels of the samples of a range.
+    pub fn block(&self, x: Table<'_>, rows: Range<usize>) -> Dense {
+        self.against(&x.read(rows), self.count())
+    }
+
+    /// m × m kernel of the centres, symmetric to the last bit, with ones on the diagonal.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn matrix(&self, interrupt: &Interrupt) -> Result<Dense> {
+        let m = self.count();
+        let mut all = Dense::zeros(m, m);
+        all.data = self.square(|v| v, interrupt)?;
+        Ok(all)
+    }
+
+    /// As [`Self::matrix`], computed in f64 and rounded to f32: half the memory.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn matrix_f32(&self, interrupt: &Interrupt) -> Result<Vec<f32>> {
+        self.square(|v| v as f32, interrupt)
+    }
+
+    fn square<T: Copy + Default>(&self, cast: impl Fn(f64) -> T, interrupt: &Interrupt) -> Result<Vec<T>> {
+        let m = self.count();
+        let mut all = vec![T::default(); m * m];
+        for rows in blocks(m, BLOCK) {
+            interrupt.check()?;
+            let kernel = self.against(&self.table().read(rows.clone()), rows.end);
+            for (i, row) in rows.zip(kernel.data.chunks_exact(kernel.cols)) {
+                all[i * m..i * m + i]
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(to, &v)| *to = cast(v));
+                all[i * m + i] = cast(1.0);
+            }
+        }
+        mirror(&mut all, m);
+        Ok(all)
+    }
+}
+
+fn norm(row: impl Iterator<Item = f64>) -> f64 {
+    row.map(|v| v * v).sum()
+}
+
+/// How an RBF kernel is worked with.
+#[derive(Debug, Clone, Copy)]
+pub struct Width<'a> {
+    /// γ in units of 1/d: 1 is scikit-learn's `gamma="scale"` for standardised features.
+    pub gamma: f64,
+    /// Training samples up to which the kernel is exact.
+    pub limit: usize,
+    /// Training samples that serve as landmarks beyond it, each once; if there are none, the kernel is exact after all.
+    pub landmarks: &'a [usize],
+}
+
+/// What a sample is described by: its kernels to all training samples, or Nyström features.
+#[derive(Debug)]
+pub struct Basis {
+    kernel: Kernel,
+    root: Option<Cholesky>,
+}
+
+impl Basis {
+    /// Basis of training samples.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
+    pub fn new(x: Table<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+        let gamma = width.gamma / x.width as f64;
+        if x.count() <= width.limit || width.landmarks.is_empty() {
+            let kernel = Kernel::new(x, gamma);
+            return Ok(Self { kernel, root: None });
+        }
+        let chosen = width
+            .landmarks
+            .iter()
+            .flat_map(|&i| &x.x[i * x.width..(i + 1) * x.width]);
+        let chosen: Vec<f32> = chosen.copied().collect();
+        let table = Table {
+            x: &chosen,
+            width: x.width,
+        };
+        let kernel = Kernel::new(table, gamma);
+        let root = Cholesky::new(&kernel.matrix(interrupt)?, JITTER, interrupt)?;
+        Ok(Self {
+            kernel,
+            root: Some(root),
+        })
+    }
+
+    /// The exact kernel's centres; none for Nyström features.
+    pub fn exact(&self) -> Option<&Kernel> {
+        self.root.is_none().then_some(&self.kernel)
+    }
+
+    /// Columns of a description.
+    pub fn width(&self) -> usize {
+        self.kernel.count()
+    }
+
+    /// rows × width descriptions of the samples of a range.
+    pub fn block(&self, x: Table<'_>, rows: Range<usize>) -> Dense {
+        let kernel = self.kernel.block(x, rows);
+        match &self.root {
+            None => kernel,
+            Some(root) => root.whiten(kernel),
+        }
+    }
+
+    /// Descriptions of all samples of a table.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn describe(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+        let mut all = Dense::zeros(0, self.width());
+        all.data.reserve_exact(x.count() * self.width());
+        for rows in blocks(x.count(), BLOCK) {
+            interrupt.check()?;
+            let block = self.block(x, rows);
+            all.rows += block.rows;
+            all.data.extend(block.data);
+        }
+        Ok(all)
+    }
+}
+
+/// A table seen through a basis.
+#[derive(Debug)]
+pub struct Described<'a> {
+    /// The basis.
+    pub basis: &'a Basis,
+    /// The samples.
+    pub table: Table<'a>,
+}
+
+impl Rows for Described<'_> {
+    fn count(&self) -> usize {
+        self.table.count()
+    }
+
+    fn width(&self) -> usize {
+        self.basis.width()
+    }
+
+    fn read(&self, range: Range<usize>) -> Dense {
+        self.basis.block(self.table, range)
+    }
+}
+
+/// Scores that are linear in descriptions.
+#[derive(Debug, Clone)]
+pub struct Expansion {
+    /// What samples are described by.
+    pub basis: Arc<Basis>,
+    /// Weights and constants.
+    pub linear: super::ridge::Linear,
+}
+
+impl Expansion {
+    /// n × O scores; nothing n × width is kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn predict(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+        let described = Described {
+            basis: &self.basis,
+            table: x,
+        };
+        self.linear.predict(&described, interrupt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(n: usize, d: usize) -> Vec<f32> {
+        (0..n * d).map(|i| ((i * i + 5 * i) % 23) as f32 / 8.0 - 1.3).collect()
+    }
+
+    #[test]
+    fn kernels_are_those_of_the_definition_and_symmetric() {
+        let (n, d) = (BLOCK + 70, 5);
+        let x = samples(n, d);
+        let table = Table { x: &x, width: d };
+        let kernel = Kernel::new(table, 0.3);
+        let all = kernel.matrix(&Interrupt::default()).unwrap();
+        let half = kernel.matrix_f32(&Interrupt::default()).unwrap();
+        let block = kernel.block(table, 500..520);
+        for i in 500..520 {
+            for j in 0..n {
+                let pairs = x[i * d..(i + 1) * d].iter().zip(&x[j * d..(j + 1) * d]);
+                let distance: f64 = pairs.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
+                let expected = (-0.3 * distance).exp();
+                assert!((all.row(i)[j] - expected).abs() < 1e-12);
+                assert!((block.row(i - 500)[j] - expected).abs() < 1e-12);
+                assert_eq!(all.row(i)[j], all.row(j)[i]);
+                assert_eq!(half[i * n + j], all.row(i)[j] as f32);
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_features_are_the_kernel_between_landmarks() {
+        let (n, d) = (40, 5);
+        let x = samples(n, d);
+        let table = Table { x: &x, width: d };
+        // 3 and 26 are twins: x repeats itself after 23 values.
+        let landmarks = [3, 7, 26, 31, 12];
+        let width = Width {
+            gamma: 1.5,
+            limit: 10,
+            landmarks: &landmarks,
+        };
+        let basis = Basis::new(table, &width, &Interrupt::default()).unwrap();
+        assert!(basis.exact().is_none() && basis.width() == 5);
+        let features = basis.describe(table, &Interrupt::default()).unwrap();
+        let exact = Kernel::new(table, 0.3).matrix(&Interrupt::default()).unwrap();
+        let products = features.times_transposed(&features);
+        for i in 0..n {
+            for &j in &landmarks {
+                assert!((products.row(i)[j] - exact.row(i)[j]).abs() < 1e-4, "{i} {j}");
+            }
+        }
+        let width = Width { limit: 40, ..width };
+        assert!(
+            Basis::new(table, &width, &Interrupt::default())
+                .unwrap()
+                .exact()
+                .is_some()
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Convex problems that are solved on the host in f64: ridge, kernel ridge, linear discriminants and support vectors.
+//!
+//! On one thread: the same input gives the same bytes with any number of them.
+
+pub mod dual;
+#[cfg(test)]
+mod golden;
+pub mod kernel;
+pub mod kernel_ridge;
+pub mod lda;
+pub mod linalg;
+pub mod ridge;
+pub mod samples;
+pub mod smo;
+pub mod svm;
+pub mod votes;

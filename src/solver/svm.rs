@@ -1,0 +1,302 @@
+//! RBF support vector machines: classes against each other, or outputs of two states.
+//!
+//! Up to a number of samples exact, by [`smo`]; beyond it on Nyström features, by [`dual`]. Classes: one machine a pair, whose
+//! votes and confidences make the scores of scikit-learn's `SVC(decision_function_shape="ovr")`, K = 2 too; on features one
+//! machine a class against the rest, as `LinearSVC`. Outputs of two states: one machine each, on the samples that know it.
+
+use std::sync::Arc;
+
+use super::dual;
+use super::kernel::{Basis, Expansion, Width};
+use super::linalg::{BLOCK, Dense, blocks};
+use super::ridge::Linear;
+use super::samples::{Rows, Table};
+use super::smo;
+use super::votes::Votes;
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+
+/// Violation of optimality at which support vectors are found (scikit-learn's `SVC`).
+const TOLERANCE: f64 = 1e-3;
+/// Span of projected gradients at which planes are found (scikit-learn's `LinearSVC`).
+const PLANE_TOLERANCE: f64 = 1e-4;
+/// Orders the passes of [`dual`].
+const SEED: u64 = 0;
+
+/// What machines tell apart.
+#[derive(Debug, Clone, Copy)]
+pub enum States<'a> {
+    /// One of `count` classes a sample; `None` leaves the sample out.
+    Classes {
+        /// n labels below `count`.
+        labels: &'a [Option<usize>],
+        /// K.
+        count: usize,
+    },
+    /// `count` outputs that are active or not.
+    Outputs {
+        /// n × O.
+        active: &'a [bool],
+        /// n × O: whether that is known.
+        known: &'a [bool],
+        /// O.
+        count: usize,
+    },
+}
+
+/// Samples of one machine.
+#[derive(Debug)]
+struct Machine {
+    rows: Vec<usize>,
+    signs: Vec<f64>,
+}
+
+/// Support vector machines for one width and a path of C.
+#[derive(Debug)]
+pub struct SvmPath {
+    basis: Arc<Basis>,
+    /// n × n kernel, or n × m features.
+    table: Vec<f32>,
+    machines: Vec<Machine>,
+    votes: Option<Votes>,
+}
+
+impl SvmPath {
+    /// The kernel or the features of the training samples, in f32.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
+    pub fn new(x: Table<'_>, states: &States<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+        let basis = Basis::new(x, width, interrupt)?;
+        let table = if let Some(kernel) = basis.exact() {
+            kernel.matrix_f32(interrupt)?
+        } else {
+            let mut features = Vec::with_capacity(x.count() * basis.width());
+            for rows in blocks(x.count(), BLOCK) {
+                interrupt.check()?;
+                features.extend(basis.block(x, rows).data.into_iter().map(|v| v as f32));
+            }
+            features
+        };
+        let (machines, votes) = match *states {
+            States::Classes { labels, count } if basis.exact().is_some() => {
+                let (machines, votes) = pairs(labels, count);
+                (machines, Some(votes))
+            }
+            States::Classes { labels, count } => ((0..count).map(|c| against_rest(labels, c)).collect(), None),
+            States::Outputs { active, known, count } => {
+                let one = |o: usize| {
+                    let rows: Vec<usize> = (0..x.count()).filter(|i| known[i * count + o]).collect();
+                    let signs = rows.iter().map(|i| sign(active[i * count + o])).collect();
+                    Machine { rows, signs }
+                };
+                ((0..count).map(one).collect(), None)
+            }
+        };
+        Ok(Self {
+            basis: Arc::new(basis),
+            table,
+            machines,
+            votes,
+        })
+    }
+
+    /// What samples are described by: with [`Basis::describe`] once and [`Svm::judge`] for each C, a path is judged on the same
+    /// samples without computing their kernels again.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Machines for a C > 0.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn solve(&self, c: f64, interrupt: &Interrupt) -> Result<Svm> {
+        let mut weights = Dense::zeros(self.basis.width(), self.machines.len());
+        let mut bias = vec![0.0; self.machines.len()];
+        for (at, machine) in self.machines.iter().enumerate() {
+            let boxes: Vec<f64> = vec![c; machine.rows.len()];
+            if self.basis.exact().is_some() {
+                let n = self.basis.width();
+                let part = principal(&self.table, n, &machine.rows);
+                let kernel = part.as_deref().unwrap_or(&self.table);
+                let found = smo::solve(kernel, &machine.signs, &boxes, TOLERANCE, interrupt)?;
+                bias[at] = -found.rho;
+                for (&i, weight) in machine.rows.iter().zip(found.weights) {
+                    weights.row_mut(i)[at] = weight;
+                }
+            } else {
+                let problem = dual::Problem {
+                    x: &self.table,
+                    width: self.basis.width(),
+                    rows: &machine.rows,
+                    signs: &machine.signs,
+                    boxes: &boxes,
+                };
+                let plane = dual::solve(&problem, PLANE_TOLERANCE, SEED, interrupt)?;
+                bias[at] = plane.bias;
+                for (j, weight) in plane.weights.into_iter().enumerate() {
+                    weights.row_mut(j)[at] = weight;
+                }
+            }
+        }
+        Ok(Svm {
+            machines: Expansion {
+                basis: Arc::clone(&self.basis),
+                linear: Linear { weights, bias },
+            },
+            votes: self.votes.clone(),
+        })
+    }
+}
+
+/// Machines that were found.
+#[derive(Debug, Clone)]
+pub struct Svm {
+    machines: Expansion,
+    votes: Option<Votes>,
+}
+
+impl Svm {
+    /// n × O scores: the largest names the class, or those above 0 are active.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn predict(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+        Ok(self.count_votes(self.decisions(x, interrupt)?))
+    }
+
+    /// Decision value of each machine: K(K − 1)/2 pairs (0, 1), (0, 2), … of classes, else as many as outputs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn decisions(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+        self.machines.predict(x, interrupt)
+    }
+
+    /// Scores of samples that were described already.
+    pub fn judge(&self, described: &Dense) -> Dense {
+        self.count_votes(self.machines.linear.apply(described))
+    }
+
+    fn count_votes(&self, decisions: Dense) -> Dense {
+        match &self.votes {
+            Some(votes) => votes.scores(&decisions),
+            None => decisions,
+        }
+    }
+}
+
+fn sign(active: bool) -> f64 {
+    if active { 1.0 } else { -1.0 }
+}
+
+/// One machine for each pair of classes that have samples, those of the first class first.
+fn pairs(labels: &[Option<usize>], count: usize) -> (Vec<Machine>, Votes) {
+    let of = |class: usize| (0..labels.len()).filter(move |&i| labels[i] == Some(class));
+    let votes = Votes::between((0..count).map(|c| of(c).next().is_some()).collect());
+    let machine = |&(first, second): &(usize, usize)| Machine {
+        rows: of(first).chain(of(second)).collect(),
+        signs: of(first).map(|_| 1.0).chain(of(second).map(|_| -1.0)).collect(),
+    };
+    (votes.pairs.iter().map(machine).collect(), votes)
+}
+
+fn against_rest(labels: &[Option<usize>], class: usize) -> Machine {
+    let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i].is_some()).collect();
+    let signs = rows.iter().map(|&i| sign(labels[i] == Some(class))).collect();
+    Machine { rows, signs }
+}
+
+/// Rows and columns of an n × n table; `None` if these are all of them in order.
+fn principal(table: &[f32], n: usize, rows: &[usize]) -> Option<Vec<f32>> {
+    if rows.iter().copied().eq(0..n) {
+        return None;
+    }
+    let part = rows.iter().flat_map(|&i| rows.iter().map(move |&j| table[i * n + j]));
+    Some(part.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three noisy clusters of 40 samples in 3 dimensions.
+    fn clusters() -> (Vec<f32>, Vec<Option<usize>>) {
+        let noise = |i: usize| ((i * i * 7 + 3 * i) % 37) as f32 / 18.0 - 1.0;
+        let x = (0..360)
+            .map(|i| noise(i) + if i / 3 % 3 == i % 3 { 1.2 } else { 0.0 })
+            .collect();
+        (x, (0..120).map(|i| Some(i % 3)).collect())
+    }
+
+    fn largest(row: &[f64]) -> usize {
+        (0..row.len()).fold(0, |best, c| if row[c] > row[best] { c } else { best })
+    }
+
+    #[test]
+    fn both_forms_know_the_clusters_and_absent_classes_never_win() {
+        let (x, labels) = clusters();
+        let table = Table { x: &x, width: 3 };
+        let landmarks: Vec<usize> = (0..60).collect();
+        for limit in [200, 100] {
+            let width = Width {
+                gamma: 1.0,
+                limit,
+                landmarks: &landmarks,
+            };
+            let states = States::Classes {
+                labels: &labels,
+                count: 4,
+            };
+            let path = SvmPath::new(table, &states, &width, &Interrupt::default()).unwrap();
+            let svm = path.solve(2.0, &Interrupt::default()).unwrap();
+            let scores = svm.predict(table, &Interrupt::default()).unwrap();
+            assert_eq!(
+                svm.judge(&path.basis().describe(table, &Interrupt::default()).unwrap()),
+                scores
+            );
+            let right = (0..120).filter(|&i| Some(largest(scores.row(i))) == labels[i]).count();
+            assert!(right > 90 && (0..120).all(|i| scores.row(i)[3] <= -0.99), "{right}");
+        }
+    }
+
+    #[test]
+    fn unknown_states_do_not_count() {
+        let (x, labels) = clusters();
+        let table = Table { x: &x, width: 3 };
+        let active: Vec<bool> = labels.iter().flat_map(|&c| [c == Some(0), c == Some(1)]).collect();
+        let known: Vec<bool> = (0..240).map(|i| i % 2 == 0 || i < 120).collect();
+        let width = Width {
+            gamma: 1.0,
+            limit: 200,
+            landmarks: &[],
+        };
+        let states = States::Outputs {
+            active: &active,
+            known: &known,
+            count: 2,
+        };
+        let scores = SvmPath::new(table, &states, &width, &Interrupt::default()).unwrap();
+        let scores = scores
+            .solve(1.0, &Interrupt::default())
+            .unwrap()
+            .predict(table, &Interrupt::default())
+            .unwrap();
+        // The second output from the first half alone.
+        let half = Table { x: &x[..180], width: 3 };
+        let second: Vec<bool> = active.iter().skip(1).step_by(2).take(60).copied().collect();
+        let states = States::Outputs {
+            active: &second,
+            known: &[true; 60],
+            count: 1,
+        };
+        let path = SvmPath::new(half, &states, &width, &Interrupt::default()).unwrap();
+        let alone = path
+            .solve(1.0, &Interrupt::default())
+            .unwrap()
+            .predict(table, &Interrupt::default())
+            .unwrap();
+        assert!((0..120).all(|i| (scores.row(i)[1] - alone.row(i)[0]).abs() < 1e-9));
+    }
+}

@@ -1,0 +1,164 @@
+//! From a trained model to a frozen one: hard assignment of the training split, joining, pruning, exact values.
+
+use crate::error::Result;
+use crate::model::aura::Aura;
+use crate::model::config::Value;
+use crate::model::math::{host_indices, matrix};
+use crate::model::params::Leaves;
+use crate::model::standardise::Standardiser;
+use crate::sets::{Matrix, SplitSets};
+use crate::task::Targets;
+
+use super::data;
+use super::merge;
+use super::run::Ended;
+use super::setup::Setup;
+use super::trained::{Fits, Trained};
+
+/// A frozen model, and the training split under it.
+pub(super) struct Frozen {
+    /// The model; its outputs are not fitted yet.
+    pub trained: Trained,
+    /// The projected training samples.
+    pub z: Matrix,
+    /// Share of the training samples of each archetype, before pruning.
+    pub alpha: Vec<f64>,
+    /// Whether it survived pruning.
+    pub kept: Vec<bool>,
+    /// Training samples of each archetype.
+    pub uses: Vec<usize>,
+    /// Archetypes with samples before any were joined.
+    pub before: usize,
+}
+
+/// Joins and prunes archetypes and counts their values exactly, on the training split.
+///
+/// # Errors
+/// [`crate::error::Error::Device`] if the device fails.
+pub(super) fn freeze(data: &SplitSets, setup: &Setup, ended: &Ended) -> Result<Frozen> {
+    let mut trained = unpruned(data, setup, &ended.model, ended.standardiser.clone())?;
+    let k = setup.model.k_max;
+    let z = trained.project(&data.train)?;
+    let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
+
+    let first = host_indices(trained.cosines(&z).argmax(1))?;
+    let alpha: Vec<f64> = count(&first, k)
+        .into_iter()
+        .map(|uses| uses as f64 / first.len() as f64)
+        .collect();
+    let kept = keep(&alpha, setup.model.prune.share);
+    let flags = kept.iter().map(|&keep| if keep { 1.0 } else { 0.0 }).collect();
+    trained.alive = matrix(flags, 1, k, &trained.device);
+
+    let nearest = host_indices(trained.cosines(&z).argmax(1))?;
+    if setup.model.value == Value::Counts {
+        trained.value = matrix(
+            exact_value(&data.train.targets, &nearest, k, setup.model.prior_samples),
+            k,
+            data.train.targets.outputs(),
+            &trained.device,
+        );
+    }
+    Ok(Frozen {
+        trained,
+        z,
+        alpha,
+        kept,
+        uses: count(&nearest, k),
+        before,
+    })
+}
+
+/// The model as training left it, every living archetype still there.
+fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standardiser) -> Result<Trained> {
+    let mut leaves = Leaves::default();
+    for (name, value) in model.store.iter() {
+        if name.starts_with("projector.") || name.starts_with("head.") {
+            leaves.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(Trained {
+        task: setup.task,
+        names: data.train.targets.names.clone(),
+        config: setup.model.clone(),
+        standardiser,
+        patches: model.sizes.patches,
+        leaves,
+        dictionary: model.dictionary()?,
+        alive: model.buffers.alive.clone(),
+        value: model.value()?,
+        fits: Fits::default(),
+        device: model.device().clone(),
+    })
+}
+
+fn count(indices: &[usize], k: usize) -> Vec<usize> {
+    let mut counts = vec![0; k];
+    for &index in indices {
+        counts[index] += 1;
+    }
+    counts
+}
+
+/// Archetypes with at least `share` of the training samples; the most used one in any case.
+fn keep(alpha: &[f64], share: f64) -> Vec<bool> {
+    let mut kept: Vec<bool> = alpha.iter().map(|&a| a > 0.0 && a >= share).collect();
+    if !kept.contains(&true) {
+        let mut best = 0;
+        for (index, &a) in alpha.iter().enumerate() {
+            if a > alpha[best] {
+                best = index;
+            }
+        }
+        kept[best] = true;
+    }
+    kept
+}
+
+/// `V_k` = (Σ y + κ ȳ) / (n + κ) over the samples assigned to k, known labels only; K × O.
+fn exact_value(targets: &Targets, nearest: &[usize], k: usize, kappa: f64) -> Vec<f32> {
+    let o = targets.outputs();
+    let prior = data::prior(targets);
+    let mut sums = vec![0.0_f64; k * o];
+    let mut counts = vec![0.0_f64; k * o];
+    for (row, &archetype) in nearest.iter().enumerate() {
+        for output in 0..o {
+            if targets.known[row * o + output] {
+                sums[archetype * o + output] += f64::from(targets.values[row * o + output]);
+                counts[archetype * o + output] += 1.0;
+            }
+        }
+    }
+    (0..k * o)
+        .map(|i| ((sums[i] + kappa * f64::from(prior[i % o])) / (counts[i] + kappa)) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Task;
+
+    #[test]
+    fn pruning_keeps_at_least_one() {
+        assert_eq!(keep(&[0.5, 0.0004, 0.0, 0.4996], 5e-4), [true, false, false, true]);
+        assert_eq!(keep(&[0.4, 0.6], 0.9), [false, true]);
+        assert_eq!(keep(&[0.4, 0.0, 0.6], 0.0), [true, false, true]);
+    }
+
+    #[test]
+    fn exact_values_smooth_with_the_prior() {
+        let targets = Targets {
+            task: Task::Expression,
+            names: vec!["a".into(), "b".into()],
+            values: vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+            known: vec![true; 6],
+        };
+        let v = exact_value(&targets, &[0, 0, 1], 3, 1.0);
+        assert!((v[0] - (2.0 + 2.0 / 3.0) / 3.0).abs() < 1e-6);
+        assert!(
+            (v[4] - 2.0 / 3.0).abs() < 1e-6,
+            "an archetype without samples has the prior"
+        );
+    }
+}
