@@ -155,7 +155,7 @@ pub struct SeparabilityRow {
 /// How a read-out of AURA stands against one rival on the test split, in the task's primary metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandingRow {
-    /// `aura` or `aura_mixture`.
+    /// `aura`, `aura_mixture` or `aura_tuned`.
     pub read_out: String,
     /// The rival.
     pub method: String,

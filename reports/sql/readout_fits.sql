@@ -12,5 +12,5 @@ SELECT run, method, CASE key WHEN 'v' THEN 'valence' WHEN 'a' THEN 'arousal' ELS
        max(mean) FILTER (WHERE what = 'factor') AS factor, max(sd) FILTER (WHERE what = 'factor') AS factor_sd
 FROM fits
 GROUP BY run, method, key
-ORDER BY run, CASE method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, method,
+ORDER BY run, CASE method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 WHEN 'aura_tuned' THEN 2 ELSE 3 END, method,
          CASE key WHEN 'v' THEN 0 WHEN 'a' THEN 1 ELSE 2 END, key

@@ -23,4 +23,4 @@ SELECT m.run, m.method, m.seeds, m.samples, m.f1_avg, m.f1_avg_sd, m.f1_avg_low,
 FROM methods m
 LEFT JOIN by_unit u ON u.run = m.run AND u.method = m.method
 LEFT JOIN leads l ON l.run = m.run AND l.method = m.method
-ORDER BY m.run, CASE m.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, m.method, u.unit
+ORDER BY m.run, CASE m.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 WHEN 'aura_tuned' THEN 2 ELSE 3 END, m.method, u.unit

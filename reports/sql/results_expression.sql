@@ -16,4 +16,4 @@ WHERE s.split = 'test'
     'acc', 'balanced_acc', 'f1_macro'
   )
 GROUP BY s.run, s.method
-ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, s.method
+ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 WHEN 'aura_tuned' THEN 2 ELSE 3 END, s.method

@@ -6,4 +6,4 @@ SELECT s.run, s.method, s.metric,
 FROM scores s
 JOIN primary_metrics p ON p.run = s.run AND p.metric = s.metric
 GROUP BY s.run, s.method, s.metric
-ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, s.method
+ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 WHEN 'aura_tuned' THEN 2 ELSE 3 END, s.method

@@ -22,4 +22,4 @@ WHERE s.split = 'test'
     'ccc_va', 'ccc_v', 'ccc_a', 'pcc_v', 'pcc_a', 'rmse_v', 'rmse_a', 'sagr_v', 'sagr_a'
   )
 GROUP BY s.run, s.method
-ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 ELSE 2 END, s.method
+ORDER BY s.run, CASE s.method WHEN 'aura' THEN 0 WHEN 'aura_mixture' THEN 1 WHEN 'aura_tuned' THEN 2 ELSE 3 END, s.method

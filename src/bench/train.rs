@@ -219,12 +219,14 @@ mod tests {
     use crate::model::ModelConfig;
     use crate::model::loss::config::LossConfig;
     use crate::train::config::Sampling;
+    use crate::train::setup::Method;
     use crate::train::{Selection, TrainConfig};
 
     fn bench(task: Task, placement: Placement) -> TrainBench {
         TrainBench {
             setup: Setup {
                 task,
+                method: Method::Paper,
                 model: ModelConfig {
                     k_max: 16,
                     width: 16,

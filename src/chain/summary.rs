@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::check::compare::RivalStanding;
 use crate::check::standing;
 use crate::error::{Error, Result};
 use crate::metric::seeds::OverSeeds;
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
-use crate::record::StandingRow;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord};
 
@@ -48,7 +48,7 @@ pub struct Summary {
     /// Every method's metrics on the test split.
     pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
     /// How AURA's read-outs stand against each rival on the test split.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<RivalStanding>,
     /// Stages in their order: seconds, and whether they were cached.
     #[serde(serialize_with = "stages_by_name")]
     #[schemars(with = "BTreeMap<String, StageTime>")]
@@ -56,30 +56,9 @@ pub struct Summary {
     #[serde(skip)]
     pub(super) random_weights: bool,
     #[serde(skip)]
-    rows: Vec<StandingRow>,
-    #[serde(skip)]
     primary: &'static str,
     #[serde(skip)]
     title: String,
-}
-
-/// How a read-out stands against a rival, in the task's primary metric, as a fraction.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Standing {
-    /// `aura` or `aura_mixture`.
-    pub read_out: String,
-    /// The rival.
-    pub method: String,
-    /// AURA minus the rival.
-    pub lead: f64,
-    /// Lower end of its 95 % interval.
-    pub low: Option<f64>,
-    /// Upper end of its 95 % interval.
-    pub high: Option<f64>,
-    /// p-value after Holm's correction over the rivals.
-    pub p_holm: Option<f64>,
-    /// `above`, `level` or `below`.
-    pub verdict: String,
 }
 
 /// Collects the summary from the run folder's tables.
@@ -142,19 +121,7 @@ pub(super) fn summarise(
         seeds: seeds.clone(),
         metrics,
         methods,
-        standings: rows
-            .iter()
-            .map(|row| Standing {
-                read_out: row.read_out.clone(),
-                method: row.method.clone(),
-                lead: row.lead,
-                low: row.low,
-                high: row.high,
-                p_holm: row.p_holm,
-                verdict: row.verdict.clone(),
-            })
-            .collect(),
-        rows,
+        standings: rows.iter().map(RivalStanding::from).collect(),
         stages,
         random_weights: naming::is_random(&manifest.encoder),
         primary,
@@ -257,7 +224,7 @@ impl Summary {
     /// How both read-outs stand against every rival, a line a rival; nothing without rivals.
     fn standing(&self) -> String {
         let mut rivals: Vec<&str> = Vec::new();
-        for row in &self.rows {
+        for row in &self.standings {
             if !rivals.contains(&row.method.as_str()) {
                 rivals.push(&row.method);
             }
@@ -265,18 +232,33 @@ impl Summary {
         if rivals.is_empty() {
             return String::new();
         }
+        let read_outs: Vec<&str> = standing::READ_OUTS
+            .into_iter()
+            .filter(|read_out| self.standings.iter().any(|row| row.read_out == *read_out))
+            .collect();
         let mut out = format!(
-            "AURA's lead in points of {}, 95 % interval, Holm over the rivals\n{:<16}{:>28}{:>28}\n",
-            self.primary, "against", "aura", "aura_mixture"
+            "AURA's lead in points of {}, 95 % interval, Holm over the rivals\n{:<16}",
+            self.primary, "against"
         );
+        for read_out in &read_outs {
+            let _ = write!(out, "{read_out:>26}");
+        }
+        out.push('\n');
         for rival in rivals {
             let _ = write!(out, "{rival:<16}");
-            for read_out in ["aura", "aura_mixture"] {
+            for read_out in read_outs.iter().copied() {
                 let row = self
-                    .rows
+                    .standings
                     .iter()
                     .find(|row| row.method == rival && row.read_out == read_out);
-                let _ = write!(out, "{:>28}", row.map_or_else(|| "—".to_owned(), standing::phrase));
+                let _ = write!(
+                    out,
+                    "{:>26}",
+                    row.map_or_else(
+                        || "—".to_owned(),
+                        |r| standing::phrase(r.lead, r.low, r.high, &r.verdict)
+                    )
+                );
             }
             out.push('\n');
         }

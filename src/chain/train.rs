@@ -175,6 +175,7 @@ impl Chain<'_> {
             truth,
             setup: Setup {
                 task: protocol.task,
+                method: recipe.method,
                 model: recipe.model.clone(),
                 loss: recipe.loss.clone(),
                 train: recipe.train.clone(),

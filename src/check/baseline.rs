@@ -74,6 +74,9 @@ pub struct Baseline {
     pub protocol: BTreeMap<String, String>,
     /// The numbers, by name: `acc`, `k_stable`; of other methods `knn.acc`; facts of the run such as `not_finite`.
     pub metrics: BTreeMap<String, BaselineMetric>,
+    /// How AURA stood against its rivals, by read-out and rival: `"aura.ridge"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub standings: BTreeMap<String, BaselineStanding>,
     /// The predictions, read from their file or from the run.
     #[serde(skip)]
     pub answers: Option<Predictions>,
@@ -107,6 +110,19 @@ pub struct BaselineMetric {
     /// Largest allowed value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+}
+
+/// How a read-out of AURA stood against a rival, in the task's primary metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineStanding {
+    /// `above`, `level` or `below`.
+    pub verdict: String,
+    /// AURA minus the rival, a fraction.
+    pub lead: f64,
+    /// Lower end of its 95 % interval; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
 }
 
 /// What goes into a baseline.
@@ -210,6 +226,18 @@ impl Baseline {
             predictions: None,
             protocol: run.protocol(),
             metrics,
+            standings: run
+                .standings
+                .iter()
+                .map(|row| {
+                    let standing = BaselineStanding {
+                        verdict: row.verdict.clone(),
+                        lead: row.lead,
+                        low: row.low,
+                    };
+                    (format!("{}.{}", row.read_out, row.method), standing)
+                })
+                .collect(),
             answers: Some(run.predictions.clone()),
             shown: manifest.run.clone(),
         })
@@ -274,6 +302,14 @@ impl Baseline {
             "predictions",
             "expected the name of a file beside this one",
         )?;
+        for (name, standing) in &self.standings {
+            let finite = standing.lead.is_finite() && standing.low.is_none_or(f64::is_finite);
+            require(
+                finite && matches!(standing.verdict.as_str(), "above" | "level" | "below"),
+                &format!("standings.{name}"),
+                "expected a verdict (above, level or below) with finite numbers",
+            )?;
+        }
         for (name, metric) in &self.metrics {
             let key = |key: &str| format!("metrics.{name}.{key}");
             let (values, seeds) = (metric.seeds.len(), self.seeds.len());

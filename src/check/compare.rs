@@ -11,6 +11,7 @@ use crate::metric::compare::{holm, mcnemar, paired_bootstrap};
 use crate::metric::seeds::{self, OverSeeds};
 use crate::metric::{Bootstrap, Measure, expression};
 use crate::naming;
+use crate::record::StandingRow;
 use crate::task::Task;
 
 use super::baseline::headline;
@@ -47,10 +48,45 @@ pub struct ComparedRun {
     pub random_weights: bool,
     /// Its seeds.
     pub seeds: Vec<i64>,
+    /// How AURA stands against the rivals of the same run.
+    pub standings: Vec<RivalStanding>,
     /// Key under which numbers may be ranked side by side.
     pub protocol_digest: String,
     /// Digest of the test samples and their labels.
     pub samples_digest: String,
+}
+
+/// How a read-out of AURA stands against a rival on the test split, in the task's primary metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RivalStanding {
+    /// `aura`, `aura_mixture` or `aura_tuned`.
+    pub read_out: String,
+    /// The rival.
+    pub method: String,
+    /// AURA minus the rival.
+    pub lead: f64,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub high: Option<f64>,
+    /// p-value after Holm's correction over the rivals.
+    pub p_holm: Option<f64>,
+    /// `above`, `level` or `below`.
+    pub verdict: String,
+}
+
+impl From<&StandingRow> for RivalStanding {
+    fn from(row: &StandingRow) -> Self {
+        Self {
+            read_out: row.read_out.clone(),
+            method: row.method.clone(),
+            lead: row.lead,
+            low: row.low,
+            high: row.high,
+            p_holm: row.p_holm,
+            verdict: row.verdict.clone(),
+        }
+    }
 }
 
 /// A key in which runs differ, with the value of each run in their order; null where a run has no such key.
@@ -150,7 +186,7 @@ pub struct Comparison {
 /// Reads the runs at `paths`, in that order, each once.
 ///
 /// # Errors
-/// [`Error::Usage`] if fewer than two runs are named, else as [`Facts::open`].
+/// [`Error::Usage`] if the paths name a single run without rivals, else as [`Facts::open`].
 pub fn open(paths: &[PathBuf]) -> Result<Vec<Facts>> {
     let mut runs: Vec<Facts> = Vec::new();
     for path in paths {
@@ -160,9 +196,11 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<Facts>> {
             }
         }
     }
-    if runs.len() < 2 {
+    if let [run] = runs.as_slice()
+        && run.standings.is_empty()
+    {
         return Err(Error::Usage(
-            "a comparison needs two runs or more; the paths name one".to_owned(),
+            "a comparison needs two runs or more, or one with rivals; the paths name one without".to_owned(),
         ));
     }
     Ok(runs)
@@ -289,6 +327,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
                 stand_in: run.manifest.stand_in,
                 random_weights: naming::is_random(&run.manifest.encoder),
                 seeds: run.manifest.seeds.clone(),
+                standings: run.standings.iter().map(RivalStanding::from).collect(),
                 protocol_digest: run.manifest.protocol_digest.clone(),
                 samples_digest: run.predictions.samples_digest(),
             })

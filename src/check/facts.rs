@@ -12,7 +12,7 @@ use crate::task::Task;
 
 use super::answers::{self, Predictions};
 use super::expect::ExpectConfig;
-use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, TRAIN_SPEED};
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED};
 use super::standing;
 
 /// A run folder, read.
@@ -140,8 +140,23 @@ impl Facts {
         }
     }
 
-    /// The numbers of one metric, fact or cost, seed by seed; a cost has the one seed −1.
+    /// How a read-out stands against a rival, named as `aura.ridge`.
+    pub fn standing(&self, name: &str) -> Option<&StandingRow> {
+        let (read_out, method) = name.split_once('.')?;
+        self.standings
+            .iter()
+            .find(|row| row.read_out == read_out && row.method == method)
+    }
+
+    /// The numbers of one metric, fact, cost or standing, seed by seed; what belongs to the whole run has the one seed −1.
     pub fn of(&self, metric: &str) -> BTreeMap<i64, f64> {
+        if let Some(name) = metric.strip_prefix(STANDING) {
+            let standing = self.standing(name);
+            return standing
+                .map(|row| (-1, standing::rank(&row.verdict)))
+                .into_iter()
+                .collect();
+        }
         if let Some(&value) = self.cost.get(metric) {
             return BTreeMap::from([(-1, value)]);
         }

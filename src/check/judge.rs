@@ -9,12 +9,14 @@ use crate::error::Result;
 use crate::metric::seeds::OverSeeds;
 use crate::metric::{Bootstrap, Interval, Measure};
 use crate::naming;
+use crate::record::StandingRow;
 
-use super::baseline::{Baseline, BaselineMetric, FALSE_ALARM};
+use super::baseline::{Baseline, BaselineMetric, BaselineStanding, FALSE_ALARM};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
 use super::facts::{Facts, differing};
-use super::names::{COST, STRUCTURE};
+use super::names::{COST, STANDING, STRUCTURE};
+use super::standing;
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
 /// Version of [`CheckReport`] as JSON.
@@ -287,7 +289,8 @@ struct Known {
 
 fn known(run: &Facts, metric: &str) -> Known {
     let by_seed = run.of(metric);
-    let whole = COST.contains(&metric) || run.manifest.seeds.iter().all(|seed| by_seed.contains_key(seed));
+    let of_run = COST.contains(&metric) || metric.starts_with(STANDING);
+    let whole = of_run || run.manifest.seeds.iter().all(|seed| by_seed.contains_key(seed));
     let values: Vec<f64> = by_seed.into_values().collect();
     let summary = OverSeeds::of(&values).filter(|_| whole);
     Known {
@@ -446,7 +449,42 @@ fn against_baseline(
             findings.push(found);
         }
     }
+    for (name, before) in &baseline.standings {
+        findings.push(stood(run, name, before, incomparable.as_deref()));
+    }
     Ok(())
+}
+
+/// Judges how AURA stands against a rival: worse is a rival that is above now, by more than the baseline's interval allowed.
+fn stood(run: &Facts, name: &str, before: &BaselineStanding, incomparable: Option<&str>) -> Finding {
+    let metric = format!("{STANDING}{name}");
+    let now = run.standing(name);
+    let lost = |row: &StandingRow| {
+        row.verdict == "below" && before.verdict != "below" && row.lead < before.low.unwrap_or(before.lead)
+    };
+    let (verdict, reason) = match (incomparable, now) {
+        (Some(why), _) => (Verdict::NotComparable, why.to_owned()),
+        (_, None) => (Verdict::Missing, "the run has no such rival".to_owned()),
+        (_, Some(row)) => (
+            if lost(row) { Verdict::Regressed } else { Verdict::Pass },
+            format!(
+                "{}; was {} by {:+.1}",
+                standing::phrase(row.lead, row.low, row.high, &row.verdict),
+                before.verdict,
+                before.lead * 100.0
+            ),
+        ),
+    };
+    let decision = Decision {
+        verdict,
+        reason,
+        difference: now.map(|row| row.lead - before.lead),
+        interval: None,
+    };
+    Finding {
+        reference: Some(standing::rank(&before.verdict)),
+        ..finding(&metric, Source::Baseline, "standing", &known(run, &metric), decision)
+    }
 }
 
 /// Why a run may not be held against a baseline, if so.

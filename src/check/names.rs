@@ -20,3 +20,7 @@ pub const STRUCTURE: [&str; 3] = [CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_
 
 /// The facts about cost: they belong to a run, not to a seed.
 pub const COST: [&str; 2] = [PEAK_MEMORY, TRAIN_SPEED];
+
+/// What the names of standings begin with: `standing.aura.ridge` is 1 where AURA's primal read-out is above ridge regression
+/// on the test split, 0 where they are level, −1 where it is below.
+pub const STANDING: &str = "standing.";

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use crate::naming;
 
-use super::compare::{ComparedMetric, Comparison, Pair, values};
+use super::compare::{ComparedMetric, ComparedRun, Comparison, Pair, values};
 use super::show::{number, plain};
+use super::standing;
 
 pub(crate) fn p_value(p: Option<f64>) -> String {
     match p {
@@ -79,6 +80,21 @@ impl Comparison {
         )
     }
 
+    /// "RUN: aura − ridge = +1.2 [-0.3, 2.7] level" for every rival of every run.
+    fn standings(&self) -> Vec<String> {
+        let of = |run: &ComparedRun| -> Vec<String> {
+            run.standings
+                .iter()
+                .map(|row| {
+                    let said = standing::phrase(row.lead, row.low, row.high, &row.verdict);
+                    let p = p_value(row.p_holm);
+                    format!("{}: {} − {} = {said}; Holm {p}", run.run, row.read_out, row.method)
+                })
+                .collect()
+        };
+        self.runs.iter().flat_map(of).collect()
+    }
+
     /// For a terminal.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
@@ -132,6 +148,9 @@ impl Comparison {
         for pair in &self.pairs {
             let _ = writeln!(out, "{}", self.sentence(pair));
         }
+        for line in self.standings() {
+            let _ = writeln!(out, "{line}");
+        }
         for (title, differences) in [
             ("protocol differs", &self.protocol_differences),
             ("recipe differs", &self.recipe_differences),
@@ -182,6 +201,9 @@ impl Comparison {
         }
         for pair in &self.pairs {
             let _ = writeln!(out, "- {}", plain(&self.sentence(pair)));
+        }
+        for line in self.standings() {
+            let _ = writeln!(out, "- {}", plain(&line));
         }
         for (title, differences) in [
             ("Protocol differs", &self.protocol_differences),

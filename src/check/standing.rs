@@ -17,7 +17,7 @@ use super::compare::LEVEL;
 use super::evidence;
 
 /// AURA's read-outs.
-const READ_OUTS: [&str; 2] = ["aura", "aura_mixture"];
+pub const READ_OUTS: [&str; 3] = ["aura", "aura_mixture", "aura_tuned"];
 
 /// One row a read-out and rival, in the task's primary metric; none where there is no rival.
 ///
@@ -110,14 +110,23 @@ pub fn read(table: &Table) -> Vec<StandingRow> {
         .collect()
 }
 
+/// 1 above, 0 level, −1 below.
+pub fn rank(verdict: &str) -> f64 {
+    match verdict {
+        "above" => 1.0,
+        "below" => -1.0,
+        _ => 0.0,
+    }
+}
+
 /// "+1.2 [-0.3, 2.7] above": a lead in points, its interval and its verdict, in capitals where AURA is below.
-pub fn phrase(row: &StandingRow) -> String {
-    let interval = match (row.low, row.high) {
+pub fn phrase(lead: f64, low: Option<f64>, high: Option<f64>, verdict: &str) -> String {
+    let interval = match (low, high) {
         (Some(low), Some(high)) => format!(" [{:.1}, {:.1}]", low * 100.0, high * 100.0),
         _ => String::new(),
     };
-    let verdict = if row.verdict == "below" { "BELOW" } else { &row.verdict };
-    format!("{:+.1}{interval} {verdict}", row.lead * 100.0)
+    let verdict = if verdict == "below" { "BELOW" } else { verdict };
+    format!("{:+.1}{interval} {verdict}", lead * 100.0)
 }
 
 /// Adjusts the p-values of one read-out, and says what they and the intervals say together.

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 use crate::disk::parquet;
+use crate::fitting::config::FittingConfig;
 use crate::interrupt::Interrupt;
 use crate::metric::Bootstrap;
 use crate::metric::evaluate;
@@ -19,7 +20,7 @@ use crate::progress::Progress;
 use crate::run::manifest::Manifest;
 use crate::sets::{Matrix, SplitSets};
 use crate::task::{Targets, Task};
-use crate::train::setup::Setup;
+use crate::train::setup::{Method, Setup};
 use crate::train::synth::planted;
 use crate::train::{Sampling, Selection, TrainConfig, train_seed};
 
@@ -128,6 +129,7 @@ impl Test {
             structure,
             cost: BTreeMap::new(),
             expect: ExpectConfig::default(),
+            standings: Vec::new(),
             predictions: Predictions {
                 folds: BTreeMap::from([(
                     None,
@@ -266,6 +268,7 @@ fn trained(folder: &Path, sets: &SplitSets, seeds: &[u64]) -> Facts {
     model.reset.interval = 3;
     let setup = Setup {
         task: Task::Expression,
+        method: Method::Paper,
         model,
         loss: LossConfig::default(),
         train: TrainConfig {

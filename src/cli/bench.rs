@@ -15,7 +15,7 @@ use crate::recipe::{Recipe, RecipeOptions};
 use crate::task::Task;
 use crate::train::config::Sampling;
 use crate::train::feed::Placement;
-use crate::train::setup::Setup;
+use crate::train::setup::{Method, Setup};
 use crate::train::{Selection, TrainConfig};
 
 use super::output;
@@ -149,6 +149,7 @@ fn train(arguments: &TrainArguments, shell: &Shell) -> Result<()> {
         let recipe = load(recipe, &arguments.set)?;
         let setup = Setup {
             task: recipe.protocol.task,
+            method: recipe.method,
             model: recipe.model,
             loss: recipe.loss,
             train: recipe.train,
@@ -160,6 +161,7 @@ fn train(arguments: &TrainArguments, shell: &Shell) -> Result<()> {
     } else {
         let setup = Setup {
             task: arguments.task,
+            method: Method::Paper,
             model: ModelConfig::default(),
             loss: LossConfig::default(),
             train: TrainConfig::default(),

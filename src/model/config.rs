@@ -290,7 +290,7 @@ pub struct ModelConfig {
     pub routing: Routing,
     /// The read-out that training curves and the selection of the epoch use; both are reported at the end.
     pub readout: Readout,
-    /// Temperature of the mixture read-out; 0 chooses it from 0.02, 0.05, 0.1, 0.2 and 0.5 as `[fitting]` says.
+    /// Temperature of the mixture read-out.
     pub readout_temperature: f64,
     /// Scale s of the task head's logits.
     pub head_scale: f64,
@@ -338,28 +338,7 @@ impl Default for ModelConfig {
     }
 }
 
-/// Temperatures that the mixture read-out may choose from.
-const TEMPERATURES: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.5];
-
 impl ModelConfig {
-    /// The temperatures that the mixture read-out may have.
-    pub fn temperatures(&self) -> Vec<f64> {
-        if self.readout_temperature > 0.0 {
-            vec![self.readout_temperature]
-        } else {
-            TEMPERATURES.to_vec()
-        }
-    }
-
-    /// The temperature of the mixture where none was chosen: that of the soft assignment.
-    pub fn curve_temperature(&self) -> f64 {
-        if self.readout_temperature > 0.0 {
-            self.readout_temperature
-        } else {
-            self.temperature
-        }
-    }
-
     /// The feature level, with the task's default.
     pub fn level_for(&self, task: Task) -> Level {
         self.level.unwrap_or(match task {

@@ -22,6 +22,7 @@ use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
 use crate::task::Task;
 use crate::train::TrainConfig;
+use crate::train::setup::Method;
 
 use super::load::{RecipeOptions, load, stem};
 use super::protocol;
@@ -43,6 +44,8 @@ pub struct Recipe {
     /// Title for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Which AURA.
+    pub method: Method,
     /// The database.
     pub dataset: DatasetConfig,
     /// The encoder.
@@ -223,6 +226,7 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         schema: SCHEMA,
         name,
         title: written.title,
+        method: written.method,
         dataset: written.dataset,
         encoder: written.encoder,
         features,

@@ -17,6 +17,7 @@ use crate::report::ReportConfig;
 use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
 use crate::train::TrainConfig;
+use crate::train::setup::Method;
 
 use super::protocol::config::ProtocolConfig;
 use super::stand_in::StandInConfig;
@@ -34,6 +35,9 @@ pub struct Written {
     pub title: Option<String>,
     /// Path of a recipe, relative to this one, whose values this one takes over.
     pub extends: Option<String>,
+    /// Which AURA is run.
+    #[serde(default)]
+    pub method: Method,
     /// The database.
     pub dataset: DatasetConfig,
     /// The frozen image encoder.

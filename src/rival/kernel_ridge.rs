@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
-use crate::solver::kernel::{Expansion, Width};
+use crate::solver::expansion::Expansion;
+use crate::solver::kernel::Width;
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
 use crate::solver::samples::Answers;
@@ -72,6 +73,7 @@ impl KernelRidgeConfig {
         };
         let width = Width {
             gamma,
+            linear: 0.0,
             limit: self.exact,
             landmarks: &landmarks(targets.len(), self.landmarks),
         };

@@ -215,7 +215,8 @@ impl<'a> Rivals<'a> {
 
     /// The rival's setting and the map of its outputs, from samples that the models asked about them have not seen.
     fn choice(&self, rival: &dyn Rival, inputs: &Inputs, training: &Training<'_>) -> Result<Choice> {
-        if rival.settings() == 1 && !self.fits(training.targets.task) {
+        // Nothing to choose and nothing to fit, or too few samples to hold one out.
+        if inputs.pieces.is_empty() || (rival.settings() == 1 && !self.fits(training.targets.task)) {
             return Ok(Choice::none());
         }
         let mut parts: Vec<Box<dyn Candidates + '_>> = Vec::new();

@@ -79,6 +79,7 @@ impl SvmConfig {
         };
         let width = Width {
             gamma,
+            linear: 0.0,
             limit: self.exact,
             landmarks: &landmarks(targets.len(), self.landmarks),
         };

@@ -3,20 +3,20 @@
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::fitting::config::{FittingConfig, Outputs};
 use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
-use crate::model::readout::ReadoutFit;
 use crate::progress::Progress;
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
-use super::input::{self, Input, ScaledInput, Standardise};
+use super::input::{self, Scale, Standardise};
 use super::kmeans::{cluster, lloyd};
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
-use super::run::run_all;
+use super::run::Rivals;
 
 const TRAIN: usize = 350;
 
@@ -91,16 +91,26 @@ fn digits(task: Task) -> SplitSets {
     }
 }
 
+fn attempt(
+    data: &SplitSets,
+    config: &RivalConfig,
+    fitting: &FittingConfig,
+    interrupt: &Interrupt,
+) -> Result<Vec<RivalOutcome>> {
+    let device = Device::flex();
+    Rivals::new(data, config, fitting, &device, Progress::hidden(), interrupt).of_seed(0)
+}
+
 fn run(data: &SplitSets, config: &RivalConfig) -> Vec<RivalOutcome> {
-    run_all(
-        data,
-        config,
-        0,
-        &Device::flex(),
-        &Progress::hidden(),
-        &Interrupt::default(),
-    )
-    .expect("rivals run")
+    attempt(data, config, &FittingConfig::default(), &Interrupt::default()).expect("rivals run")
+}
+
+fn run_plain(data: &SplitSets, config: &RivalConfig) -> Vec<RivalOutcome> {
+    let fitting = FittingConfig {
+        outputs: Outputs::None,
+        ..FittingConfig::default()
+    };
+    attempt(data, config, &fitting, &Interrupt::default()).expect("rivals run")
 }
 
 fn only(method: &str) -> RivalConfig {
@@ -112,11 +122,7 @@ fn only(method: &str) -> RivalConfig {
 
 /// Outputs as the method gives them, not fitted to the task.
 fn outputs(data: &SplitSets, config: &RivalConfig) -> Vec<f32> {
-    let config = RivalConfig {
-        readout_fit: ReadoutFit::None,
-        ..config.clone()
-    };
-    run(data, &config)[0]
+    run_plain(data, config)[0]
         .predictions
         .iter()
         .flat_map(|row| row.output.clone())
@@ -171,13 +177,7 @@ fn fitted_outputs_keep_their_order_and_gain_concordance() {
     config.linear.c = 1e-3;
     let plain = outputs(&data, &config);
     let fitted = &run(&data, &config)[0];
-    let of_plain = run(
-        &data,
-        &RivalConfig {
-            readout_fit: ReadoutFit::None,
-            ..config.clone()
-        },
-    );
+    let of_plain = run_plain(&data, &config);
     assert!(value(fitted, "ccc_va") > value(&of_plain[0], "ccc_va") + 0.02);
     let all = |metric: &str| {
         let row = fitted.metrics.iter().find(|m| m.split == "all" && m.metric == metric);
@@ -186,12 +186,49 @@ fn fitted_outputs_keep_their_order_and_gain_concordance() {
     // What is on record is what was done.
     let (shift, factor) = (all("fit_shift_a"), all("fit_factor_a"));
     assert!((f64::from(fitted.predictions[0].output[1]) - (shift + factor * f64::from(plain[1]))).abs() < 1e-5);
-    assert!(of_plain[0].metrics.iter().all(|m| m.split != "all"));
+    assert!(of_plain[0].metrics.iter().all(|m| !m.metric.starts_with("fit_")));
     let stretched: Vec<f32> = fitted.predictions.iter().flat_map(|row| row.output.clone()).collect();
     for output in 0..2 {
         let mut order: Vec<usize> = (output..plain.len()).step_by(2).collect();
         order.sort_by(|&a, &b| plain[a].total_cmp(&plain[b]));
         assert!(order.windows(2).all(|pair| stretched[pair[0]] <= stretched[pair[1]]));
+    }
+}
+
+/// The setting that is chosen and the map that stands behind it belong to one model: given the setting, the same comes out.
+#[test]
+fn a_chosen_setting_keeps_its_own_map() {
+    for (task, method) in [
+        (Task::ValenceArousal, "ridge"),
+        (Task::ActionUnits, "ridge"),
+        (Task::ValenceArousal, "kernel_ridge"),
+    ] {
+        let data = digits(task);
+        let chosen = &run(&data, &only(method))[0];
+        let mut given = only(method);
+        let number = |name: &str| -> f64 {
+            let (_, rest) = chosen.note.split_once(&format!("{name} = ")).expect(name);
+            let end = rest.find(|c: char| !(c.is_ascii_digit() || ".e-".contains(c)));
+            rest[..end.unwrap_or(rest.len())].parse().expect("a number")
+        };
+        if method == "ridge" {
+            given.linear.c = number("C");
+        } else {
+            given.kernel_ridge.gamma = number("γ");
+            given.kernel_ridge.lambda = number("λ");
+        }
+        let again = &run(&data, &given)[0];
+        let all = |outcome: &RivalOutcome| -> Vec<f32> {
+            outcome.predictions.iter().flat_map(|row| row.output.clone()).collect()
+        };
+        within(&all(chosen), &all(again), 5e-3);
+        let held_out = format!("held_out_{}", task.primary_metric());
+        assert!(
+            chosen
+                .metrics
+                .iter()
+                .any(|row| row.metric == held_out && row.split == "all")
+        );
     }
 }
 
@@ -240,8 +277,11 @@ fn class_means_agree_with_scikit_learn() {
 fn k_means_reaches_scikit_learns_objective() {
     let golden = golden();
     let data = digits(Task::Expression);
-    let scaled = ScaledInput::fit(Input::Global, Standardise::PerDimension, &data.train).expect("finite");
-    let x = scaled.apply(&data.train, &Device::flex()).expect("same width");
+    let train = &data.train;
+    let scale = Scale::fit(Standardise::PerDimension, &train.global).expect("finite");
+    let x = scale
+        .apply(&train.global, &train.sample_ids, &Device::flex())
+        .expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()
         .map(|v| v as usize)
@@ -276,7 +316,29 @@ fn all_rivals_learn_every_task() {
         config.kmeans.codes = 60;
         config.mlp.hidden = 128;
         let outcomes = run(&data, &config);
-        assert_eq!(outcomes.len(), if task == Task::ValenceArousal { 6 } else { 5 });
+        let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.method.as_str()).collect();
+        let expected: &[&str] = match task {
+            Task::Expression => &["knn", "logistic", "lda", "svm", "class_means", "kmeans", "mlp"],
+            Task::ValenceArousal => &[
+                "knn",
+                "ridge",
+                "linear_ccc",
+                "kernel_ridge",
+                "class_means",
+                "kmeans",
+                "mlp",
+            ],
+            Task::ActionUnits => &[
+                "knn",
+                "logistic",
+                "ridge",
+                "kernel_ridge",
+                "class_means",
+                "kmeans",
+                "mlp",
+            ],
+        };
+        assert_eq!(names, expected);
         if let Some(ccc) = outcomes.iter().find(|o| o.method == "linear_ccc") {
             let ridge = outcomes.iter().find(|o| o.method == "ridge").expect("runs by default");
             assert!(value(ccc, "ccc_va") > value(ridge, "ccc_va") - 0.005);
@@ -306,12 +368,10 @@ fn all_rivals_learn_every_task() {
 fn tokens_are_read_where_they_are() {
     let mut data = digits(Task::Expression);
     assert!(
-        run_all(
+        attempt(
             &data,
             &only("logistic_tokens"),
-            0,
-            &Device::flex(),
-            &Progress::hidden(),
+            &FittingConfig::default(),
             &Interrupt::default()
         )
         .is_err_and(|e| e.to_string().contains("features.tokens"))
@@ -342,7 +402,7 @@ fn settings_are_checked() {
     assert_eq!(RivalConfig::default().validate(), Ok(()));
     assert_eq!(only("knn_mean_tokens").validate(), Ok(()));
     let wrong = |config: RivalConfig| config.validate().expect_err("is wrong").0;
-    assert_eq!(wrong(only("svm")), "methods[0]");
+    assert_eq!(wrong(only("boosting")), "methods[0]");
     let twice = RivalConfig {
         methods: vec!["linear".to_owned(), "logistic".to_owned()],
         ..RivalConfig::default()
@@ -355,16 +415,7 @@ fn settings_are_checked() {
 
 #[test]
 fn bad_features_are_an_error_not_a_panic() {
-    let attempt = |data: &SplitSets| {
-        run_all(
-            data,
-            &only("knn"),
-            0,
-            &Device::flex(),
-            &Progress::hidden(),
-            &Interrupt::default(),
-        )
-    };
+    let attempt = |data: &SplitSets| attempt(data, &only("knn"), &FittingConfig::default(), &Interrupt::default());
     let mut data = digits(Task::Expression);
     data.test.global.data[5] = f32::NAN;
     assert!(attempt(&data).is_err_and(|e| e.to_string().contains("digit_350")));
@@ -376,12 +427,10 @@ fn bad_features_are_an_error_not_a_panic() {
     data.test.global.data.truncate(150 * 32);
     assert!(attempt(&data).is_err());
     data = digits(Task::Expression);
-    let misplaced = run_all(
+    let misplaced = super::tests::attempt(
         &data,
         &only("linear_ccc"),
-        0,
-        &Device::flex(),
-        &Progress::hidden(),
+        &FittingConfig::default(),
         &Interrupt::default(),
     );
     assert!(misplaced.is_err_and(|e| e.to_string().contains("linear_ccc")));
@@ -396,12 +445,10 @@ fn bad_features_are_an_error_not_a_panic() {
 fn an_interrupt_stops_at_once() {
     let interrupt = Interrupt::default();
     interrupt.raise();
-    let result = run_all(
+    let result = attempt(
         &digits(Task::Expression),
         &RivalConfig::default(),
-        0,
-        &Device::flex(),
-        &Progress::hidden(),
+        &FittingConfig::default(),
         &interrupt,
     );
     assert!(matches!(result, Err(Error::Interrupted)));

@@ -112,7 +112,7 @@ pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Inter
     Ok(Plane { weights, bias, passes })
 }
 
-/// SplitMix64 (Steele, Lea & Flood 2014): an order of passes needs no more.
+/// `SplitMix64` (Steele, Lea & Flood 2014): an order of passes needs no more.
 #[derive(Debug)]
 struct Random(u64);
 

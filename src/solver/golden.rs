@@ -9,6 +9,7 @@ use super::lda::Lda;
 use super::ridge::{Intercept, Ridge};
 use super::samples::{Answers, Table};
 use super::svm::{States, SvmPath};
+use crate::interrupt::Interrupt;
 
 struct Golden {
     all: Value,
@@ -33,10 +34,6 @@ fn close(ours: &[f64], theirs: &Value, within: f64) {
     assert_eq!(ours.len(), theirs.len());
     let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     assert!(worst < within, "{worst}");
-}
-
-fn free() -> Result<(), ()> {
-    Ok(())
 }
 
 impl Golden {
@@ -125,6 +122,7 @@ fn kernel_ridge() {
             let gamma = case["gamma"].as_f64().unwrap();
             let width = Width {
                 gamma,
+                linear: 0.0,
                 limit,
                 landmarks: &everything,
             };
@@ -166,11 +164,6 @@ fn lda() {
 #[test]
 fn svc() {
     let golden = Golden::read();
-    let importance: Vec<f64> = golden
-        .labels
-        .iter()
-        .map(|&c| if c == Some(2) { 2.0 } else { 0.5 })
-        .collect();
     let active: Vec<bool> = golden
         .labels
         .iter()
@@ -180,6 +173,7 @@ fn svc() {
         let (gamma, c) = (case["gamma"].as_f64().unwrap(), case["c"].as_f64().unwrap());
         let width = Width {
             gamma,
+            linear: 0.0,
             limit: 1000,
             landmarks: &[],
         };
@@ -205,14 +199,7 @@ fn svc() {
             known: &golden.known,
             count: 2,
         };
-        let svm = SvmPath::new(
-            golden.table(),
-            &states,
-            Some(&importance),
-            &width,
-            &Interrupt::default(),
-        )
-        .unwrap();
+        let svm = SvmPath::new(golden.table(), &states, &width, &Interrupt::default()).unwrap();
         let scores = svm
             .solve(c, &Interrupt::default())
             .unwrap()
@@ -244,7 +231,7 @@ fn linear_svc() {
         };
         let plane = dual::solve(&problem, 1e-8, 0, &Interrupt::default()).unwrap();
         for (i, x) in golden.test.chunks_exact(golden.d).enumerate() {
-            scores[i * 4 + class] = crate::linalg::dot(x, &plane.weights) + plane.bias;
+            scores[i * 4 + class] = crate::solver::linalg::dot(x, &plane.weights) + plane.bias;
         }
     }
     close(&scores, &case["scores"], 1e-4);

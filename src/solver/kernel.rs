@@ -1,12 +1,12 @@
-//! RBF kernels exp(−γ‖a − b‖²), and features that stand for them (Williams & Seeger 2001).
+//! RBF kernels exp(−γ‖a − b‖²), perhaps with a linear one beside them, and features that stand for them (Williams & Seeger 2001).
 //!
 //! Squared distances are ‖a‖² + ‖b‖² − 2a·b in f64, by products of blocks. Nyström features of a sample are k L⁻ᵀ with its
 //! kernel k to m landmarks whose own kernel is L·Lᵀ: their products are the kernel, exactly between landmarks.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::linalg::{BLOCK, Cholesky, Dense, blocks, mirror};
+use super::linear::Linear;
 use super::samples::{Rows, Table};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -18,6 +18,7 @@ const JITTER: f64 = 1e-10;
 #[derive(Debug, Clone)]
 pub struct Kernel {
     gamma: f64,
+    linear: f64,
     centres: Vec<f32>,
     width: usize,
     /// Squared norm of each centre.
@@ -25,10 +26,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Kernel of width γ against every sample of a table.
-    pub fn new(centres: Table<'_>, gamma: f64) -> Self {
+    /// Kernel exp(−γ‖a − b‖²) + `linear` · a·b against every sample of a table.
+    pub fn new(centres: Table<'_>, gamma: f64, linear: f64) -> Self {
         Self {
             gamma,
+            linear,
             centres: centres.x.to_vec(),
             width: centres.width,
             norms: centres
@@ -64,8 +66,9 @@ impl Kernel {
             for (i, norm) in norms.iter().enumerate() {
                 let to = &mut kernel.row_mut(i)[cols.clone()];
                 for ((k, product), centre) in to.iter_mut().zip(products.row(i)).zip(&self.norms[cols.clone()]) {
-                    // Rounding can make the distance of twins negative.
-                    *k = (-self.gamma * (norm + centre - 2.0 * product).max(0.0)).exp();
+                    let squared = norm + centre - 2.0 * product;
+                    // Rounding can make the distance of twins negative; what is no number stays none, as `max` would not let it.
+                    *k = (-self.gamma * if squared < 0.0 { 0.0 } else { squared }).exp() + self.linear * product;
                 }
             }
         }
@@ -77,7 +80,7 @@ impl Kernel {
         self.against(&x.read(rows), self.count())
     }
 
-    /// m × m kernel of the centres, symmetric to the last bit, with ones on the diagonal.
+    /// m × m kernel of the centres, symmetric to the last bit.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
@@ -96,6 +99,21 @@ impl Kernel {
         self.square(|v| v as f32, interrupt)
     }
 
+    /// n × O scores that are linear in the kernels to the centres; nothing n × m is kept.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn expand(&self, linear: &Linear, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+        let mut all = Dense::zeros(0, linear.bias.len());
+        for rows in blocks(x.count(), BLOCK) {
+            interrupt.check()?;
+            let scores = linear.apply(&self.block(x, rows));
+            all.rows += scores.rows;
+            all.data.extend(scores.data);
+        }
+        Ok(all)
+    }
+
     fn square<T: Copy + Default>(&self, cast: impl Fn(f64) -> T, interrupt: &Interrupt) -> Result<Vec<T>> {
         let m = self.count();
         let mut all = vec![T::default(); m * m];
@@ -107,7 +125,7 @@ impl Kernel {
                     .iter_mut()
                     .zip(row)
                     .for_each(|(to, &v)| *to = cast(v));
-                all[i * m + i] = cast(1.0);
+                all[i * m + i] = cast(1.0 + self.linear * self.norms[i]);
             }
         }
         mirror(&mut all, m);
@@ -119,11 +137,13 @@ fn norm(row: impl Iterator<Item = f64>) -> f64 {
     row.map(|v| v * v).sum()
 }
 
-/// How an RBF kernel is worked with.
+/// How a kernel is worked with.
 #[derive(Debug, Clone, Copy)]
 pub struct Width<'a> {
     /// γ in units of 1/d: 1 is scikit-learn's `gamma="scale"` for standardised features.
     pub gamma: f64,
+    /// Weight of a linear part beside it, in units of 1/d; 0: none.
+    pub linear: f64,
     /// Training samples up to which the kernel is exact.
     pub limit: usize,
     /// Training samples that serve as landmarks beyond it, each once; if there are none, the kernel is exact after all.
@@ -143,9 +163,9 @@ impl Basis {
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
     pub fn new(x: Table<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
-        let gamma = width.gamma / x.width as f64;
+        let (gamma, linear) = (width.gamma / x.width as f64, width.linear / x.width as f64);
         if x.count() <= width.limit || width.landmarks.is_empty() {
-            let kernel = Kernel::new(x, gamma);
+            let kernel = Kernel::new(x, gamma, linear);
             return Ok(Self { kernel, root: None });
         }
         let chosen = width
@@ -157,7 +177,7 @@ impl Basis {
             x: &chosen,
             width: x.width,
         };
-        let kernel = Kernel::new(table, gamma);
+        let kernel = Kernel::new(table, gamma, linear);
         let root = Cholesky::new(&kernel.matrix(interrupt)?, JITTER, interrupt)?;
         Ok(Self {
             kernel,
@@ -168,6 +188,14 @@ impl Basis {
     /// The exact kernel's centres; none for Nyström features.
     pub fn exact(&self) -> Option<&Kernel> {
         self.root.is_none().then_some(&self.kernel)
+    }
+
+    /// Weights of descriptions as weights of the kernels to centres, which come with them: m × d values.
+    pub fn against_centres(&self, mut linear: Linear) -> (Vec<f32>, Linear) {
+        if let Some(root) = &self.root {
+            linear.weights = root.unwhiten(linear.weights);
+        }
+        (self.kernel.centres.clone(), linear)
     }
 
     /// Columns of a description.
@@ -201,52 +229,6 @@ impl Basis {
     }
 }
 
-/// A table seen through a basis.
-#[derive(Debug)]
-pub struct Described<'a> {
-    /// The basis.
-    pub basis: &'a Basis,
-    /// The samples.
-    pub table: Table<'a>,
-}
-
-impl Rows for Described<'_> {
-    fn count(&self) -> usize {
-        self.table.count()
-    }
-
-    fn width(&self) -> usize {
-        self.basis.width()
-    }
-
-    fn read(&self, range: Range<usize>) -> Dense {
-        self.basis.block(self.table, range)
-    }
-}
-
-/// Scores that are linear in descriptions.
-#[derive(Debug, Clone)]
-pub struct Expansion {
-    /// What samples are described by.
-    pub basis: Arc<Basis>,
-    /// Weights and constants.
-    pub linear: super::ridge::Linear,
-}
-
-impl Expansion {
-    /// n × O scores; nothing n × width is kept.
-    ///
-    /// # Errors
-    /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
-        let described = Described {
-            basis: &self.basis,
-            table: x,
-        };
-        self.linear.predict(&described, interrupt)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,7 +242,7 @@ mod tests {
         let (n, d) = (BLOCK + 70, 5);
         let x = samples(n, d);
         let table = Table { x: &x, width: d };
-        let kernel = Kernel::new(table, 0.3);
+        let kernel = Kernel::new(table, 0.3, 0.0);
         let all = kernel.matrix(&Interrupt::default()).unwrap();
         let half = kernel.matrix_f32(&Interrupt::default()).unwrap();
         let block = kernel.block(table, 500..520);
@@ -271,8 +253,36 @@ mod tests {
                 let expected = (-0.3 * distance).exp();
                 assert!((all.row(i)[j] - expected).abs() < 1e-12);
                 assert!((block.row(i - 500)[j] - expected).abs() < 1e-12);
-                assert_eq!(all.row(i)[j], all.row(j)[i]);
-                assert_eq!(half[i * n + j], all.row(i)[j] as f32);
+                assert_eq!(all.row(i)[j].to_bits(), all.row(j)[i].to_bits());
+                assert_eq!(half[i * n + j].to_bits(), (all.row(i)[j] as f32).to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        let kernel = Kernel::new(
+            Table {
+                x: &[0.0, f32::NAN],
+                width: 1,
+            },
+            1.0,
+        )
+        .matrix(&Interrupt::default())
+        .unwrap();
+        assert!(kernel.data[1].is_nan() && kernel.data[2].is_nan());
+    }
+
+    #[test]
+    fn a_linear_part_is_added() {
+        let x = samples(30, 5);
+        let table = Table { x: &x, width: 5 };
+        let both = Kernel::new(table, 0.3, 0.2).matrix(&Interrupt::default()).unwrap();
+        let one = Kernel::new(table, 0.3, 0.0).matrix(&Interrupt::default()).unwrap();
+        for i in 0..30 {
+            for j in 0..30 {
+                let product: f64 = (0..5).map(|k| f64::from(x[i * 5 + k]) * f64::from(x[j * 5 + k])).sum();
+                assert!((both.row(i)[j] - one.row(i)[j] - 0.2 * product).abs() < 1e-9);
             }
         }
     }
@@ -286,13 +296,14 @@ mod tests {
         let landmarks = [3, 7, 26, 31, 12];
         let width = Width {
             gamma: 1.5,
+            linear: 0.0,
             limit: 10,
             landmarks: &landmarks,
         };
         let basis = Basis::new(table, &width, &Interrupt::default()).unwrap();
         assert!(basis.exact().is_none() && basis.width() == 5);
         let features = basis.describe(table, &Interrupt::default()).unwrap();
-        let exact = Kernel::new(table, 0.3).matrix(&Interrupt::default()).unwrap();
+        let exact = Kernel::new(table, 0.3, 0.0).matrix(&Interrupt::default()).unwrap();
         let products = features.times_transposed(&features);
         for i in 0..n {
             for &j in &landmarks {

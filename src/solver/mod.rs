@@ -2,13 +2,16 @@
 //!
 //! On one thread: the same input gives the same bytes with any number of them.
 
+pub mod cholesky;
 pub mod dual;
+pub mod expansion;
 #[cfg(test)]
 mod golden;
 pub mod kernel;
 pub mod kernel_ridge;
 pub mod lda;
 pub mod linalg;
+pub mod linear;
 pub mod ridge;
 pub mod samples;
 pub mod smo;

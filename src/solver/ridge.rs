@@ -4,6 +4,7 @@
 //! matrix, and a path of α shares it too; it is d × d, or n × n where an output has fewer samples than dimensions.
 
 use super::linalg::{BLOCK, Cholesky, Dense, blocks};
+use super::linear::Linear;
 use super::samples::{Answers, Rows};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -27,9 +28,9 @@ struct Group {
     level: Vec<f64>,
     /// The samples, n × d and centred, where there are fewer than dimensions; their Gram matrix is n × n.
     samples: Option<Dense>,
-    /// XᵀX or XXᵀ.
+    /// `XᵀX` or `XXᵀ`.
     gram: Dense,
-    /// XᵀY or Y.
+    /// `XᵀY` or `Y`.
     right: Dense,
 }
 
@@ -171,41 +172,6 @@ impl Group {
     }
 }
 
-/// Linear scores.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Linear {
-    /// d × O.
-    pub weights: Dense,
-    /// O.
-    pub bias: Vec<f64>,
-}
-
-impl Linear {
-    /// n × O scores.
-    ///
-    /// # Errors
-    /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: &impl Rows, interrupt: &Interrupt) -> Result<Dense> {
-        let mut all = Dense::zeros(0, self.bias.len());
-        for range in blocks(x.count(), BLOCK) {
-            interrupt.check()?;
-            let scores = self.apply(&x.read(range));
-            all.rows += scores.rows;
-            all.data.extend(scores.data);
-        }
-        Ok(all)
-    }
-
-    /// Scores of samples that were read already.
-    pub fn apply(&self, x: &Dense) -> Dense {
-        let mut scores = x.times(&self.weights);
-        for row in scores.data.chunks_exact_mut(self.bias.len().max(1)) {
-            row.iter_mut().zip(&self.bias).for_each(|(v, b)| *v += b);
-        }
-        scores
-    }
-}
-
 /// Rows of a block that starts at sample `start`.
 fn pick(block: &Dense, rows: &[usize], start: usize) -> Dense {
     Dense {
@@ -220,20 +186,22 @@ fn column_means(block: &Dense) -> Vec<f64> {
     for row in block.data.chunks_exact(block.cols) {
         mean.iter_mut().zip(row).for_each(|(m, v)| *m += v);
     }
-    mean.iter_mut().for_each(|m| *m /= block.rows.max(1) as f64);
+    for m in &mut mean {
+        *m /= block.rows.max(1) as f64;
+    }
     mean
 }
 
 #[cfg(test)]
 mod tests {
-    use super::samples::Table;
     use super::*;
+    use crate::solver::samples::Table;
 
     /// Features and three outputs: two known everywhere, one for a few samples only.
     fn data(n: usize, d: usize, few: usize) -> (Vec<f32>, Vec<f64>, Vec<bool>) {
         let x: Vec<f32> = (0..n * d).map(|i| ((i * i + 3 * i) % 17) as f32 / 5.0 + 4.0).collect();
         let y = (0..3 * n)
-            .map(|i| ((i * 7) % 11) as f64 + x[i % (n * d)] as f64)
+            .map(|i| ((i * 7) % 11) as f64 + f64::from(x[i % (n * d)]))
             .collect();
         let known = (0..3 * n).map(|i| i % 3 < 2 || i / 3 < few).collect();
         (x, y, known)

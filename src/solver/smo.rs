@@ -94,8 +94,8 @@ pub fn solve(kernel: &[f32], signs: &[f64], boxes: &[f64], tolerance: f64, inter
         let (room_up, room_down) = (highest[i] - weights[i], weights[j] - lowest[j]);
         let step = wanted.min(room_up).min(room_down);
         // On a bound exactly, or rounding would leave a sample beside it for ever.
-        weights[i] = if step == room_up { highest[i] } else { weights[i] + step };
-        weights[j] = if step == room_down {
+        weights[i] = if step >= room_up { highest[i] } else { weights[i] + step };
+        weights[j] = if step >= room_down {
             lowest[j]
         } else {
             weights[j] - step
@@ -182,9 +182,9 @@ mod tests {
                 - found.rho;
             let (margin, alpha) = (signs[i] * decision, signs[i] * found.weights[i]);
             assert!(alpha >= 0.0 && alpha <= boxes[i]);
-            if alpha == 0.0 {
+            if alpha <= 0.0 {
                 assert!(margin > 1.0 - 2e-3);
-            } else if alpha == boxes[i] {
+            } else if alpha >= boxes[i] {
                 assert!(margin < 1.0 + 2e-3);
             } else {
                 assert!((margin - 1.0).abs() < 2e-3);

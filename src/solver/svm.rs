@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use super::dual;
-use super::kernel::{Basis, Expansion, Width};
+use super::expansion::Expansion;
+use super::kernel::{Basis, Width};
 use super::linalg::{BLOCK, Dense, blocks};
-use super::ridge::Linear;
+use super::linear::Linear;
 use super::samples::{Rows, Table};
 use super::smo;
 use super::votes::Votes;
@@ -20,8 +21,6 @@ use crate::interrupt::Interrupt;
 const TOLERANCE: f64 = 1e-3;
 /// Span of projected gradients at which planes are found (scikit-learn's `LinearSVC`).
 const PLANE_TOLERANCE: f64 = 1e-4;
-/// Orders the passes of [`dual`].
-const SEED: u64 = 0;
 
 /// What machines tell apart.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +64,7 @@ impl SvmPath {
     /// The kernel or the features of the training samples, in f32.
     ///
     /// # Errors
-    /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
+    /// [`crate::Error::Data`] if features of landmarks are no numbers; [`crate::Error::Interrupted`].
     pub fn new(x: Table<'_>, states: &States<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
         let basis = Basis::new(x, width, interrupt)?;
         let table = if let Some(kernel) = basis.exact() {
@@ -101,8 +100,7 @@ impl SvmPath {
         })
     }
 
-    /// What samples are described by: with [`Basis::describe`] once and [`Svm::judge`] for each C, a path is judged on the same
-    /// samples without computing their kernels again.
+    /// What samples are described by: [`Basis::describe`] once, then [`Svm::judge`] for each C, computes their kernels once.
     pub fn basis(&self) -> &Basis {
         &self.basis
     }
@@ -115,7 +113,7 @@ impl SvmPath {
         let mut weights = Dense::zeros(self.basis.width(), self.machines.len());
         let mut bias = vec![0.0; self.machines.len()];
         for (at, machine) in self.machines.iter().enumerate() {
-            let boxes: Vec<f64> = vec![c; machine.rows.len()];
+            let boxes = vec![c; machine.rows.len()];
             if self.basis.exact().is_some() {
                 let n = self.basis.width();
                 let part = principal(&self.table, n, &machine.rows);
@@ -133,7 +131,7 @@ impl SvmPath {
                     signs: &machine.signs,
                     boxes: &boxes,
                 };
-                let plane = dual::solve(&problem, PLANE_TOLERANCE, SEED, interrupt)?;
+                let plane = dual::solve(&problem, PLANE_TOLERANCE, at as u64, interrupt)?;
                 bias[at] = plane.bias;
                 for (j, weight) in plane.weights.into_iter().enumerate() {
                     weights.row_mut(j)[at] = weight;
@@ -242,6 +240,7 @@ mod tests {
         for limit in [200, 100] {
             let width = Width {
                 gamma: 1.0,
+                linear: 0.0,
                 limit,
                 landmarks: &landmarks,
             };
@@ -269,6 +268,7 @@ mod tests {
         let known: Vec<bool> = (0..240).map(|i| i % 2 == 0 || i < 120).collect();
         let width = Width {
             gamma: 1.0,
+            linear: 0.0,
             limit: 200,
             landmarks: &[],
         };

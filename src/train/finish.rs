@@ -1,6 +1,7 @@
 //! The pass after training: the model is frozen, its read-outs are fitted, and every table of the seed is made.
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::metric::{self, evaluate, seeds};
 use crate::model::flops::Inference;
 use crate::model::math::host;
@@ -12,9 +13,9 @@ use crate::task::{Split, Task};
 use super::checkpoint::{Point, Position};
 use super::freeze::{Frozen, freeze};
 use super::held_out::HeldOut;
-use super::run::Ended;
+use super::run::{Ended, Job};
 use super::setup::{SeedOutcome, Setup};
-use super::trained::{Fits, Trained};
+use super::trained::Trained;
 
 /// Shares at which the number of archetypes is always reported (appendix B and E name 0.01).
 const REPORTED_SHARES: [(&str, f64); 5] = [
@@ -33,7 +34,13 @@ const NEAREST: usize = 12;
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
-pub(super) fn finish(data: &SplitSets, setup: &Setup, ended: &Ended, held_out: Option<HeldOut>) -> Result<SeedOutcome> {
+pub(super) fn finish(
+    job: &Job<'_>,
+    ended: &Ended,
+    penalty: Option<f64>,
+    held_out: Option<HeldOut>,
+) -> Result<SeedOutcome> {
+    let (data, setup) = (job.data, job.setup);
     let position = &ended.position;
     let Frozen {
         mut trained,
@@ -42,31 +49,31 @@ pub(super) fn finish(data: &SplitSets, setup: &Setup, ended: &Ended, held_out: O
         kept,
         uses,
         before,
-    } = freeze(data, setup, ended)?;
+    } = freeze(job, ended, penalty)?;
     let trained_on = held_out.as_ref().map_or(0, |held_out| held_out.trained_on);
     let held_out = match data.val.as_ref().filter(|set| !set.is_empty()) {
-        Some(val) => HeldOut::of_validation(setup, &trained, val)?,
+        Some(val) => HeldOut::of_validation(job, &trained, val)?,
         None => held_out,
     };
     let mut metrics = curves(&position.history, setup.task);
-    if let Some(held_out) = held_out {
-        let choices = held_out.choose(setup)?;
-        let targets = &data.train.targets;
-        metrics.extend(choices.primal.rows("aura", targets));
-        metrics.extend(choices.mixture.rows("aura_mixture", targets));
+    if let Some(departure) = &trained.departure {
         metrics.push(MetricRow::of_no_split(
-            "aura_mixture",
-            "readout_temperature",
-            choices.temperature,
+            "aura_tuned",
+            "departure_penalty",
+            departure.penalty,
             None,
         ));
-        trained.config.readout_temperature = choices.temperature;
-        trained.fits = Fits {
-            primal: choices.primal.fit,
-            mixture: choices.mixture.fit,
-        };
-    } else {
-        trained.config.readout_temperature = setup.model.curve_temperature();
+    }
+    if let Some(held_out) = held_out {
+        for (method, choice) in held_out.choose(setup)? {
+            metrics.extend(choice.rows(method, &data.train.targets));
+            match (method, &mut trained.departure) {
+                ("aura", _) => trained.fits.primal = choice.fit,
+                ("aura_mixture", _) => trained.fits.mixture = choice.fit,
+                (_, Some(departure)) => departure.fit = choice.fit,
+                (_, None) => {}
+            }
+        }
     }
 
     let mut outcome = SeedOutcome {
@@ -90,7 +97,7 @@ pub(super) fn finish(data: &SplitSets, setup: &Setup, ended: &Ended, held_out: O
             } else {
                 outcome.model.project(set)?
             };
-            judge(&mut outcome, split, set, &z)?;
+            judge(&mut outcome, split, set, &z, job.interrupt)?;
         }
     }
     let matched: f64 = alpha.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(a, _)| a).sum();
@@ -187,7 +194,7 @@ fn archetypes(
 }
 
 /// Assignments, predictions and final metrics of one split.
-fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) -> Result<()> {
+fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, interrupt: &Interrupt) -> Result<()> {
     let cosines = outcome.model.cosines(z);
     let k = outcome.model.config.k_max;
     for (row, similarities) in host(cosines.clone())?.chunks_exact(k).enumerate() {
@@ -207,11 +214,7 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix) 
             top_archetypes: top.into_iter().map(|i| i as i32).collect(),
         });
     }
-    let read_outs = [
-        ("aura", outcome.model.primal(&cosines)?),
-        ("aura_mixture", outcome.model.mixture(&cosines)?),
-    ];
-    for (method, outputs) in read_outs {
+    for (method, outputs) in outcome.model.read_outs(set, &cosines, interrupt)? {
         let outputs = Matrix {
             rows: set.len(),
             cols: set.targets.outputs(),

@@ -10,8 +10,9 @@ use crate::sets::{Matrix, SplitSets};
 use crate::task::Targets;
 
 use super::data;
+use super::departure::Departure;
 use super::merge;
-use super::run::Ended;
+use super::run::{Ended, Job};
 use super::setup::Setup;
 use super::trained::{Fits, Trained};
 
@@ -33,9 +34,12 @@ pub(super) struct Frozen {
 
 /// Joins and prunes archetypes and counts their values exactly, on the training split.
 ///
+/// With a `penalty`, the departures from archetypes are fitted too.
+///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
-pub(super) fn freeze(data: &SplitSets, setup: &Setup, ended: &Ended) -> Result<Frozen> {
+pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Result<Frozen> {
+    let (data, setup) = (job.data, job.setup);
     let mut trained = unpruned(data, setup, &ended.model, ended.standardiser.clone())?;
     let k = setup.model.k_max;
     let z = trained.project(&data.train)?;
@@ -58,6 +62,11 @@ pub(super) fn freeze(data: &SplitSets, setup: &Setup, ended: &Ended) -> Result<F
             data.train.targets.outputs(),
             &trained.device,
         );
+    }
+    if let Some(penalty) = penalty {
+        let how = setup.model.standardise;
+        let departure = Departure::new(&data.train, &nearest, k, how, penalty, job.interrupt)?;
+        trained.departure = Some(departure);
     }
     Ok(Frozen {
         trained,
@@ -88,6 +97,7 @@ fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standar
         alive: model.buffers.alive.clone(),
         value: model.value()?,
         fits: Fits::default(),
+        departure: None,
         device: model.device().clone(),
     })
 }

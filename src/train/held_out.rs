@@ -3,7 +3,7 @@
 //! Outputs for samples that a model was trained on are learned by heart: fitted to them, thresholds come out at one half and
 //! spreads too small.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,6 @@ use crate::fitting::config::Outputs;
 use crate::fitting::folds;
 use crate::metric::evaluate;
 use crate::model::math::{host, matrix};
-use crate::model::predict;
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 
@@ -24,13 +23,8 @@ use super::run::Job;
 use super::setup::Setup;
 use super::trained::Trained;
 
-/// Read-outs of one part's samples as they come, n × O.
-#[derive(Debug)]
-struct Asked {
-    primal: Matrix,
-    /// One a temperature that may be chosen.
-    mixtures: Vec<Matrix>,
-}
+/// Read-outs of one part's samples as they come: the method, and n × O.
+type Asked = Vec<(&'static str, Matrix)>;
 
 /// Read-outs of all held-out samples.
 #[derive(Debug)]
@@ -41,17 +35,6 @@ pub struct HeldOut {
     pub trained_on: u64,
 }
 
-/// How the two read-outs are fitted.
-#[derive(Debug)]
-pub struct Choices {
-    /// Of the primal read-out.
-    pub primal: Choice,
-    /// Of the mixture.
-    pub mixture: Choice,
-    /// The mixture's temperature.
-    pub temperature: f64,
-}
-
 /// The JSON part of a part's file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
@@ -59,10 +42,9 @@ struct Header {
     trained_on: u64,
 }
 
-/// Whether anything is chosen or fitted on held-out samples.
+/// Whether outputs are fitted on held-out samples.
 fn wanted(setup: &Setup) -> bool {
-    let fits = setup.fitting.outputs == Outputs::Task && setup.task != Task::Expression;
-    fits || setup.model.temperatures().len() > 1
+    setup.fitting.outputs == Outputs::Task && setup.task != Task::Expression
 }
 
 impl HeldOut {
@@ -73,7 +55,7 @@ impl HeldOut {
     ///
     /// # Errors
     /// As [`Job::train`].
-    pub fn by_parts(job: &Job<'_>) -> Result<Option<Self>> {
+    pub fn by_parts(job: &Job<'_>, penalty: Option<f64>) -> Result<Option<Self>> {
         let (data, setup) = (job.data, job.setup);
         if !wanted(setup) || data.val.as_ref().is_some_and(|set| !set.is_empty()) {
             return Ok(None);
@@ -91,12 +73,13 @@ impl HeldOut {
             };
             let folder = job.folder.join("checkpoint").join(format!("part-{at}"));
             let label = format!("{}, part {} of {}", job.label, at + 1, parts.len());
-            let (said, samples) = ask(&Job {
+            let part = Job {
                 data: &sets,
                 folder: &folder,
                 label: &label,
                 ..*job
-            })?;
+            };
+            let (said, samples) = ask(&part, penalty)?;
             asked.push(said);
             trained_on += samples;
         }
@@ -112,76 +95,72 @@ impl HeldOut {
     ///
     /// # Errors
     /// As [`Trained::project`].
-    pub fn of_validation(setup: &Setup, trained: &Trained, val: &FeatureSet) -> Result<Option<Self>> {
-        if !wanted(setup) {
+    pub fn of_validation(job: &Job<'_>, trained: &Trained, val: &FeatureSet) -> Result<Option<Self>> {
+        if !wanted(job.setup) {
             return Ok(None);
         }
         Ok(Some(Self {
             targets: val.targets.clone(),
-            parts: vec![read_outs(setup, trained, val)?],
+            parts: vec![read_outs(job, trained, val)?],
             trained_on: 0,
         }))
     }
 
-    /// Fits both read-outs; the mixture's temperature is chosen with its map.
+    /// Fits each read-out.
     ///
     /// # Errors
     /// As [`choose`].
-    pub fn choose(self, setup: &Setup) -> Result<Choices> {
+    pub fn choose(self, setup: &Setup) -> Result<Vec<(&'static str, Choice)>> {
+        let mut by_method: Vec<(&'static str, Vec<Box<dyn Candidates>>)> = Vec::new();
+        for (method, outputs) in self.parts.into_iter().flatten() {
+            let part: Box<dyn Candidates> = Box::new(Stored(Some(outputs)));
+            match by_method.iter_mut().find(|(there, _)| *there == method) {
+                Some((_, parts)) => parts.push(part),
+                None => by_method.push((method, vec![part])),
+            }
+        }
         let how = setup.fitting.outputs;
-        let (primal, mixtures): (Vec<_>, Vec<_>) = self
-            .parts
+        by_method
             .into_iter()
-            .map(|part| (Stored::of(vec![part.primal]), Stored::of(part.mixtures)))
-            .unzip();
-        let pick = |mut parts: Vec<Box<dyn Candidates>>| choose(how, &self.targets, &mut parts, usize::MAX);
-        let (primal, mixture) = (pick(primal)?, pick(mixtures)?);
-        Ok(Choices {
-            temperature: setup.model.temperatures()[mixture.at],
-            primal,
-            mixture,
-        })
+            .map(|(method, mut parts)| Ok((method, choose(how, &self.targets, &mut parts, usize::MAX)?)))
+            .collect()
     }
 }
 
-/// Outputs that are there already.
-struct Stored(std::vec::IntoIter<Matrix>);
-
-impl Stored {
-    fn of(outputs: Vec<Matrix>) -> Box<dyn Candidates> {
-        Box::new(Self(outputs.into_iter()))
-    }
-}
+/// Outputs that are there already, of the only setting that there is.
+struct Stored(Option<Matrix>);
 
 impl Candidates for Stored {
     fn outputs(&mut self, _at: usize) -> Result<Option<Matrix>> {
-        Ok(self.0.next())
+        Ok(self.0.take())
     }
 }
 
 /// Trains on the job's training split and reads out its test split; what an earlier call read out is taken from its file.
-fn ask(job: &Job<'_>) -> Result<(Asked, u64)> {
+fn ask(job: &Job<'_>, penalty: Option<f64>) -> Result<(Asked, u64)> {
     let file = job.folder.join("read-outs.safetensors");
-    let digest = job.setup.digest(job.data, job.seed);
-    if let Some(there) = load(&file, &digest, job)? {
+    let digest = format!("{} {penalty:?}", job.setup.digest(job.data, job.seed));
+    if let Some(there) = load(&file, &digest, job, penalty)? {
         return Ok(there);
     }
     let ended = job.train()?;
-    let trained = freeze(job.data, job.setup, &ended)?.trained;
-    let asked = read_outs(job.setup, &trained, &job.data.test)?;
+    let trained = freeze(job, &ended, penalty)?.trained;
+    let asked = read_outs(job, &trained, &job.data.test)?;
     let trained_on = (job.data.train.len() * ended.position.epoch) as u64;
-    let tensor = |m: &Matrix| matrix(m.data.clone(), m.rows, m.cols, &trained.device);
-    let mut tensors = vec![("primal".to_owned(), tensor(&asked.primal))];
-    for (at, mixture) in asked.mixtures.iter().enumerate() {
-        tensors.push((format!("mixture.{at}"), tensor(mixture)));
-    }
+    let tensors: Vec<_> = asked
+        .iter()
+        .map(|(method, m)| {
+            let tensor = matrix(m.data.clone(), m.rows, m.cols, &trained.device);
+            ((*method).to_owned(), tensor)
+        })
+        .collect();
     let json = serde_json::to_string(&Header { digest, trained_on }).at("write", &file)?;
     atomic::write(&file, &encode(&tensors, json, &file)?)?;
     Ok((asked, trained_on))
 }
 
-fn load(file: &PathBuf, digest: &str, job: &Job<'_>) -> Result<Option<(Asked, u64)>> {
-    if !Path::is_file(file) {
+fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Result<Option<(Asked, u64)>> {
+    if !file.is_file() {
         return Ok(None);
     }
     let loaded = Loaded::read(file)?;
@@ -192,44 +171,29 @@ fn load(file: &PathBuf, digest: &str, job: &Job<'_>) -> Result<Option<(Asked, u6
         return Ok(None);
     };
     let (rows, cols) = (job.data.test.len(), job.data.test.targets.outputs());
-    let take = |name: String| -> Result<Matrix> {
-        let data = host(loaded.tensor(&name, [rows, cols], job.device)?)?;
-        Ok(Matrix { rows, cols, data })
-    };
-    let count = job.setup.model.temperatures().len();
-    let mixtures = (0..count).map(|at| take(format!("mixture.{at}")));
-    Ok(Some((
-        Asked {
-            primal: take("primal".to_owned())?,
-            mixtures: mixtures.collect::<Result<_>>()?,
-        },
-        header.trained_on,
-    )))
+    let tuned = penalty.map(|_| "aura_tuned");
+    let mut asked = Vec::new();
+    for method in ["aura", "aura_mixture"].into_iter().chain(tuned) {
+        let data = host(loaded.tensor(method, [rows, cols], job.device)?)?;
+        asked.push((method, Matrix { rows, cols, data }));
+    }
+    Ok(Some((asked, header.trained_on)))
 }
 
-/// Both read-outs as they come.
-fn read_outs(setup: &Setup, trained: &Trained, set: &FeatureSet) -> Result<Asked> {
+/// The read-outs of a set as they come.
+fn read_outs(job: &Job<'_>, trained: &Trained, set: &FeatureSet) -> Result<Asked> {
     let cosines = trained.cosines(&trained.project(set)?);
-    let of = |data: Vec<f32>| Matrix {
-        rows: set.len(),
-        cols: set.targets.outputs(),
-        data,
+    let of = |(method, data)| {
+        let outputs = Matrix {
+            rows: set.len(),
+            cols: set.targets.outputs(),
+            data,
+        };
+        (method, outputs)
     };
-    let mixture = |temperature: f64| -> Result<Matrix> {
-        let outputs = predict::mixture(cosines.clone(), trained.value.clone(), temperature);
-        Ok(of(host(outputs)?))
-    };
-    Ok(Asked {
-        primal: of(host(predict::primal(
-            cosines.clone(),
-            trained.value.clone(),
-            &trained.device,
-        ))?),
-        mixtures: setup
-            .model
-            .temperatures()
-            .into_iter()
-            .map(mixture)
-            .collect::<Result<_>>()?,
-    })
+    Ok(trained
+        .plain(set, &cosines, job.interrupt)?
+        .into_iter()
+        .map(of)
+        .collect())
 }

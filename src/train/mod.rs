@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod departure;
 pub mod feed;
 pub mod finish;
 pub mod freeze;

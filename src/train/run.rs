@@ -411,7 +411,7 @@ impl Trainer<'_> {
         let value = model.value()?;
         host(match self.setup.model.readout {
             Readout::Primal => predict::primal(cosine, value, &self.device),
-            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.curve_temperature()),
+            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.readout_temperature),
         })
     }
 

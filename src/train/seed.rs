@@ -9,6 +9,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::sets::SplitSets;
 
+use super::departure;
 use super::finish::finish;
 use super::held_out::HeldOut;
 use super::run::Job;
@@ -40,6 +41,8 @@ pub fn train_seed(
         progress,
         interrupt,
     };
-    let held_out = HeldOut::by_parts(&job)?;
-    finish(data, setup, &job.train()?, held_out)
+    let val = data.val.as_ref().filter(|set| !set.is_empty());
+    let penalty = departure::penalty(&data.train, val, setup, interrupt)?;
+    let held_out = HeldOut::by_parts(&job, penalty)?;
+    finish(&job, &job.train()?, penalty, held_out)
 }

@@ -1,5 +1,8 @@
 //! What a training needs besides data, and what it leaves.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::fitting::config::FittingConfig;
 use crate::model::config::ModelConfig;
@@ -12,11 +15,24 @@ use super::config::{Sampling, Selection, TrainConfig};
 use super::data;
 use super::trained::Trained;
 
+/// Which AURA is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// What the paper gives, and the rest as `docs/method.md` infers it: the read-outs `aura` and `aura_mixture`.
+    #[default]
+    Paper,
+    /// The same training, and beside the paper's read-outs the one that does best on held-out training samples: `aura_tuned`.
+    Tuned,
+}
+
 /// What is trained and how: the recipe's sections and the protocol's selection rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
     /// The task; must be that of the targets.
     pub task: Task,
+    /// Which AURA.
+    pub method: Method,
     /// `[model]`.
     pub model: ModelConfig,
     /// `[loss]`.

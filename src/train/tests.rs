@@ -18,7 +18,7 @@ use crate::task::Task;
 
 use super::checkpoint::{self, Loaded};
 use super::config::Schedule;
-use super::setup::{SeedOutcome, Setup};
+use super::setup::{Method, SeedOutcome, Setup};
 use super::synth::{Planted, nmi, planted};
 use super::{Selection, TrainConfig, Trained, train_seed};
 use crate::model::standardise::Standardiser;
@@ -34,6 +34,7 @@ fn small(task: Task) -> Setup {
     model.reset.interval = 3;
     Setup {
         task,
+        method: Method::Paper,
         model,
         loss: LossConfig::default(),
         train: TrainConfig {
@@ -286,7 +287,10 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
     let file = folder.path().join("model.safetensors");
     let model = Trained::load(&file, &Device::flex())?;
     let cosines = model.cosines(&model.project(&planted.sets.test)?);
-    let outputs = model.primal(&cosines)?;
+    let outputs = model
+        .read_outs(&planted.sets.test, &cosines, &Interrupt::default())?
+        .remove(0)
+        .1;
     let rows = outcome
         .predictions
         .iter()
@@ -332,8 +336,9 @@ fn a_model_file_from_before_outputs_were_fitted_is_read() -> Result<()> {
 
     let model = Trained::load(&file, &Device::flex())?;
     let cosines = model.cosines(&model.project(&planted.sets.test)?);
-    let fitted = outcome.model.primal(&cosines)?;
-    let plain = model.primal(&cosines)?;
+    let read = |model: &Trained| model.read_outs(&planted.sets.test, &cosines, &Interrupt::default());
+    let fitted = read(&outcome.model)?.remove(0).1;
+    let plain = read(&model)?.remove(0).1;
     assert_ne!(plain, fitted, "nothing is stretched without a fit");
     let values = host(model.value.clone())?;
     assert!(

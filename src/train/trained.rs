@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::fitting::map::Fit;
+use crate::interrupt::Interrupt;
 use crate::model::codebook::cosines;
 use crate::model::config::ModelConfig;
 use crate::model::math::{host, matrix};
@@ -20,6 +21,7 @@ use crate::task::Task;
 
 use super::checkpoint::{Loaded, Tensors, encode};
 use super::data::features;
+use super::departure::{self, Departure, within};
 
 /// Vectors projected at a time: bounds the memory of a pass over a whole split.
 pub(super) const CHUNK: usize = 4096;
@@ -47,6 +49,8 @@ pub struct Trained {
     pub value: Tensor<2>,
     /// What becomes of the outputs of each read-out.
     pub fits: Fits,
+    /// How far faces depart from their archetypes, where that is read too.
+    pub departure: Option<Departure>,
     /// Where the tensors live.
     pub device: Device,
 }
@@ -71,6 +75,8 @@ struct Description {
     /// Absent in files written before outputs were fitted.
     #[serde(default)]
     fits: Fits,
+    #[serde(default)]
+    departure: Option<departure::Description>,
 }
 
 impl Trained {
@@ -102,28 +108,57 @@ impl Trained {
         )
     }
 
-    /// Outputs of the primal read-out, n × O.
+    /// The read-outs of samples with these cosines, n × O each, fitted to the task: `aura` (the nearest archetype's value),
+    /// `aura_mixture` (all values by similarity), and where there is a departure `aura_tuned`.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device fails.
-    pub fn primal(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
-        let mut outputs = host(predict::primal(cosines.clone(), self.value.clone(), &self.device))?;
-        self.fits.primal.apply(&mut outputs);
-        Ok(outputs)
+    /// [`Error::Data`] if features do not fit the model, [`Error::Device`] if the device fails.
+    pub fn read_outs(
+        &self,
+        set: &FeatureSet,
+        cosines: &Tensor<2>,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        let mut read_outs = self.plain(set, cosines, interrupt)?;
+        let tuned = self.departure.as_ref().map(|departure| &departure.fit);
+        let fits = [&self.fits.primal, &self.fits.mixture].into_iter().chain(tuned);
+        for ((_, outputs), fit) in read_outs.iter_mut().zip(fits) {
+            fit.apply(outputs);
+        }
+        Ok(read_outs)
     }
 
-    /// Outputs of the mixture read-out, n × O.
+    /// As [`Self::read_outs`], not fitted to the task.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device fails.
-    pub fn mixture(&self, cosines: &Tensor<2>) -> Result<Vec<f32>> {
-        let mut outputs = host(predict::mixture(
-            cosines.clone(),
-            self.value.clone(),
-            self.config.readout_temperature,
-        ))?;
-        self.fits.mixture.apply(&mut outputs);
-        Ok(outputs)
+    /// As [`Self::read_outs`].
+    pub fn plain(
+        &self,
+        set: &FeatureSet,
+        cosines: &Tensor<2>,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<(&'static str, Vec<f32>)>> {
+        let mixture = |value: Tensor<2>, temperature| host(predict::mixture(cosines.clone(), value, temperature));
+        let value = &self.value;
+        let mut read_outs = vec![
+            (
+                "aura",
+                host(predict::primal(cosines.clone(), value.clone(), &self.device))?,
+            ),
+            ("aura_mixture", mixture(value.clone(), self.config.readout_temperature)?),
+        ];
+        if let Some(departure) = &self.departure {
+            let at = &departure.archetypes;
+            let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
+            let mut outputs = mixture(value.clone() - at, self.config.temperature)?;
+            let base = departure.regression.scores(&set.global, interrupt)?;
+            for (output, base) in outputs.iter_mut().zip(&base.data) {
+                *output += base;
+            }
+            within(self.task, self.names.len(), &mut outputs);
+            read_outs.push(("aura_tuned", outputs));
+        }
+        Ok(read_outs)
     }
 
     /// What the primal read-out says of a sample of each archetype, K × O.
@@ -152,6 +187,11 @@ impl Trained {
         tensors.push(("value".into(), self.value.clone()));
         tensors.push(("standardise.mean".into(), row(&self.standardiser.mean_f32())));
         tensors.push(("standardise.factor".into(), row(&self.standardiser.factor_f32())));
+        let departure = self.departure.as_ref().map(|departure| {
+            let (description, parts) = departure.tensors(&self.device);
+            tensors.extend(parts);
+            description
+        });
         let description = Description {
             schema: 1,
             task: self.task,
@@ -159,6 +199,7 @@ impl Trained {
             patches: self.patches,
             model: self.config.clone(),
             fits: self.fits.clone(),
+            departure,
         };
         let json = serde_json::to_string(&description).at("write", file)?;
         atomic::write(file, &encode(&tensors, json, file)?)
@@ -215,6 +256,10 @@ impl Trained {
             dictionary: loaded.tensor("dictionary", [k, d], device)?,
             alive: loaded.tensor("alive", [1, k], device)?,
             value: loaded.tensor("value", [k, o], device)?,
+            departure: match &description.departure {
+                Some(there) => Some(Departure::read(there, &loaded, k, o, device)?),
+                None => None,
+            },
             config: description.model,
             fits: description.fits,
             device: device.clone(),

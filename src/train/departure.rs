@@ -1,0 +1,381 @@
+//! How far a face departs from its archetypes, and whither (`method = "tuned"`, ours; `docs/method.md`).
+//!
+//! An archetype says what its samples have in common. What a face says beyond that is read off its features by a regression F of
+//! the labels on the frozen features, which knows nothing of archetypes: a sample x is said to be Σ_k p_k V_k + F(x) − Σ_k p_k f̄_k,
+//! where f̄_k is the mean of F over the archetype's training samples and p the soft assignment. F has a linear part, of which that
+//! is W (x − Σ_k p_k x̄_k), and one of kernels, exp(−γ‖x − x_j‖²), which names the training faces that x is drawn towards.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::fitting::choose::{Candidates, choose};
+use crate::fitting::folds;
+use crate::fitting::map::Fit;
+use crate::interrupt::Interrupt;
+use crate::metric::evaluate;
+use crate::model::config::Standardise;
+use crate::model::math::{host, matrix};
+use crate::model::standardise::Standardiser;
+use crate::sets::{FeatureSet, Matrix};
+use crate::solver::kernel::{Kernel, Width};
+use crate::solver::kernel_ridge::KernelRidge;
+use crate::solver::linalg::Dense;
+use crate::solver::linear::Linear;
+use crate::solver::samples::{Answers, Table};
+use crate::task::{Targets, Task};
+
+use super::checkpoint::{Loaded, Tensors};
+use super::setup::{Method, Setup};
+
+/// Width of the kernel and weight of its linear part, in units of 1 / D. Both, and what may be chosen, come from held-out
+/// training samples of the stand-ins (`docs/notes/read-outs.md`).
+const WIDTH: f64 = 0.5;
+const SHARE: f64 = 0.18;
+/// Penalties λ that may be chosen.
+const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
+/// Training samples up to which the kernel is exact, and how many stand for all beyond.
+const EXACT: usize = 4_096;
+const LANDMARKS: usize = 2_000;
+
+/// Chooses the penalty on held-out samples, as a rival's is chosen. `None` where no departure is asked for,
+/// or nothing can be held out.
+///
+/// # Errors
+/// [`Error::Interrupted`]; [`Error::Data`] if features are no numbers.
+pub fn penalty(
+    train: &FeatureSet,
+    val: Option<&FeatureSet>,
+    setup: &Setup,
+    interrupt: &Interrupt,
+) -> Result<Option<f64>> {
+    if setup.method != Method::Tuned {
+        return Ok(None);
+    }
+    let sets: Vec<(FeatureSet, FeatureSet)> = if let Some(val) = val {
+        vec![(train.clone(), val.clone())]
+    } else {
+        let groups = evaluate::groups(Some(&train.subjects), train.len())?;
+        let parts = folds::parts(&train.targets, groups.as_deref(), &setup.fitting);
+        parts
+            .iter()
+            .map(|part| (train.select(&part.kept), train.select(&part.held)))
+            .collect()
+    };
+    let mut held = train.targets.select(&[]);
+    let mut paths: Vec<Box<dyn Candidates + '_>> = Vec::new();
+    for (kept, asked) in &sets {
+        held.values.extend(&asked.targets.values);
+        held.known.extend(&asked.targets.known);
+        paths.push(Box::new(Path {
+            solver: None,
+            prepared: Prepared::new(kept, setup.model.standardise)?,
+            asked,
+            interrupt,
+        }));
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let choice = choose(setup.fitting.outputs, &held, &mut paths, usize::MAX)?;
+    Ok(PENALTIES.get(choice.at).copied())
+}
+
+/// Training samples brought to scale.
+struct Prepared<'a> {
+    scale: Standardiser,
+    x: Vec<f32>,
+    targets: &'a Targets,
+    y: Vec<f64>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(set: &'a FeatureSet, how: Standardise) -> Result<Self> {
+        if set.global.cols == 0 || set.is_empty() {
+            return Err(Error::unusable_table(
+                "`method = \"tuned\"` reads one vector an image, and the features have none",
+            ));
+        }
+        let scale = Standardiser::fit(&set.global, set.global.cols, how);
+        Ok(Self {
+            x: scale.apply(&set.global),
+            scale,
+            targets: &set.targets,
+            y: set.targets.values.iter().map(|&v| f64::from(v)).collect(),
+        })
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table {
+            x: &self.x,
+            width: self.scale.mean.len(),
+        }
+    }
+
+    fn solver(&self, interrupt: &Interrupt) -> Result<KernelRidge> {
+        let answers = Answers {
+            y: &self.y,
+            known: &self.targets.known,
+            outputs: self.targets.outputs(),
+        };
+        let n = self.targets.len();
+        let width = Width {
+            gamma: WIDTH,
+            linear: SHARE,
+            limit: EXACT,
+            landmarks: &(0..LANDMARKS).map(|at| at * n / LANDMARKS).collect::<Vec<_>>(),
+        };
+        KernelRidge::new(self.table(), &answers, &width, interrupt)
+    }
+
+    /// The regression of one penalty.
+    fn solve(&self, solver: &KernelRidge, penalty: f64, interrupt: &Interrupt) -> Result<Regression> {
+        let found = solver.solve(penalty, interrupt)?;
+        let (centres, linear) = found.basis.against_centres(found.linear);
+        let width = self.scale.mean.len();
+        Ok(Regression {
+            // As they are stored: what a file gives back says the same.
+            mean: self.scale.mean_f32(),
+            factor: self.scale.factor_f32(),
+            centres: Matrix {
+                rows: centres.len() / width,
+                cols: width,
+                data: centres,
+            },
+            weights: narrow(&linear.weights),
+            bias: linear.bias.iter().map(|&v| v as f32).collect(),
+        })
+    }
+}
+
+fn narrow(dense: &Dense) -> Matrix {
+    Matrix {
+        rows: dense.rows,
+        cols: dense.cols,
+        data: dense.data.iter().map(|&v| v as f32).collect(),
+    }
+}
+
+struct Path<'a> {
+    prepared: Prepared<'a>,
+    solver: Option<KernelRidge>,
+    asked: &'a FeatureSet,
+    interrupt: &'a Interrupt,
+}
+
+impl Candidates for Path<'_> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        let Some(&penalty) = PENALTIES.get(at) else {
+            return Ok(None);
+        };
+        let solver = match self.solver.take() {
+            Some(solver) => solver,
+            None => self.prepared.solver(self.interrupt)?,
+        };
+        let found = self.prepared.solve(&solver, penalty, self.interrupt)?;
+        self.solver = Some(solver);
+        let mut outputs = found.scores(&self.asked.global, self.interrupt)?;
+        within(self.asked.targets.task, outputs.cols, &mut outputs.data);
+        Ok(Some(outputs))
+    }
+}
+
+/// Makes outputs (n × `width`) such as the task has: shares of classes, scores within −1 to 1, probabilities of units.
+pub fn within(task: Task, width: usize, outputs: &mut [f32]) {
+    let least = if task == Task::ValenceArousal { -1.0 } else { 0.0 };
+    for value in outputs.iter_mut() {
+        *value = value.clamp(least, 1.0);
+    }
+    if task == Task::Expression {
+        for row in outputs.chunks_exact_mut(width.max(1)) {
+            let sum: f32 = row.iter().sum();
+            for value in row {
+                *value = if sum > 0.0 { *value / sum } else { 1.0 / width as f32 };
+            }
+        }
+    }
+}
+
+/// F: linear in the kernels of standardised features to centres.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Regression {
+    mean: Vec<f32>,
+    factor: Vec<f32>,
+    /// m × D, standardised.
+    centres: Matrix,
+    /// m × O.
+    weights: Matrix,
+    /// O values.
+    bias: Vec<f32>,
+}
+
+impl Regression {
+    /// Fits F with this penalty to a training split.
+    ///
+    /// # Errors
+    /// As [`penalty`].
+    pub fn fit(train: &FeatureSet, how: Standardise, penalty: f64, interrupt: &Interrupt) -> Result<Self> {
+        let prepared = Prepared::new(train, how)?;
+        let solver = prepared.solver(interrupt)?;
+        prepared.solve(&solver, penalty, interrupt)
+    }
+
+    /// F of feature vectors (n × D), n × O.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they are of another width; [`Error::Interrupted`].
+    pub fn scores(&self, global: &Matrix, interrupt: &Interrupt) -> Result<Matrix> {
+        if global.cols != self.mean.len() {
+            return Err(Error::data(format!(
+                "the model was trained on vectors of {} values, the features have {}",
+                self.mean.len(),
+                global.cols
+            )));
+        }
+        let scale = Standardiser {
+            mean: self.mean.iter().map(|&v| f64::from(v)).collect(),
+            factor: self.factor.iter().map(|&v| f64::from(v)).collect(),
+        };
+        let x = scale.apply(global);
+        let table = Table {
+            x: &x,
+            width: global.cols,
+        };
+        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let linear = Linear {
+            weights: Dense {
+                rows: self.weights.rows,
+                cols: self.weights.cols,
+                data: wide(&self.weights.data),
+            },
+            bias: wide(&self.bias),
+        };
+        let width = self.centres.cols as f64;
+        let centres = Table {
+            x: &self.centres.data,
+            width: self.centres.cols,
+        };
+        let kernel = Kernel::new(centres, WIDTH / width, SHARE / width);
+        Ok(narrow(&kernel.expand(&linear, table, interrupt)?))
+    }
+}
+
+/// The regression beside a frozen dictionary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Departure {
+    /// F.
+    pub regression: Regression,
+    /// f̄_k, K × O.
+    pub archetypes: Matrix,
+    /// λ.
+    pub penalty: f64,
+    /// How its outputs are fitted to the task.
+    pub fit: Fit,
+}
+
+/// The JSON part of a departure.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Description {
+    penalty: f64,
+    fit: Fit,
+    dimensions: usize,
+    centres: usize,
+}
+
+impl Departure {
+    /// Of a dictionary whose archetypes have the training samples `nearest[i] = k`.
+    ///
+    /// # Errors
+    /// As [`Regression::fit`].
+    pub fn new(
+        train: &FeatureSet,
+        nearest: &[usize],
+        archetypes: usize,
+        how: Standardise,
+        penalty: f64,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let regression = Regression::fit(train, how, penalty, interrupt)?;
+        let scores = regression.scores(&train.global, interrupt)?;
+        let o = scores.cols;
+        let mut sums = vec![0.0_f64; archetypes * o];
+        let mut counts = vec![0.0_f64; archetypes];
+        for (i, &k) in nearest.iter().enumerate() {
+            counts[k] += 1.0;
+            for (sum, &v) in sums[k * o..(k + 1) * o].iter_mut().zip(scores.row(i)) {
+                *sum += f64::from(v);
+            }
+        }
+        // An archetype without samples is never read.
+        let means = sums
+            .iter()
+            .enumerate()
+            .map(|(at, sum)| (sum / counts[at / o].max(1.0)) as f32);
+        Ok(Self {
+            archetypes: Matrix {
+                rows: archetypes,
+                cols: o,
+                data: means.collect(),
+            },
+            regression,
+            penalty,
+            fit: Fit::None,
+        })
+    }
+
+    /// Its part of the model file.
+    pub fn tensors(&self, device: &Device) -> (Description, Tensors) {
+        let of = |m: &Matrix| matrix(m.data.clone(), m.rows, m.cols, device);
+        let row = |values: &[f32]| matrix(values.to_vec(), 1, values.len(), device);
+        let regression = &self.regression;
+        let tensors = vec![
+            ("departure.mean".to_owned(), row(&regression.mean)),
+            ("departure.factor".to_owned(), row(&regression.factor)),
+            ("departure.weights".to_owned(), of(&regression.weights)),
+            ("departure.bias".to_owned(), row(&regression.bias)),
+            ("departure.archetypes".to_owned(), of(&self.archetypes)),
+            ("departure.centres".to_owned(), of(&regression.centres)),
+        ];
+        let description = Description {
+            penalty: self.penalty,
+            fit: self.fit.clone(),
+            dimensions: regression.mean.len(),
+            centres: regression.centres.rows,
+        };
+        (description, tensors)
+    }
+
+    /// Back from the model file.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a tensor is missing or of another shape.
+    pub fn read(
+        description: &Description,
+        loaded: &Loaded,
+        archetypes: usize,
+        outputs: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let take = |name: &str, rows: usize, cols: usize| -> Result<Matrix> {
+            let tensor: Tensor<2> = loaded.tensor(&format!("departure.{name}"), [rows, cols], device)?;
+            Ok(Matrix {
+                rows,
+                cols,
+                data: host(tensor)?,
+            })
+        };
+        let (d, m) = (description.dimensions, description.centres);
+        Ok(Self {
+            regression: Regression {
+                mean: take("mean", 1, d)?.data,
+                factor: take("factor", 1, d)?.data,
+                centres: take("centres", m, d)?,
+                weights: take("weights", m, outputs)?,
+                bias: take("bias", 1, outputs)?.data,
+            },
+            archetypes: take("archetypes", archetypes, outputs)?,
+            penalty: description.penalty,
+            fit: description.fit.clone(),
+        })
+    }
+}
