@@ -1,6 +1,5 @@
 -- Valence and arousal: methods against metrics, over the seeds of a run, on the test split.
 -- A mean is given only where every seed of the run has the metric (view `scores`); otherwise the cell is missing.
--- lead: mean CCC of AURA's primal read-out minus the row's, taken seed by seed (view `leads`).
 -- low/high: the seeds' own 95 % intervals (uncertainty of a finite test set), averaged.
 SELECT s.run, s.method, min(s.seeds) AS seeds, max(s.n) AS samples,
        max(s.mean) FILTER (WHERE s.metric = 'ccc_va') AS ccc_va, max(s.sd) FILTER (WHERE s.metric = 'ccc_va') AS ccc_va_sd,
@@ -12,11 +11,9 @@ SELECT s.run, s.method, min(s.seeds) AS seeds, max(s.n) AS samples,
        max(s.mean) FILTER (WHERE s.metric = 'rmse_v') AS rmse_v, max(s.sd) FILTER (WHERE s.metric = 'rmse_v') AS rmse_v_sd,
        max(s.mean) FILTER (WHERE s.metric = 'rmse_a') AS rmse_a, max(s.sd) FILTER (WHERE s.metric = 'rmse_a') AS rmse_a_sd,
        max(s.mean) FILTER (WHERE s.metric = 'sagr_v') AS sagr_v, max(s.sd) FILTER (WHERE s.metric = 'sagr_v') AS sagr_v_sd,
-       max(s.mean) FILTER (WHERE s.metric = 'sagr_a') AS sagr_a, max(s.sd) FILTER (WHERE s.metric = 'sagr_a') AS sagr_a_sd,
-       max(l.lead) AS lead, max(l.lead_sd) AS lead_sd
+       max(s.mean) FILTER (WHERE s.metric = 'sagr_a') AS sagr_a, max(s.sd) FILTER (WHERE s.metric = 'sagr_a') AS sagr_a_sd
 FROM scores s
 JOIN primary_metrics p ON p.run = s.run AND p.task = 'valence_arousal'
-LEFT JOIN leads l ON l.run = s.run AND l.method = s.method
 WHERE s.split = 'test'
   AND s.metric IN (
     'ccc_va', 'ccc_v', 'ccc_a', 'pcc_v', 'pcc_a', 'rmse_v', 'rmse_a', 'sagr_v', 'sagr_a'

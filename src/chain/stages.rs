@@ -10,6 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
+use crate::run::looks;
 use crate::run::manifest::{self, Manifest, StageRecord};
 
 use super::rivals::RivalsDigest;
@@ -94,6 +95,13 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     comparable.protocol.complete(&trained.outputs);
     chain.standings(&folder, &trained)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
+    let protocol_digest = comparable.protocol_digest()?;
+    let test_looks = if trained.fresh {
+        let address = rivals.address(&digest);
+        Some(looks::record(&options.out, &protocol_digest, &folder.name(), &address)?)
+    } else {
+        Manifest::read(folder.path()).ok().and_then(|there| there.test_looks)
+    };
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -104,7 +112,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         stand_in: samples.stand_in,
         encoder: features.encoder.clone(),
         protocol: json(&comparable.protocol)?,
-        protocol_digest: comparable.protocol_digest()?,
+        protocol_digest,
         recipe_digest: recipe.digest()?,
         sweep: options.sweep.clone(),
         device: device.name.clone(),
@@ -116,6 +124,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             .iter()
             .filter_map(|&seed| i64::try_from(seed).ok())
             .collect(),
+        test_looks,
         versions: versions(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),

@@ -16,6 +16,7 @@ use super::names::{COST, STANDING, STRUCTURE};
 /// [expect.acc]
 /// published = 0.940
 /// source = "Table 3"
+/// encoder = "clip"
 /// tolerance = 0.01
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -111,6 +112,10 @@ pub struct Expectation {
     /// Where it is printed, for example "Table 3".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The encoder that the published number was measured with, as `[encoder]` names its kind: `clip`, `dino`, `dinov2`,
+    /// `hog`. A run with another one is not held against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
     /// Largest harmless distance from the published number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
@@ -211,6 +216,12 @@ impl Expectation {
                 "a published number needs its `source`, for example \"Table 3\"",
             );
         }
+        if self.published.is_some() && self.encoder.as_deref().is_none_or(str::is_empty) {
+            return fail(
+                "published",
+                "a published number needs the kind of its `encoder`, for example \"clip\"",
+            );
+        }
         if self.tolerance.is_some_and(|tolerance| tolerance < 0.0) {
             return fail("tolerance", "expected 0 or more");
         }
@@ -235,13 +246,18 @@ mod tests {
     #[test]
     fn a_number_needs_its_source_and_a_tolerance() {
         assert_eq!(
-            problem("[acc]\npublished = 0.94\nsource = \"Table 3\"\ntolerance = 0.01\n"),
+            problem("[acc]\npublished = 0.94\nsource = \"Table 3\"\nencoder = \"clip\"\ntolerance = 0.01\n"),
             None
         );
         assert_eq!(problem("[acc]\nmin = 0.8\n[k_stable]\nmin = 95\nmax = 105\n"), None);
         let of = |text| problem(text).unwrap_or_default();
         assert_eq!(of("[acc]\npublished = 0.94\ntolerance = 0.01\n"), "acc.published");
         assert_eq!(of("[acc]\npublished = 0.94\nsource = \"Table 3\"\n"), "acc.published");
+        assert_eq!(
+            of("[acc]\npublished = 0.94\nsource = \"Table 3\"\ntolerance = 0.01\n"),
+            "acc.published",
+            "of which encoder?"
+        );
         assert_eq!(of("[acc]\ntolerance = 0.01\nmin = 0.5\n"), "acc.tolerance");
         assert_eq!(of("[acc]\nmin = 0.9\nmax = 0.8\n"), "acc.min");
         assert_eq!(of("[acc]\nmin = nan\n"), "acc.min");

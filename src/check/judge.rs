@@ -222,6 +222,10 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         }
         match expectation.published {
             Some(_) if drawn => skipped += 1,
+            Some(_) if !with(run, expectation.encoder.as_deref()) => notes.push(format!(
+                "the published {metric} was measured with {}, this run has another encoder: it was not looked at",
+                expectation.encoder.as_deref().unwrap_or_default()
+            )),
             Some(value) => findings.push(against_published(run, metric, value, expectation)),
             None => {}
         }
@@ -277,6 +281,12 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         findings,
         notes,
     })
+}
+
+/// Whether the run's encoder is of this kind; any, where none is named.
+fn with(run: &Facts, kind: Option<&str>) -> bool {
+    let own = run.manifest.encoder.get("kind").and_then(serde_json::Value::as_str);
+    kind.is_none_or(|kind| own == Some(kind))
 }
 
 /// What is known of one number of a run.

@@ -34,7 +34,6 @@ const DERIVED: [(&str, &str); 16] = [
     ),
     ("first_seeds", include_str!("../../reports/sql/views/first_seeds.sql")),
     ("label_doubts", include_str!("../../reports/sql/views/label_doubts.sql")),
-    ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (
         "mapped_archetypes",
         include_str!("../../reports/sql/views/mapped_archetypes.sql"),

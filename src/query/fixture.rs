@@ -14,7 +14,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, RecordBatch, StringArray};
 
 use crate::disk::parquet;
-use crate::record::{ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow};
+use crate::record::{
+    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow,
+};
 
 /// The class names when a test does not bring its own.
 pub(crate) const CLASSES: [&str; 3] = ["happiness", "neutral", "sadness"];
@@ -102,6 +104,20 @@ impl Fixture<'_> {
         if self.stand_in {
             self.write_truth(&folder, &samples);
         }
+        let standing = |method: &str, lead: f64, verdict: &str| StandingRow {
+            read_out: "aura".to_owned(),
+            method: method.to_owned(),
+            metric: "acc".to_owned(),
+            lead,
+            low: Some(lead - 0.1),
+            high: Some(lead + 0.1),
+            p: Some(0.01),
+            p_holm: Some(0.02),
+            verdict: verdict.to_owned(),
+            clusters: 16,
+        };
+        let standings = [standing("knn", 0.21875, "above"), standing("logistic", 0.05, "level")];
+        parquet::write(&folder.join("standings.parquet"), &standings, &[]).unwrap();
         for seed in [0, 1] {
             self.write_seed(&folder.join(format!("seed-{seed}")), seed, &samples);
         }

@@ -38,7 +38,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 32] = [
+pub const VIEWS: [&str; 31] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -52,7 +52,6 @@ pub const VIEWS: [&str; 32] = [
     "contradictions",
     "first_seeds",
     "label_doubts",
-    "leads",
     "mapped_archetypes",
     "maps",
     "metrics",
@@ -392,6 +391,14 @@ pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, 
                 runs.iter()
                     .map(|run| run.manifest.git.get("dirty").and_then(serde_json::Value::as_bool))
                     .collect::<BooleanArray>(),
+            ),
+        ),
+        (
+            "test_looks",
+            Arc::new(
+                runs.iter()
+                    .map(|run| run.manifest.test_looks.and_then(|looks| i64::try_from(looks).ok()))
+                    .collect::<Int64Array>(),
             ),
         ),
         ("created", text(|run| &run.manifest.created)),

@@ -72,6 +72,15 @@ pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
             seeds.join(", ")
         }),
     );
+    add(
+        "Sets of numbers on this test split, in this folder of runs",
+        each(&|run| {
+            run.manifest
+                .test_looks
+                .map(|looks| looks.to_string())
+                .unwrap_or_default()
+        }),
+    );
     add("Device", each(&|run| run.manifest.device.clone()));
     let versions: std::collections::BTreeSet<&String> =
         runs.iter().flat_map(|run| run.manifest.versions.keys()).collect();

@@ -59,6 +59,10 @@ pub struct Manifest {
     pub folds: Vec<i32>,
     /// Seeds that are whole, in every fold.
     pub seeds: Vec<i64>,
+    /// How many different sets of numbers had been computed on this test split in this folder of runs when this run's were,
+    /// these among them; null where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_looks: Option<u64>,
     /// Versions of the program and of its formats.
     pub versions: BTreeMap<String, Json>,
     /// State of the repository from which the command was called (`commit`, `dirty`), null outside one.

@@ -2,4 +2,5 @@
 
 pub mod cost;
 pub mod folder;
+pub mod looks;
 pub mod manifest;
