@@ -20,6 +20,7 @@ use super::generated::{STAND_IN_FILE, TRUTH_FILE};
 use super::layout::beside;
 use super::located::LocatedData;
 use super::options::ConvertOptions;
+use super::people::name_subjects;
 use super::reader::registry;
 use super::samples::{self, SamplesMeta};
 use super::source::{Found, Source};
@@ -104,7 +105,11 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
     };
     let frame = check_images(&frame, fence, options, &mut rejects, progress, interrupt)?;
     let frame = drop_duplicates(frame, &mut rejects)?;
-    let table = samples::normalise(&frame, card)?;
+    let mut table = samples::normalise(&frame, card)?;
+    let truth = beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in);
+    if let Some(truth) = &truth {
+        name_subjects(&mut table, fence, truth)?;
+    }
     rejects.sort();
 
     let mut conversion = Conversion {
@@ -118,7 +123,7 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         masked,
         reject_reasons: reject::histogram(&rejects),
         stand_in,
-        truth: beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in),
+        truth,
         source_digest,
         ..Conversion::default()
     };

@@ -6,10 +6,11 @@ use crate::error::{Context, Result};
 
 use super::card::Card;
 use super::config::Images;
+use super::generated::TRUTH_FILE;
 use super::options::ConvertOptions;
 use crate::intake::paths;
 
-/// Extensions of files whose bytes count; of all others path and size count.
+/// Extensions of files whose bytes count, as those of the truth do, which names the people; of all others path and size count.
 const LABEL_EXTENSIONS: [&str; 6] = ["txt", "csv", "toml", "xlsx", "tsv", "list"];
 
 /// See [`super::located::LocatedData::source_digest`].
@@ -73,7 +74,7 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
                 .rsplit_once('.')
                 .map_or("", |(_, extension)| extension)
                 .to_ascii_lowercase();
-            if kind.is_file() && LABEL_EXTENSIONS.contains(&extension.as_str()) {
+            if kind.is_file() && (LABEL_EXTENSIONS.contains(&extension.as_str()) || name == TRUTH_FILE) {
                 let mut file = std::fs::File::open(entry.path()).at("read", &entry.path())?;
                 let mut inner = blake3::Hasher::new();
                 inner.update_reader(&mut file).at("read", &entry.path())?;

@@ -16,6 +16,7 @@ pub mod generated;
 pub mod layout;
 pub mod located;
 pub mod options;
+pub mod people;
 pub mod reader;
 pub mod samples;
 pub mod source;

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod fence;
+pub mod guard;
 pub mod lock;
 pub mod parquet;
 pub mod publish;

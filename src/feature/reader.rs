@@ -1,7 +1,6 @@
 //! Opens a feature table and checks that its parts are whole and belong together.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -11,6 +10,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::file::metadata::FileMetaData;
 
 use crate::columns::SCHEMA_KEY;
+use crate::disk::guard::guarded;
 use crate::error::{Context, Error, Result};
 
 use super::table::{
@@ -25,17 +25,6 @@ pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
         .find(|pair| pair.key == key)?
         .value
         .as_deref()
-}
-
-/// Reads a Parquet file that may not be what it says. Its library panics on some (a schema with types that do not exist, columns of
-/// negative length, a page that names a dictionary which is not there): they are refused like one that is cut off.
-pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::unusable_table(format!(
-            "{}: no Parquet file that can be read: its schema or its columns are malformed",
-            path.display()
-        )))
-    })
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {

@@ -382,7 +382,7 @@ fn malformed_parquet_is_refused() {
         let mut changed = bytes.clone();
         changed[at] ^= 2;
         std::fs::write(&path, changed).unwrap();
-        let read = crate::feature::reader::guarded(&path, || {
+        let read = crate::disk::guard::guarded(&path, || {
             let file = std::fs::File::open(&path).unwrap();
             let reader =
                 ParquetRecordBatchReaderBuilder::try_new(file).and_then(ParquetRecordBatchReaderBuilder::build);

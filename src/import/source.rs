@@ -11,10 +11,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::dataset::table::TableConfig;
+use crate::disk::guard::guarded;
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
-use crate::feature::reader::guarded;
 use crate::intake::npy;
 use crate::interrupt::Interrupt;
 

@@ -3,5 +3,6 @@
 pub mod affectnet;
 pub mod disfa;
 pub mod emotionet;
+pub mod generated;
 pub mod mixed;
 pub mod rafdb;
