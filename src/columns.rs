@@ -89,7 +89,7 @@ pub const SAMPLES: [Column; 15] = [
 ];
 
 /// The table of truths of generated faces, in order; a column for each action unit that was drawn follows.
-pub const TRUTH: [Column; 11] = [
+pub const TRUTH: [Column; 14] = [
     column("sample_id", Kind::Text, "Identifier, as in the samples table"),
     column(
         "image_path",
@@ -99,6 +99,13 @@ pub const TRUTH: [Column; 11] = [
     column("split", Kind::Text, "train, val or test"),
     column("subject", Kind::Text, "Person that was drawn"),
     column("mode", Kind::Text, "The planted mode"),
+    column(
+        "strength",
+        Kind::Float32,
+        "Factor on the mode's action units, 1 as planted; null in films",
+    ),
+    column("blend", Kind::Text, "Expression that an ambiguous face leans to"),
+    column("blend_share", Kind::Float32, "Its share of the face, below 0.5"),
     column("expression", Kind::Int8, "Class that was drawn, 0-based"),
     column("expression_name", Kind::Text, "Name of what was drawn"),
     column("label", Kind::Int8, "Class that was written, 0-based"),

@@ -44,6 +44,15 @@ impl Expression {
         ACTION_UNITS.binary_search(&unit).map_or(0.0, |i| self.intensity[i])
     }
 
+    /// Between this face and another, of which it has `share`.
+    pub(crate) fn mixed(&self, other: &Self, share: f32) -> Self {
+        let between = |own: f32, other: f32| own + share * (other - own);
+        Self {
+            intensity: std::array::from_fn(|i| between(self.intensity[i], other.intensity[i])),
+            lean: between(self.lean, other.lean),
+        }
+    }
+
     /// Contraction 0–1 of one unit.
     pub(crate) fn of(&self, unit: u8) -> f32 {
         self.get(unit) / MAX_INTENSITY

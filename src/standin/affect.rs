@@ -13,6 +13,7 @@ use super::axis::Axis;
 use super::modes::{Emotion, Mode};
 use super::plan::{draw_mode, stream};
 use super::random::bell;
+use super::shades::Shown;
 
 /// Edges of the bins of Table 1.
 pub(crate) const EDGES: [f32; 8] = [-1.0, -0.7, -0.4, -0.1, 0.1, 0.4, 0.7, 1.0];
@@ -33,7 +34,7 @@ const DISAGREEMENT: f32 = 0.06;
 /// One occurrence of a mode at any strength, with more or less tension and pleasure than the mode itself has.
 ///
 /// Emotions shade into each other: a trace of happiness is nearly neutral, and a neutral face may lean to either side.
-pub(crate) fn occurrence(mode: &Mode, rng: &mut ChaCha8Rng) -> Expression {
+pub(crate) fn occurrence(mode: &Mode, rng: &mut ChaCha8Rng) -> Shown {
     let mut face = mode.sample(rng);
     let strength = 0.25 + 0.85 * rng.random::<f32>();
     for &(unit, _) in mode.units {
@@ -72,7 +73,11 @@ pub(crate) fn occurrence(mode: &Mode, rng: &mut ChaCha8Rng) -> Expression {
         face.set(15, face.get(15) - 1.7 * lean * pleasure);
         face.set(12, face.get(12) * (1.0 + 0.4 * pleasure));
     }
-    face
+    Shown {
+        expression: face,
+        strength,
+        blend: None,
+    }
 }
 
 /// Whether a mode says where it lies in valence.
@@ -115,7 +120,7 @@ impl Scale {
             let Some((emotion, _)) = current else { break };
             let mut rng = stream(0, "reference population", i as u64);
             let mode = draw_mode(emotion.modes(), rng.random());
-            let face = occurrence(mode, &mut rng);
+            let face = occurrence(mode, &mut rng).expression;
             raw.0.push(face.valence());
             raw.1.push(face.arousal());
         }

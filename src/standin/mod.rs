@@ -18,6 +18,7 @@ pub mod modes;
 pub mod options;
 pub mod plan;
 pub mod random;
+pub mod shades;
 pub mod show;
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,14 @@ impl Emotion {
         }
     }
 
+    /// The neighbours that a card with these classes has.
+    pub(crate) fn neighbours_among(self, classes: &[Self]) -> impl Iterator<Item = Self> {
+        self.neighbours()
+            .iter()
+            .copied()
+            .filter(|neighbour| classes.contains(neighbour))
+    }
+
     /// The planted modes, most frequent first.
     pub fn modes(self) -> &'static [Mode] {
         match self {

@@ -9,6 +9,7 @@ use crate::task::Split;
 use super::action_units::Expression;
 use super::draw::frame::Frame;
 use super::modes::{Emotion, Mode};
+use super::shades::{Blend, Shown};
 
 /// Images a subject has on average.
 const IMAGES_PER_SUBJECT: usize = 5;
@@ -37,6 +38,10 @@ pub(crate) struct Sample {
     pub who: Option<String>,
     pub emotion: Emotion,
     pub mode: &'static Mode,
+    /// Factor on the mode's action units; `None` where it comes and goes.
+    pub strength: Option<f32>,
+    /// What the face leans to, if it is ambiguous.
+    pub blend: Option<Blend>,
     /// The expression written into the label file, where the database has expressions.
     pub label: Option<Emotion>,
     /// Whether the label is deliberately wrong.
@@ -112,12 +117,12 @@ pub(crate) struct StillSplit {
 }
 
 /// Plans a database of unrelated photographs: shuffled classes, modes by their shares, subjects of each split apart; `occur`
-/// is one occurrence of a mode.
+/// is one occurrence of an emotion's mode.
 pub(crate) fn stills(
     classes: &[Emotion],
     splits: &[StillSplit],
     seed: u64,
-    occur: fn(&Mode, &mut ChaCha8Rng) -> Expression,
+    occur: impl Fn(Emotion, &'static Mode, &mut ChaCha8Rng) -> Shown,
 ) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut first_subject = 0;
@@ -136,7 +141,11 @@ pub(crate) fn stills(
             let subject = first_subject + ((rng.random::<f32>().powf(1.4) * subjects as f32) as u32).min(subjects - 1);
             let mode = draw_mode(emotion.modes(), rng.random());
             let (id, path) = (part.name)(seed, i + 1);
-            let expression = occur(mode, &mut rng);
+            let Shown {
+                expression,
+                strength,
+                blend,
+            } = occur(emotion, mode, &mut rng);
             samples.push(Sample {
                 id,
                 path,
@@ -145,6 +154,8 @@ pub(crate) fn stills(
                 who: None,
                 emotion,
                 mode,
+                strength: Some(strength),
+                blend,
                 label: Some(emotion),
                 flipped: false,
                 affect: (expression.valence(), expression.arousal()),
@@ -183,13 +194,7 @@ pub(crate) fn to_flip(samples: usize, seed: u64, noise: f64) -> Vec<usize> {
 pub(crate) fn flip(samples: &mut [Sample], classes: &[Emotion], seed: u64, noise: f64) {
     let mut rng = stream(seed, "neighbours", 0);
     for i in to_flip(samples.len(), seed, noise) {
-        let neighbours: Vec<Emotion> = samples[i]
-            .emotion
-            .neighbours()
-            .iter()
-            .copied()
-            .filter(|neighbour| classes.contains(neighbour))
-            .collect();
+        let neighbours: Vec<Emotion> = samples[i].emotion.neighbours_among(classes).collect();
         if !neighbours.is_empty() {
             samples[i].label = Some(neighbours[rng.random_range(0..neighbours.len())]);
             samples[i].flipped = true;

@@ -3,6 +3,7 @@
 mod affectnet;
 mod disfa;
 mod emotionet;
+mod rafdb;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -325,13 +326,16 @@ fn the_truth_agrees_with_the_label_file() {
     }
     let columns: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(
-        columns[..12],
+        columns[..15],
         [
             "sample_id",
             "image_path",
             "split",
             "subject",
             "mode",
+            "strength",
+            "blend",
+            "blend_share",
             "expression",
             "expression_name",
             "label",

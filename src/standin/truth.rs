@@ -42,6 +42,13 @@ pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Res
         text(&|s| s.split.as_str().to_owned()),
         text(&Sample::subject_name),
         text(&Sample::mode_name),
+        Arc::new(counted(samples).map(|s| s.strength).collect::<Float32Array>()),
+        Arc::new(
+            counted(samples)
+                .map(|s| Some(s.blend?.towards.name()))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(counted(samples).map(|s| Some(s.blend?.share)).collect::<Float32Array>()),
         class(&|s| Some(s.emotion)),
         text(&|s| s.emotion.name().to_owned()),
         class(&|s| s.label),
@@ -49,7 +56,7 @@ pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Res
         number(&|s| s.affect.0),
         number(&|s| s.affect.1),
     ];
-    let nullable = ["subject", "expression", "label"];
+    let nullable = ["subject", "strength", "blend", "blend_share", "expression", "label"];
     let mut fields: Vec<Field> = TRUTH
         .iter()
         .map(|column| Field::new(column.name, column.kind.arrow(), nullable.contains(&column.name)))

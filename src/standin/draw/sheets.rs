@@ -91,6 +91,30 @@ pub(crate) fn modes() {
     }
 }
 
+/// RAF-DB as it is planned, a row a class: from the strongest face to the faintest, then ambiguous ones.
+#[test]
+#[ignore = "writes pictures to look at"]
+fn shades() {
+    let (size, columns) = (100, 7_usize);
+    let options = crate::standin::options::StandinOptions::default();
+    let layout = crate::standin::generate::layout(&options).unwrap();
+    let samples = layout.plan(&options, size).unwrap().samples;
+    let classes = layout.classes();
+    let mut sheet = RgbImage::new(2 * columns as u32 * size, classes.len() as u32 * size);
+    for (row, &class) in classes.iter().enumerate() {
+        let own = samples.iter().filter(|sample| sample.emotion == class);
+        let (blended, mut plain): (Vec<_>, Vec<_>) = own.partition(|sample| sample.blend.is_some());
+        plain.sort_by(|a, b| b.strength.partial_cmp(&a.strength).unwrap());
+        let spread = (0..columns).map(|i| plain[i * (plain.len() - 1) / (columns - 1)]);
+        for (column, sample) in spread.chain(blended.into_iter().take(columns)).enumerate() {
+            let file = crate::standin::generate::render(sample, size, options.seed).unwrap();
+            let rgb = image::load_from_memory(&file).unwrap().to_rgb8();
+            paste(&mut sheet, rgb.as_raw(), size, column as u32, row as u32);
+        }
+    }
+    sheet.save(folder().join("shades.png")).unwrap();
+}
+
 /// Faces in random order, for guessing; the answers in a text file beside them.
 #[test]
 #[ignore = "writes pictures to look at"]

@@ -15,6 +15,7 @@ use crate::standin::draw::landmarks::landmarks;
 use crate::standin::modes::Emotion;
 use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, StillSplit, apportion, flip, stills, stream, to_flip};
+use crate::standin::shades::Shown;
 use crate::task::Split;
 
 /// How it lies on disk.
@@ -156,7 +157,11 @@ impl AffectNet {
                     .copied()
                     .unwrap_or(CLASSES[rng.random_range(0..CLASSES.len())]);
                 let mode = crate::standin::plan::draw_mode(emotion.modes(), rng.random());
-                let expression = affect::occurrence(mode, &mut rng);
+                let Shown {
+                    expression,
+                    strength,
+                    blend,
+                } = affect::occurrence(mode, &mut rng);
                 let at = usize::from(split != Split::Train);
                 used[at] += 1;
                 let (id, path) = self.name(split)(seed, own + used[at]);
@@ -174,6 +179,8 @@ impl AffectNet {
                         who: None,
                         emotion,
                         mode,
+                        strength: Some(strength),
+                        blend,
                         label: None,
                         flipped: false,
                         affect: scale.truth(&expression),
@@ -393,7 +400,9 @@ impl Layout for AffectNet {
                 name: self.name(Split::Test),
             },
         ];
-        let mut samples = stills(classes, &splits, options.seed, affect::occurrence);
+        let mut samples = stills(classes, &splits, options.seed, |_, mode, rng| {
+            affect::occurrence(mode, rng)
+        });
         // The second release has only the eight expressions, and the table counts about as many images as these have.
         let population = match self.release {
             Release::Original => CLASSES.len(),

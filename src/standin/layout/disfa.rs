@@ -291,6 +291,8 @@ impl Layout for Disfa {
                     who: Some(name.clone()),
                     emotion,
                     mode,
+                    strength: None,
+                    blend: None,
                     label: None,
                     flipped: false,
                     expression: film.face(at),

@@ -14,6 +14,7 @@ use crate::standin::draw::frame::Frame;
 use crate::standin::modes::Emotion;
 use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, draw_mode, stream, to_flip};
+use crate::standin::shades::Shown;
 use crate::task::Split;
 
 /// How the labels are written.
@@ -150,7 +151,11 @@ fn photograph(i: usize, options: &StandinOptions) -> Sample {
         left -= share;
     }
     let mode = draw_mode(emotion.modes(), rng.random());
-    let mut expression = affect::occurrence(mode, &mut rng);
+    let Shown {
+        mut expression,
+        strength,
+        blend,
+    } = affect::occurrence(mode, &mut rng);
     // A jaw that drops as far as it can is AU 27, which the card does not have; nobody drops it with closed lips.
     expression.set(26, expression.get(26).max(expression.get(27)));
     expression.set(27, 0.0);
@@ -167,14 +172,23 @@ fn photograph(i: usize, options: &StandinOptions) -> Sample {
     } else {
         Split::Train
     };
+    // Nobody is in both splits, whose shares of the people are their shares of the images.
+    let people = options.samples.div_ceil(IMAGES_PER_SUBJECT).max(2) as u32;
+    let tested = ((f64::from(people) * usual.test_share).round() as u32).clamp(1, people - 1);
+    let subject = match split {
+        Split::Test => rng.random_range(0..tested),
+        _ => rng.random_range(tested..people),
+    };
     Sample {
         path: format!("images/{:02}/{name}.jpg", i / 1000),
         id: name,
         split,
-        subject: rng.random_range(0..options.samples.div_ceil(IMAGES_PER_SUBJECT) as u32),
+        subject,
         who: None,
         emotion,
         mode,
+        strength: Some(strength),
+        blend,
         label: None,
         flipped: false,
         expression,

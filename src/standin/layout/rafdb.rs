@@ -1,9 +1,10 @@
 //! RAF-DB (basic): aligned JPEGs of 100 × 100 and one list of labels from 1 to 7.
 
 use crate::error::{Error, Result};
-use crate::standin::modes::{Emotion, Mode};
+use crate::standin::modes::Emotion;
 use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, StillSplit, apportion, flip, stills};
+use crate::standin::shades;
 use crate::task::Split;
 
 pub(crate) struct RafDb;
@@ -71,7 +72,9 @@ impl Layout for RafDb {
                 name: |_, i| named(format!("test_{i:04}")),
             },
         ];
-        let mut samples = stills(&CLASSES, &splits, options.seed, Mode::sample);
+        let mut samples = stills(&CLASSES, &splits, options.seed, |emotion, mode, rng| {
+            shades::occurrence(emotion, mode, &CLASSES, rng)
+        });
         flip(&mut samples, &CLASSES, options.seed, options.label_noise);
         let mut list = String::new();
         for sample in &samples {
