@@ -38,6 +38,7 @@ const DERIVED: [(&str, &str); 16] = [
         "mapped_archetypes",
         include_str!("../../reports/sql/views/mapped_archetypes.sql"),
     ),
+    ("outcomes", include_str!("../../reports/sql/views/outcomes.sql")),
     (
         "primary_metrics",
         include_str!("../../reports/sql/views/primary_metrics.sql"),

@@ -8,6 +8,8 @@ pub mod context;
 pub mod derived;
 pub mod discover;
 #[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 pub mod format;
 #[cfg(test)]

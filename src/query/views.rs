@@ -38,7 +38,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 31] = [
+pub const VIEWS: [&str; 32] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -55,6 +55,7 @@ pub const VIEWS: [&str; 31] = [
     "mapped_archetypes",
     "maps",
     "metrics",
+    "outcomes",
     "predictions",
     "primary_metrics",
     "resets",

@@ -188,6 +188,17 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     | Identity: normalised mutual information with the drawn person (low is good) | train | 0.200 ± 0.000 | 2 |
 
     Statistic: `reports/sql/mode_agreement.sql`
+
+    ## Failures
+
+    **[STAND-IN] Table 9. Whether failures resemble their archetype.** Cosine similarity of test samples with the archetype that decided, by what came of them. Nearer than its right ones: the share of samples that are nearer to their archetype than the median right prediction is to the same archetype, then to an archetype of the same predicted class; one as near counts half, so right predictions have 50 % by definition, which is the base rate. On drawn faces a wrong prediction whose label was exchanged on purpose stands apart: there the model may well be right about the face. There the table also says how strongly the faces were drawn (1 as planted) and which share leans to another expression. Mean ± standard deviation over seeds.
+
+    | Prediction | Samples | Similarity | Nearer than its archetype's right ones (%) | Nearer than its class's right ones (%) |
+    | :--- | ---: | ---: | ---: | ---: |
+    | wrong, label right | 0.5 ± 0.7 | — | — | — |
+    | right | 15.5 ± 0.7 | 0.900 ± 0.000 | 50.0 ± 0.0 | 50.0 ± 0.0 |
+
+    Statistic: `reports/sql/failure_outcomes.sql`
     ");
     insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
     % Statistic: reports/sql/table1_expression.sql
@@ -435,7 +446,7 @@ fn a_reports_folder_adds_and_replaces() {
         read(&out.path().join("out/tables/mine.csv")),
         "run,n,stand_in\ntiny-0a1b2c3d,40,true\n"
     );
-    assert!(read(&paths.html).contains("<h2 id=\"heading-5\">Mine</h2>"));
+    assert!(read(&paths.html).contains("<h2 id=\"heading-6\">Mine</h2>"));
     let runs = out.path().join("runs");
     for (wrong, expected) in [
         (catalog.replace("mine.sql", "../x.sql"), "must be the name of a file"),
