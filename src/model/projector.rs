@@ -230,8 +230,8 @@ impl Projector {
 
     /// Projects standardised features `x`, (B·P) × D.
     ///
-    /// t = W2 drop(h) + b2 + Ws u with u = drop(LN(x)) and h = GELU(W1 u + b1); the layer normalisation has no gain and
-    /// offset, which the following maps would absorb. z = t / ‖t‖ for one vector an image; patch tokens are pooled first.
+    /// t = W2 drop(h) + b2 + Ws u with u = LN(x) and h = GELU(W1 drop(u) + b1): the skip sees all of u. The layer normalisation
+    /// has no gain and offset, which the following maps would absorb. z = t / ‖t‖ for one vector an image; patch tokens are pooled first.
     ///
     /// With anchors LN(x) is that of [x; 1; −1], whose last two values, never dropped, have rows of W1 and Ws of their own:
     /// they say what the normalisation took away.

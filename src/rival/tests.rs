@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::fitting::config::{FittingConfig, Outputs};
+use crate::fitting::folds;
 use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
 use crate::progress::Progress;
@@ -476,6 +477,58 @@ fn tiny_splits_are_served() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// The part of each training digit: a line a digit, expressions and the other tasks.
+fn dealt() -> String {
+    let of = |task: Task| {
+        let mut part = vec![0; TRAIN];
+        let parts = folds::parts(&digits(task).train.targets, None, &FittingConfig::default());
+        for (fold, rows) in parts.iter().enumerate() {
+            for &row in &rows.held {
+                part[row] = fold;
+            }
+        }
+        part
+    };
+    let columns = of(Task::Expression).into_iter().zip(of(Task::ActionUnits));
+    columns.map(|(a, b)| format!("{a},{b}\n")).collect()
+}
+
+#[test]
+#[ignore = "writes what the peer reads, to AURA_PEER/folds.csv"]
+fn deal_for_the_peer() {
+    let folder = std::env::var("AURA_PEER").expect("AURA_PEER names a folder");
+    std::fs::write(std::path::Path::new(&folder).join("folds.csv"), dealt()).expect("written");
+}
+
+/// Choosing, fitting and testing, all of it as a pipeline of scikit-learn does it on the same parts (`fair.py`).
+#[test]
+fn the_whole_protocol_agrees_with_scikit_learn() {
+    assert_eq!(dealt(), include_str!("../../tests/peers/baseline/folds.csv"));
+    let cases: Value = serde_json::from_str(include_str!("../../tests/peers/baseline/fair.json")).expect("JSON");
+    for case in cases.as_array().expect("list") {
+        let task: Task = serde_json::from_value(case["task"].clone()).expect("a task");
+        let method = case["method"].as_str().expect("a name");
+        let outcome = &run(&digits(task), &only(method))[0];
+        let ours = value(outcome, task.primary_metric());
+        let name = format!("held_out_{}", task.primary_metric());
+        let held_out = outcome
+            .metrics
+            .iter()
+            .find(|row| row.metric == name)
+            .expect("chosen")
+            .value;
+        for (what, ours) in [("held_out", held_out), ("test", ours)] {
+            let peer = case[what].as_f64().expect("number");
+            assert!(
+                (ours - peer).abs() < 0.001,
+                "{task:?} {method}, {what}: {ours} against {peer} ({} against {})",
+                outcome.note,
+                case["setting"]
+            );
         }
     }
 }

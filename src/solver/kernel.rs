@@ -267,6 +267,7 @@ mod tests {
                 width: 1,
             },
             1.0,
+            0.0,
         )
         .matrix(&Interrupt::default())
         .unwrap();

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::model::aura::Aura;
 use crate::model::config::Value;
-use crate::model::math::{host_indices, matrix};
+use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::standardise::Standardiser;
 use crate::sets::{Matrix, SplitSets};
@@ -43,6 +43,10 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
     let mut trained = unpruned(data, setup, &ended.model, ended.standardiser.clone())?;
     let k = setup.model.k_max;
     let z = trained.project(&data.train)?;
+    let said = match setup.model.value {
+        Value::Counts => None,
+        Value::Learned | Value::Head => Some(Said::of(&trained, &z)?),
+    };
     let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
 
     let first = host_indices(trained.cosines(&z).argmax(1))?;
@@ -55,14 +59,12 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
     trained.alive = matrix(flags, 1, k, &trained.device);
 
     let nearest = host_indices(trained.cosines(&z).argmax(1))?;
-    if setup.model.value == Value::Counts {
-        trained.value = matrix(
-            exact_value(&data.train.targets, &nearest, k, setup.model.prior_samples),
-            k,
-            data.train.targets.outputs(),
-            &trained.device,
-        );
-    }
+    let targets = &data.train.targets;
+    let values = match said {
+        None => exact_value(targets, &nearest, k, setup.model.prior_samples),
+        Some(said) => said.after(&nearest),
+    };
+    trained.value = matrix(values, k, targets.outputs(), &trained.device);
     if let Some(penalty) = penalty {
         let how = setup.model.standardise;
         let departure = Departure::new(&data.train, &nearest, k, how, penalty, job.interrupt)?;
@@ -76,6 +78,43 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
         uses: count(&nearest, k),
         before,
     })
+}
+
+/// What each training sample's archetype said before any were joined: afterwards archetypes lie elsewhere and stand for other
+/// samples, of which their learned values know nothing.
+struct Said {
+    nearest: Vec<usize>,
+    /// K × O.
+    values: Vec<f32>,
+    outputs: usize,
+}
+
+impl Said {
+    fn of(trained: &Trained, z: &Matrix) -> Result<Self> {
+        Ok(Self {
+            nearest: host_indices(trained.cosines(z).argmax(1))?,
+            values: host(trained.value.clone())?,
+            outputs: trained.names.len(),
+        })
+    }
+
+    /// Mean over the samples that an archetype has now; one without samples keeps its value.
+    fn after(self, nearest: &[usize]) -> Vec<f32> {
+        let o = self.outputs;
+        let mut sums = vec![0.0_f64; self.values.len()];
+        let mut counts = vec![0.0_f64; self.values.len() / o.max(1)];
+        for (&now, &then) in nearest.iter().zip(&self.nearest) {
+            counts[now] += 1.0;
+            for c in 0..o {
+                sums[now * o + c] += f64::from(self.values[then * o + c]);
+            }
+        }
+        let mean = |(at, own): (usize, &f32)| match counts[at / o] {
+            0.0 => *own,
+            count => (sums[at] / count) as f32,
+        };
+        self.values.iter().enumerate().map(mean).collect()
+    }
 }
 
 /// The model as training left it, every living archetype still there.
@@ -154,6 +193,22 @@ mod tests {
         assert_eq!(keep(&[0.5, 0.0004, 0.0, 0.4996], 5e-4), [true, false, false, true]);
         assert_eq!(keep(&[0.4, 0.6], 0.9), [false, true]);
         assert_eq!(keep(&[0.4, 0.0, 0.6], 0.0), [true, false, true]);
+    }
+
+    #[test]
+    fn learned_values_follow_the_samples_of_joined_archetypes() {
+        let said = Said {
+            nearest: vec![0, 0, 1, 2],
+            values: vec![0.9, 0.1, 0.3, 0.7, 0.0, 1.0],
+            outputs: 2,
+        };
+        // 1 was joined to 0, which now has three samples; 1 has none left.
+        let after = said.after(&[0, 0, 0, 2]);
+        let expected = [0.7, 0.3, 0.3, 0.7, 0.0, 1.0];
+        assert!(
+            after.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{after:?}"
+        );
     }
 
     #[test]
