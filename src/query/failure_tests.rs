@@ -62,11 +62,10 @@ fn write(runs: &Path) {
     parquet::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
     let n = TESTED.len();
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(id)));
-    let flipped: ArrayRef = Arc::new(BooleanArray::from_iter(TESTED.iter().map(|row| Some(row.3))));
+    let flipped: ArrayRef = Arc::new(TESTED.iter().map(|row| Some(row.3)).collect::<BooleanArray>());
     let strength: ArrayRef = Arc::new(Float32Array::from_iter_values(TESTED.iter().map(|row| row.1)));
-    let blend: ArrayRef = Arc::new(StringArray::from_iter(
-        (0..n).map(|i| (i % 2 == 1).then_some("neutral")),
-    ));
+    let leaning = (0..n).map(|i| (i % 2 == 1).then_some("neutral"));
+    let blend: ArrayRef = Arc::new(leaning.collect::<StringArray>());
     let columns = [
         ("sample_id", ids),
         ("flipped", flipped),

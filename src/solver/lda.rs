@@ -10,6 +10,9 @@ use super::samples::Rows;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 
+/// Least variance: classes of one sample each have none.
+const LEAST: f64 = 1e-12;
+
 /// Class means and the covariance within classes, for a path of shrinkages.
 #[derive(Debug)]
 pub struct Lda {
@@ -73,7 +76,7 @@ impl Lda {
         let (d, k) = (self.covariance.rows, self.priors.len());
         let mut shrunk = self.covariance.clone();
         shrunk.data.iter_mut().for_each(|v| *v *= 1.0 - shrinkage);
-        let root = Cholesky::new(&shrunk, shrinkage * self.covariance.mean_diagonal(), interrupt)?;
+        let root = Cholesky::new(&shrunk, (shrinkage * self.covariance.mean_diagonal()).max(LEAST), interrupt)?;
         let mut right = Dense::zeros(d, k);
         for j in 0..d {
             for c in 0..k {

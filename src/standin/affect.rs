@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::action_units::Expression;
 use super::axis::Axis;
-use super::modes::{Emotion, Mode};
-use super::plan::{draw_mode, stream};
+use super::modes::{Emotion, Mode, draw_mode};
+use super::plan::stream;
 use super::random::bell;
 use super::shades::Shown;
 

@@ -257,3 +257,15 @@ impl Mode {
         expression
     }
 }
+
+/// The mode at this place, from 0 to 1, in the order of their shares.
+pub(crate) fn draw_mode(modes: &'static [Mode], uniform: f32) -> &'static Mode {
+    let mut left = uniform * modes.iter().map(|mode| mode.share).sum::<f32>();
+    for mode in modes {
+        if left < mode.share {
+            return mode;
+        }
+        left -= mode.share;
+    }
+    &modes[0]
+}

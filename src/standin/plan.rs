@@ -8,7 +8,7 @@ use crate::task::Split;
 
 use super::action_units::Expression;
 use super::draw::frame::Frame;
-use super::modes::{Emotion, Mode};
+use super::modes::{Emotion, Mode, draw_mode};
 use super::shades::{Blend, Shown};
 
 /// Images a subject has on average.
@@ -169,17 +169,6 @@ pub(crate) fn stills(
         first_subject += subjects;
     }
     samples
-}
-
-pub(crate) fn draw_mode(modes: &'static [Mode], uniform: f32) -> &'static Mode {
-    let mut left = uniform * modes.iter().map(|mode| mode.share).sum::<f32>();
-    for mode in modes {
-        if left < mode.share {
-            return mode;
-        }
-        left -= mode.share;
-    }
-    &modes[0]
 }
 
 /// The numbers of the samples whose labels are made wrong: exactly the share `noise`.

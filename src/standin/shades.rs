@@ -7,8 +7,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::action_units::Expression;
-use super::modes::{Emotion, Mode};
-use super::plan::draw_mode;
+use super::modes::{Emotion, Mode, draw_mode};
 
 /// Strengths of faces: three of four lie above 0.9, one in eleven below 0.7. With fainter ones (from 0.4 on, and one in eight
 /// ambiguous) a logistic regression on HOG found 74 of 100 labels, of which 95 can be found.

@@ -12,7 +12,7 @@ use crate::standin::affect::{self, Scale};
 use crate::standin::draw::frame::Frame;
 use crate::standin::draw::identity::{Identity, Shot};
 use crate::standin::draw::landmarks::landmarks;
-use crate::standin::modes::Emotion;
+use crate::standin::modes::{Emotion, draw_mode};
 use crate::standin::options::{Layout, StandinOptions};
 use crate::standin::plan::{Plan, Purpose, Sample, StillSplit, apportion, flip, stills, stream, to_flip};
 use crate::standin::shades::Shown;
@@ -156,7 +156,7 @@ impl AffectNet {
                     .get(usize::from(label))
                     .copied()
                     .unwrap_or(CLASSES[rng.random_range(0..CLASSES.len())]);
-                let mode = crate::standin::plan::draw_mode(emotion.modes(), rng.random());
+                let mode = draw_mode(emotion.modes(), rng.random());
                 let Shown {
                     expression,
                     strength,

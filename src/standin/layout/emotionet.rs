@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::standin::affect;
 use crate::standin::axis::Axis;
 use crate::standin::draw::frame::Frame;
-use crate::standin::modes::Emotion;
+use crate::standin::modes::{Emotion, draw_mode};
 use crate::standin::options::{Layout, StandinOptions};
-use crate::standin::plan::{Plan, Purpose, Sample, draw_mode, stream, to_flip};
+use crate::standin::plan::{Plan, Purpose, Sample, stream, to_flip};
 use crate::standin::shades::Shown;
 use crate::task::Split;
 
