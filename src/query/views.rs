@@ -38,7 +38,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 32] = [
+pub const VIEWS: [&str; 33] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -52,6 +52,7 @@ pub const VIEWS: [&str; 32] = [
     "contradictions",
     "first_seeds",
     "label_doubts",
+    "leads",
     "mapped_archetypes",
     "maps",
     "metrics",
