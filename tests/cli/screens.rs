@@ -104,7 +104,7 @@ fn run() {
     shared::run(&[]);
     let mut arguments = crate::small(&["--set", "baselines.methods=[\"knn\"]", "--device", "cpu"]);
     arguments.retain(|argument| *argument != "--quiet");
-    let learned = [(r"AURA is .*", "AURA is [above or below the best rival]")];
+    let learned = [(r" +[+-]\d+\.\d \[[-\d., ]+\] (above|level|BELOW)", "  [lead, interval, verdict]")];
     assert_screen!(&Bench::with_shared_cache(), &arguments, &learned);
 }
 
