@@ -197,7 +197,7 @@ impl Chain<'_> {
         // What an interrupted call trained was not timed.
         let from_the_start = missing.iter().all(|unit| {
             let seed = folder.seed(unit.fold, unit.seed);
-            !checkpoint::path(seed.path()).is_file() && done(&seed, digest).is_none()
+            !checkpoint::begun(seed.path()) && done(&seed, digest).is_none()
         });
         let mut spent = Spent::default();
         for fold in protocol.units() {

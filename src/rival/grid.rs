@@ -3,6 +3,9 @@
 /// Widths tried, in units of 1 / D.
 const GAMMAS: [f64; 2] = [0.3, 1.0];
 
+/// Values of held-out samples as a width describes them that are kept from one strength to the next.
+pub const KEPT: usize = 1 << 25;
+
 /// Widths by strengths; what is 0 is chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid<'a> {

@@ -11,11 +11,11 @@ use crate::solver::expansion::Expansion;
 use crate::solver::kernel::Width;
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
-use crate::solver::samples::Answers;
+use crate::solver::samples::{Answers, Rows};
 use crate::task::{Targets, Task};
 
 use super::fit::{Fitted, Rival, Training};
-use super::grid::Grid;
+use super::grid::{Grid, KEPT};
 use super::host::{Host, landmarks, table};
 use super::input::Features;
 
@@ -96,8 +96,15 @@ struct Path<'a> {
     training: Training<'a>,
     x: Host,
     held: Host,
-    /// The width at hand, its solver, and the held-out samples as it describes them.
-    width: Option<(f64, KernelRidge, Dense)>,
+    width: Option<AtWidth>,
+}
+
+/// The width at hand.
+struct AtWidth {
+    gamma: f64,
+    solver: KernelRidge,
+    /// The held-out samples as it describes them, where they are few enough.
+    described: Option<Dense>,
 }
 
 impl Candidates for Path<'_> {
@@ -106,17 +113,26 @@ impl Candidates for Path<'_> {
             return Ok(None);
         };
         let interrupt = self.training.interrupt;
-        let there = self.width.take().filter(|(there, ..)| *there == gamma);
-        let (_, solver, described) = match there {
+        let there = match self.width.take().filter(|there| there.gamma == gamma) {
             Some(there) => there,
             None => {
                 let solver = self.config.prepare(&self.training, &self.x, gamma)?;
-                let described = solver.basis().describe(self.held.table(), interrupt)?;
-                (gamma, solver, described)
+                let basis = solver.basis();
+                let few = self.held.table().count() * basis.width() <= KEPT;
+                let described = few.then(|| basis.describe(self.held.table(), interrupt)).transpose()?;
+                AtWidth {
+                    gamma,
+                    solver,
+                    described,
+                }
             }
         };
-        let scores = solver.solve(lambda, interrupt)?.linear.apply(&described);
-        self.width = Some((gamma, solver, described));
+        let found = there.solver.solve(lambda, interrupt)?;
+        let scores = match &there.described {
+            Some(described) => found.linear.apply(described),
+            None => found.predict(self.held.table(), interrupt)?,
+        };
+        self.width = Some(there);
         Ok(Some(within(self.training.targets, &scores)))
     }
 }

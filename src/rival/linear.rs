@@ -19,7 +19,7 @@ use super::lbfgs::{Minimum, Stop, minimise};
 use super::objective::{self, Loss, known_counts};
 
 /// Strengths tried, strongest regularisation first.
-const PATH: [f64; 8] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
+const PATH: [f64; 12] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.3, 1.0, 10.0, 100.0];
 /// Strengths without a better result after which the path ends.
 const PATIENCE: usize = 2;
 
@@ -27,7 +27,7 @@ const PATIENCE: usize = 2;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinearConfig {
-    /// Inverse regularisation strength C as in scikit-learn (ridge: alpha = 1/C); 0 chooses it from 1e-5, 1e-4, … 100.
+    /// Inverse regularisation strength C as in scikit-learn (ridge: alpha = 1/C); 0 chooses it from twelve values, 1e-5 to 100.
     pub c: f64,
     /// Largest component of the gradient of the mean loss at which the fit counts as converged.
     pub tolerance: f64,

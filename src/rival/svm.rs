@@ -9,11 +9,12 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::solver::kernel::Width;
 use crate::solver::linalg::Dense;
+use crate::solver::samples::Rows;
 use crate::solver::svm::{States, Svm, SvmPath};
 use crate::task::Task;
 
 use super::fit::{Fitted, Rival, Training};
-use super::grid::Grid;
+use super::grid::{Grid, KEPT};
 use super::host::{Host, landmarks, table};
 use super::input::Features;
 use super::objective::Loss;
@@ -41,7 +42,7 @@ impl Default for SvmConfig {
             gamma: 0.0,
             c: 0.0,
             exact: 5_000,
-            landmarks: 2_000,
+            landmarks: 1_000,
         }
     }
 }
@@ -103,8 +104,15 @@ struct Path<'a> {
     training: Training<'a>,
     x: Host,
     held: Host,
-    /// The width at hand, its solver, and the held-out samples as it describes them.
-    width: Option<(f64, SvmPath, Dense)>,
+    width: Option<AtWidth>,
+}
+
+/// The width at hand.
+struct AtWidth {
+    gamma: f64,
+    solver: SvmPath,
+    /// The held-out samples as it describes them, where they are few enough.
+    described: Option<Dense>,
 }
 
 impl Candidates for Path<'_> {
@@ -113,17 +121,26 @@ impl Candidates for Path<'_> {
             return Ok(None);
         };
         let interrupt = self.training.interrupt;
-        let there = self.width.take().filter(|(there, ..)| *there == gamma);
-        let (_, solver, described) = match there {
+        let there = match self.width.take().filter(|there| there.gamma == gamma) {
             Some(there) => there,
             None => {
                 let solver = self.config.prepare(&self.training, &self.x, gamma)?;
-                let described = solver.basis().describe(self.held.table(), interrupt)?;
-                (gamma, solver, described)
+                let basis = solver.basis();
+                let few = self.held.table().count() * basis.width() <= KEPT;
+                let described = few.then(|| basis.describe(self.held.table(), interrupt)).transpose()?;
+                AtWidth {
+                    gamma,
+                    solver,
+                    described,
+                }
             }
         };
-        let scores = solver.solve(c, interrupt)?.judge(&described);
-        self.width = Some((gamma, solver, described));
+        let found = there.solver.solve(c, interrupt)?;
+        let scores = match &there.described {
+            Some(described) => found.judge(described),
+            None => found.predict(self.held.table(), interrupt)?,
+        };
+        self.width = Some(there);
         Ok(Some(respond(self.training.targets.task, &scores)))
     }
 }

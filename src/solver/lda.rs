@@ -13,6 +13,16 @@ use crate::interrupt::Interrupt;
 /// Least variance: classes of one sample each have none.
 const LEAST: f64 = 1e-12;
 
+/// What the covariance within classes is made from.
+#[derive(Debug)]
+enum Form {
+    /// S, d × d.
+    Covariance(Dense),
+    /// The samples less their class means, n × d, where there are fewer than dimensions, and their n × n products: S has no more
+    /// than n directions, and outside them only the identity acts (Woodbury).
+    Samples { centred: Dense, products: Dense },
+}
+
 /// Class means and the covariance within classes, for a path of shrinkages.
 #[derive(Debug)]
 pub struct Lda {
@@ -20,8 +30,11 @@ pub struct Lda {
     means: Dense,
     /// Share of each class.
     priors: Vec<f64>,
-    /// S, d × d.
-    covariance: Dense,
+    form: Form,
+    /// tr(S) / d.
+    variance: f64,
+    /// Samples that have a class.
+    total: f64,
 }
 
 impl Lda {
@@ -47,7 +60,10 @@ impl Lda {
             means.row_mut(c).iter_mut().for_each(|m| *m /= count.max(1.0));
         }
         let total = counts.iter().sum::<f64>().max(1.0);
-        let mut covariance = Dense::zeros(d, d);
+        let few = x.count() < d;
+        let mut covariance = Dense::zeros(if few { 0 } else { d }, d);
+        let mut centred = Dense::zeros(0, d);
+        let mut squares = 0.0;
         for range in blocks(x.count(), BLOCK) {
             interrupt.check()?;
             let mut block = x.read(range.clone());
@@ -57,33 +73,62 @@ impl Lda {
                     None => row.fill(0.0),
                 }
             }
-            covariance.add_gram(&block);
+            squares += block.data.iter().map(|v| v * v).sum::<f64>();
+            if few {
+                centred.rows += block.rows;
+                centred.data.extend(block.data);
+            } else {
+                covariance.add_gram(&block);
+            }
         }
-        covariance.mirror();
-        covariance.data.iter_mut().for_each(|v| *v /= total);
+        let form = if few {
+            let products = centred.times_transposed(&centred);
+            Form::Samples { centred, products }
+        } else {
+            covariance.mirror();
+            covariance.data.iter_mut().for_each(|v| *v /= total);
+            Form::Covariance(covariance)
+        };
         Ok(Self {
             means,
             priors: counts.iter().map(|count| count / total).collect(),
-            covariance,
+            form,
+            variance: squares / total / d.max(1) as f64,
+            total,
         })
     }
 
-    /// Discriminants for a shrinkage s of 0 to 1; one d × d factor. A class without samples gets probability 0.
+    /// Discriminants for a shrinkage s of 0 to 1; one d × d or n × n factor. A class without samples gets probability 0.
     ///
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
     pub fn solve(&self, shrinkage: f64, interrupt: &Interrupt) -> Result<Discriminants> {
-        let (d, k) = (self.covariance.rows, self.priors.len());
-        let mut shrunk = self.covariance.clone();
-        shrunk.data.iter_mut().for_each(|v| *v *= 1.0 - shrinkage);
-        let root = Cholesky::new(&shrunk, (shrinkage * self.covariance.mean_diagonal()).max(LEAST), interrupt)?;
+        let (k, d) = (self.priors.len(), self.means.cols);
         let mut right = Dense::zeros(d, k);
         for j in 0..d {
             for c in 0..k {
                 right.row_mut(j)[c] = self.means.row(c)[j];
             }
         }
-        let weights = root.solve(right);
+        let ridge = (shrinkage * self.variance).max(LEAST);
+        let weights = match &self.form {
+            Form::Covariance(covariance) => {
+                let mut shrunk = covariance.clone();
+                shrunk.data.iter_mut().for_each(|v| *v *= 1.0 - shrinkage);
+                Cholesky::new(&shrunk, ridge, interrupt)?.solve(right)
+            }
+            Form::Samples { centred, products } => {
+                let share = (1.0 - shrinkage) / self.total;
+                if share > 0.0 {
+                    let root = Cholesky::new(products, ridge / share, interrupt)?;
+                    let mut inside = root.solve(centred.times(&right));
+                    inside.data.iter_mut().for_each(|v| *v = -*v);
+                    right.add_transposed_times(centred, &inside);
+                }
+                right.data.iter_mut().for_each(|v| *v /= ridge);
+                right
+            }
+        };
         let bias = self.priors.iter().enumerate().map(|(c, prior)| {
             let own: f64 = self
                 .means
@@ -151,7 +196,7 @@ mod tests {
         let table = Table { x: &x, width: 3 };
         let labels: Vec<Option<usize>> = (0..200).map(|i| (i % 7 > 0).then_some(i % 4)).collect();
         let lda = Lda::new(&table, &labels, 5, &Interrupt::default()).unwrap();
-        let variance = lda.covariance.mean_diagonal();
+        let variance = lda.variance;
         let found = lda
             .solve(1.0, &Interrupt::default())
             .unwrap()
@@ -169,6 +214,23 @@ mod tests {
                 assert!((found.row(i)[c] - value / sum).abs() < 1e-9);
             }
             assert!(found.row(i)[4] <= 0.0);
+        }
+    }
+
+    /// Fewer samples than dimensions, and the same ones twice: covariance and shares of the classes are equal.
+    #[test]
+    fn both_forms_agree() {
+        let x: Vec<f32> = (0..30 * 40).map(|i| ((i * i + 3 * i) % 31) as f32 / 9.0).collect();
+        let twice = [x.clone(), x.clone()].concat();
+        let labels: Vec<Option<usize>> = (0..30).map(|i| (i > 2).then_some(i % 3)).collect();
+        let both = [labels.clone(), labels.clone()].concat();
+        let few = Lda::new(&Table { x: &x, width: 40 }, &labels, 3, &Interrupt::default()).unwrap();
+        let many = Lda::new(&Table { x: &twice, width: 40 }, &both, 3, &Interrupt::default()).unwrap();
+        for shrinkage in [0.01, 0.4, 1.0] {
+            let a = few.solve(shrinkage, &Interrupt::default()).unwrap();
+            let b = many.solve(shrinkage, &Interrupt::default()).unwrap();
+            let mut pairs = a.linear.weights.data.iter().zip(&b.linear.weights.data);
+            assert!(pairs.all(|(a, b)| (a - b).abs() < 1e-6), "{shrinkage}");
         }
     }
 

@@ -185,6 +185,11 @@ pub fn path(seed_folder: &Path) -> PathBuf {
     seed_folder.join("checkpoint").join("state.safetensors")
 }
 
+/// Whether an earlier call left part of a seed's training in its folder.
+pub fn begun(seed_folder: &Path) -> bool {
+    seed_folder.join("checkpoint").is_dir()
+}
+
 /// Removes the checkpoint of a seed's folder, once its results are written.
 ///
 /// # Errors

@@ -510,3 +510,68 @@ fn scores_and_action_units_beat_the_nearest_neighbour_without_collapse() -> Resu
     }
     Ok(())
 }
+
+/// Every read-out is fitted on parts that its model has not seen; what the parts' models said is found again by the next call,
+/// and the model file gives back what it said.
+#[test]
+fn read_outs_are_fitted_on_held_out_parts() -> Result<()> {
+    let planted = planted(Task::ValenceArousal, 200, 60, 16, 4);
+    let mut setup = small(Task::ValenceArousal);
+    setup.method = Method::Tuned;
+    setup.train.epochs = 3;
+    setup.fitting.folds = 3;
+    let folder = folder()?;
+    let outcome = train(&planted.sets, &setup, folder.path())?;
+    for method in ["aura", "aura_mixture", "aura_tuned"] {
+        let has = |metric: &str| {
+            outcome
+                .metrics
+                .iter()
+                .any(|row| row.method == method && row.metric == metric)
+        };
+        assert!(
+            has("held_out_ccc_va") && has("fit_factor_v") && has("ccc_va"),
+            "{method}"
+        );
+    }
+    // Three models of two thirds and one of all, three epochs each.
+    assert_eq!(outcome.trained_on, 3 * (3 * 200 - 200) + 3 * 200);
+
+    let said = folder.path().join("checkpoint/part-2/read-outs.safetensors");
+    let before = std::fs::read(&said).at("read", &said)?;
+    let again = train(&planted.sets, &setup, folder.path())?;
+    assert_eq!(outcome.predictions, again.predictions);
+    assert_eq!(std::fs::read(&said).at("read", &said)?, before);
+
+    let file = folder.path().join("model.safetensors");
+    outcome.model.save(&file)?;
+    let model = Trained::load(&file, &Device::flex())?;
+    let test = &planted.sets.test;
+    let cosines = model.cosines(&model.project(test)?);
+    let read = |model: &Trained| model.read_outs(test, &cosines, &Interrupt::default());
+    assert_eq!(read(&model)?, read(&outcome.model)?);
+    Ok(())
+}
+
+#[test]
+fn a_tuned_read_out_of_classes_gives_shares_and_needs_no_further_model() -> Result<()> {
+    let planted = planted(Task::Expression, 200, 60, 16, 4);
+    let mut setup = small(Task::Expression);
+    setup.method = Method::Tuned;
+    setup.train.epochs = 3;
+    let folder = folder()?;
+    let outcome = train(&planted.sets, &setup, folder.path())?;
+    assert_eq!(outcome.trained_on, 3 * 200);
+    let tuned = outcome.predictions.iter().filter(|row| row.method == "aura_tuned");
+    let mut rows = 0;
+    for row in tuned {
+        rows += 1;
+        let sum: f32 = row.output.iter().sum();
+        assert!(
+            (sum - 1.0).abs() < 1e-5 && row.output.iter().all(|&p| p >= 0.0),
+            "{row:?}"
+        );
+    }
+    assert_eq!(rows, 260);
+    Ok(())
+}

@@ -15,7 +15,7 @@ fn a_run_has_numbers_for_every_method_and_leaves_a_folder_with_all_that_they_cam
         serde_json::Value::Null,
         "one seed has no spread"
     );
-    for method in ["aura", "aura_mixture", "knn", "logistic"] {
+    for method in ["aura", "aura_mixture", "aura_tuned", "knn", "logistic", "lda", "svm"] {
         assert!(
             summary["methods"][method]["acc"]["mean"].is_f64(),
             "{method} is in the result table"

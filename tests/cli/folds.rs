@@ -63,6 +63,8 @@ epochs = 4
 lr = 1e-3
 [baselines]
 methods = ["logistic", "class_means"]
+[baselines.linear]
+c = 0.01
 "#;
 
 #[test]

@@ -126,7 +126,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// The smallest stand-in run that still goes through every stage.
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 16] = [
     "run",
     "recipes/rafdb.toml",
     "--stand-in",
@@ -137,6 +137,10 @@ const SMALL: [&str; 12] = [
     "train.epochs=3",
     "--set",
     "model.k_max=30",
+    "--set",
+    "baselines.linear.c=0.01",
+    "--set",
+    "baselines.mlp.epochs=3",
     "--seeds",
     "0",
 ];

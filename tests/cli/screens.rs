@@ -104,7 +104,10 @@ fn run() {
     shared::run(&[]);
     let mut arguments = crate::small(&["--set", "baselines.methods=[\"knn\"]", "--device", "cpu"]);
     arguments.retain(|argument| *argument != "--quiet");
-    let learned = [(r" +[+-]\d+\.\d \[[-\d., ]+\] (above|level|BELOW)", "  [lead, interval, verdict]")];
+    let learned = [(
+        r" +[+-]\d+\.\d \[[-\d., ]+\] (above|level|BELOW)",
+        "  [lead, interval, verdict]",
+    )];
     assert_screen!(&Bench::with_shared_cache(), &arguments, &learned);
 }
 

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC
 
 TRAIN, WIDTH = 350, 64
-STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]
+STRENGTHS = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.3, 1.0, 10.0, 100.0]
 
 rows = np.array([[float(v) for v in row] for row in csv.reader(open("digits.csv"))])
 digit, x = rows[:, 0].astype(int), rows[:, 1:]
