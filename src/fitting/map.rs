@@ -250,7 +250,7 @@ mod tests {
     fn a_rare_unit_is_called_at_its_best_threshold() {
         // Twenty of two hundred are active, at about 0.3; the others lie about 0.1. The last label is unknown.
         let n = 201;
-        let active = |i: usize| i % 10 == 0;
+        let active = |i: usize| i.is_multiple_of(10);
         let labels = targets(
             Task::ActionUnits,
             (0..n).map(|i| f32::from(u8::from(active(i)))).collect(),

@@ -18,25 +18,32 @@ pub struct Grid<'a> {
 }
 
 impl Grid<'_> {
-    /// Width and strength of setting number `at`; all strengths of one width follow one another.
-    pub fn setting(&self, at: usize) -> Option<(f64, f64)> {
-        let strengths = if self.strength > 0.0 {
+    fn strengths(&self) -> &[f64] {
+        if self.strength > 0.0 {
             std::slice::from_ref(&self.strength)
         } else {
             self.strengths
-        };
-        let gammas = if self.gamma > 0.0 {
+        }
+    }
+
+    fn gammas(&self) -> &[f64] {
+        if self.gamma > 0.0 {
             std::slice::from_ref(&self.gamma)
         } else {
             &GAMMAS
-        };
-        let gamma = gammas.get(at / strengths.len())?;
+        }
+    }
+
+    /// Width and strength of setting number `at`; all strengths of one width follow one another.
+    pub fn setting(&self, at: usize) -> Option<(f64, f64)> {
+        let strengths = self.strengths();
+        let gamma = self.gammas().get(at / strengths.len())?;
         Some((*gamma, strengths[at % strengths.len()]))
     }
 
     /// How many settings there are.
     pub fn settings(&self) -> usize {
-        (0..).take_while(|&at| self.setting(at).is_some()).count()
+        self.gammas().len() * self.strengths().len()
     }
 
     /// Checks every value of `[baselines.<section>]`.

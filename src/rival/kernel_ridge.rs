@@ -113,18 +113,18 @@ impl Candidates for Path<'_> {
             return Ok(None);
         };
         let interrupt = self.training.interrupt;
-        let there = match self.width.take().filter(|there| there.gamma == gamma) {
-            Some(there) => there,
-            None => {
-                let solver = self.config.prepare(&self.training, &self.x, gamma)?;
-                let basis = solver.basis();
-                let few = self.held.table().count() * basis.width() <= KEPT;
-                let described = few.then(|| basis.describe(self.held.table(), interrupt)).transpose()?;
-                AtWidth {
-                    gamma,
-                    solver,
-                    described,
-                }
+        let same = |there: &AtWidth| there.gamma.to_bits() == gamma.to_bits();
+        let there = if let Some(there) = self.width.take().filter(same) {
+            there
+        } else {
+            let solver = self.config.prepare(&self.training, &self.x, gamma)?;
+            let basis = solver.basis();
+            let few = self.held.table().count() * basis.width() <= KEPT;
+            let described = few.then(|| basis.describe(self.held.table(), interrupt)).transpose()?;
+            AtWidth {
+                gamma,
+                solver,
+                described,
             }
         };
         let found = there.solver.solve(lambda, interrupt)?;

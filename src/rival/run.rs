@@ -195,7 +195,7 @@ impl<'a> Rivals<'a> {
         let name = method.name();
         let mut outcome = RivalOutcome {
             predictions: Vec::new(),
-            metrics: choice.rows(&name, &training.targets),
+            metrics: choice.rows(&name, training.targets),
             note: fitted.note(),
             seconds: 0.0,
             method: name,

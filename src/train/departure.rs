@@ -1,9 +1,10 @@
 //! How far a face departs from its archetypes, and whither (`method = "tuned"`, ours; `docs/method.md`).
 //!
 //! An archetype says what its samples have in common. What a face says beyond that is read off its features by a regression F of
-//! the labels on the frozen features, which knows nothing of archetypes: a sample x is said to be Σ_k p_k V_k + F(x) − Σ_k p_k f̄_k,
-//! where f̄_k is the mean of F over the archetype's training samples and p the soft assignment. F has a linear part, of which that
-//! is W (x − Σ_k p_k x̄_k), and one of kernels, exp(−γ‖x − x_j‖²), which names the training faces that x is drawn towards.
+//! the labels on the frozen features, which knows nothing of archetypes: a sample x is said to be
+//! `Σ_k p_k V_k + F(x) − Σ_k p_k f̄_k`, where `f̄_k` is the mean of F over the archetype's training samples and p the soft assignment.
+//! F has a linear part, of which that is `W (x − Σ_k p_k x̄_k)`, and one of kernels, `exp(−γ‖x − x_j‖²)`, which names the training
+//! faces that x is drawn towards.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -265,7 +266,7 @@ impl Regression {
 pub struct Departure {
     /// F.
     pub regression: Regression,
-    /// f̄_k, K × O.
+    /// `f̄_k`, K × O.
     pub archetypes: Matrix,
     /// λ.
     pub penalty: f64,

@@ -40,8 +40,13 @@ fn unequal_protocols_are_not_ranked_unless_forced_and_then_it_is_said() {
 }
 
 #[test]
-fn a_run_is_not_compared_with_itself() {
+fn a_run_alone_is_held_against_its_rivals_and_needs_some() {
     let (bench, run) = Bench::with_run(&[]);
-    let text = bench.fails(2, &["compare", &run, &run]);
+    let text = bench.ok(&["compare", &run, &run]);
+    for pair in ["aura − knn = ", "aura_mixture − logistic = ", "aura_tuned − svm = "] {
+        assert!(text.contains(pair), "{text}");
+    }
+    let (bench, run) = Bench::with_run(&["--set", "baselines.enabled=false"]);
+    let text = bench.fails(2, &["compare", &run]);
     assert!(text.contains("two runs"), "{text}");
 }
