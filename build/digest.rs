@@ -94,7 +94,7 @@ pub struct Family {
 }
 
 /// A stage has the families that its code names.
-pub const FAMILIES: [Family; 16] = [
+pub const FAMILIES: [Family; 17] = [
     Family {
         named: &["burn", "burn_cuda", "cubecl_cuda", "cudarc"],
         locked: &[
@@ -116,6 +116,11 @@ pub const FAMILIES: [Family; 16] = [
             "num-traits",
             "pulp",
         ],
+    },
+    // The products under the solvers.
+    Family {
+        named: &["ndarray"],
+        locked: &["matrixmultiply", "ndarray"],
     },
     Family {
         named: &["image"],

@@ -93,7 +93,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 
     let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
-    chain.standings(&folder, &trained)?;
+    chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
     let test_looks = if trained.fresh {

@@ -11,7 +11,6 @@ use crate::metric::Bootstrap;
 use crate::run::folder::RunFolder;
 
 use super::state::Chain;
-use super::train::TrainedSeeds;
 
 /// Takes the table away before one of the seeds that it speaks of changes.
 ///
@@ -26,8 +25,8 @@ pub(crate) fn forget(folder: &RunFolder) -> Result<()> {
 }
 
 impl Chain<'_> {
-    /// Compares AURA's read-outs with every rival over all seeds of the folder, unless the table is there.
-    pub(crate) fn standings(&self, folder: &RunFolder, trained: &TrainedSeeds) -> Result<()> {
+    /// Compares AURA's read-outs with every rival over the seeds of the folder, unless the table is there.
+    pub(crate) fn standings(&self, folder: &RunFolder, seeds: &[u64], outputs: &[String]) -> Result<()> {
         let path = folder.standings();
         if path.is_file() {
             return Ok(());
@@ -38,7 +37,7 @@ impl Chain<'_> {
             .protocol
             .units()
             .into_iter()
-            .flat_map(|fold| trained.seeds_in_folder.iter().map(move |&seed| (fold, seed)))
+            .flat_map(|fold| seeds.iter().map(move |&seed| (fold, seed)))
             .map(|(fold, seed)| {
                 let file = folder.seed(fold, seed).file("predictions.parquet");
                 (fold, i64::try_from(seed).unwrap_or(i64::MAX), file)
@@ -50,7 +49,7 @@ impl Chain<'_> {
             BTreeMap::new()
         };
         let task = self.recipe.protocol.task;
-        let said = Predictions::read(&files, &people, task, &trained.outputs, |_| true)?;
+        let said = Predictions::read(&files, &people, task, outputs, |_| true)?;
         let rows = standing::of(&said, task, &Bootstrap::default())?;
         parquet::write(&path, &rows, &[])
     }

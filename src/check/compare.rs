@@ -15,14 +15,11 @@ use crate::record::StandingRow;
 use crate::task::Task;
 
 use super::baseline::headline;
-use super::evidence;
+use super::evidence::{self, LEVEL};
 use super::facts::{Facts, protocol_keys};
 
 /// Version of [`Comparison`] as JSON.
 pub const SCHEMA: u32 = 1;
-
-/// A difference counts if Holm's p-value lies below this.
-pub const LEVEL: f64 = 0.05;
 
 /// What is compared and how.
 #[derive(Debug, Clone)]

@@ -8,6 +8,9 @@ use crate::metric::{Bootstrap, Interval};
 
 use super::answers::Predictions;
 
+/// A difference counts if Holm's p-value lies below this.
+pub const LEVEL: f64 = 0.05;
+
 /// Interval of the difference of two means over seeds, second minus first.
 ///
 /// Welch's where both sides have two seeds or more. Where only one side has, its spread is taken for both (Student's, pooled):

@@ -13,8 +13,7 @@ use crate::sets::Matrix;
 use crate::task::Task;
 
 use super::answers::Predictions;
-use super::compare::LEVEL;
-use super::evidence;
+use super::evidence::{self, LEVEL};
 
 /// AURA's read-outs.
 pub const READ_OUTS: [&str; 3] = ["aura", "aura_mixture", "aura_tuned"];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
-use super::linalg::blocks;
+use super::blocks::blocks;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::linalg::{BLOCK, Cholesky, Dense, blocks, mirror};
+use super::blocks::blocks;
+use super::linalg::{BLOCK, Cholesky, Dense, mirror};
 use super::linear::Linear;
 use super::samples::{Rows, Table};
 use crate::error::Result;

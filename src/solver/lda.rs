@@ -4,7 +4,8 @@
 //! counts and weighted by their shares, give S; (1 − s)S + s·tr(S)/d·I is what is inverted. scikit-learn shrinks every class by
 //! itself before it adds them up; as shrinking is linear, that is the same.
 
-use super::linalg::{BLOCK, Cholesky, Dense, blocks};
+use super::blocks::blocks;
+use super::linalg::{BLOCK, Cholesky, Dense};
 use super::linear::Linear;
 use super::samples::Rows;
 use crate::error::Result;

@@ -2,11 +2,10 @@
 //!
 //! Results depend on the instruction set, not on the number of threads.
 
-use std::ops::Range;
-
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::blocks::blocks;
 use super::cholesky::{self, PANEL};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -111,11 +110,6 @@ pub fn mirror<T: Copy>(data: &mut [T], n: usize) {
             }
         }
     }
-}
-
-/// 0..n in pieces of `size`, the last one shorter.
-pub fn blocks(n: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..n).step_by(size.max(1)).map(move |start| start..n.min(start + size))
 }
 
 /// Σ aᵢbᵢ in eight partial sums, so that it needs no order of additions that a processor cannot keep up with.

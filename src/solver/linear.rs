@@ -1,6 +1,7 @@
 //! Scores that are linear in features.
 
-use super::linalg::{BLOCK, Dense, blocks};
+use super::blocks::blocks;
+use super::linalg::{BLOCK, Dense};
 use super::samples::Rows;
 use crate::error::Result;
 use crate::interrupt::Interrupt;

@@ -2,6 +2,7 @@
 //!
 //! On one thread: the same input gives the same bytes with any number of them.
 
+pub mod blocks;
 pub mod cholesky;
 pub mod dual;
 pub mod expansion;

@@ -3,7 +3,8 @@
 //! minimises ‖y − Xw − b‖² + α‖w‖² per output, as scikit-learn's `Ridge`. Outputs with the same known samples share one Gram
 //! matrix, and a path of α shares it too; it is d × d, or n × n where an output has fewer samples than dimensions.
 
-use super::linalg::{BLOCK, Cholesky, Dense, blocks};
+use super::blocks::blocks;
+use super::linalg::{BLOCK, Cholesky, Dense};
 use super::linear::Linear;
 use super::samples::{Answers, Rows};
 use crate::error::Result;

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use super::blocks::blocks;
 use super::dual;
 use super::expansion::Expansion;
 use super::kernel::{Basis, Width};
-use super::linalg::{BLOCK, Dense, blocks};
+use super::linalg::{BLOCK, Dense};
 use super::linear::Linear;
 use super::samples::{Rows, Table};
 use super::smo;

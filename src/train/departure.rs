@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::fitting::choose::{Candidates, choose};
+use crate::fitting::config::FittingConfig;
 use crate::fitting::folds;
 use crate::fitting::map::Fit;
 use crate::interrupt::Interrupt;
@@ -27,7 +28,6 @@ use crate::solver::samples::{Answers, Table};
 use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, Tensors};
-use super::setup::{Method, Setup};
 
 /// Width of the kernel and weight of its linear part, in units of 1 / D. Both, and what may be chosen, come from held-out
 /// training samples of the stand-ins (`docs/notes/read-outs.md`).
@@ -39,25 +39,23 @@ const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
 const EXACT: usize = 4_096;
 const LANDMARKS: usize = 2_000;
 
-/// Chooses the penalty on held-out samples, as a rival's is chosen. `None` where no departure is asked for,
-/// or nothing can be held out.
+/// Chooses the penalty on held-out samples, as a rival's is chosen. `None` where nothing can be held
+/// out.
 ///
 /// # Errors
 /// [`Error::Interrupted`]; [`Error::Data`] if features are no numbers.
 pub fn penalty(
     train: &FeatureSet,
     val: Option<&FeatureSet>,
-    setup: &Setup,
+    fitting: &FittingConfig,
+    how: Standardise,
     interrupt: &Interrupt,
 ) -> Result<Option<f64>> {
-    if setup.method != Method::Tuned {
-        return Ok(None);
-    }
     let sets: Vec<(FeatureSet, FeatureSet)> = if let Some(val) = val {
         vec![(train.clone(), val.clone())]
     } else {
         let groups = evaluate::groups(Some(&train.subjects), train.len())?;
-        let parts = folds::parts(&train.targets, groups.as_deref(), &setup.fitting);
+        let parts = folds::parts(&train.targets, groups.as_deref(), fitting);
         parts
             .iter()
             .map(|part| (train.select(&part.kept), train.select(&part.held)))
@@ -70,7 +68,7 @@ pub fn penalty(
         held.known.extend(&asked.targets.known);
         paths.push(Box::new(Path {
             solver: None,
-            prepared: Prepared::new(kept, setup.model.standardise)?,
+            prepared: Prepared::new(kept, how)?,
             asked,
             interrupt,
         }));
@@ -78,7 +76,7 @@ pub fn penalty(
     if paths.is_empty() {
         return Ok(None);
     }
-    let choice = choose(setup.fitting.outputs, &held, &mut paths, usize::MAX)?;
+    let choice = choose(fitting.outputs, &held, &mut paths, usize::MAX)?;
     Ok(PENALTIES.get(choice.at).copied())
 }
 

@@ -13,7 +13,7 @@ use super::departure;
 use super::finish::finish;
 use super::held_out::HeldOut;
 use super::run::Job;
-use super::setup::{SeedOutcome, Setup};
+use super::setup::{Method, SeedOutcome, Setup};
 
 /// Trains one seed. `folder` is the seed's part of the run folder: checkpoints go to `folder/checkpoint/` and are found
 /// there by the next call with the same settings and data.
@@ -42,7 +42,13 @@ pub fn train_seed(
         interrupt,
     };
     let val = data.val.as_ref().filter(|set| !set.is_empty());
-    let penalty = departure::penalty(&data.train, val, setup, interrupt)?;
+    let penalty = match setup.method {
+        Method::Paper => None,
+        Method::Tuned => {
+            let how = setup.model.standardise;
+            departure::penalty(&data.train, val, &setup.fitting, how, interrupt)?
+        }
+    };
     let held_out = HeldOut::by_parts(&job, penalty)?;
     finish(&job, &job.train()?, penalty, held_out)
 }
