@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Result};
 
-/// Name of the file in a folder of runs.
-const FILE: &str = "test-looks.jsonl";
+/// Name of the file in a folder of runs; hidden, so that `runs/*` names runs alone.
+const FILE: &str = ".test-looks.jsonl";
 
 /// One set of numbers on a test split.
 #[derive(Debug, Serialize, Deserialize)]
