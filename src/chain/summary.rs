@@ -47,7 +47,7 @@ pub struct Summary {
     pub metrics: BTreeMap<String, OverSeeds>,
     /// Every method's metrics on the test split.
     pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
-    /// How AURA's read-outs stand against each rival on the test split.
+    /// How AURA's read-outs stand against each rival on the test split, over all seeds that the folder holds.
     pub standings: Vec<RivalStanding>,
     /// Stages in their order: seconds, and whether they were cached.
     #[serde(serialize_with = "stages_by_name")]
@@ -237,7 +237,7 @@ impl Summary {
             .filter(|read_out| self.standings.iter().any(|row| row.read_out == *read_out))
             .collect();
         let mut out = format!(
-            "AURA's lead in points of {}, 95 % interval, Holm over the rivals\n{:<16}",
+            "AURA's lead in points of {}, all seeds of the folder, 95 % interval, Holm over the rivals\n{:<16}",
             self.primary, "against"
         );
         for read_out in &read_outs {

@@ -102,7 +102,12 @@ pub fn choose(
             }
         }
     }
-    best.ok_or_else(|| Error::data("no sample could be held out, so that no setting can be chosen"))
+    best.ok_or_else(|| {
+        Error::data(
+            "no sample could be held out, so that no setting can be chosen: give the training split two samples or more \
+             (of two people, where it names people)",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -101,6 +101,7 @@ impl<'a> Rivals<'a> {
         let bar = self.progress.bar("rivals", methods.len() as u64, "methods");
         // Methods in order, inputs grouped: each input is standardised once and freed before the next.
         let mut outcomes: Vec<Option<RivalOutcome>> = methods.iter().map(|m| self.same.get(m).cloned()).collect();
+        bar.inc(outcomes.iter().flatten().count() as u64);
         for input in Input::ALL {
             let missing =
                 |(method, slot): &(&Method, &mut Option<RivalOutcome>)| method.input == input && slot.is_none();
