@@ -241,7 +241,7 @@ impl Summary {
             self.primary, "against"
         );
         for read_out in &read_outs {
-            let _ = write!(out, "{read_out:>26}");
+            let _ = write!(out, "  {read_out:>26}");
         }
         out.push('\n');
         for rival in rivals {
@@ -253,7 +253,7 @@ impl Summary {
                     .find(|row| row.method == rival && row.read_out == read_out);
                 let _ = write!(
                     out,
-                    "{:>26}",
+                    "  {:>26}",
                     row.map_or_else(
                         || "—".to_owned(),
                         |r| standing::phrase(r.lead, r.low, r.high, &r.verdict)

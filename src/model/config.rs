@@ -35,7 +35,8 @@ pub enum Pooling {
 pub enum Standardise {
     /// Subtract the mean of each dimension, divide by one standard deviation over all of them.
     Global,
-    /// Subtract the mean and divide by the standard deviation of each dimension.
+    /// Subtract the mean and divide by the standard deviation of each dimension; one that is constant in training is 0.
+    #[serde(alias = "per_dimension")]
     Dimension,
     /// Leave the features as they are.
     None,

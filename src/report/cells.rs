@@ -108,17 +108,14 @@ fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<Strin
             true,
         )),
         (CellFormat::Bounds, Some(number)) => {
-            other(&spec.to).map(|to| format!("{} – {}", fixed(number, spec.digits), fixed(to, spec.digits)))
+            other(&spec.to).map(|to| between(fixed(number, spec.digits), &fixed(to, spec.digits), " – "))
         }
         (CellFormat::Range, Some(number)) => {
             other(&spec.to).map(|to| format!("{}–{}", thousands(number), thousands(to)))
         }
         (CellFormat::Interval, Some(number)) => other(&spec.to).map(|to| {
-            format!(
-                "{}–{}",
-                fixed(number * 100.0, spec.digits),
-                fixed(to * 100.0, spec.digits)
-            )
+            let [low, high] = [number, to].map(|end| fixed(end * 100.0, spec.digits));
+            between(low, &high, "–")
         }),
     };
     let factor = if matches!(spec.format, CellFormat::Percent | CellFormat::SignedPercent) {
@@ -145,6 +142,13 @@ pub(super) fn label(text: &str, labels: &BTreeMap<String, String>) -> String {
         .cloned()
         .or_else(unit)
         .unwrap_or_else(|| text.to_owned())
+}
+
+/// Both ends of an interval; a dash between them is not taken for a sign.
+fn between(low: String, high: &str, dash: &str) -> String {
+    let signed = |end: &str| end.starts_with(['-', '−']);
+    let between = if signed(&low) || signed(high) { " to " } else { dash };
+    low + between + high
 }
 
 fn spread(mean: f64, sd: Option<f64>, digits: usize, signed: bool) -> String {

@@ -14,7 +14,7 @@ use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::task::Task;
 
-use super::fit::{Apart, Fitted, Rival, Training};
+use super::fit::{Apart, Fitted, Rival, Settings, Training};
 use super::input::Features;
 use super::prototypes::{Prototypes, weighted_sums};
 
@@ -206,7 +206,7 @@ impl Fitted for Means {
         })
     }
 
-    fn note(&self) -> String {
-        format!("{} prototypes", self.present.iter().filter(|&&p| p).count())
+    fn settings(&self) -> Settings {
+        vec![("prototypes", self.present.iter().filter(|&&p| p).count() as f64)]
     }
 }

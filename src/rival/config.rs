@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::config::Standardise;
 use crate::task::Task;
 
 use super::class_means::ClassMeansConfig;
 use super::fit::Rival;
-use super::input::{Input, Standardise};
+use super::input::Input;
 use super::kernel_ridge::KernelRidgeConfig;
 use super::kmeans::KmeansConfig;
 use super::knn::KnnConfig;
@@ -31,8 +32,9 @@ pub struct RivalConfig {
     /// or `_tokens` behind its name on patch tokens; `linear` is `logistic`, or `ridge` for valence–arousal. Empty: all that
     /// serve the task on the global vector (but no `svm` for action units), and for action units `logistic` on tokens too.
     pub methods: Vec<String>,
-    /// How features are brought to scale.
-    pub standardise: Standardise,
+    /// How features are centred and scaled, by the samples that a rival is fitted on. By default every rival chooses between
+    /// `dimension` and `global` with its other settings.
+    pub standardise: Option<Standardise>,
     /// Settings of `knn`.
     pub knn: KnnConfig,
     /// Settings of `logistic`, `ridge` and `linear_ccc`.
@@ -56,7 +58,7 @@ impl Default for RivalConfig {
         Self {
             enabled: true,
             methods: Vec::new(),
-            standardise: Standardise::default(),
+            standardise: None,
             knn: KnnConfig::default(),
             linear: LinearConfig::default(),
             lda: LdaConfig::default(),
@@ -112,6 +114,14 @@ impl RivalConfig {
             Kind::ClassMeans => Box::new(self.class_means.clone()),
             Kind::Kmeans => Box::new(self.kmeans.clone()),
             Kind::Mlp => Box::new(self.mlp.clone()),
+        }
+    }
+
+    /// Scales among which a rival chooses.
+    pub(crate) fn scales(&self) -> &[Standardise] {
+        match &self.standardise {
+            Some(how) => std::slice::from_ref(how),
+            None => &[Standardise::Dimension, Standardise::Global],
         }
     }
 

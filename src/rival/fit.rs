@@ -49,6 +49,9 @@ pub trait Rival {
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>>;
 }
 
+/// Settings by name.
+pub type Settings = Vec<(&'static str, f64)>;
+
 /// A rival that was fitted.
 pub trait Fitted {
     /// n × O outputs for n standardised feature vectors: probabilities, or (valence, arousal).
@@ -57,8 +60,8 @@ pub trait Fitted {
     /// [`crate::Error::Interrupted`], or a failing device.
     fn predict(&self, x: &Features) -> Result<Matrix>;
 
-    /// Which settings were chosen, in a few words.
-    fn note(&self) -> String;
+    /// What it was fitted with, by name: `k`, `lambda` and so on; metrics `setting_<name>` of split `all`.
+    fn settings(&self) -> Settings;
 }
 
 /// Settings that have nothing in common: each is fitted from nothing.

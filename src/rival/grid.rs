@@ -1,15 +1,15 @@
-//! Settings of the kernel machines: widths of the kernel, and for each of them strengths of the penalty.
+//! Settings of the kernel machines: kernels, and for each of them strengths of the penalty.
 
-/// Widths tried, in units of 1 / D.
-const GAMMAS: [f64; 2] = [0.3, 1.0];
+use crate::solver::kernel::Shape;
 
-/// Values of held-out samples as a width describes them that are kept from one strength to the next.
-pub const KEPT: usize = 1 << 25;
-
-/// Widths by strengths; what is 0 is chosen.
+/// Kernels by strengths; what is 0 is chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid<'a> {
     pub gamma: f64,
+    /// Weight of a linear part beside a given width.
+    pub linear: f64,
+    /// Kernels tried where no width is given.
+    pub shapes: &'a [Shape],
     pub strength: f64,
     /// Strengths tried where none is given.
     pub strengths: &'a [f64],
@@ -26,24 +26,28 @@ impl Grid<'_> {
         }
     }
 
-    fn gammas(&self) -> &[f64] {
+    fn shape(&self, at: usize) -> Option<Shape> {
         if self.gamma > 0.0 {
-            std::slice::from_ref(&self.gamma)
+            (at == 0).then_some(Shape {
+                gamma: self.gamma,
+                linear: self.linear,
+            })
         } else {
-            &GAMMAS
+            self.shapes.get(at).copied()
         }
     }
 
-    /// Width and strength of setting number `at`; all strengths of one width follow one another.
-    pub fn setting(&self, at: usize) -> Option<(f64, f64)> {
+    /// Kernel and strength of setting number `at`; all strengths of one kernel follow one another.
+    pub fn setting(&self, at: usize) -> Option<(Shape, f64)> {
         let strengths = self.strengths();
-        let gamma = self.gammas().get(at / strengths.len())?;
-        Some((*gamma, strengths[at % strengths.len()]))
+        let shape = self.shape(at / strengths.len())?;
+        Some((shape, strengths[at % strengths.len()]))
     }
 
     /// How many settings there are.
     pub fn settings(&self) -> usize {
-        self.gammas().len() * self.strengths().len()
+        let shapes = if self.gamma > 0.0 { 1 } else { self.shapes.len() };
+        shapes * self.strengths().len()
     }
 
     /// Checks every value of `[baselines.<section>]`.
@@ -53,6 +57,9 @@ impl Grid<'_> {
                 let expected = "expected a number above 0, or 0 to choose it";
                 return Err((format!("{section}.{key}"), expected.to_owned()));
             }
+        }
+        if !(self.linear.is_finite() && self.linear >= 0.0) {
+            return Err((format!("{section}.linear"), "expected a number, 0 or above".to_owned()));
         }
         for (key, value) in [("exact", self.exact), ("landmarks", self.landmarks)] {
             if !(1..=50_000).contains(&value) {
@@ -71,19 +78,25 @@ mod tests {
     fn every_pair_comes_once_and_given_values_stay() {
         let grid = Grid {
             gamma: 0.0,
+            linear: 0.0,
+            shapes: &[Shape::rbf(0.3), Shape::MIXED],
             strength: 0.0,
             strengths: &[1.0, 2.0],
             exact: 10,
             landmarks: 5,
         };
         let all: Vec<_> = (0..grid.settings()).filter_map(|at| grid.setting(at)).collect();
-        assert_eq!(all, [(0.3, 1.0), (0.3, 2.0), (1.0, 1.0), (1.0, 2.0)]);
+        let narrow = Shape::rbf(0.3);
+        let expected = [(narrow, 1.0), (narrow, 2.0), (Shape::MIXED, 1.0), (Shape::MIXED, 2.0)];
+        assert_eq!(all, expected);
+        assert_eq!(grid.setting(4), None);
         let fixed = Grid {
             gamma: 0.5,
             strength: 4.0,
             ..grid
         };
-        assert_eq!((fixed.settings(), fixed.setting(0)), (1, Some((0.5, 4.0))));
+        let only = Some((Shape::rbf(0.5), 4.0));
+        assert_eq!((fixed.settings(), fixed.setting(0), fixed.setting(1)), (1, only, None));
         assert_eq!(grid.validate("svm", "c"), Ok(()));
         let wrong = Grid { landmarks: 0, ..grid };
         assert_eq!(wrong.validate("svm", "c").unwrap_err().0, "svm.landmarks");

@@ -1,11 +1,9 @@
 //! What rivals look at: one standardised vector an image, on the device.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::config;
+use crate::model::config::Standardise;
 use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
 
@@ -92,29 +90,6 @@ fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
     })
 }
 
-/// How features are brought to scale, always by statistics of the training split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Standardise {
-    /// Mean 0 and standard deviation 1 in every dimension; a dimension that is constant in training is 0.
-    #[default]
-    PerDimension,
-    /// Mean 0 in every dimension, all divided by one standard deviation.
-    Global,
-    /// As they are.
-    None,
-}
-
-impl From<Standardise> for config::Standardise {
-    fn from(how: Standardise) -> Self {
-        match how {
-            Standardise::PerDimension => Self::Dimension,
-            Standardise::Global => Self::Global,
-            Standardise::None => Self::None,
-        }
-    }
-}
-
 /// Brings features to scale by the samples that a rival is fitted on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scale(Standardiser);
@@ -130,7 +105,7 @@ impl Scale {
                 "rivals need at least one training sample with at least one feature",
             ));
         }
-        let scale = Standardiser::fit(train, train.cols, how.into());
+        let scale = Standardiser::fit(train, train.cols, how);
         if !scale.is_finite() {
             return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",

@@ -14,7 +14,7 @@ use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 
-use super::fit::{Apart, Fitted, Rival, Training};
+use super::fit::{Apart, Fitted, Rival, Settings, Training};
 use super::input::{Features, values};
 use super::knn::prior;
 use super::prototypes::{Prototypes, weighted_sums};
@@ -255,7 +255,7 @@ impl Fitted for Codebook {
         })
     }
 
-    fn note(&self) -> String {
-        format!("{} codes", self.codes.count())
+    fn settings(&self) -> Settings {
+        vec![("codes", self.codes.count() as f64)]
     }
 }

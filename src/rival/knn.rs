@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Fitted, Rival, Training};
+use super::fit::{Fitted, Rival, Settings, Training};
 use super::input::{Features, values};
 
 /// Neighbour counts tried.
@@ -217,7 +217,7 @@ impl Fitted for Knn {
         Ok(read_out(&found, self.k, self.weights, &self.targets, &self.prior))
     }
 
-    fn note(&self) -> String {
-        format!("k = {}", self.k)
+    fn settings(&self) -> Settings {
+        vec![("k", self.k as f64)]
     }
 }

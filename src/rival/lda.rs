@@ -9,7 +9,7 @@ use crate::sets::Matrix;
 use crate::solver::lda::{Discriminants, Lda};
 use crate::solver::samples::Table;
 
-use super::fit::{Fitted, Rival, Training};
+use super::fit::{Fitted, Rival, Settings, Training};
 use super::host::{Host, table};
 use super::input::Features;
 
@@ -108,7 +108,7 @@ impl Fitted for Fit {
         Ok(table(&self.found.predict(&x.table(), &self.interrupt)?))
     }
 
-    fn note(&self) -> String {
-        format!("shrinkage = {}", self.share)
+    fn settings(&self) -> Settings {
+        vec![("shrinkage", self.share)]
     }
 }

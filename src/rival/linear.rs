@@ -13,7 +13,7 @@ use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::task::Task;
 
-use super::fit::{Fitted, Rival, Training};
+use super::fit::{Fitted, Rival, Settings, Training};
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
 use super::objective::{self, Loss, known_counts};
@@ -46,6 +46,13 @@ impl Default for LinearConfig {
 }
 
 impl LinearConfig {
+    fn stop(&self) -> Stop {
+        Stop {
+            tolerance: self.tolerance,
+            steps: self.steps,
+        }
+    }
+
     pub(crate) fn validate(&self) -> std::result::Result<(), (String, String)> {
         if !(self.c.is_finite() && self.c >= 0.0) {
             return Err((
@@ -101,11 +108,8 @@ impl Fitted for Probe {
         Ok(self.respond(&self.raw(x)?))
     }
 
-    fn note(&self) -> String {
-        format!(
-            "C = {}, {} L-BFGS steps, gradient {:.1e}",
-            self.c, self.end.steps, self.end.gradient
-        )
+    fn settings(&self) -> Settings {
+        vec![("c", self.c), ("steps", self.end.steps as f64)]
     }
 }
 
@@ -211,12 +215,9 @@ impl Candidates for Path<'_> {
         let Some(c) = self.linear.strength(at) else {
             return Ok(None);
         };
-        // A choice among strengths needs no last digit of each fit.
-        let rough = Stop {
-            tolerance: 10.0 * self.linear.config.tolerance,
-            steps: self.linear.config.steps.min(200),
-        };
-        let probe = self.linear.minimum(&self.training, c, &self.from, rough)?;
+        let probe = self
+            .linear
+            .minimum(&self.training, c, &self.from, self.linear.config.stop())?;
         self.from.clone_from(&probe.parameters);
         probe.predict(self.held).map(Some)
     }
@@ -242,12 +243,8 @@ impl Rival for Linear<'_> {
 
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
         let start = vec![0.0; (training.x.cols + 1) * training.targets.outputs()];
-        let stop = Stop {
-            tolerance: self.config.tolerance,
-            steps: self.config.steps,
-        };
         // Nothing behind the last strength is ever chosen.
         let c = self.strength(at).unwrap_or(1.0);
-        Ok(Box::new(self.minimum(training, c, &start, stop)?))
+        Ok(Box::new(self.minimum(training, c, &start, self.config.stop())?))
     }
 }

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 
-use super::fit::{Fitted, Rival, Training};
+use super::fit::{Fitted, Rival, Settings, Training};
 use super::input::{Features, tensor, values};
 use super::objective::{self, Loss, known_counts};
 
@@ -142,8 +142,8 @@ impl Fitted for Network {
         })
     }
 
-    fn note(&self) -> String {
-        format!("{} epochs", self.epochs)
+    fn settings(&self) -> Settings {
+        vec![("epochs", self.epochs as f64)]
     }
 }
 

@@ -11,6 +11,7 @@ pub mod fit;
 pub mod grid;
 pub mod host;
 pub mod input;
+pub mod kernel_machine;
 pub mod kernel_ridge;
 pub mod kmeans;
 pub mod knn;

@@ -13,15 +13,21 @@ pub struct RivalOutcome {
     pub method: String,
     /// Its outputs on the validation split (where there is one) and the test split.
     pub predictions: Vec<PredictionRow>,
-    /// Its metrics on the same splits, the primary one with a 95 % interval.
+    /// Its metrics on the same splits, the primary one with a 95 % interval, and what it was fitted with (split `all`).
     pub metrics: Vec<MetricRow>,
-    /// Which settings were chosen, in a few words.
-    pub note: String,
     /// Wall time of fitting and predicting.
     pub seconds: f64,
 }
 
 impl RivalOutcome {
+    /// Adds settings as metrics `setting_<name>` of split `all`.
+    pub(crate) fn fitted_with(&mut self, settings: &[(&str, f64)]) {
+        for (name, value) in settings {
+            let row = MetricRow::of_no_split(&self.method, &format!("setting_{name}"), *value, None);
+            self.metrics.push(row);
+        }
+    }
+
     pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix) -> Result<()> {
         let options = Options {
             subjects: Some(&set.subjects),

@@ -11,12 +11,13 @@ use crate::fitting::config::{FittingConfig, Outputs};
 use crate::fitting::folds;
 use crate::interrupt::Interrupt;
 use crate::metric::evaluate;
-use crate::progress::Progress;
+use crate::model::config::Standardise;
+use crate::progress::{Bar, Progress};
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Targets, Task};
 
 use super::config::RivalConfig;
-use super::fit::{Fitted, Rival, Training};
+use super::fit::{Fitted, Training};
 use super::input::{Features, Input, Scale};
 use super::method::Method;
 use super::outcome::RivalOutcome;
@@ -46,14 +47,25 @@ struct Piece {
     held: Features,
 }
 
-/// What all methods on one input share.
-struct Inputs {
-    train: Features,
-    val: Option<Features>,
-    test: Features,
+/// Held-out parts at one scale, for all methods on one input.
+struct Pieces {
     pieces: Vec<Piece>,
     /// Targets of all held-out samples, piece behind piece.
     held: Targets,
+}
+
+/// The splits at one scale, for all methods on one input.
+struct Scaled {
+    train: Features,
+    val: Option<Features>,
+    test: Features,
+}
+
+/// What a method is fitted with.
+struct Plan {
+    how: Standardise,
+    choice: Choice,
+    seconds: f64,
 }
 
 impl<'a> Rivals<'a> {
@@ -108,64 +120,128 @@ impl<'a> Rivals<'a> {
             if !methods.iter().zip(&mut outcomes).any(|pair| missing(&pair)) {
                 continue;
             }
-            let inputs = self.inputs(input, &methods)?;
-            for (method, slot) in methods.iter().zip(&mut outcomes).filter(missing) {
-                bar.message(method.name());
-                let outcome = self.fit(*method, &inputs, seed)?;
-                if !self.config.rival(method.kind).seeded() {
-                    self.same.insert(*method, outcome.clone());
+            let here: Vec<Method> = methods
+                .iter()
+                .zip(&mut outcomes)
+                .filter(missing)
+                .map(|(method, _)| *method)
+                .collect();
+            let plans = self.plans(input, &here, seed, &bar)?;
+            let mut found = self.fit_all(input, &here, plans, seed, &bar)?;
+            for (method, slot) in methods.iter().zip(&mut outcomes) {
+                if let Some(outcome) = found.remove(method) {
+                    if !self.config.rival(method.kind).seeded() {
+                        self.same.insert(*method, outcome.clone());
+                    }
+                    *slot = Some(outcome);
                 }
-                *slot = Some(outcome);
-                bar.inc(1);
             }
         }
         Ok(outcomes.into_iter().flatten().collect())
     }
 
-    /// Reads one input of all splits, and of what is held out where a method on it has something to choose or to fit.
-    fn inputs(&self, input: Input, methods: &[Method]) -> Result<Inputs> {
-        let data = self.data;
-        let raw = input.read(&data.train)?;
-        let scale = Scale::fit(self.config.standardise, &raw)?;
-        let of = |set: &FeatureSet| scale.apply(&*input.read(set)?, &set.sample_ids, self.device);
-        let train = scale.apply(&raw, &data.train.sample_ids, self.device)?;
-        let val = data.val.as_ref().filter(|set| !set.is_empty());
-        let val = val.map(|set| of(set).map(|x| (x, &set.targets))).transpose()?;
-        let test = of(&data.test)?;
-        let here = methods.iter().filter(|method| method.input == input);
-        let chooses = self.fits(data.train.targets.task)
-            || here
-                .into_iter()
-                .any(|method| self.config.rival(method.kind).settings() > 1);
-        let (pieces, held) = match &val {
-            _ if !chooses => (Vec::new(), data.train.targets.select(&[])),
-            Some((x, targets)) => {
-                let piece = Piece {
-                    kept: train.clone(),
-                    targets: data.train.targets.clone(),
-                    held: x.clone(),
+    /// Chooses scale and setting of every method, and the map of its outputs: one scale after the other, so that only one is in
+    /// memory.
+    fn plans(&self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
+        let raw = input.read(&self.data.train)?;
+        let fits = self.fits(self.data.train.targets.task);
+        let scales = self.config.scales();
+        let mut plans: BTreeMap<Method, Plan> = BTreeMap::new();
+        let chooses = |method: &Method| fits || scales.len() * self.config.rival(method.kind).settings() > 1;
+        for &how in scales {
+            let pieces = if methods.iter().any(chooses) {
+                self.held_out(input, &raw, how)?
+            } else {
+                None
+            };
+            for method in methods {
+                bar.message(method.name());
+                let started = Instant::now();
+                let choice = match &pieces {
+                    Some(pieces) if chooses(method) => self.choose(*method, pieces, seed)?,
+                    // Nothing to choose and nothing to fit, or too few samples to hold one out.
+                    _ => Choice::none(),
                 };
-                (vec![piece], (*targets).clone())
+                let seconds = started.elapsed().as_secs_f64();
+                match plans.get_mut(method) {
+                    Some(plan) => {
+                        plan.seconds += seconds;
+                        if choice.score > plan.choice.score {
+                            (plan.how, plan.choice) = (how, choice);
+                        }
+                    }
+                    None => {
+                        plans.insert(*method, Plan { how, choice, seconds });
+                    }
+                }
             }
-            None => self.pieces(&raw)?,
-        };
-        Ok(Inputs {
-            train,
-            val: val.map(|(x, _)| x),
-            test,
-            pieces,
-            held,
+        }
+        Ok(plans)
+    }
+
+    /// Fits every method on the whole training split as it was chosen.
+    fn fit_all(
+        &self,
+        input: Input,
+        methods: &[Method],
+        plans: BTreeMap<Method, Plan>,
+        seed: u64,
+        bar: &Bar,
+    ) -> Result<BTreeMap<Method, RivalOutcome>> {
+        let mut outcomes = BTreeMap::new();
+        for &how in self.config.scales() {
+            let chosen = |method: &&Method| plans.get(method).is_some_and(|plan| plan.how == how);
+            if !methods.iter().any(|method| chosen(&method)) {
+                continue;
+            }
+            let scaled = self.scaled(input, how)?;
+            for method in methods.iter().filter(chosen) {
+                bar.message(method.name());
+                if let Some(plan) = plans.get(method) {
+                    outcomes.insert(*method, self.fit(*method, &scaled, plan, seed)?);
+                }
+                bar.inc(1);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// One input of all splits.
+    fn scaled(&self, input: Input, how: Standardise) -> Result<Scaled> {
+        let data = self.data;
+        let scale = Scale::fit(how, &*input.read(&data.train)?)?;
+        let of = |set: &FeatureSet| scale.apply(&*input.read(set)?, &set.sample_ids, self.device);
+        Ok(Scaled {
+            train: of(&data.train)?,
+            val: self.validation().map(of).transpose()?,
+            test: of(&data.test)?,
         })
     }
 
-    /// The held-out parts of the training split, and the targets of all that is held out.
-    fn pieces(&self, raw: &Matrix) -> Result<(Vec<Piece>, Targets)> {
+    fn validation(&self) -> Option<&FeatureSet> {
+        self.data.val.as_ref().filter(|set| !set.is_empty())
+    }
+
+    /// The validation split, or where there is none the held-out parts of the training split.
+    fn held_out(&self, input: Input, raw: &Matrix, how: Standardise) -> Result<Option<Pieces>> {
         let train = &self.data.train;
+        if let Some(val) = self.validation() {
+            let scale = Scale::fit(how, raw)?;
+            let piece = Piece {
+                kept: scale.apply(raw, &train.sample_ids, self.device)?,
+                targets: train.targets.clone(),
+                held: scale.apply(&*input.read(val)?, &val.sample_ids, self.device)?,
+            };
+            return Ok(Some(Pieces {
+                pieces: vec![piece],
+                held: val.targets.clone(),
+            }));
+        }
         let groups = evaluate::groups(Some(&train.subjects), train.len())?;
         let parts = folds::parts(&train.targets, groups.as_deref(), self.fitting);
         let mut pieces = Vec::new();
         for part in &parts {
-            let scale = Scale::fit(self.config.standardise, &raw.select(&part.kept))?;
+            let scale = Scale::fit(how, &raw.select(&part.kept))?;
             let of = |rows: &[usize]| scale.apply(&raw.select(rows), &[], self.device);
             pieces.push(Piece {
                 kept: of(&part.kept)?,
@@ -174,7 +250,10 @@ impl<'a> Rivals<'a> {
             });
         }
         let rows: Vec<usize> = parts.into_iter().flat_map(|part| part.held).collect();
-        Ok((pieces, train.targets.select(&rows)))
+        Ok((!pieces.is_empty()).then(|| Pieces {
+            pieces,
+            held: train.targets.select(&rows),
+        }))
     }
 
     /// Whether outputs of this task are fitted.
@@ -182,53 +261,56 @@ impl<'a> Rivals<'a> {
         self.fitting.outputs == Outputs::Task && task != Task::Expression
     }
 
-    fn fit(&self, method: Method, inputs: &Inputs, seed: u64) -> Result<RivalOutcome> {
+    fn fit(&self, method: Method, scaled: &Scaled, plan: &Plan, seed: u64) -> Result<RivalOutcome> {
         let started = Instant::now();
         let rival = self.config.rival(method.kind);
         let training = Training {
-            x: &inputs.train,
+            x: &scaled.train,
             targets: &self.data.train.targets,
             seed,
             interrupt: self.interrupt,
         };
-        let choice = self.choice(&*rival, inputs, &training)?;
+        let Plan { how, choice, seconds } = plan;
         let fitted = rival.fit(&training, choice.at)?;
         let name = method.name();
         let mut outcome = RivalOutcome {
             predictions: Vec::new(),
             metrics: choice.rows(&name, training.targets),
-            note: fitted.note(),
             seconds: 0.0,
             method: name,
         };
+        outcome.fitted_with(&fitted.settings());
+        match how {
+            Standardise::Dimension => outcome.fitted_with(&[("one_scale", 0.0)]),
+            Standardise::Global => outcome.fitted_with(&[("one_scale", 1.0)]),
+            Standardise::None => {}
+        }
         let predict = |x: &Features| {
             let mut outputs: Matrix = Fitted::predict(&*fitted, x)?;
             choice.fit.apply(&mut outputs.data);
             Ok::<_, Error>(outputs)
         };
-        if let (Some(x), Some(set)) = (&inputs.val, &self.data.val) {
+        if let (Some(x), Some(set)) = (&scaled.val, &self.data.val) {
             outcome.add(Split::Val, set, &predict(x)?)?;
         }
-        outcome.add(Split::Test, &self.data.test, &predict(&inputs.test)?)?;
-        outcome.seconds = started.elapsed().as_secs_f64();
+        outcome.add(Split::Test, &self.data.test, &predict(&scaled.test)?)?;
+        outcome.seconds = seconds + started.elapsed().as_secs_f64();
         Ok(outcome)
     }
 
-    /// The rival's setting and the map of its outputs, from samples that the models asked about them have not seen.
-    fn choice(&self, rival: &dyn Rival, inputs: &Inputs, training: &Training<'_>) -> Result<Choice> {
-        // Nothing to choose and nothing to fit, or too few samples to hold one out.
-        if inputs.pieces.is_empty() || (rival.settings() == 1 && !self.fits(training.targets.task)) {
-            return Ok(Choice::none());
-        }
+    /// The rival's setting at one scale and the map of its outputs, from samples that the models asked about them have not seen.
+    fn choose(&self, method: Method, pieces: &Pieces, seed: u64) -> Result<Choice> {
+        let rival = self.config.rival(method.kind);
         let mut parts: Vec<Box<dyn Candidates + '_>> = Vec::new();
-        for piece in &inputs.pieces {
+        for piece in &pieces.pieces {
             let part = Training {
                 x: &piece.kept,
                 targets: &piece.targets,
-                ..*training
+                seed,
+                interrupt: self.interrupt,
             };
             parts.push(rival.candidates(part, &piece.held)?);
         }
-        choose(self.fitting.outputs, &inputs.held, &mut parts, rival.patience())
+        choose(self.fitting.outputs, &pieces.held, &mut parts, rival.patience())
     }
 }

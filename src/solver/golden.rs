@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::dual;
-use super::kernel::Width;
+use super::kernel::{Shape, Width};
 use super::kernel_ridge::KernelRidge;
 use super::lda::Lda;
 use super::ridge::{Intercept, Ridge};
@@ -121,8 +121,7 @@ fn kernel_ridge() {
         for case in golden.cases("kernel_ridge") {
             let gamma = case["gamma"].as_f64().unwrap();
             let width = Width {
-                gamma,
-                linear: 0.0,
+                shape: Shape::rbf(gamma),
                 limit,
                 landmarks: &everything,
             };
@@ -172,8 +171,7 @@ fn svc() {
     for case in golden.cases("svc") {
         let (gamma, c) = (case["gamma"].as_f64().unwrap(), case["c"].as_f64().unwrap());
         let width = Width {
-            gamma,
-            linear: 0.0,
+            shape: Shape::rbf(gamma),
             limit: 1000,
             landmarks: &[],
         };

@@ -15,6 +15,28 @@ use crate::interrupt::Interrupt;
 /// Share of the diagonal that is added to the kernel of the landmarks, so that twins among them do no harm.
 const JITTER: f64 = 1e-10;
 
+/// An RBF kernel with a linear one beside it: γ, and the weight of the linear part, both in units of 1/d.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// γ; 1 is scikit-learn's `gamma="scale"` for standardised features.
+    pub gamma: f64,
+    /// Weight of the linear part; 0: none.
+    pub linear: f64,
+}
+
+impl Shape {
+    /// What departures from archetypes are read with (`docs/notes/read-outs.md`), and what `kernel_ridge` may choose too.
+    pub const MIXED: Self = Self {
+        gamma: 0.5,
+        linear: 0.18,
+    };
+
+    /// A kernel without a linear part.
+    pub const fn rbf(gamma: f64) -> Self {
+        Self { gamma, linear: 0.0 }
+    }
+}
+
 /// Samples against which kernels are taken.
 #[derive(Debug, Clone)]
 pub struct Kernel {
@@ -141,10 +163,8 @@ fn norm(row: impl Iterator<Item = f64>) -> f64 {
 /// How a kernel is worked with.
 #[derive(Debug, Clone, Copy)]
 pub struct Width<'a> {
-    /// γ in units of 1/d: 1 is scikit-learn's `gamma="scale"` for standardised features.
-    pub gamma: f64,
-    /// Weight of a linear part beside it, in units of 1/d; 0: none.
-    pub linear: f64,
+    /// The kernel.
+    pub shape: Shape,
     /// Training samples up to which the kernel is exact.
     pub limit: usize,
     /// Training samples that serve as landmarks beyond it, each once; if there are none, the kernel is exact after all.
@@ -164,7 +184,8 @@ impl Basis {
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
     pub fn new(x: Table<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
-        let (gamma, linear) = (width.gamma / x.width as f64, width.linear / x.width as f64);
+        let Shape { gamma, linear } = width.shape;
+        let (gamma, linear) = (gamma / x.width as f64, linear / x.width as f64);
         if x.count() <= width.limit || width.landmarks.is_empty() {
             let kernel = Kernel::new(x, gamma, linear);
             return Ok(Self { kernel, root: None });
@@ -297,8 +318,7 @@ mod tests {
         // 3 and 26 are twins: x repeats itself after 23 values.
         let landmarks = [3, 7, 26, 31, 12];
         let width = Width {
-            gamma: 1.5,
-            linear: 0.0,
+            shape: Shape::rbf(1.5),
             limit: 10,
             landmarks: &landmarks,
         };

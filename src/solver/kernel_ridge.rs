@@ -131,6 +131,7 @@ fn principal(all: &Dense, rows: &[usize]) -> Dense {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::solver::kernel::Shape;
 
     /// 60 × 4 features, two outputs; the second is unknown for every third sample.
     fn data() -> (Vec<f32>, Vec<f64>, Vec<bool>) {
@@ -152,8 +153,7 @@ mod tests {
         let landmarks: Vec<usize> = (0..60).collect();
         let scores = |limit: usize| {
             let width = Width {
-                gamma: 0.8,
-                linear: 0.0,
+                shape: Shape::rbf(0.8),
                 limit,
                 landmarks: &landmarks,
             };
@@ -181,8 +181,7 @@ mod tests {
             outputs: 2,
         };
         let width = Width {
-            gamma: 2.0,
-            linear: 0.0,
+            shape: Shape::rbf(2.0),
             limit: 100,
             landmarks: &[],
         };

@@ -219,6 +219,7 @@ fn principal(table: &[f32], n: usize, rows: &[usize]) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::solver::kernel::Shape;
 
     /// Three noisy clusters of 40 samples in 3 dimensions.
     fn clusters() -> (Vec<f32>, Vec<Option<usize>>) {
@@ -240,8 +241,7 @@ mod tests {
         let landmarks: Vec<usize> = (0..60).collect();
         for limit in [200, 100] {
             let width = Width {
-                gamma: 1.0,
-                linear: 0.0,
+                shape: Shape::rbf(1.0),
                 limit,
                 landmarks: &landmarks,
             };
@@ -268,8 +268,7 @@ mod tests {
         let active: Vec<bool> = labels.iter().flat_map(|&c| [c == Some(0), c == Some(1)]).collect();
         let known: Vec<bool> = (0..240).map(|i| i % 2 == 0 || i < 120).collect();
         let width = Width {
-            gamma: 1.0,
-            linear: 0.0,
+            shape: Shape::rbf(1.0),
             limit: 200,
             landmarks: &[],
         };

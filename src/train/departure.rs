@@ -20,7 +20,7 @@ use crate::model::config::Standardise;
 use crate::model::math::{host, matrix};
 use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix};
-use crate::solver::kernel::{Kernel, Width};
+use crate::solver::kernel::{Kernel, Shape, Width};
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
 use crate::solver::linear::Linear;
@@ -29,11 +29,8 @@ use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, Tensors};
 
-/// Width of the kernel and weight of its linear part, in units of 1 / D. Both, and what may be chosen, come from held-out
-/// training samples of the stand-ins (`docs/notes/read-outs.md`).
-const WIDTH: f64 = 0.5;
-const SHARE: f64 = 0.18;
-/// Penalties λ that may be chosen.
+/// Penalties λ that may be chosen. They, and the kernel, come from held-out training samples of the stand-ins
+/// (`docs/notes/read-outs.md`).
 const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
 /// Training samples up to which the kernel is exact, and how many stand for all beyond.
 const EXACT: usize = 4_096;
@@ -119,8 +116,7 @@ impl<'a> Prepared<'a> {
         };
         let n = self.targets.len();
         let width = Width {
-            gamma: WIDTH,
-            linear: SHARE,
+            shape: Shape::MIXED,
             limit: EXACT,
             landmarks: &(0..LANDMARKS).map(|at| at * n / LANDMARKS).collect::<Vec<_>>(),
         };
@@ -254,7 +250,7 @@ impl Regression {
             x: &self.centres.data,
             width: self.centres.cols,
         };
-        let kernel = Kernel::new(centres, WIDTH / width, SHARE / width);
+        let kernel = Kernel::new(centres, Shape::MIXED.gamma / width, Shape::MIXED.linear / width);
         Ok(narrow(&kernel.expand(&linear, table, interrupt)?))
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn finish(
     if let Some(departure) = &trained.departure {
         metrics.push(MetricRow::of_no_split(
             "aura_tuned",
-            "departure_penalty",
+            "setting_lambda",
             departure.penalty,
             None,
         ));

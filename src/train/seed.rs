@@ -46,7 +46,14 @@ pub fn train_seed(
         Method::Paper => None,
         Method::Tuned => {
             let how = setup.model.standardise;
-            departure::penalty(&data.train, val, &setup.fitting, how, interrupt)?
+            let penalty = departure::penalty(&data.train, val, &setup.fitting, how, interrupt)?;
+            if penalty.is_none() {
+                progress.line(
+                    "warning: `aura_tuned` is left out: no training sample can be held out to choose its penalty (expected two \
+                     samples or more, of two people where people are named)",
+                );
+            }
+            penalty
         }
     };
     let held_out = HeldOut::by_parts(&job, penalty)?;

@@ -138,13 +138,10 @@ impl Job<'_> {
             method: METHOD.to_owned(),
             predictions: Vec::new(),
             metrics: curve(&state.position.losses),
-            note: format!(
-                "epoch {} of {}",
-                state.position.best.map_or(state.position.epoch, |(epoch, _)| epoch),
-                self.config.epochs
-            ),
             seconds: 0.0,
         };
+        let epoch = state.position.best.map_or(state.position.epoch, |(epoch, _)| epoch);
+        outcome.fitted_with(&[("epochs", epoch as f64)]);
         if let Some(set) = self.sets.val.as_ref().filter(|set| !set.is_empty()) {
             outcome.add(Split::Val, set, &self.predict(&model, &chosen, &loss, set)?)?;
         }
