@@ -26,11 +26,12 @@ shares AS (
 )
 SELECT t.run, t.study, t.dataset, t.metric, t.k_max, z.mean AS k_stable, z.sd AS k_stable_sd, t.value, t.value_sd,
        t.epoch AS convergence_epoch, t.epoch_sd AS convergence_epoch_sd, h.distribution,
-       g.mean AS gflops, f.mean AS gflops_pruned
+       g.mean AS gflops, f.mean AS gflops_pruned, c.mean AS gflops_contextualization
 FROM run_settings t
 JOIN varied v ON v.study = t.study AND v.dataset = t.dataset
 LEFT JOIN shares h ON h.run = t.run
 LEFT JOIN scores z ON z.run = t.run AND z.method = 'aura' AND z.metric = 'k_stable'
 LEFT JOIN scores g ON g.run = t.run AND g.method = 'aura' AND g.metric = 'gflops'
 LEFT JOIN scores f ON f.run = t.run AND f.method = 'aura' AND f.metric = 'gflops_pruned'
+LEFT JOIN scores c ON c.run = t.run AND c.method = 'aura' AND c.metric = 'gflops_contextualization'
 ORDER BY t.dataset, t.study, t.k_max, t.run

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::task::Task;
 
 use super::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
-use super::config::{ModelConfig, Routing, Semantic, Value};
+use super::config::{Among, ModelConfig, Routing, Semantic, Value};
 use super::contextualization::Contextualization;
 use super::loss::config::{LossConfig, Separate, VasForm};
 use super::loss::reg::{self, Dictionary, Margins};
@@ -377,6 +377,51 @@ impl Aura {
     /// L^Contx. Unless the routing is open, samples, archetypes and semantic tokens enter without gradient; the projector
     /// learns through the distillation alone (not at all under strict routing).
     fn contextual(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
+        let parts = match self.config.contextualization.among {
+            Among::Sample => self.by_sample(leaves, f, target)?,
+            Among::Archetypes => self.among_archetypes(leaves, f, target)?,
+        };
+        let mut loss = parts.task + parts.redundancy;
+        if self.config.contextualization.distil {
+            let distillation = if self.config.routing == Routing::Strict {
+                parts.distillation.detach()
+            } else {
+                parts.distillation
+            };
+            loss = loss + distillation;
+        }
+        Ok(loss)
+    }
+
+    /// Attention among all archetypes and semantic tokens; samples look at what comes out.
+    fn among_archetypes(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<contx::Parts> {
+        let open = self.config.routing == Routing::Open;
+        let pass = |t: Tensor<2>| if open { t } else { t.inner() };
+        let module = Contextualization::bind(leaves, self.config.contextualization.heads)?;
+        let alive = &self.buffers.alive;
+        let semantic = match self.config.contextualization.semantic {
+            Semantic::Outputs => Some(pass(f.head.directions())),
+            Semantic::Learned | Semantic::Patches => None,
+        };
+        let archetypes = module.among(semantic, pass(f.e.clone()), alive);
+        let k = self.config.k_max;
+        let seen = contx::Seen {
+            cosine: cosines(pass(f.projection.z.clone()), archetypes.clone(), alive),
+            gram: archetypes.clone().matmul(archetypes.transpose()).reshape([1, k, k]),
+            pairs: (alive.clone().transpose().matmul(alive.clone()) * self.off_diagonal.clone()).reshape([1, k, k]),
+            near: f.cosines.clone(),
+        };
+        Ok(contx::contextual(
+            seen,
+            |p| p.matmul(f.value.clone()),
+            self.config.temperature,
+            self.loss.dissimilarity_margin,
+            (&self.task_loss, target),
+        ))
+    }
+
+    /// Attention among each sample, semantic tokens and the sample's nearest archetypes.
+    fn by_sample(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<contx::Parts> {
         let config = &self.config.contextualization;
         let open = self.config.routing == Routing::Open;
         let pass = |t: Tensor<2>| if open { t } else { t.inner() };
@@ -405,25 +450,13 @@ impl Aura {
             .matmul(f.projection.z.clone().reshape([b, d, 1]))
             .reshape([b, k]);
         let value = f.value.clone().select(0, flat).reshape([b, k, o]);
-        let parts = contx::contextual(
-            &context,
-            near,
-            value,
+        Ok(contx::contextual(
+            contx::Seen::by_sample(&context, near, &self.device),
+            |p| p.reshape([b, 1, k]).matmul(value).reshape([b, o]),
             self.config.temperature,
             self.loss.dissimilarity_margin,
             (&self.task_loss, target),
-            &self.device,
-        );
-        let mut loss = parts.task + parts.redundancy;
-        if config.distil {
-            let distillation = if self.config.routing == Routing::Strict {
-                parts.distillation.detach()
-            } else {
-                parts.distillation
-            };
-            loss = loss + distillation;
-        }
-        Ok(loss)
+        ))
     }
 }
 

@@ -101,6 +101,17 @@ pub enum Semantic {
     Patches,
 }
 
+/// Among whom attention is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Among {
+    /// Each sample, semantic tokens and the sample's `top_k` nearest archetypes; in training only.
+    Sample,
+    /// All archetypes and semantic tokens, without samples. After training it is computed once: the archetypes that come out are
+    /// the frozen dictionary.
+    Archetypes,
+}
+
 /// How an archetype is found to be under-used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -111,13 +122,15 @@ pub enum Threshold {
     Share,
 }
 
-/// `[model.contextualization]`: attention among a sample, semantic tokens and its nearest archetypes, in training only.
+/// `[model.contextualization]`: attention among archetypes, semantic tokens and perhaps a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContextualizationConfig {
     /// Whether the module is trained at all.
     pub enabled: bool,
-    /// Nearest archetypes that take part.
+    /// Among whom attention is paid.
+    pub among: Among,
+    /// Nearest archetypes that take part (with `among = "sample"`; among archetypes all do).
     pub top_k: usize,
     /// What else takes part.
     pub semantic: Semantic,
@@ -140,6 +153,7 @@ impl Default for ContextualizationConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            among: Among::Sample,
             top_k: 8,
             semantic: Semantic::Learned,
             semantic_tokens: 4,
@@ -470,6 +484,11 @@ impl ModelConfig {
             !(c.enabled && c.semantic == Semantic::Patches && self.level == Some(Level::Global)),
             &key("semantic"),
             "patch tokens need model.level = \"patch\"",
+        )?;
+        require(
+            !(c.semantic == Semantic::Patches && c.among == Among::Archetypes),
+            &key("semantic"),
+            "patch tokens belong to a sample, and among = \"archetypes\" looks at none; take \"learned\" or \"outputs\"",
         )
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A multiplication and an addition count as one each, so that an m × k by k × n matrix product is 2·m·k·n; a square root,
 //! exponential or error function counts as one. The encoder is not counted: features are extracted once (appendix A.2).
-//! Nor are dropout, the task head and contextualization, which inference leaves out.
+//! Nor are dropout and the task head, which inference leaves out, and contextualization: it has a count of its own
+//! ([`Attention`]), of an image's pass in training, or of the one pass whose result is frozen.
 //!
 //! With P tokens of D values (P = 1 at the global level), D' = D, or D + 2 with two constants beside the features, h hidden units, width d, q pooling queries and K archetypes:
 //!
@@ -73,6 +74,55 @@ impl Inference {
     }
 }
 
+/// One pass of contextualization: T tokens of width d through a pre-norm block of H heads with f·d hidden units.
+///
+/// | step | operations |
+/// |---|---|
+/// | marks of the kinds | T·d |
+/// | two layer normalisations with gain and offset | 2·T·(7·d + 2) |
+/// | queries, keys, values | T·(6·d² + 3·d) |
+/// | scores with their factor, softmax, mixture | T²·(2·d + H) + 3·T²·H + 2·T²·d |
+/// | output map | T·(2·d² + d) |
+/// | feed-forward with GELU | T·(4·f·d² + 2·f·d + d) |
+/// | gains and residuals | 2·T·2·d |
+/// | unit length | T·(3·d + 1) |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attention {
+    /// Tokens that take part (T).
+    pub tokens: u64,
+    /// Width of the archetype space (d).
+    pub width: u64,
+    /// Heads (H).
+    pub heads: u64,
+    /// Width of the feed-forward part as a multiple of d (f).
+    pub feed_forward: u64,
+}
+
+impl Attention {
+    /// Operations of the pass.
+    pub fn operations(&self) -> u64 {
+        let Self {
+            tokens: t,
+            width: d,
+            heads: h,
+            feed_forward: f,
+        } = *self;
+        let marks = t * d;
+        let norms = 2 * t * (7 * d + 2);
+        let maps = t * (6 * d * d + 3 * d) + t * (2 * d * d + d);
+        let attention = t * t * (2 * d + h) + 3 * t * t * h + 2 * t * t * d;
+        let feed_forward = t * (4 * f * d * d + 2 * f * d + d);
+        let residuals = 2 * t * 2 * d;
+        let unit = t * (3 * d + 1);
+        marks + norms + maps + attention + feed_forward + residuals + unit
+    }
+
+    /// The same in 10⁹.
+    pub fn gflops(&self) -> f64 {
+        self.operations() as f64 / 1e9
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +184,23 @@ mod tests {
             ..inference
         };
         assert_eq!(mean.operations(), 2 * a_token + 2 * 2 + 7 + 3 * 5);
+    }
+
+    /// T = 2, d = 2, H = 1, f = 1, every operation written out.
+    #[test]
+    fn a_pass_of_attention_counted_by_hand() {
+        let attention = Attention {
+            tokens: 2,
+            width: 2,
+            heads: 1,
+            feed_forward: 1,
+        };
+        // A token: its mark 2; twice the normalisation 5·2 + 2 with gain and offset 2 + 2; three maps of 2 × 2 with biases
+        // 3·(8 + 2); the output map 8 + 2; up 8 + 2, GELU 2, down 8 + 2; two gains and residuals 2·(2 + 2); unit length 7.
+        let a_token = 2 + 2 * (12 + 4) + 30 + 10 + (10 + 2 + 10) + 8 + 7;
+        // A pair: product 2·2, factor 1, softmax 3, mixture 2·2.
+        let a_pair = 4 + 1 + 3 + 4;
+        assert_eq!(attention.operations(), 2 * a_token + 4 * a_pair);
     }
 
     #[test]

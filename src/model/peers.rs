@@ -396,7 +396,13 @@ fn contextualization() -> Result<()> {
     };
     let cosine = near.matmul(z.clone().reshape([n, d, 1])).reshape([n, k]);
     let value = case.get("value")?.select(0, flat).reshape([n, k, 3]);
-    let parts = contx::contextual(&context, cosine, value, 0.1, 0.3, (&loss, &target), &case.device);
+    let parts = contx::contextual(
+        contx::Seen::by_sample(&context, cosine, &case.device),
+        |p| p.reshape([n, 1, k]).matmul(value).reshape([n, 3]),
+        0.1,
+        0.3,
+        (&loss, &target),
+    );
     let total = parts.task.clone() + parts.redundancy.clone() + parts.distillation.clone();
     let gradients = total.backward();
     let all = [parts.task, parts.redundancy, parts.distillation].map(Tensor::inner);

@@ -63,6 +63,8 @@ fn everything(runs: &Path) {
             ("aura", "test", "rmse_v", 0.3),
             ("aura", "train", "ccc_va", 0.9),
             ("ridge", "test", "ccc_va", 0.5),
+            ("ridge", "all", "held_out_ccc_va", 0.55),
+            ("ridge", "all", "setting_c", 0.3),
             ("aura", "all", "fit_shift_v", 0.1),
             ("aura", "all", "fit_factor_v", 1.2),
         ],
@@ -87,6 +89,7 @@ fn everything(runs: &Path) {
         ("aura", "all", "convergence_epoch", &[Some(10.0), Some(14.0)]),
         ("aura", "all", "gflops", &[Some(0.25), Some(0.25)]),
         ("aura", "all", "gflops_pruned", &[Some(0.125), Some(0.25)]),
+        ("aura", "all", "gflops_contextualization", &[Some(0.5), Some(0.5)]),
         ("finetune", "test", "acc", &[Some(0.85), Some(0.75)]),
     ];
     let point = |run: &str, study: &str, k_max: usize, recipe: &str| {

@@ -54,9 +54,9 @@ fn table_2_has_a_row_for_each_size_of_the_dictionary() {
     }
     .write(folder.path());
     insta::assert_snapshot!(csv(&open(folder.path()), "table2_k_max"), @r#"
-    run,study,dataset,metric,k_max,k_stable,k_stable_sd,value,value_sd,convergence_epoch,convergence_epoch_sd,distribution,gflops,gflops_pruned
-    k4,sizes,rafdb,acc,4,2.5,0.7071067811865476,0.8500000000000001,0.07071067811865478,12.0,2.8284271247461903,happiness 1.5 / neutral 0.5 / sadness 0.5,0.25,0.1875
-    k6,sizes,rafdb,acc,6,,,,,9.0,0.0,,,
+    run,study,dataset,metric,k_max,k_stable,k_stable_sd,value,value_sd,convergence_epoch,convergence_epoch_sd,distribution,gflops,gflops_pruned,gflops_contextualization
+    k4,sizes,rafdb,acc,4,2.5,0.7071067811865476,0.8500000000000001,0.07071067811865478,12.0,2.8284271247461903,happiness 1.5 / neutral 0.5 / sadness 0.5,0.25,0.1875,
+    k6,sizes,rafdb,acc,6,,,,,9.0,0.0,,,,
     "#);
 }
 

@@ -75,7 +75,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     | AURA | Rival | Lead | 95 % interval | p (Holm) | AURA is |
     | :--- | :--- | ---: | ---: | ---: | :--- |
-    | AURA, primal archetype | logistic regression | +5.0 | −5.0–15.0 | 0.0200 | level |
+    | AURA, primal archetype | logistic regression | +5.0 | −5.0 to 15.0 | 0.0200 | level |
     | AURA, primal archetype | k nearest neighbours | +21.9 | 11.9–31.9 | 0.0200 | above |
 
     Statistic: `reports/sql/standings.sql`

@@ -14,11 +14,11 @@ use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
 use super::input::{self, Scale};
-use crate::model::config::Standardise;
 use super::kmeans::{cluster, lloyd};
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
 use super::run::Rivals;
+use crate::model::config::Standardise;
 
 const TRAIN: usize = 350;
 
@@ -215,7 +215,11 @@ fn a_chosen_setting_keeps_its_own_map() {
             row.expect("on record").value
         };
         let one_scale = number("one_scale") > 0.0;
-        given.standardise = Some(if one_scale { Standardise::Global } else { Standardise::Dimension });
+        given.standardise = Some(if one_scale {
+            Standardise::Global
+        } else {
+            Standardise::Dimension
+        });
         if method == "ridge" {
             given.linear.c = number("c");
         } else {
@@ -362,10 +366,7 @@ fn all_rivals_learn_every_task() {
         }
         let again = run(&data, &config);
         for (a, b) in outcomes.iter().zip(&again) {
-            assert_eq!(
-                (&a.predictions, &a.metrics),
-                (&b.predictions, &b.metrics)
-            );
+            assert_eq!((&a.predictions, &a.metrics), (&b.predictions, &b.metrics));
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::metric::{self, evaluate, seeds};
-use crate::model::flops::Inference;
+use crate::model::config::{Among, Semantic};
+use crate::model::flops::{Attention, Inference};
 use crate::model::math::host;
 use crate::model::predict::largest;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
@@ -278,6 +279,7 @@ fn dictionary_metrics(metrics: &mut Vec<MetricRow>, setup: &Setup, position: &Po
     }
 }
 
+/// `gflops_contextualization`: one pass of contextualization, of an image in training or of the dictionary with K max archetypes.
 /// `gflops`: inference on one image's features with the dictionary of K max, as in Table 2; `gflops_pruned`: with what is
 /// kept of it.
 fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
@@ -300,7 +302,25 @@ fn cost_metrics(outcome: &mut SeedOutcome, kept: &[bool]) -> Result<()> {
         archetypes: kept.iter().filter(|&&keep| keep).count() as u64,
         ..inference
     };
-    for (metric, value) in [("gflops", inference.gflops()), ("gflops_pruned", pruned.gflops())] {
+    let config = &model.config.contextualization;
+    let semantic = match config.semantic {
+        Semantic::Learned => config.semantic_tokens,
+        Semantic::Outputs => model.names.len(),
+        Semantic::Patches => model.patches,
+    };
+    let others = match config.among {
+        Among::Sample => 1 + config.top_k,
+        Among::Archetypes => kept.len(),
+    };
+    let attention = Attention {
+        tokens: (semantic + others) as u64,
+        width: model.config.width as u64,
+        heads: config.heads as u64,
+        feed_forward: config.feed_forward as u64,
+    };
+    let attention = config.enabled.then(|| ("gflops_contextualization", attention.gflops()));
+    let counted = [("gflops", inference.gflops()), ("gflops_pruned", pruned.gflops())];
+    for (metric, value) in counted.into_iter().chain(attention) {
         let row = MetricRow::of_no_split("aura", metric, value, Some(false));
         outcome.metrics.push(row);
     }

@@ -1,10 +1,14 @@
 //! From a trained model to a frozen one: hard assignment of the training split, joining, pruning, exact values.
 
+use burn::tensor::Tensor;
+
 use crate::error::Result;
 use crate::model::aura::Aura;
-use crate::model::config::Value;
+use crate::model::config::{Among, Semantic, Value};
+use crate::model::contextualization::Contextualization;
 use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
+use crate::model::projector::Head;
 use crate::model::standardise::Standardiser;
 use crate::sets::{Matrix, SplitSets};
 use crate::task::Targets;
@@ -48,6 +52,9 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
         Value::Learned | Value::Head => Some(Said::of(&trained, &z)?),
     };
     let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
+    if let Some(archetypes) = contextualized(ended, &trained)? {
+        trained.dictionary = archetypes;
+    }
 
     let first = host_indices(trained.cosines(&z).argmax(1))?;
     let alpha: Vec<f64> = count(&first, k)
@@ -78,6 +85,23 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
         uses: count(&nearest, k),
         before,
     })
+}
+
+/// The archetypes as attention among them leaves them, K × d; `None` where samples take part in it, or it was never trained.
+fn contextualized(ended: &Ended, trained: &Trained) -> Result<Option<Tensor<2>>> {
+    let config = &trained.config.contextualization;
+    let trains = ended.position.epoch >= trained.config.contextualization_start();
+    if !(config.enabled && config.among == Among::Archetypes && trains) {
+        return Ok(None);
+    }
+    let leaves = ended.model.store.values();
+    let semantic = match config.semantic {
+        Semantic::Outputs => Some(Head::bind(&leaves, trained.config.head_scale)?.directions()),
+        Semantic::Learned | Semantic::Patches => None,
+    };
+    let module = Contextualization::bind(&leaves, config.heads)?;
+    let archetypes = module.among(semantic, trained.dictionary.clone(), &trained.alive);
+    Ok(Some(archetypes))
 }
 
 /// What each training sample's archetype said before any were joined: afterwards archetypes lie elsewhere and stand for other

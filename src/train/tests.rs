@@ -376,7 +376,7 @@ fn impossible_data_are_refused_with_a_reason() -> Result<()> {
 
 #[test]
 fn every_alternative_trains() -> Result<()> {
-    use crate::model::config::{Init, Level, Pooling, Readout, Routing, Semantic, Standardise, Value};
+    use crate::model::config::{Among, Init, Level, Pooling, Readout, Routing, Semantic, Standardise, Value};
     use crate::model::loss::config::{Separate, VasForm};
     type Change = fn(&mut Setup);
     let variants: Vec<(Task, Change)> = vec![
@@ -421,6 +421,15 @@ fn every_alternative_trains() -> Result<()> {
             s.model.reset.threshold = crate::model::config::Threshold::Share;
             s.loss.vas = VasForm::StraightThrough;
         }),
+        (Task::ActionUnits, |s| {
+            s.model.contextualization.among = Among::Archetypes;
+            s.model.contextualization.semantic = Semantic::Outputs;
+            s.model.prune.every = 2;
+        }),
+        (Task::ValenceArousal, |s| {
+            s.model.contextualization.among = Among::Archetypes;
+            s.model.routing = Routing::Open;
+        }),
         (Task::Expression, |s| {
             s.model.contextualization.enabled = false;
             s.model.assignment_gamma = 0.0;
@@ -448,6 +457,51 @@ fn every_alternative_trains() -> Result<()> {
             .collect();
         assert!(curve[curve.len() - 1] < curve[0], "variant {index}: {curve:?}");
     }
+    Ok(())
+}
+
+/// With attention among archetypes the frozen dictionary is what comes out of it, not the mean directions that joining leaves;
+/// before it was ever trained, it has no say.
+#[test]
+fn attention_among_archetypes_is_frozen_into_the_dictionary() -> Result<()> {
+    use crate::model::config::Among;
+    let planted = planted(Task::Expression, 400, 200, 24, 3);
+    let run = |among: Among, start: usize| -> Result<(f32, f64)> {
+        let mut setup = small(Task::Expression);
+        setup.model.k_max = 40;
+        setup.train.epochs = 12;
+        setup.model.contextualization.among = among;
+        setup.model.contextualization.start_epoch = Some(start);
+        let folder = folder()?;
+        let outcome = train(&planted.sets, &setup, folder.path())?;
+        let z = outcome.model.project(&planted.sets.train)?;
+        let mut farthest = 1.0_f32;
+        let nearest = assigned(&outcome);
+        for archetype in outcome.archetypes.iter().filter(|archetype| archetype.active) {
+            let own = (0..z.rows).filter(|&row| nearest[row] == archetype.archetype as usize);
+            let mut mean = own.fold(vec![0.0; z.cols], |sum: Vec<f32>, row| {
+                sum.iter().zip(z.row(row)).map(|(a, b)| a + b).collect()
+            });
+            kmeans::normalise(&mut mean);
+            let cosine = archetype.embedding.iter().zip(&mean).map(|(a, b)| a * b).sum();
+            farthest = farthest.min(cosine);
+        }
+        let file = folder.path().join("model.safetensors");
+        outcome.model.save(&file)?;
+        let cosines = |model: &Trained| host(model.cosines(&z));
+        assert_eq!(
+            cosines(&outcome.model)?,
+            cosines(&Trained::load(&file, &Device::flex())?)?
+        );
+        assert!(last(&outcome, "all", "gflops_contextualization") > 0.0);
+        Ok((farthest, last(&outcome, "test", "acc")))
+    };
+    let (mean, plain) = run(Among::Sample, 3)?;
+    let (moved, frozen) = run(Among::Archetypes, 3)?;
+    let (untrained, _) = run(Among::Archetypes, 13)?;
+    assert!(mean > 0.999 && untrained > 0.999, "{mean} {untrained}");
+    assert!(moved < 0.999, "{moved}");
+    assert!(frozen > plain - 0.1 && frozen > 0.4, "{frozen} against {plain}");
     Ok(())
 }
 

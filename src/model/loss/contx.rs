@@ -19,35 +19,55 @@ pub struct Parts {
     pub distillation: Tensor<1>,
 }
 
-/// With p~ = `softmax_j(z`~·e~_j / T) over the k nearest archetypes and ŷ~ = `Σ_j` p~_j `V_j`:
-/// `L_task(ŷ~, y)`; mean over j≠l of max(0, e~_j·e~_l − `m_dis`); KL(sg(p~) ‖ p), where p is the plain assignment
-/// softmax(cos/T) restricted to the same archetypes (`near`, B × k cosines, with the projector's gradient).
+/// How a batch and its archetypes look to each other once they are contextualized.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// cos(z~, e~), B × k.
+    pub cosine: Tensor<2>,
+    /// Similarities of contextualized archetypes, G × k × k: those of each sample, or of all samples (G = 1).
+    pub gram: Tensor<3>,
+    /// Weights of their pairs, G × k × k or 1 × k × k: 0 on the diagonal.
+    pub pairs: Tensor<3>,
+    /// Plain cosines with the same archetypes, B × k, with the projector's gradient.
+    pub near: Tensor<2>,
+}
+
+impl Seen {
+    /// Of samples and their k nearest archetypes.
+    pub fn by_sample(context: &Context, near: Tensor<2>, device: &Device) -> Self {
+        let [b, k, d] = context.archetypes.dims();
+        let archetypes = context.archetypes.clone();
+        Self {
+            cosine: archetypes
+                .clone()
+                .matmul(context.z.clone().reshape([b, d, 1]))
+                .reshape([b, k]),
+            gram: archetypes.clone().matmul(archetypes.swap_dims(1, 2)),
+            pairs: crate::model::math::off_diagonal(k, device).reshape([1, k, k]),
+            near,
+        }
+    }
+}
+
+/// With p~ = `softmax_j(z`~·e~_j / T) over the archetypes that take part and ŷ~ = `Σ_j` p~_j `V_j`, which `read_out` gives (B × O):
+/// `L_task(ŷ~, y)`; mean over pairs of max(0, e~_j·e~_l − `m_dis`); KL(sg(p~) ‖ p), where p is the plain assignment
+/// softmax(cos/T) restricted to the same archetypes.
 pub fn contextual(
-    context: &Context,
-    near: Tensor<2>,
-    value: Tensor<3>,
+    seen: Seen,
+    read_out: impl FnOnce(Tensor<2>) -> Tensor<2>,
     temperature: f64,
     margin: f64,
     (loss, target): (&TaskLoss, &Target),
-    device: &Device,
 ) -> Parts {
-    let [b, k, d] = context.archetypes.dims();
-    let o = value.dims()[2];
-    let archetypes = context.archetypes.clone();
-    let cosine = archetypes
-        .clone()
-        .matmul(context.z.clone().reshape([b, d, 1]))
-        .reshape([b, k]);
-    let p = softmax(cosine.clone() / temperature, 1);
-    let outputs = p.clone().reshape([b, 1, k]).matmul(value).reshape([b, o]);
-
-    let gram = archetypes.clone().matmul(archetypes.swap_dims(1, 2));
-    let pairs = crate::model::math::off_diagonal(k, device).reshape([1, k, k]);
-    let redundancy = (above(gram, margin) * pairs).sum() / (b * k * (k - 1)) as f64;
+    let p = softmax(seen.cosine.clone() / temperature, 1);
+    let outputs = read_out(p.clone());
+    let groups = (seen.gram.dims()[0] / seen.pairs.dims()[0]) as f64;
+    let count = seen.pairs.clone().sum() * groups;
+    let redundancy = (above(seen.gram, margin) * seen.pairs).sum() / count.clamp_min(1.0);
 
     let teacher = p.detach();
-    let log_teacher = log_softmax(cosine / temperature, 1).detach();
-    let distillation = (teacher * (log_teacher - log_softmax(near / temperature, 1)))
+    let log_teacher = log_softmax(seen.cosine / temperature, 1).detach();
+    let distillation = (teacher * (log_teacher - log_softmax(seen.near / temperature, 1)))
         .sum_dim(1)
         .mean();
     Parts {

@@ -81,6 +81,8 @@ pub struct Explanation {
     pub margin: Option<f64>,
     /// The nearest archetypes, the primal one first.
     pub archetypes: Vec<Near>,
+    /// What the other read-outs of the same model say.
+    pub read_outs: Vec<ReadOut>,
     /// The same in short for every seed.
     pub seeds: Vec<SeedLine>,
     #[serde(skip)]
@@ -159,6 +161,19 @@ pub struct Support {
     pub similarity: Option<f64>,
     /// The image, below the data root.
     pub image: Option<String>,
+}
+
+/// What a read-out says that looks beyond the primal archetype.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReadOut {
+    /// `aura_mixture`, or `aura_tuned`.
+    pub method: String,
+    /// What it looks at.
+    pub of: String,
+    /// What it predicts, in words.
+    pub prediction: String,
+    /// Its outputs, in the order of [`Explanation::outputs`].
+    pub outputs: Vec<Option<f64>>,
 }
 
 /// What one seed says.
@@ -246,6 +261,13 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
     };
     let seed = whole(chosen, "seed");
     let split = text(&seeds, chosen, "split").unwrap_or_default();
+    let this = [
+        sample.clone(),
+        ("seed", Value::Int(seed)),
+        ("split", Value::Text(split.clone())),
+        ("fold", seeds.get(chosen, "fold").clone()),
+    ];
+    let others = ask("explain_read_outs.sql", &this)?;
     let near = ask(
         "explain_archetypes.sql",
         &[
@@ -301,6 +323,18 @@ pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Expl
         archetype: whole(chosen, "archetype"),
         margin: seeds.get(chosen, "margin").as_f64(),
         archetypes,
+        read_outs: others
+            .rows
+            .iter()
+            .map(|row| {
+                read_out(
+                    &task,
+                    names,
+                    &plain(others.get(row, "method"), MISSING),
+                    others.get(row, "output"),
+                )
+            })
+            .collect(),
         seeds: seeds
             .rows
             .iter()
@@ -364,6 +398,20 @@ fn nearest(table: &Table, root: &Path) -> (Vec<Near>, Vec<Vec<Tile>>) {
         }
     }
     (archetypes, pictures)
+}
+
+fn read_out(task: &str, names: &[String], method: &str, outputs: &Value) -> ReadOut {
+    let outputs = numbers(outputs);
+    let of = match method {
+        "aura_tuned" => "all archetypes by similarity, and how far this sample departs from them",
+        _ => "all archetypes by similarity",
+    };
+    ReadOut {
+        method: method.to_owned(),
+        of: of.to_owned(),
+        prediction: words(task, names, &outputs).unwrap_or_default(),
+        outputs,
+    }
 }
 
 fn numbers(value: &Value) -> Vec<Option<f64>> {

@@ -102,6 +102,18 @@ impl Explanation {
                 fixed(margin, 3)
             );
         }
+        if !self.read_outs.is_empty() {
+            text.push_str("\nOther read-outs of the same archetypes:\n");
+            for other in &self.read_outs {
+                let _ = writeln!(
+                    text,
+                    "  {}: {} ({})",
+                    other.method,
+                    printable(&other.prediction),
+                    other.of
+                );
+            }
+        }
         if self.seeds.len() > 1 {
             text.push_str("\nEvery seed:\n");
             for seed in &self.seeds {
