@@ -241,4 +241,31 @@ mod tests {
         );
         Ok(())
     }
+
+    /// If no kind of token is marked, a sample is one archetype more: what comes out is what the block over a sample gives, which
+    /// is held against JAX.
+    #[test]
+    fn an_unmarked_sample_is_one_archetype_more() -> Result<()> {
+        let device = Device::flex();
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut model = ModelConfig {
+            width: 8,
+            ..ModelConfig::default()
+        };
+        model.contextualization.heads = 2;
+        let mut store = Store::default();
+        Contextualization::create(&mut store, &model, &mut rng, &device);
+        store.insert("context.kinds", Parameter::new(Tensor::zeros([3, 8], &device), false));
+        let module = Contextualization::bind(&store.values(), 2)?;
+        let rows = unit_rows(matrix(normal(&mut rng, 5 * 8, 1.0), 5, 8, &device));
+        let (e, z) = (rows.clone().slice([0..4, 0..8]), rows.clone().slice([4..5, 0..8]));
+        let context = module.forward(z, None, e.reshape([1, 4, 8]));
+        let there = [host(context.archetypes.reshape([4, 8]))?, host(context.z)?].concat();
+        let here = host(module.among(None, rows, &Tensor::ones([1, 5], &device)))?;
+        assert!(
+            here.iter().zip(&there).all(|(a, b)| (a - b).abs() < 1e-5),
+            "{here:?} {there:?}"
+        );
+        Ok(())
+    }
 }
