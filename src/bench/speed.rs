@@ -63,7 +63,7 @@ pub struct Speed {
 /// checkpoint.
 ///
 /// # Errors
-/// As [`crate::train::train_seed`].
+/// As [`crate::train::Seeds::train`].
 pub fn measure(
     data: &SplitSets,
     setup: &Setup,

@@ -21,7 +21,7 @@ use crate::run::folder::{RunFolder, SeedFolder};
 use crate::sets::{FeatureSet, SplitSets};
 use crate::task::Task;
 use crate::train::setup::{SeedOutcome, Setup};
-use crate::train::{self, checkpoint};
+use crate::train::{Seeds, checkpoint};
 
 use super::convert::Samples;
 use super::cost::calibrate;
@@ -207,6 +207,7 @@ impl Chain<'_> {
             }
             // One fold at a time is held in memory.
             let sets = self.load(features, fold)?;
+            let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
             let mut probes = Rivals::new(
                 &sets,
                 &recipe.baselines,
@@ -217,7 +218,7 @@ impl Chain<'_> {
             );
             for unit in here {
                 self.interrupt.check()?;
-                let unit = self.unit(unit, &sets, &shared, &mut probes)?;
+                let unit = self.unit(unit, &sets, &shared, &seeds, &mut probes)?;
                 spent.training += unit.training;
                 spent.evaluating += unit.evaluating;
                 spent.samples += unit.samples;
@@ -237,21 +238,20 @@ impl Chain<'_> {
     }
 
     /// Trains one model and fits the rivals, whichever is not there yet, and writes the unit's folder.
-    fn unit(&self, unit: Unit, sets: &SplitSets, shared: &Shared<'_>, probes: &mut Rivals<'_>) -> Result<Spent> {
+    fn unit(
+        &self,
+        unit: Unit,
+        sets: &SplitSets,
+        shared: &Shared<'_>,
+        seeds: &Seeds<'_>,
+        probes: &mut Rivals<'_>,
+    ) -> Result<Spent> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
         let mut spent = Spent::default();
         let mut clock = Instant::now();
         if done(&here, shared.digest).is_none() {
-            let outcome = train::train_seed(
-                sets,
-                &shared.setup,
-                unit.seed,
-                &shared.device.device,
-                here.path(),
-                self.progress,
-                self.interrupt,
-            )?;
+            let outcome = seeds.train(unit.seed, here.path())?;
             spent.training = clock.elapsed().as_secs_f64();
             spent.samples = outcome.trained_on;
             clock = Instant::now();

@@ -22,7 +22,7 @@ use crate::sets::{Matrix, SplitSets};
 use crate::task::{Targets, Task};
 use crate::train::setup::{Method, Setup};
 use crate::train::synth::planted;
-use crate::train::{Sampling, Selection, TrainConfig, train_seed};
+use crate::train::{Sampling, Seeds, Selection, TrainConfig};
 
 use super::answers::{FoldPredictions, Predictions};
 use super::baseline::{Baseline, SaveOptions};
@@ -282,10 +282,11 @@ fn trained(folder: &Path, sets: &SplitSets, seeds: &[u64]) -> Facts {
         fitting: FittingConfig::default(),
     };
     let mut names = Vec::new();
+    let (device, interrupt) = (Device::flex(), Interrupt::default());
+    let trainer = Seeds::new(sets, &setup, &device, Progress::hidden(), &interrupt);
     for &seed in seeds {
         let here = folder.join(format!("seed-{seed}"));
-        let quiet = Progress::hidden();
-        let outcome = train_seed(sets, &setup, seed, &Device::flex(), &here, quiet, &Interrupt::default()).unwrap();
+        let outcome = trainer.train(seed, &here).unwrap();
         parquet::write(&here.join("metrics.parquet"), &outcome.metrics, &[]).unwrap();
         parquet::write(&here.join("predictions.parquet"), &outcome.predictions, &[]).unwrap();
         parquet::write(&here.join("archetypes.parquet"), &outcome.archetypes, &[]).unwrap();

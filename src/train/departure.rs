@@ -6,6 +6,10 @@
 //! F has a linear part, of which that is `W (x − Σ_k p_k x̄_k)`, and one of kernels, `exp(−γ‖x − x_j‖²)`, which names the training
 //! faces that x is drawn towards.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +40,60 @@ const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
 const EXACT: usize = 4_096;
 const LANDMARKS: usize = 2_000;
 
-/// Chooses the penalty on held-out samples, as a rival's is chosen. `None` where nothing can be held
-/// out.
-///
-/// # Errors
-/// [`Error::Interrupted`]; [`Error::Data`] if features are no numbers.
-pub fn penalty(
+/// The penalty of one training split, and the regressions of the split and of its held-out parts: no seed changes them, so each
+/// is fitted once.
+#[derive(Debug, Default)]
+pub struct Regressions {
+    penalty: RefCell<Option<Option<f64>>>,
+    of: RefCell<BTreeMap<Option<usize>, Arc<Regression>>>,
+}
+
+impl Regressions {
+    /// The penalty, chosen on held-out samples as a rival's is chosen, and whether it was chosen just now; `None` where nothing
+    /// can be held out.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; [`Error::Data`] if features are no numbers.
+    pub fn penalty(
+        &self,
+        train: &FeatureSet,
+        val: Option<&FeatureSet>,
+        fitting: &FittingConfig,
+        how: Standardise,
+        interrupt: &Interrupt,
+    ) -> Result<(Option<f64>, bool)> {
+        if let Some(there) = *self.penalty.borrow() {
+            return Ok((there, false));
+        }
+        let found = penalty(train, val, fitting, how, interrupt)?;
+        *self.penalty.borrow_mut() = Some(found);
+        Ok((found, true))
+    }
+}
+
+/// What departures are read with: a penalty, and the regression of the whole training split or of what one held-out part leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuned<'a> {
+    /// λ.
+    pub penalty: f64,
+    /// Number of the part that is held out.
+    pub part: Option<usize>,
+    /// Regressions that are there.
+    pub regressions: &'a Regressions,
+}
+
+impl Tuned<'_> {
+    fn regression(&self, train: &FeatureSet, how: Standardise, interrupt: &Interrupt) -> Result<Arc<Regression>> {
+        if let Some(there) = self.regressions.of.borrow().get(&self.part) {
+            return Ok(Arc::clone(there));
+        }
+        let found = Arc::new(Regression::fit(train, how, self.penalty, interrupt)?);
+        self.regressions.of.borrow_mut().insert(self.part, Arc::clone(&found));
+        Ok(found)
+    }
+}
+
+fn penalty(
     train: &FeatureSet,
     val: Option<&FeatureSet>,
     fitting: &FittingConfig,
@@ -208,7 +260,7 @@ impl Regression {
     /// Fits F with this penalty to a training split.
     ///
     /// # Errors
-    /// As [`penalty`].
+    /// As [`Regressions::penalty`].
     pub fn fit(train: &FeatureSet, how: Standardise, penalty: f64, interrupt: &Interrupt) -> Result<Self> {
         let prepared = Prepared::new(train, how)?;
         let solver = prepared.solver(interrupt)?;
@@ -259,7 +311,7 @@ impl Regression {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Departure {
     /// F.
-    pub regression: Regression,
+    pub regression: Arc<Regression>,
     /// `f̄_k`, K × O.
     pub archetypes: Matrix,
     /// λ.
@@ -287,10 +339,10 @@ impl Departure {
         nearest: &[usize],
         archetypes: usize,
         how: Standardise,
-        penalty: f64,
+        tuned: Tuned<'_>,
         interrupt: &Interrupt,
     ) -> Result<Self> {
-        let regression = Regression::fit(train, how, penalty, interrupt)?;
+        let regression = tuned.regression(train, how, interrupt)?;
         let scores = regression.scores(&train.global, interrupt)?;
         let o = scores.cols;
         let mut sums = vec![0.0_f64; archetypes * o];
@@ -313,7 +365,7 @@ impl Departure {
                 data: means.collect(),
             },
             regression,
-            penalty,
+            penalty: tuned.penalty,
             fit: Fit::None,
         })
     }
@@ -361,13 +413,13 @@ impl Departure {
         };
         let (d, m) = (description.dimensions, description.centres);
         Ok(Self {
-            regression: Regression {
+            regression: Arc::new(Regression {
                 mean: take("mean", 1, d)?.data,
                 factor: take("factor", 1, d)?.data,
                 centres: take("centres", m, d)?,
                 weights: take("weights", m, outputs)?,
                 bias: take("bias", 1, outputs)?.data,
-            },
+            }),
             archetypes: take("archetypes", archetypes, outputs)?,
             penalty: description.penalty,
             fit: description.fit.clone(),

@@ -12,6 +12,7 @@ use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Task};
 
 use super::checkpoint::{Point, Position};
+use super::departure::Tuned;
 use super::freeze::{Frozen, freeze};
 use super::held_out::HeldOut;
 use super::run::{Ended, Job};
@@ -38,7 +39,7 @@ const NEAREST: usize = 12;
 pub(super) fn finish(
     job: &Job<'_>,
     ended: &Ended,
-    penalty: Option<f64>,
+    tuned: Option<Tuned<'_>>,
     held_out: Option<HeldOut>,
 ) -> Result<SeedOutcome> {
     let (data, setup) = (job.data, job.setup);
@@ -50,7 +51,7 @@ pub(super) fn finish(
         kept,
         uses,
         before,
-    } = freeze(job, ended, penalty)?;
+    } = freeze(job, ended, tuned)?;
     let trained_on = held_out.as_ref().map_or(0, |held_out| held_out.trained_on);
     let held_out = match data.val.as_ref().filter(|set| !set.is_empty()) {
         Some(val) => HeldOut::of_validation(job, &trained, val)?,

@@ -14,7 +14,7 @@ use crate::sets::{Matrix, SplitSets};
 use crate::task::Targets;
 
 use super::data;
-use super::departure::Departure;
+use super::departure::{Departure, Tuned};
 use super::merge;
 use super::run::{Ended, Job};
 use super::setup::Setup;
@@ -38,11 +38,11 @@ pub(super) struct Frozen {
 
 /// Joins and prunes archetypes and counts their values exactly, on the training split.
 ///
-/// With a `penalty`, the departures from archetypes are fitted too.
+/// With `tuned`, the departures from archetypes are fitted too.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
-pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Result<Frozen> {
+pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> Result<Frozen> {
     let (data, setup) = (job.data, job.setup);
     let mut trained = unpruned(data, setup, &ended.model, ended.standardiser.clone())?;
     let k = setup.model.k_max;
@@ -72,9 +72,9 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, penalty: Option<f64>) -> Resu
         Some(said) => said.after(&nearest),
     };
     trained.value = matrix(values, k, targets.outputs(), &trained.device);
-    if let Some(penalty) = penalty {
+    if let Some(tuned) = tuned {
         let how = setup.model.standardise;
-        let departure = Departure::new(&data.train, &nearest, k, how, penalty, job.interrupt)?;
+        let departure = Departure::new(&data.train, &nearest, k, how, tuned, job.interrupt)?;
         trained.departure = Some(departure);
     }
     Ok(Frozen {

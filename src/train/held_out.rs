@@ -18,6 +18,7 @@ use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, encode};
+use super::departure::Tuned;
 use super::freeze::freeze;
 use super::run::Job;
 use super::setup::Setup;
@@ -55,7 +56,7 @@ impl HeldOut {
     ///
     /// # Errors
     /// As [`Job::train`].
-    pub fn by_parts(job: &Job<'_>, penalty: Option<f64>) -> Result<Option<Self>> {
+    pub fn by_parts(job: &Job<'_>, tuned: Option<Tuned<'_>>) -> Result<Option<Self>> {
         let (data, setup) = (job.data, job.setup);
         if !wanted(setup) || data.val.as_ref().is_some_and(|set| !set.is_empty()) {
             return Ok(None);
@@ -79,7 +80,11 @@ impl HeldOut {
                 label: &label,
                 ..*job
             };
-            let (said, samples) = ask(&part, penalty)?;
+            let tuned = tuned.map(|tuned| Tuned {
+                part: Some(at),
+                ..tuned
+            });
+            let (said, samples) = ask(&part, tuned)?;
             asked.push(said);
             trained_on += samples;
         }
@@ -137,14 +142,15 @@ impl Candidates for Stored {
 }
 
 /// Trains on the job's training split and reads out its test split; what an earlier call read out is taken from its file.
-fn ask(job: &Job<'_>, penalty: Option<f64>) -> Result<(Asked, u64)> {
+fn ask(job: &Job<'_>, tuned: Option<Tuned<'_>>) -> Result<(Asked, u64)> {
+    let penalty = tuned.map(|tuned| tuned.penalty);
     let file = job.folder.join("read-outs.safetensors");
     let digest = format!("{} {penalty:?}", job.setup.digest(job.data, job.seed));
     if let Some(there) = load(&file, &digest, job, penalty)? {
         return Ok(there);
     }
     let ended = job.train()?;
-    let trained = freeze(job, &ended, penalty)?.trained;
+    let trained = freeze(job, &ended, tuned)?.trained;
     let asked = read_outs(job, &trained, &job.data.test)?;
     let trained_on = (job.data.train.len() * ended.position.epoch) as u64;
     let tensors: Vec<_> = asked

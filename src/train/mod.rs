@@ -20,5 +20,5 @@ pub mod trained;
 mod tests;
 
 pub use config::{Sampling, Selection, TrainConfig};
-pub use seed::train_seed;
+pub use seed::Seeds;
 pub use trained::Trained;

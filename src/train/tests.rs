@@ -20,7 +20,7 @@ use super::checkpoint::{self, Loaded};
 use super::config::Schedule;
 use super::setup::{Method, SeedOutcome, Setup};
 use super::synth::{Planted, nmi, planted};
-use super::{Selection, TrainConfig, Trained, train_seed};
+use super::{Seeds, Selection, TrainConfig, Trained};
 use crate::model::standardise::Standardiser;
 
 fn small(task: Task) -> Setup {
@@ -53,15 +53,7 @@ fn small(task: Task) -> Setup {
 
 fn train(sets: &SplitSets, setup: &Setup, folder: &Path) -> Result<SeedOutcome> {
     let device = Device::flex();
-    train_seed(
-        sets,
-        setup,
-        0,
-        &device,
-        folder,
-        Progress::hidden(),
-        &Interrupt::default(),
-    )
+    Seeds::new(sets, setup, &device, Progress::hidden(), &Interrupt::default()).train(0, folder)
 }
 
 fn last(outcome: &SeedOutcome, split: &str, metric: &str) -> f64 {
@@ -241,15 +233,9 @@ fn a_stopped_run_ends_with_the_same_bytes() -> Result<()> {
     let device = Device::flex();
     let mut stops = 0;
     let outcome = loop {
-        let result = train_seed(
-            &planted.sets,
-            &setup,
-            0,
-            &device,
-            stopped.path(),
-            Progress::hidden(),
-            &Interrupt::at_look(7),
-        );
+        let interrupt = Interrupt::at_look(7);
+        let seeds = Seeds::new(&planted.sets, &setup, &device, Progress::hidden(), &interrupt);
+        let result = seeds.train(0, stopped.path());
         match result {
             Err(Error::Interrupted) => stops += 1,
             other => break other?,
