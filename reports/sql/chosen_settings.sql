@@ -6,11 +6,15 @@ WITH settings AS (
   WHERE split = 'all' AND starts_with(metric, 'setting_')
   GROUP BY run, method, metric
 ),
+worded AS (
+  SELECT run, method, name, CASE WHEN least = floor(least) THEN CAST(CAST(least AS BIGINT) AS VARCHAR) ELSE CAST(least AS VARCHAR) END AS least,
+         CASE WHEN greatest = floor(greatest) THEN CAST(CAST(greatest AS BIGINT) AS VARCHAR) ELSE CAST(greatest AS VARCHAR) END AS greatest
+  FROM settings
+),
 listed AS (
   SELECT run, method,
-         string_agg(name || ' ' || CAST(least AS VARCHAR) || CASE WHEN greatest > least THEN ' to ' || CAST(greatest AS VARCHAR) ELSE '' END,
-                    ', ' ORDER BY name) AS settings
-  FROM settings
+         string_agg(name || ' ' || least || CASE WHEN greatest <> least THEN ' to ' || greatest ELSE '' END, ', ' ORDER BY name) AS settings
+  FROM worded
   GROUP BY run, method
 )
 SELECT listed.run, listed.method, held.mean AS held_out, held.sd AS held_out_sd, listed.settings

@@ -10,6 +10,9 @@ use crate::task::Targets;
 
 use super::config::FittingConfig;
 
+/// The seed of models that are asked about held-out parts, AURA's and the rivals': what they say holds for every seed of the run.
+pub const SEED: u64 = 0;
+
 /// A part of the training split: what a model is fitted on, and what it is asked about. Both ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

@@ -15,8 +15,6 @@ pub struct RivalOutcome {
     pub predictions: Vec<PredictionRow>,
     /// Its metrics on the same splits, the primary one with a 95 % interval, and what it was fitted with (split `all`).
     pub metrics: Vec<MetricRow>,
-    /// Wall time of fitting and predicting.
-    pub seconds: f64,
 }
 
 impl RivalOutcome {

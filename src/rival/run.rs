@@ -1,7 +1,6 @@
 //! Fits every rival under the protocol of AURA.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use burn::tensor::Device;
 
@@ -38,6 +37,8 @@ pub struct Rivals<'a> {
     pub interrupt: &'a Interrupt,
     /// Outcomes of methods to which the seed does not matter.
     same: BTreeMap<Method, RivalOutcome>,
+    /// What was chosen on held-out parts, once for all seeds.
+    plans: BTreeMap<Method, Plan>,
 }
 
 /// One held-out part, brought to scale by what is kept.
@@ -62,10 +63,10 @@ struct Scaled {
 }
 
 /// What a method is fitted with.
+#[derive(Clone)]
 struct Plan {
     how: Standardise,
     choice: Choice,
-    seconds: f64,
 }
 
 impl<'a> Rivals<'a> {
@@ -86,6 +87,7 @@ impl<'a> Rivals<'a> {
             progress,
             interrupt,
             same: BTreeMap::new(),
+            plans: BTreeMap::new(),
         }
     }
 
@@ -127,7 +129,7 @@ impl<'a> Rivals<'a> {
                 .map(|(method, _)| *method)
                 .collect();
             let plans = self.plans(input, &here, seed, &bar)?;
-            let mut found = self.fit_all(input, &here, plans, seed, &bar)?;
+            let mut found = self.fit_all(input, &here, &plans, seed, &bar)?;
             for (method, slot) in methods.iter().zip(&mut outcomes) {
                 if let Some(outcome) = found.remove(method) {
                     if !self.config.rival(method.kind).seeded() {
@@ -140,9 +142,28 @@ impl<'a> Rivals<'a> {
         Ok(outcomes.into_iter().flatten().collect())
     }
 
+    /// Plans of all methods. Where parts of the training split are held out, they are made once for all seeds; a validation split
+    /// is asked about by the models of every seed, AURA's among them.
+    fn plans(&mut self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
+        if self.validation().is_some() {
+            return self.planned(input, methods, seed, bar);
+        }
+        let missing: Vec<Method> = methods
+            .iter()
+            .copied()
+            .filter(|method| !self.plans.contains_key(method))
+            .collect();
+        if !missing.is_empty() {
+            let planned = self.planned(input, &missing, folds::SEED, bar)?;
+            self.plans.extend(planned);
+        }
+        let plan = |method: &Method| self.plans.get(method).map(|plan| (*method, plan.clone()));
+        Ok(methods.iter().filter_map(plan).collect())
+    }
+
     /// Chooses scale and setting of every method, and the map of its outputs: one scale after the other, so that only one is in
     /// memory.
-    fn plans(&self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
+    fn planned(&self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
         let raw = input.read(&self.data.train)?;
         let fits = self.fits(self.data.train.targets.task);
         let scales = self.config.scales();
@@ -156,23 +177,14 @@ impl<'a> Rivals<'a> {
             };
             for method in methods {
                 bar.message(method.name());
-                let started = Instant::now();
                 let choice = match &pieces {
                     Some(pieces) if chooses(method) => self.choose(*method, pieces, seed)?,
                     // Nothing to choose and nothing to fit, or too few samples to hold one out.
                     _ => Choice::none(),
                 };
-                let seconds = started.elapsed().as_secs_f64();
-                match plans.get_mut(method) {
-                    Some(plan) => {
-                        plan.seconds += seconds;
-                        if choice.score > plan.choice.score {
-                            (plan.how, plan.choice) = (how, choice);
-                        }
-                    }
-                    None => {
-                        plans.insert(*method, Plan { how, choice, seconds });
-                    }
+                let better = |plan: &Plan| choice.score > plan.choice.score;
+                if plans.get(method).is_none_or(better) {
+                    plans.insert(*method, Plan { how, choice });
                 }
             }
         }
@@ -184,7 +196,7 @@ impl<'a> Rivals<'a> {
         &self,
         input: Input,
         methods: &[Method],
-        plans: BTreeMap<Method, Plan>,
+        plans: &BTreeMap<Method, Plan>,
         seed: u64,
         bar: &Bar,
     ) -> Result<BTreeMap<Method, RivalOutcome>> {
@@ -262,7 +274,6 @@ impl<'a> Rivals<'a> {
     }
 
     fn fit(&self, method: Method, scaled: &Scaled, plan: &Plan, seed: u64) -> Result<RivalOutcome> {
-        let started = Instant::now();
         let rival = self.config.rival(method.kind);
         let training = Training {
             x: &scaled.train,
@@ -270,13 +281,12 @@ impl<'a> Rivals<'a> {
             seed,
             interrupt: self.interrupt,
         };
-        let Plan { how, choice, seconds } = plan;
+        let Plan { how, choice } = plan;
         let fitted = rival.fit(&training, choice.at)?;
         let name = method.name();
         let mut outcome = RivalOutcome {
             predictions: Vec::new(),
             metrics: choice.rows(&name, training.targets),
-            seconds: 0.0,
             method: name,
         };
         outcome.fitted_with(&fitted.settings());
@@ -294,7 +304,6 @@ impl<'a> Rivals<'a> {
             outcome.add(Split::Val, set, &predict(x)?)?;
         }
         outcome.add(Split::Test, &self.data.test, &predict(&scaled.test)?)?;
-        outcome.seconds = seconds + started.elapsed().as_secs_f64();
         Ok(outcome)
     }
 

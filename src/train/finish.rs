@@ -14,7 +14,7 @@ use crate::task::{Split, Task};
 use super::checkpoint::{Point, Position};
 use super::departure::Tuned;
 use super::freeze::{Frozen, freeze};
-use super::held_out::HeldOut;
+use super::held_out::{Choices, HeldOut};
 use super::run::{Ended, Job};
 use super::setup::{SeedOutcome, Setup};
 use super::trained::Trained;
@@ -32,7 +32,7 @@ const REPORTED_SHARES: [(&str, f64); 5] = [
 const LISTED: usize = 8;
 const NEAREST: usize = 12;
 
-/// Freezes the model, fits its read-outs on what was held out, and makes the seed's tables.
+/// Freezes the model, fits its read-outs on the validation split or as `chosen` says, and makes the seed's tables.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails.
@@ -40,7 +40,7 @@ pub(super) fn finish(
     job: &Job<'_>,
     ended: &Ended,
     tuned: Option<Tuned<'_>>,
-    held_out: Option<HeldOut>,
+    chosen: Option<&Choices>,
 ) -> Result<SeedOutcome> {
     let (data, setup) = (job.data, job.setup);
     let position = &ended.position;
@@ -52,11 +52,11 @@ pub(super) fn finish(
         uses,
         before,
     } = freeze(job, ended, tuned)?;
-    let trained_on = held_out.as_ref().map_or(0, |held_out| held_out.trained_on);
-    let held_out = match data.val.as_ref().filter(|set| !set.is_empty()) {
+    let of_validation = match data.val.as_ref().filter(|set| !set.is_empty()) {
         Some(val) => HeldOut::of_validation(job, &trained, val)?,
-        None => held_out,
+        None => None,
     };
+    let of_validation = of_validation.map(|held_out| held_out.choose(setup)).transpose()?;
     let mut metrics = curves(&position.history, setup.task);
     if let Some(departure) = &trained.departure {
         metrics.push(MetricRow::of_no_split(
@@ -66,8 +66,8 @@ pub(super) fn finish(
             None,
         ));
     }
-    if let Some(held_out) = held_out {
-        for (method, choice) in held_out.choose(setup)? {
+    if let Some(choices) = of_validation.as_ref().or(chosen) {
+        for (method, choice) in choices.clone() {
             metrics.extend(choice.rows(method, &data.train.targets));
             match (method, &mut trained.departure) {
                 ("aura", _) => trained.fits.primal = choice.fit,
@@ -84,7 +84,7 @@ pub(super) fn finish(
         assignments: Vec::new(),
         archetypes: archetypes(data, &trained, &z, &alpha, &uses, &kept)?,
         resets: resets(data, position),
-        trained_on: trained_on + (data.train.len() * position.epoch) as u64,
+        trained_on: (data.train.len() * position.epoch) as u64,
         model: trained,
     };
     let splits = [

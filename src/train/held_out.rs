@@ -27,6 +27,9 @@ use super::trained::Trained;
 /// Read-outs of one part's samples as they come: the method, and n × O.
 type Asked = Vec<(&'static str, Matrix)>;
 
+/// What was fitted for each read-out.
+pub type Choices = Vec<(&'static str, Choice)>;
+
 /// Read-outs of all held-out samples.
 #[derive(Debug)]
 pub struct HeldOut {
@@ -115,7 +118,7 @@ impl HeldOut {
     ///
     /// # Errors
     /// As [`choose`].
-    pub fn choose(self, setup: &Setup) -> Result<Vec<(&'static str, Choice)>> {
+    pub fn choose(self, setup: &Setup) -> Result<Choices> {
         let mut by_method: Vec<(&'static str, Vec<Box<dyn Candidates>>)> = Vec::new();
         for (method, outputs) in self.parts.into_iter().flatten() {
             let part: Box<dyn Candidates> = Box::new(Stored(Some(outputs)));

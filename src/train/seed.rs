@@ -1,17 +1,19 @@
 //! Seeds from start values to frozen dictionary and fitted read-outs.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use burn::tensor::Device;
 
 use crate::error::Result;
+use crate::fitting::folds;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::sets::SplitSets;
 
 use super::departure::{Regressions, Tuned};
 use super::finish::finish;
-use super::held_out::HeldOut;
+use super::held_out::{Choices, HeldOut};
 use super::run::Job;
 use super::setup::{Method, SeedOutcome, Setup};
 
@@ -23,6 +25,8 @@ pub struct Seeds<'a> {
     progress: Progress,
     interrupt: &'a Interrupt,
     regressions: Regressions,
+    /// What was fitted on held-out parts, where outputs are fitted.
+    chosen: RefCell<Option<Option<Choices>>>,
 }
 
 impl<'a> Seeds<'a> {
@@ -41,6 +45,7 @@ impl<'a> Seeds<'a> {
             progress,
             interrupt,
             regressions: Regressions::default(),
+            chosen: RefCell::default(),
         }
     }
 
@@ -63,8 +68,29 @@ impl<'a> Seeds<'a> {
             interrupt: self.interrupt,
         };
         let tuned = self.tuned()?;
+        let trained_on = self.choose(&job, tuned)?;
+        let chosen = self.chosen.borrow();
+        let mut outcome = finish(&job, &job.train()?, tuned, chosen.as_ref().and_then(Option::as_ref))?;
+        outcome.trained_on += trained_on;
+        Ok(outcome)
+    }
+
+    /// Fits the read-outs on held-out parts, once for all seeds, as the rivals choose their settings. The result is the number of
+    /// samples that went through training for it.
+    fn choose(&self, job: &Job<'_>, tuned: Option<Tuned<'_>>) -> Result<u64> {
+        if self.chosen.borrow().is_some() {
+            return Ok(0);
+        }
+        let job = Job {
+            seed: folds::SEED,
+            label: "held out",
+            ..*job
+        };
         let held_out = HeldOut::by_parts(&job, tuned)?;
-        finish(&job, &job.train()?, tuned, held_out)
+        let trained_on = held_out.as_ref().map_or(0, |held_out| held_out.trained_on);
+        let chosen = held_out.map(|held_out| held_out.choose(self.setup)).transpose()?;
+        *self.chosen.borrow_mut() = Some(chosen);
+        Ok(trained_on)
     }
 
     /// What departures are read with, where the method reads them.

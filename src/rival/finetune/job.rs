@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -89,7 +88,6 @@ impl Job<'_> {
     /// As [`Trainable::load`]; [`Error::Data`] if an image can no longer be read or the loss is not a number;
     /// [`Error::Interrupted`], [`Error::Device`].
     pub fn run(&self) -> Result<RivalOutcome> {
-        let started = Instant::now();
         let model = Trainable::load(self.encoder, self.device, self.progress)?;
         let targets = &self.sets.train.targets;
         let frequencies = prior(targets);
@@ -138,7 +136,6 @@ impl Job<'_> {
             method: METHOD.to_owned(),
             predictions: Vec::new(),
             metrics: curve(&state.position.losses),
-            seconds: 0.0,
         };
         let epoch = state.position.best.map_or(state.position.epoch, |(epoch, _)| epoch);
         outcome.fitted_with(&[("epochs", epoch as f64)]);
@@ -147,7 +144,6 @@ impl Job<'_> {
         }
         let test = &self.sets.test;
         outcome.add(Split::Test, test, &self.predict(&model, &chosen, &loss, test)?)?;
-        outcome.seconds = started.elapsed().as_secs_f64();
         Ok(outcome)
     }
 
