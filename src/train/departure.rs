@@ -2,7 +2,8 @@
 //!
 //! An archetype says what its samples have in common. What a face says beyond that is read off its features by a regression F of
 //! the labels on the frozen features, which knows nothing of archetypes: a sample x is said to be
-//! `Σ_k p_k V_k + F(x) − Σ_k p_k f̄_k`, where `f̄_k` is the mean of F over the archetype's training samples and p the soft assignment.
+//! `F(x) + s Σ_k p_k (V_k − f̄_k)`, where `f̄_k` is the mean of F over the archetype's training samples, p the soft assignment and s a
+//! strength: at s = 1 what the archetypes say, and F(x) − Σ_k p_k f̄_k.
 //! F has a linear part, of which that is `W (x − Σ_k p_k x̄_k)`, and one of kernels, `exp(−γ‖x − x_j‖²)`, which names the training
 //! faces that x is drawn towards.
 
@@ -36,6 +37,9 @@ use super::checkpoint::{Loaded, Tensors};
 /// Penalties λ that may be chosen. They, and the kernel, come from held-out training samples of the stand-ins
 /// (`docs/notes/read-outs.md`).
 const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
+/// Strengths of what archetypes say that may be chosen, the whole first: few noisy samples are learned by heart, and their
+/// archetypes are then surer than they should be.
+pub const STRENGTHS: [f64; 3] = [1.0, 0.5, 0.25];
 /// Training samples up to which the kernel is exact, and how many stand for all beyond.
 const EXACT: usize = 4_096;
 const LANDMARKS: usize = 2_000;
@@ -316,6 +320,8 @@ pub struct Departure {
     pub archetypes: Matrix,
     /// λ.
     pub penalty: f64,
+    /// s, one of [`STRENGTHS`].
+    pub strength: f64,
     /// How its outputs are fitted to the task.
     pub fit: Fit,
 }
@@ -324,9 +330,16 @@ pub struct Departure {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Description {
     penalty: f64,
+    /// Absent in files written before it could be chosen.
+    #[serde(default = "whole")]
+    strength: f64,
     fit: Fit,
     dimensions: usize,
     centres: usize,
+}
+
+fn whole() -> f64 {
+    STRENGTHS[0]
 }
 
 impl Departure {
@@ -366,6 +379,7 @@ impl Departure {
             },
             regression,
             penalty: tuned.penalty,
+            strength: STRENGTHS[0],
             fit: Fit::None,
         })
     }
@@ -385,6 +399,7 @@ impl Departure {
         ];
         let description = Description {
             penalty: self.penalty,
+            strength: self.strength,
             fit: self.fit.clone(),
             dimensions: regression.mean.len(),
             centres: regression.centres.rows,
@@ -422,6 +437,7 @@ impl Departure {
             }),
             archetypes: take("archetypes", archetypes, outputs)?,
             penalty: description.penalty,
+            strength: description.strength,
             fit: description.fit.clone(),
         })
     }

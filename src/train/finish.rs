@@ -12,7 +12,7 @@ use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Task};
 
 use super::checkpoint::{Point, Position};
-use super::departure::Tuned;
+use super::departure::{STRENGTHS, Tuned};
 use super::freeze::{Frozen, freeze};
 use super::held_out::{Choices, HeldOut};
 use super::run::{Ended, Job};
@@ -58,23 +58,28 @@ pub(super) fn finish(
     };
     let of_validation = of_validation.map(|held_out| held_out.choose(setup)).transpose()?;
     let mut metrics = curves(&position.history, setup.task);
-    if let Some(departure) = &trained.departure {
-        metrics.push(MetricRow::of_no_split(
-            "aura_tuned",
-            "setting_lambda",
-            departure.penalty,
-            None,
-        ));
-    }
     if let Some(choices) = of_validation.as_ref().or(chosen) {
         for (method, choice) in choices.clone() {
             metrics.extend(choice.rows(method, &data.train.targets));
             match (method, &mut trained.departure) {
                 ("aura", _) => trained.fits.primal = choice.fit,
                 ("aura_mixture", _) => trained.fits.mixture = choice.fit,
-                (_, Some(departure)) => departure.fit = choice.fit,
+                (_, Some(departure)) => {
+                    departure.strength = STRENGTHS.get(choice.at).copied().unwrap_or(STRENGTHS[0]);
+                    departure.fit = choice.fit;
+                }
                 (_, None) => {}
             }
+        }
+    }
+    if let Some(departure) = &trained.departure {
+        for (name, value) in [("lambda", departure.penalty), ("strength", departure.strength)] {
+            metrics.push(MetricRow::of_no_split(
+                "aura_tuned",
+                &format!("setting_{name}"),
+                value,
+                None,
+            ));
         }
     }
 

@@ -18,14 +18,14 @@ use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, encode};
-use super::departure::Tuned;
+use super::departure::{STRENGTHS, Tuned};
 use super::freeze::freeze;
 use super::run::Job;
 use super::setup::Setup;
 use super::trained::Trained;
 
-/// Read-outs of one part's samples as they come: the method, and n × O.
-type Asked = Vec<(&'static str, Matrix)>;
+/// Read-outs of one part's samples as they come: the method, and n × O for each of its settings.
+type Asked = Vec<(&'static str, Vec<Matrix>)>;
 
 /// What was fitted for each read-out.
 pub type Choices = Vec<(&'static str, Choice)>;
@@ -121,7 +121,7 @@ impl HeldOut {
     pub fn choose(self, setup: &Setup) -> Result<Choices> {
         let mut by_method: Vec<(&'static str, Vec<Box<dyn Candidates>>)> = Vec::new();
         for (method, outputs) in self.parts.into_iter().flatten() {
-            let part: Box<dyn Candidates> = Box::new(Stored(Some(outputs)));
+            let part: Box<dyn Candidates> = Box::new(Stored(outputs));
             match by_method.iter_mut().find(|(there, _)| *there == method) {
                 Some((_, parts)) => parts.push(part),
                 None => by_method.push((method, vec![part])),
@@ -135,13 +135,22 @@ impl HeldOut {
     }
 }
 
-/// Outputs that are there already, of the only setting that there is.
-struct Stored(Option<Matrix>);
+/// Outputs that are there already, of each setting.
+struct Stored(Vec<Matrix>);
 
 impl Candidates for Stored {
-    fn outputs(&mut self, _at: usize) -> Result<Option<Matrix>> {
-        Ok(self.0.take())
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        Ok(self.0.get(at).cloned())
     }
+}
+
+/// Settings of a read-out.
+fn settings(method: &str) -> usize {
+    if method == "aura_tuned" { STRENGTHS.len() } else { 1 }
+}
+
+fn tensor_name(method: &str, setting: usize) -> String {
+    format!("{method}.{setting}")
 }
 
 /// Trains on the job's training split and reads out its test split; what an earlier call read out is taken from its file.
@@ -158,9 +167,12 @@ fn ask(job: &Job<'_>, tuned: Option<Tuned<'_>>) -> Result<(Asked, u64)> {
     let trained_on = (job.data.train.len() * ended.position.epoch) as u64;
     let tensors: Vec<_> = asked
         .iter()
-        .map(|(method, m)| {
-            let tensor = matrix(m.data.clone(), m.rows, m.cols, &trained.device);
-            ((*method).to_owned(), tensor)
+        .flat_map(|(method, settings)| {
+            let of = |(at, m): (usize, &Matrix)| {
+                let tensor = matrix(m.data.clone(), m.rows, m.cols, &trained.device);
+                (tensor_name(method, at), tensor)
+            };
+            settings.iter().enumerate().map(of).collect::<Vec<_>>()
         })
         .collect();
     let json = serde_json::to_string(&Header { digest, trained_on }).at("write", &file)?;
@@ -183,8 +195,11 @@ fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Resul
     let tuned = penalty.map(|_| "aura_tuned");
     let mut asked = Vec::new();
     for method in ["aura", "aura_mixture"].into_iter().chain(tuned) {
-        let data = host(loaded.tensor(method, [rows, cols], job.device)?)?;
-        asked.push((method, Matrix { rows, cols, data }));
+        let of = |at| -> Result<Matrix> {
+            let data = host(loaded.tensor(&tensor_name(method, at), [rows, cols], job.device)?)?;
+            Ok(Matrix { rows, cols, data })
+        };
+        asked.push((method, (0..settings(method)).map(of).collect::<Result<_>>()?));
     }
     Ok(Some((asked, header.trained_on)))
 }
@@ -192,17 +207,20 @@ fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Resul
 /// The read-outs of a set as they come.
 fn read_outs(job: &Job<'_>, trained: &Trained, set: &FeatureSet) -> Result<Asked> {
     let cosines = trained.cosines(&trained.project(set)?);
-    let of = |(method, data)| {
-        let outputs = Matrix {
-            rows: set.len(),
-            cols: set.targets.outputs(),
-            data,
-        };
-        (method, outputs)
+    let of = |data| Matrix {
+        rows: set.len(),
+        cols: set.targets.outputs(),
+        data,
     };
-    Ok(trained
-        .plain(set, &cosines, job.interrupt)?
+    let plain = trained.plain(set, &cosines, job.interrupt)?;
+    let mut asked: Asked = plain
         .into_iter()
-        .map(of)
-        .collect())
+        .map(|(method, data)| (method, vec![of(data)]))
+        .collect();
+    if let Some(departure) = &trained.departure {
+        let tuned = trained.departures(departure, &STRENGTHS, set, &cosines, job.interrupt)?;
+        asked.retain(|(method, _)| *method != "aura_tuned");
+        asked.push(("aura_tuned", tuned.into_iter().map(of).collect()));
+    }
+    Ok(asked)
 }

@@ -18,6 +18,7 @@ use crate::task::Task;
 
 use super::checkpoint::{self, Loaded};
 use super::config::Schedule;
+use super::departure;
 use super::setup::{Method, SeedOutcome, Setup};
 use super::synth::{Planted, nmi, planted};
 use super::{Seeds, Selection, TrainConfig, Trained};
@@ -58,6 +59,11 @@ fn train(sets: &SplitSets, setup: &Setup, folder: &Path) -> Result<SeedOutcome> 
 
 fn last(outcome: &SeedOutcome, split: &str, metric: &str) -> f64 {
     let is = |m: &&MetricRow| m.method == "aura" && m.split == split && m.metric == metric && m.epoch.is_none();
+    outcome.metrics.iter().find(is).map_or(f64::NAN, |m| m.value)
+}
+
+fn last_of(outcome: &SeedOutcome, method: &str, metric: &str) -> f64 {
+    let is = |m: &&MetricRow| m.method == method && m.metric == metric && m.epoch.is_none();
     outcome.metrics.iter().find(is).map_or(f64::NAN, |m| m.value)
 }
 
@@ -590,6 +596,43 @@ fn read_outs_are_fitted_on_held_out_parts() -> Result<()> {
     let cosines = model.cosines(&model.project(test)?);
     let read = |model: &Trained| model.read_outs(test, &cosines, &Interrupt::default());
     assert_eq!(read(&model)?, read(&outcome.model)?);
+    // A strength says how much of the archetypes' own say is added to the regression.
+    let departure = model.departure.as_ref().expect("tuned");
+    assert_eq!(
+        departure.strength.to_bits(),
+        last_of(&outcome, "aura_tuned", "setting_strength").to_bits()
+    );
+    assert!(departure::STRENGTHS.contains(&departure.strength));
+    let at = model.departures(departure, &[0.0, 0.5, 1.0], test, &cosines, &Interrupt::default())?;
+    let all = at[0].iter().zip(&at[1]).zip(&at[2]);
+    let inside = all.filter(|((none, half), whole)| [**none, **half, **whole].iter().all(|v| v.abs() < 1.0));
+    let mut differ = false;
+    for ((none, half), whole) in inside {
+        assert!((0.5 * (none + whole) - half).abs() < 1e-5);
+        differ |= (whole - none).abs() > 1e-3;
+    }
+    assert!(differ);
+    Ok(())
+}
+
+/// What is chosen on held-out parts is chosen once: the second seed trains no further model for it and is fitted alike.
+#[test]
+fn parts_are_asked_once_for_all_seeds() -> Result<()> {
+    let planted = planted(Task::ValenceArousal, 200, 60, 16, 4);
+    let mut setup = small(Task::ValenceArousal);
+    setup.train.epochs = 2;
+    setup.fitting.folds = 2;
+    let (folder, device, interrupt) = (folder()?, Device::flex(), Interrupt::default());
+    let seeds = Seeds::new(&planted.sets, &setup, &device, Progress::hidden(), &interrupt);
+    let first = seeds.train(3, &folder.path().join("3"))?;
+    let second = seeds.train(4, &folder.path().join("4"))?;
+    assert_eq!((first.trained_on, second.trained_on), (2 * 200 + 2 * 200, 2 * 200));
+    let alone = train(&planted.sets, &setup, &folder.path().join("0"))?;
+    for metric in ["held_out_ccc_va", "fit_factor_v", "fit_shift_a"] {
+        let of = |outcome: &SeedOutcome| last_of(outcome, "aura", metric).to_bits();
+        assert_eq!((of(&first), of(&second)), (of(&alone), of(&alone)), "{metric}");
+    }
+    assert!(first.predictions != second.predictions);
     Ok(())
 }
 

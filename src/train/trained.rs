@@ -148,17 +148,36 @@ impl Trained {
             ("aura_mixture", mixture(value.clone(), self.config.readout_temperature)?),
         ];
         if let Some(departure) = &self.departure {
-            let at = &departure.archetypes;
-            let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
-            let mut outputs = mixture(value.clone() - at, self.config.temperature)?;
-            let base = departure.regression.scores(&set.global, interrupt)?;
-            for (output, base) in outputs.iter_mut().zip(&base.data) {
-                *output += base;
-            }
-            within(self.task, self.names.len(), &mut outputs);
-            read_outs.push(("aura_tuned", outputs));
+            let tuned = self.departures(departure, &[departure.strength], set, cosines, interrupt)?;
+            read_outs.extend(tuned.into_iter().map(|outputs| ("aura_tuned", outputs)));
         }
         Ok(read_outs)
+    }
+
+    /// `F(x) + s Σ_k p_k (V_k − f̄_k)` for each strength s, n × O each, not fitted to the task.
+    ///
+    /// # Errors
+    /// As [`Self::read_outs`].
+    pub fn departures(
+        &self,
+        departure: &Departure,
+        strengths: &[f64],
+        set: &FeatureSet,
+        cosines: &Tensor<2>,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Vec<f32>>> {
+        let at = &departure.archetypes;
+        let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
+        let said = predict::mixture(cosines.clone(), self.value.clone() - at, self.config.temperature);
+        let said = host(said)?;
+        let base = departure.regression.scores(&set.global, interrupt)?.data;
+        let of = |&strength: &f64| {
+            let both = said.iter().zip(&base);
+            let mut outputs: Vec<f32> = both.map(|(said, base)| base + strength as f32 * said).collect();
+            within(self.task, self.names.len(), &mut outputs);
+            outputs
+        };
+        Ok(strengths.iter().map(of).collect())
     }
 
     /// What the primal read-out says of a sample of each archetype, K × O.
