@@ -170,16 +170,32 @@ impl<'a> Rivals<'a> {
         let mut plans: BTreeMap<Method, Plan> = BTreeMap::new();
         let chooses = |method: &Method| fits || scales.len() * self.config.rival(method.kind).settings() > 1;
         for &how in scales {
-            let pieces = if methods.iter().any(chooses) {
-                self.held_out(input, &raw, how)?
-            } else {
-                None
-            };
+            let wanted = methods.iter().any(chooses);
+            let pieces = if wanted { self.held_out(input, &raw, how)? } else { None };
+            if wanted && pieces.is_none() {
+                // Nor can another scale be preferred.
+                self.progress.line(
+                    "warning: rivals take the first of their settings, and their outputs are not fitted: no training sample can \
+                     be held out to choose by (expected two samples or more, of two people where people are named)",
+                );
+                return Ok(methods
+                    .iter()
+                    .map(|method| {
+                        (
+                            *method,
+                            Plan {
+                                how,
+                                choice: Choice::none(),
+                            },
+                        )
+                    })
+                    .collect());
+            }
             for method in methods {
                 bar.message(method.name());
                 let choice = match &pieces {
                     Some(pieces) if chooses(method) => self.choose(*method, pieces, seed)?,
-                    // Nothing to choose and nothing to fit, or too few samples to hold one out.
+                    // Nothing to choose and nothing to fit.
                     _ => Choice::none(),
                 };
                 let better = |plan: &Plan| choice.score > plan.choice.score;

@@ -2,10 +2,10 @@
 //!
 //! An archetype says what its samples have in common. What a face says beyond that is read off its features by a regression F of
 //! the labels on the frozen features, which knows nothing of archetypes: a sample x is said to be
-//! `F(x) + s Σ_k p_k (V_k − f̄_k)`, where `f̄_k` is the mean of F over the archetype's training samples, p the soft assignment and s a
-//! strength: at s = 1 that is what archetypes say, `Σ_k p_k V_k`, and the departure `F(x) − Σ_k p_k f̄_k`.
-//! F has a linear part, of which the departure is `W (x − Σ_k p_k x̄_k)`, and one of kernels, `exp(−γ‖x − x_j‖²)`, which names the training
-//! faces that x is drawn towards.
+//! `F(x) + s Σ_k p_k (V_k − f̄_k)`, where `f̄_k` is the mean of F over the archetype's training samples, p the soft assignment and
+//! s a strength: at s = 1 that is what archetypes say, `Σ_k p_k V_k`, and the departure `F(x) − Σ_k p_k f̄_k`. F has a linear
+//! part, of which the departure is `W (x − Σ_k p_k x̄_k)`, and one of kernels, `exp(−γ‖x − x_j‖²)`, which names the training faces
+//! that x is drawn towards.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
