@@ -30,7 +30,8 @@ pub struct RivalConfig {
     /// (valence–arousal, trained for concordance), `lda` (expressions), `kernel_ridge` (valence–arousal and action units),
     /// `svm` (expressions and action units), `class_means`, `kmeans`, `mlp`, each on the global vector, or with `_mean_tokens`
     /// or `_tokens` behind its name on patch tokens; `linear` is `logistic`, or `ridge` for valence–arousal. Empty: all that
-    /// serve the task on the global vector (but no `svm` for action units), and for action units `logistic` on tokens too.
+    /// serve the task on the global vector (but no `svm` for action units), and for action units `logistic` on tokens too (on all
+    /// of them only where the global vector is not just that).
     pub methods: Vec<String>,
     /// How features are centred and scaled, by the samples that a rival is fitted on. By default every rival chooses between
     /// `dimension` and `global` with its other settings.
@@ -132,8 +133,8 @@ impl RivalConfig {
         })
     }
 
-    /// The methods to run, in order.
-    pub(crate) fn methods_for(&self, task: Task, tokens: bool) -> Vec<Method> {
+    /// The methods to run, in order, where `patches` may be read beside the global vector.
+    pub(crate) fn methods_for(&self, task: Task, patches: &[Input]) -> Vec<Method> {
         if !self.methods.is_empty() {
             return self
                 .methods
@@ -149,9 +150,9 @@ impl RivalConfig {
                 input: Input::Global,
             })
             .collect();
-        if tokens && task == Task::ActionUnits {
+        if task == Task::ActionUnits {
             // Where an action unit shows is lost in a global vector: the strongest rival reads every token.
-            methods.extend([Input::MeanTokens, Input::Tokens].map(|input| Method {
+            methods.extend(patches.iter().map(|&input| Method {
                 kind: Kind::Logistic,
                 input,
             }));

@@ -31,6 +31,19 @@ impl Input {
         }
     }
 
+    /// The patch tokens of a set, as far as they say anything beside its global vectors: where these are the tokens side by side
+    /// (HOG's), reading them again would be the same rival under another name.
+    pub fn of_patches(set: &FeatureSet) -> Vec<Self> {
+        let Some(tokens) = &set.tokens else {
+            return Vec::new();
+        };
+        let mut inputs = vec![Self::MeanTokens];
+        if tokens.values.data != set.global.data {
+            inputs.push(Self::Tokens);
+        }
+        inputs
+    }
+
     /// The n × width values of a set.
     ///
     /// # Errors

@@ -13,10 +13,11 @@ use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::task::Task;
 
+use super::curvature::Curvature;
 use super::fit::{Fitted, Rival, Settings, Training};
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
-use super::objective::{self, Loss, known_counts};
+use super::objective::{self, Loss, known_counts, second_derivatives};
 
 /// Strengths tried, strongest regularisation first.
 const PATH: [f64; 12] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.3, 1.0, 10.0, 100.0];
@@ -166,31 +167,38 @@ impl Linear<'_> {
         }
     }
 
-    fn minimum(&self, training: &Training<'_>, c: f64, start: &[f64], stop: Stop) -> Result<Probe> {
+    fn minimum(&self, training: &Training<'_>, curvature: &Curvature, c: f64, start: &[f64]) -> Result<Probe> {
         let (x, targets, o) = (training.x, training.targets, training.targets.outputs());
         let loss = self.loss(targets.task);
         let rows: Vec<usize> = (0..targets.len()).collect();
         let counts = known_counts(targets, rows.iter().copied());
         let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
+        let seconds = second_derivatives(loss, targets, &raw(x, start, o)?);
+        let inverse = curvature.inverse(&seconds, &penalty, training.interrupt)?;
         let transposed = x.x.clone().transpose();
         let weights = x.cols * o;
         let mut parameters = start.to_vec();
-        let end = minimise(&mut parameters, stop, |p, gradient| {
-            training.interrupt.check()?;
-            let mut slope = vec![0.0_f32; rows.len() * o];
-            let mut value = objective::evaluate(loss, targets, &rows, &raw(x, p, o)?, &counts, &mut slope);
-            gradient[weights..].fill(0.0);
-            for (at, &s) in slope.iter().enumerate() {
-                gradient[weights + at % o] += f64::from(s);
-            }
-            let product = values(transposed.clone().matmul(tensor(slope, rows.len(), o, &x.device())))?;
-            for (at, &g) in product.iter().enumerate() {
-                let (w, l) = (p[at], penalty[at % o]);
-                gradient[at] = f64::from(g) + l * w;
-                value += 0.5 * l * w * w;
-            }
-            Ok(value)
-        })?;
+        let end = minimise(
+            &mut parameters,
+            self.config.stop(),
+            |g| inverse.apply(g),
+            |p, gradient| {
+                training.interrupt.check()?;
+                let mut slope = vec![0.0_f32; rows.len() * o];
+                let mut value = objective::evaluate(loss, targets, &rows, &raw(x, p, o)?, &counts, &mut slope);
+                gradient[weights..].fill(0.0);
+                for (at, &s) in slope.iter().enumerate() {
+                    gradient[weights + at % o] += f64::from(s);
+                }
+                let product = values(transposed.clone().matmul(tensor(slope, rows.len(), o, &x.device())))?;
+                for (at, &g) in product.iter().enumerate() {
+                    let (w, l) = (p[at], penalty[at % o]);
+                    gradient[at] = f64::from(g) + l * w;
+                    value += 0.5 * l * w * w;
+                }
+                Ok(value)
+            },
+        )?;
         Ok(Probe {
             loss,
             parameters,
@@ -207,6 +215,7 @@ struct Path<'a> {
     linear: Linear<'a>,
     training: Training<'a>,
     held: &'a Features,
+    curvature: Curvature,
     from: Vec<f64>,
 }
 
@@ -215,9 +224,7 @@ impl Candidates for Path<'_> {
         let Some(c) = self.linear.strength(at) else {
             return Ok(None);
         };
-        let probe = self
-            .linear
-            .minimum(&self.training, c, &self.from, self.linear.config.stop())?;
+        let probe = self.linear.minimum(&self.training, &self.curvature, c, &self.from)?;
         self.from.clone_from(&probe.parameters);
         probe.predict(self.held).map(Some)
     }
@@ -236,6 +243,7 @@ impl Rival for Linear<'_> {
         Ok(Box::new(Path {
             linear: *self,
             from: vec![0.0; (training.x.cols + 1) * training.targets.outputs()],
+            curvature: Curvature::of(training.x, training.interrupt)?,
             training,
             held,
         }))
@@ -245,6 +253,11 @@ impl Rival for Linear<'_> {
         let start = vec![0.0; (training.x.cols + 1) * training.targets.outputs()];
         // Nothing behind the last strength is ever chosen.
         let c = self.strength(at).unwrap_or(1.0);
-        Ok(Box::new(self.minimum(training, c, &start, self.config.stop())?))
+        Ok(Box::new(self.minimum(
+            training,
+            &Curvature::of(training.x, training.interrupt)?,
+            c,
+            &start,
+        )?))
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod class_means;
 pub mod config;
+pub mod curvature;
 pub mod finetune;
 pub mod fit;
 pub mod grid;

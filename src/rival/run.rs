@@ -104,7 +104,7 @@ impl<'a> Rivals<'a> {
             return Ok(Vec::new());
         }
         let task = self.data.train.targets.task;
-        let methods = self.config.methods_for(task, self.data.train.tokens.is_some());
+        let methods = self.config.methods_for(task, &Input::of_patches(&self.data.train));
         if let Some(method) = methods.iter().find(|method| !method.kind.serves(task)) {
             return Err(Error::data(format!(
                 "`{}` does not predict {}; take it out of `baselines.methods`",

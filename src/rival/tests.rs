@@ -13,7 +13,7 @@ use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
-use super::input::{self, Scale};
+use super::input::{self, Input, Scale};
 use super::kmeans::{cluster, lloyd};
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
@@ -402,6 +402,12 @@ fn tokens_are_read_where_they_are() {
     // The same numbers as tokens and as a vector; their mean knows less.
     assert!((value(&outcomes[0], "acc") - value(&outcomes[1], "acc")).abs() < 1e-12);
     assert!(value(&outcomes[2], "acc") < value(&outcomes[0], "acc"));
+    // So that by default only what says something else is run beside the global vector.
+    assert_eq!(Input::of_patches(&data.train), [Input::MeanTokens]);
+    data.train.global.data[0] += 1.0;
+    assert_eq!(Input::of_patches(&data.train), [Input::MeanTokens, Input::Tokens]);
+    data.train.tokens = None;
+    assert_eq!(Input::of_patches(&data.train), []);
 }
 
 #[test]

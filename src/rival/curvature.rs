@@ -1,0 +1,203 @@
+//! How strongly the objective of a linear probe bends, so that its minimum is found in tens of steps instead of hundreds.
+//!
+//! Output k of a linear model bends by about sₖ·G + λₖI: G the mean of x·xᵀ, sₖ the mean second derivative of its loss, λₖ its
+//! penalty. Features vary along few directions, so G is taken as it is along those where it is largest, found by subspace
+//! iteration (Halko, Martinsson & Tropp 2011), and as a multiple of the identity across them. Only the way to the minimum depends
+//! on this, not the minimum.
+
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::solver::linalg::{Cholesky, Dense};
+
+use super::input::{Features, tensor, values};
+
+/// Directions along which G is known.
+const DIRECTIONS: usize = 64;
+/// Rounds of subspace iteration.
+const ROUNDS: usize = 3;
+/// Least second derivative: where a model is certain of every sample, none is left.
+const LEAST: f64 = 1e-4;
+
+/// The part of the curvature that depends on features alone.
+pub struct Curvature {
+    /// D × r, orthonormal columns.
+    basis: Dense,
+    /// basisᵀ·G·basis, r × r.
+    along: Dense,
+    /// G across the basis, on average.
+    across: f64,
+}
+
+impl Curvature {
+    /// Curvature over these features.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`]; a failing device.
+    pub fn of(x: &Features, interrupt: &Interrupt) -> Result<Self> {
+        let (n, d) = (x.rows, x.cols);
+        let all = x.squared_norms()?.into_iter().map(f64::from).sum::<f64>() / n as f64;
+        // Features that do not vary have none.
+        let directions = if all > 0.0 { DIRECTIONS.min(d).min(n) } else { 0 };
+        let product = |basis: &Dense| -> Result<Dense> {
+            interrupt.check()?;
+            let narrow = basis.data.iter().map(|&v| v as f32).collect();
+            let scores = x.x.clone().matmul(tensor(narrow, d, basis.cols, &x.device()));
+            let product = values(x.x.clone().transpose().matmul(scores))?;
+            Ok(Dense {
+                rows: d,
+                cols: basis.cols,
+                data: product.into_iter().map(|v| f64::from(v) / n as f64).collect(),
+            })
+        };
+        // It starts from samples spread over all.
+        let rows: Vec<usize> = (0..directions).map(|i| i * n / directions).collect();
+        let samples = values(x.select(&rows).x.transpose())?;
+        let mut basis = Dense {
+            rows: d,
+            cols: directions,
+            data: samples.into_iter().map(f64::from).collect(),
+        };
+        for _ in 0..ROUNDS {
+            basis = product(&orthonormal(basis, interrupt)?)?;
+        }
+        basis = orthonormal(basis, interrupt)?;
+        let mut along = Dense::zeros(directions, directions);
+        along.add_transposed_times(&basis, &product(&basis)?);
+        let rest = all - along.mean_diagonal() * directions as f64;
+        Ok(Self {
+            across: rest.max(0.0) / (d - directions).max(1) as f64,
+            basis,
+            along,
+        })
+    }
+
+    /// The inverse for outputs of these second derivatives and penalties (O each).
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
+    pub fn inverse(&self, seconds: &[f64], penalty: &[f64], interrupt: &Interrupt) -> Result<Inverse<'_>> {
+        let outputs = seconds.iter().zip(penalty).map(|(&second, &penalty)| {
+            let second = second.max(LEAST);
+            let ridge = penalty / second;
+            Ok(Output {
+                second,
+                along: Cholesky::new(&self.along, ridge, interrupt)?,
+                across: self.across + ridge,
+            })
+        });
+        Ok(Inverse {
+            basis: &self.basis,
+            outputs: outputs.collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Columns that span the same space and are orthonormal; twice, for what rounding left the first time.
+fn orthonormal(mut basis: Dense, interrupt: &Interrupt) -> Result<Dense> {
+    for _ in 0..2 {
+        let mut gram = Dense::zeros(basis.cols, basis.cols);
+        gram.add_gram(&basis);
+        gram.mirror();
+        basis = Cholesky::new(&gram, 0.0, interrupt)?.whiten(basis);
+    }
+    Ok(basis)
+}
+
+/// One output's curvature, divided by its second derivative.
+struct Output {
+    second: f64,
+    along: Cholesky,
+    across: f64,
+}
+
+/// The inverse of a curvature.
+pub struct Inverse<'a> {
+    basis: &'a Dense,
+    outputs: Vec<Output>,
+}
+
+impl Inverse<'_> {
+    /// Applies it to a gradient: D × O weights, then O intercepts.
+    pub fn apply(&self, mut gradient: Vec<f64>) -> Vec<f64> {
+        let o = self.outputs.len();
+        let intercepts = gradient.split_off(gradient.len() - o);
+        let weights = Dense {
+            rows: self.basis.rows,
+            cols: o,
+            data: gradient,
+        };
+        let r = self.basis.cols;
+        let mut along = Dense::zeros(r, o);
+        along.add_transposed_times(self.basis, &weights);
+        for (k, output) in self.outputs.iter().enumerate() {
+            let column = Dense {
+                rows: r,
+                cols: 1,
+                data: (0..r).map(|i| along.data[i * o + k]).collect(),
+            };
+            let solved = output.along.solve(column);
+            for (i, v) in solved.data.into_iter().enumerate() {
+                let cell = &mut along.data[i * o + k];
+                *cell = v - *cell / output.across;
+            }
+        }
+        let mut step = self.basis.times(&along).data;
+        for (step, weight) in step.chunks_exact_mut(o).zip(weights.data.chunks_exact(o)) {
+            for ((step, weight), output) in step.iter_mut().zip(weight).zip(&self.outputs) {
+                *step = (*step + weight / output.across) / output.second;
+            }
+        }
+        step.extend(
+            intercepts
+                .iter()
+                .zip(&self.outputs)
+                .map(|(v, output)| v / output.second),
+        );
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sets::Matrix;
+    use burn::tensor::Device;
+
+    /// With as many directions as dimensions nothing is left out: the inverse undoes sₖ·G + λₖI.
+    #[test]
+    fn all_directions_give_the_inverse_itself() {
+        let (n, d, o) = (40, 5, 2);
+        let data: Vec<f32> = (0..n * d)
+            .map(|i| ((i * i) as f32 * 0.37).sin() * (1 + i % d) as f32)
+            .collect();
+        let x = Features::new(
+            Matrix {
+                rows: n,
+                cols: d,
+                data: data.clone(),
+            },
+            &Device::flex(),
+        );
+        let stop = Interrupt::default();
+        let (seconds, penalty) = ([0.2, 0.05], [0.3, 0.01]);
+        let curvature = Curvature::of(&x, &stop).unwrap();
+        let step: Vec<f64> = (0..(d + 1) * o).map(|i| i as f64 - 4.5).collect();
+        let mut gradient = vec![0.0; step.len()];
+        for k in 0..o {
+            for i in 0..d {
+                let bent: f64 = (0..d)
+                    .map(|j| {
+                        let g: f64 = (0..n)
+                            .map(|s| f64::from(data[s * d + i]) * f64::from(data[s * d + j]))
+                            .sum();
+                        g / n as f64 * step[j * o + k]
+                    })
+                    .sum();
+                gradient[i * o + k] = seconds[k] * bent + penalty[k] * step[i * o + k];
+            }
+            gradient[d * o + k] = seconds[k] * step[d * o + k];
+        }
+        let back = curvature.inverse(&seconds, &penalty, &stop).unwrap().apply(gradient);
+        assert!(back.iter().zip(&step).all(|(a, b)| (a - b).abs() < 1e-4), "{back:?}");
+    }
+}
