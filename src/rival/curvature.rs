@@ -36,8 +36,15 @@ impl Curvature {
     pub fn of(x: &Features, interrupt: &Interrupt) -> Result<Self> {
         let (n, d) = (x.rows, x.cols);
         let all = x.squared_norms()?.into_iter().map(f64::from).sum::<f64>() / n as f64;
-        // Features that do not vary have none.
-        let directions = if all > 0.0 { DIRECTIONS.min(d).min(n) } else { 0 };
+        let directions = DIRECTIONS.min(d).min(n);
+        if all == 0.0 {
+            // Features that do not vary have no directions.
+            return Ok(Self {
+                basis: Dense::zeros(d, 0),
+                along: Dense::zeros(0, 0),
+                across: 0.0,
+            });
+        }
         let product = |basis: &Dense| -> Result<Dense> {
             interrupt.check()?;
             let narrow = basis.data.iter().map(|&v| v as f32).collect();
