@@ -72,7 +72,7 @@ pub fn second_derivatives(loss: Loss, targets: &Targets, raw: &[f64]) -> Vec<f64
             *sum += match loss {
                 Loss::CrossEntropy | Loss::Logistic => f64::from(p * (1.0 - p)),
                 Loss::Squared => 1.0,
-                // The concordance takes about as much away as it adds.
+                // Of its squared error; 1 − CCC is not convex, and a bounded part.
                 Loss::Concordance => 2.0,
             };
         }

@@ -330,16 +330,10 @@ pub struct Departure {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Description {
     penalty: f64,
-    /// Absent in files written before it could be chosen.
-    #[serde(default = "whole")]
     strength: f64,
     fit: Fit,
     dimensions: usize,
     centres: usize,
-}
-
-fn whole() -> f64 {
-    STRENGTHS[0]
 }
 
 impl Departure {

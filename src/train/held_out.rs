@@ -212,14 +212,13 @@ fn read_outs(job: &Job<'_>, trained: &Trained, set: &FeatureSet) -> Result<Asked
         cols: set.targets.outputs(),
         data,
     };
-    let plain = trained.plain(set, &cosines, job.interrupt)?;
-    let mut asked: Asked = plain
+    let mut asked: Asked = trained
+        .of_archetypes(&cosines)?
         .into_iter()
         .map(|(method, data)| (method, vec![of(data)]))
         .collect();
     if let Some(departure) = &trained.departure {
         let tuned = trained.departures(departure, &STRENGTHS, set, &cosines, job.interrupt)?;
-        asked.retain(|(method, _)| *method != "aura_tuned");
         asked.push(("aura_tuned", tuned.into_iter().map(of).collect()));
     }
     Ok(asked)

@@ -119,7 +119,11 @@ impl Trained {
         cosines: &Tensor<2>,
         interrupt: &Interrupt,
     ) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let mut read_outs = self.plain(set, cosines, interrupt)?;
+        let mut read_outs = self.of_archetypes(cosines)?;
+        if let Some(departure) = &self.departure {
+            let tuned = self.departures(departure, &[departure.strength], set, cosines, interrupt)?;
+            read_outs.extend(tuned.into_iter().map(|outputs| ("aura_tuned", outputs)));
+        }
         let tuned = self.departure.as_ref().map(|departure| &departure.fit);
         let fits = [&self.fits.primal, &self.fits.mixture].into_iter().chain(tuned);
         for ((_, outputs), fit) in read_outs.iter_mut().zip(fits) {
@@ -128,30 +132,20 @@ impl Trained {
         Ok(read_outs)
     }
 
-    /// As [`Self::read_outs`], not fitted to the task.
+    /// The two read-outs of archetypes alone, `aura` and `aura_mixture`, not fitted to the task.
     ///
     /// # Errors
-    /// As [`Self::read_outs`].
-    pub fn plain(
-        &self,
-        set: &FeatureSet,
-        cosines: &Tensor<2>,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let mixture = |value: Tensor<2>, temperature| host(predict::mixture(cosines.clone(), value, temperature));
+    /// [`Error::Device`] if the device fails.
+    pub fn of_archetypes(&self, cosines: &Tensor<2>) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let value = &self.value;
-        let mut read_outs = vec![
+        let mixture = predict::mixture(cosines.clone(), value.clone(), self.config.readout_temperature);
+        Ok(vec![
             (
                 "aura",
                 host(predict::primal(cosines.clone(), value.clone(), &self.device))?,
             ),
-            ("aura_mixture", mixture(value.clone(), self.config.readout_temperature)?),
-        ];
-        if let Some(departure) = &self.departure {
-            let tuned = self.departures(departure, &[departure.strength], set, cosines, interrupt)?;
-            read_outs.extend(tuned.into_iter().map(|outputs| ("aura_tuned", outputs)));
-        }
-        Ok(read_outs)
+            ("aura_mixture", host(mixture)?),
+        ])
     }
 
     /// `F(x) + s Σ_k p_k (V_k − f̄_k)` for each strength s, n × O each, not fitted to the task.
