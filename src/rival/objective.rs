@@ -235,4 +235,40 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn second_derivatives_agree_with_differences() {
+        let expression = Targets {
+            task: Task::Expression,
+            names: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            values: vec![1.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            known: vec![true; 6],
+        };
+        let units = Targets {
+            task: Task::ActionUnits,
+            ..expression.clone()
+        };
+        let raw = [0.3, -1.2, 0.8, 0.1, 0.4, -0.6];
+        for (loss, targets) in [
+            (Loss::CrossEntropy, &expression),
+            (Loss::Logistic, &units),
+            (Loss::Squared, &units),
+        ] {
+            let found = second_derivatives(loss, targets, &raw);
+            for k in 0..3 {
+                let slope = |i: usize, h: f64| {
+                    let (mut moved, mut slope) = (raw, [0.0; 6]);
+                    moved[i * 3 + k] += h;
+                    evaluate(loss, targets, &[0, 1], &moved, &[2.0; 3], &mut slope);
+                    f64::from(slope[i * 3 + k])
+                };
+                let numeric: f64 = (0..2).map(|i| (slope(i, 1e-2) - slope(i, -1e-2)) / 2e-2).sum();
+                assert!(
+                    (numeric - found[k]).abs() < 1e-4,
+                    "{loss:?} {k}: {numeric} {}",
+                    found[k]
+                );
+            }
+        }
+    }
 }
