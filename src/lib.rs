@@ -85,6 +85,7 @@ mod import;
 mod intake;
 mod interrupt;
 mod map;
+mod meter;
 mod metric;
 mod model;
 mod naming;

@@ -75,7 +75,7 @@ pub fn measure(
     let mut setup = setup.clone();
     setup.model.contextualization.start_epoch = Some(1);
     setup.train.epochs = setup.train.epochs.max(epochs + 2);
-    let trainer = Trainer::new(data, &setup, 0, device, placement)?;
+    let trainer = Trainer::new(data, &setup, 0, device, placement, interrupt)?;
     let mut state = trainer.start();
     let wait = || {
         trainer
@@ -117,7 +117,7 @@ pub fn measure(
 
     let project = || -> Result<()> {
         let projector = Projector::bind(&state.model.store.values(), trainer.sizes().patches)?;
-        trainer.feed().project("train", &projector)?;
+        trainer.feed().project("train", &projector, |_| Ok(()))?;
         wait()
     };
     project()?;

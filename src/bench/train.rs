@@ -11,7 +11,7 @@ use crate::feature::{FeatureTable, LoadOptions};
 use crate::interrupt::Interrupt;
 use crate::model::config::Level;
 use crate::model::math::{Purpose, stream};
-use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::sets::{FeatureSet, Matrix, Rows, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 use crate::train::feed::Placement;
 use crate::train::setup::Setup;
@@ -122,13 +122,10 @@ impl TrainBench {
             Task::ActionUnits => 12,
         };
         let mut rng = stream(0, Purpose::Parameters, 0, 0);
-        let mut values = |rows: usize, cols: usize| Matrix {
-            rows,
-            cols,
-            data: (0..rows * cols)
-                .map(|_| f32::from(rng.random::<i16>()) / 16_384.0)
-                .map(half)
-                .collect(),
+        let mut values = |rows: usize, cols: usize| {
+            let one = |_| half(f32::from(rng.random::<i16>()) / 16_384.0);
+            let data = (0..rows * cols).map(one).collect();
+            Rows::from(Matrix { rows, cols, data })
         };
         let mut set = |rows: usize| FeatureSet {
             sample_ids: (0..rows).map(|row| row.to_string()).collect(),

@@ -1,7 +1,6 @@
 //! Stage 1: the database's folder becomes a samples table.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use crate::dataset::LocatedData;
 use crate::dataset::conversion::Conversion;
@@ -10,6 +9,7 @@ use crate::dataset::generated::TRUTH_FILE;
 use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
 use crate::error::{Context, Result};
+use crate::meter::Meter;
 
 use super::data::Data;
 use super::state::{Chain, json};
@@ -31,7 +31,7 @@ pub struct Samples {
 impl Chain<'_> {
     /// Converts, or finds the conversion of exactly these files by exactly this code.
     pub fn convert(&mut self, data: &Data) -> Result<Samples> {
-        let started = Instant::now();
+        let started = Meter::start();
         let recipe = self.recipe;
         let options = recipe.protocol.convert_options(&recipe.dataset);
         let located = LocatedData::find(&recipe.card, &data.root, &options)?;
@@ -61,7 +61,7 @@ impl Chain<'_> {
             stand_in,
             truth: Some(data.root.join(TRUTH_FILE)).filter(|path| stand_in && path.is_file()),
         };
-        self.done("convert", started, cached, &digest);
+        self.done("convert", &started, cached, &digest);
         Ok(samples)
     }
 

@@ -1,12 +1,12 @@
 //! Stage 0: the database's folder, or generated faces in its place.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use crate::dataset::layout;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::error::Result;
+use crate::meter::Meter;
 use crate::recipe::Recipe;
 use crate::standin::generate;
 use crate::standin::options::StandinOptions;
@@ -31,7 +31,7 @@ impl Chain<'_> {
     }
 
     fn draw(&mut self, config: &crate::recipe::StandInConfig) -> Result<Data> {
-        let started = Instant::now();
+        let started = Meter::start();
         let card = &self.recipe.card.id;
         let options = StandinOptions {
             card: card.clone(),
@@ -54,7 +54,7 @@ impl Chain<'_> {
         let root = folder.join(format!("{card}-{}", short(&digest)));
         let _lock = Lock::hold(&folder, self.progress, self.interrupt)?;
         let report = generate::generate(&options, &root, &self.progress, self.interrupt)?;
-        self.done("stand-in", started, report.cached, &digest);
+        self.done("stand-in", &started, report.cached, &digest);
         Ok(Data { root })
     }
 }

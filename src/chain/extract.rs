@@ -1,7 +1,6 @@
 //! Stage 2: every image becomes a row of the feature table.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
@@ -11,6 +10,7 @@ use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
 use crate::export::croissant;
 use crate::feature;
+use crate::meter::Meter;
 
 use super::convert::Samples;
 use super::data::Data;
@@ -35,7 +35,7 @@ impl Chain<'_> {
         encoder: &dyn Encoder,
         device: &Resolved,
     ) -> Result<Features> {
-        let started = Instant::now();
+        let started = Meter::start();
         let recipe = self.recipe;
         // Devices of different kinds differ in their last digits; histograms are always computed on the processor.
         let kind = if recipe.encoder.kind == EncoderKind::Hog {
@@ -79,7 +79,7 @@ impl Chain<'_> {
             Ok(())
         })?;
         croissant::write_beside(&folder)?;
-        self.done("extract", started, cached, &digest);
+        self.done("extract", &started, cached, &digest);
         Ok(Features {
             folder,
             digest,

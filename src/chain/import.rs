@@ -1,13 +1,13 @@
 //! Stages 1 and 2 for features made elsewhere: they and their labels become a samples table and a feature table.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::dataset::options::ConvertOptions;
 use crate::disk::publish;
 use crate::error::Result;
 use crate::export::croissant;
 use crate::import::features::{FEATURES, Import};
+use crate::meter::Meter;
 use crate::recipe::Recipe;
 
 use super::convert::Samples;
@@ -55,7 +55,7 @@ pub fn named(recipe: &Recipe) -> Vec<String> {
 impl Chain<'_> {
     /// Imports, or finds the import of exactly these files by exactly this code.
     pub fn import(&mut self) -> Result<(Samples, Features)> {
-        let started = Instant::now();
+        let started = Meter::start();
         let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
         let outputs = named(self.recipe);
         let import = of_recipe(self.recipe, &options, &outputs)?;
@@ -72,7 +72,7 @@ impl Chain<'_> {
             Ok(())
         })?;
         croissant::write_beside(&folder.join(FEATURES))?;
-        self.done("import", started, cached, &digest);
+        self.done("import", &started, cached, &digest);
         let table = folder.join("samples.parquet");
         Ok((
             Samples {

@@ -1,7 +1,6 @@
 //! Maps of what was learned: archetypes, the test samples as AURA sees them, and the same samples in the encoder's features.
 
 use std::path::Path;
-use std::time::Instant;
 
 use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
@@ -9,6 +8,7 @@ use crate::disk::{atomic, parquet};
 use crate::error::{Error, Result};
 use crate::import;
 use crate::map::{Distances, Umap};
+use crate::meter::Meter;
 use crate::metric::expression::argmax;
 use crate::metric::separability::{neighbour_purity, silhouette, trustworthiness};
 use crate::model::math::host;
@@ -42,7 +42,7 @@ impl Chain<'_> {
         seeds: &[u64],
         device: &Resolved,
     ) -> Result<String> {
-        let started = Instant::now();
+        let started = Meter::start();
         let config = self.recipe.report.clone();
         let fold = self.recipe.protocol.units().first().copied().flatten();
         let Some(&seed) = seeds.iter().min().filter(|_| config.map_points > 0) else {
@@ -66,7 +66,7 @@ impl Chain<'_> {
         let here = folder.seed(fold, seed);
         let stamp = here.file(".maps.digest");
         if std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
-            self.done("map", started, true, &digest);
+            self.done("map", &started, true, &digest);
             return Ok(digest);
         }
         self.interrupt.check()?;
@@ -86,7 +86,7 @@ impl Chain<'_> {
         parquet::write(&here.file("maps.parquet"), &points, &[])?;
         parquet::write(&here.file("separability.parquet"), &numbers, &[])?;
         atomic::write(&stamp, digest.as_bytes())?;
-        self.done("map", started, false, &digest);
+        self.done("map", &started, false, &digest);
         Ok(digest)
     }
 
@@ -128,7 +128,7 @@ impl Chain<'_> {
         });
         spaces.push(Space {
             name: "encoder",
-            points: chosen.global.clone(),
+            points: chosen.global.all()?,
             samples: chosen.sample_ids.clone(),
             archetypes: Vec::new(),
             classes: classes.clone(),

@@ -1,11 +1,11 @@
 //! Stages 5 and 6: statistics by SQL, and the report.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::digest::{Digest, stage};
 use crate::disk::atomic;
 use crate::error::{Context, Result};
+use crate::meter::Meter;
 use crate::report::{ReportOptions, statistics};
 use crate::run::folder::RunFolder;
 use crate::run::manifest::Manifest;
@@ -15,7 +15,7 @@ use super::state::{Chain, json};
 impl Chain<'_> {
     /// Computes the statistics and writes the report, unless both are there for exactly this run.
     pub fn report(&mut self, folder: &RunFolder, manifest: &Manifest, run_digest: &str) -> Result<PathBuf> {
-        let started = Instant::now();
+        let started = Meter::start();
         let options = ReportOptions {
             config: Some(self.recipe.report.clone()),
             progress: self.progress,
@@ -37,18 +37,18 @@ impl Chain<'_> {
         let page = folder.report().join("report.html");
         let stamp = folder.report().join(".digest");
         if page.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
-            self.done("statistics", started, true, &digest);
-            self.done("report", Instant::now(), true, &digest);
+            self.done("statistics", &started, true, &digest);
+            self.done("report", &Meter::start(), true, &digest);
             return Ok(page);
         }
         self.interrupt.check()?;
         let statistics = statistics::compute(&[folder.path().to_owned()], &options)?;
         self.progress
             .line(&format!("            {} tables by SQL", statistics.count()));
-        self.done("statistics", started, false, &digest);
+        self.done("statistics", &started, false, &digest);
 
         self.interrupt.check()?;
-        let started = Instant::now();
+        let started = Meter::start();
         // A stamp of another state must not outlive the pages that it belonged to.
         if stamp.is_file() {
             std::fs::remove_file(&stamp).at("remove", &stamp)?;
@@ -58,7 +58,7 @@ impl Chain<'_> {
             self.progress.line(&format!("            {warning}"));
         }
         atomic::write(&stamp, digest.as_bytes())?;
-        self.done("report", started, false, &digest);
+        self.done("report", &started, false, &digest);
         Ok(paths.html)
     }
 }

@@ -153,14 +153,19 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
 }
 
 pub(crate) fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
-    now.iter()
-        .map(|stage| {
-            let worked = before
-                .iter()
-                .find(|old| old.name == stage.name && old.digest == stage.digest);
-            worked.filter(|_| stage.cached).unwrap_or(stage).clone()
-        })
-        .collect()
+    let named = |name: &str| now.iter().any(|stage| stage.name == name);
+    let mut all = Vec::new();
+    for stage in now {
+        let same = |old: &&StageRecord| old.digest == stage.digest;
+        let worked = before.iter().filter(same).find(|old| old.name == stage.name);
+        all.push(worked.filter(|_| stage.cached).unwrap_or(stage).clone());
+        // Rivals that were there already are not named again.
+        if stage.name == "evaluate" {
+            let rivals = before.iter().filter(same).filter(|old| old.name.starts_with("rival "));
+            all.extend(rivals.filter(|old| !named(&old.name)).cloned());
+        }
+    }
+    all
 }
 
 pub(crate) fn versions() -> std::collections::BTreeMap<String, serde_json::Value> {

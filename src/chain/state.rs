@@ -1,11 +1,11 @@
 //! What the stages of one call share.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::disk::atomic;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::meter::{Meter, Spent};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::run::cost::Cost;
@@ -41,21 +41,23 @@ pub(crate) struct Chain<'a> {
 
 impl Chain<'_> {
     /// Records a stage and says on stderr how it went.
-    pub(crate) fn done(&mut self, name: &str, started: Instant, cached: bool, digest: &str) {
-        self.record(name, started.elapsed().as_secs_f64(), cached, digest);
+    pub(crate) fn done(&mut self, name: &str, started: &Meter, cached: bool, digest: &str) {
+        self.record(name, started.spent(), cached, digest);
     }
 
     /// As [`Self::done`], for a stage whose time was added up over the seeds.
-    pub(crate) fn record(&mut self, name: &str, seconds: f64, cached: bool, digest: &str) {
+    pub(crate) fn record(&mut self, name: &str, spent: Spent, cached: bool, digest: &str) {
         let how = if cached {
             "cached".to_owned()
         } else {
-            format!("{seconds:.1} s")
+            format!("{:.1} s", spent.seconds)
         };
         self.progress.line(&format!("{name:<11} {how}"));
         self.stages.push(StageRecord {
             name: name.to_owned(),
-            seconds,
+            seconds: spent.seconds,
+            cpu_seconds: spent.cpu_seconds,
+            peak_memory_bytes: spent.peak_memory_bytes,
             cached,
             digest: Some(digest.to_owned()),
         });

@@ -1,8 +1,7 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +11,12 @@ use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
 use crate::feature::holdout::Validation;
 use crate::feature::{FeatureTable, LoadOptions};
+use crate::meter::{Meter, Spent, peak_memory};
 use crate::model::config::Level;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
 use crate::rival::run::Rivals;
-use crate::run::cost::{Cost, peak_memory};
+use crate::run::cost::Cost;
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::sets::{FeatureSet, SplitSets};
 use crate::task::Task;
@@ -61,11 +61,11 @@ struct Unit {
 
 /// What a unit took.
 #[derive(Debug, Default)]
-struct Spent {
-    /// Seconds of training.
-    training: f64,
-    /// Seconds of fitting the rivals, evaluating and writing.
-    evaluating: f64,
+struct UnitCost {
+    /// Of training.
+    training: Spent,
+    /// Of fitting the rivals, evaluating and writing.
+    evaluating: Spent,
     /// Training samples, each as often as there were epochs.
     samples: u64,
 }
@@ -94,7 +94,7 @@ impl Chain<'_> {
         rivals: &RivalsDigest,
         device: &Resolved,
     ) -> Result<TrainedSeeds> {
-        let started = Instant::now();
+        let started = Meter::start();
         let protocol = &self.recipe.protocol;
         let (folds, mut outputs) = (protocol.units(), protocol.outputs());
         let units: Vec<Unit> = folds
@@ -111,10 +111,10 @@ impl Chain<'_> {
             .filter(|unit| done(&folder.seed(unit.fold, unit.seed), digest).is_none())
             .count();
         if untrained == 0 {
-            self.done("train", started, true, digest);
+            self.done("train", &started, true, digest);
         }
         if missing.is_empty() {
-            self.done("evaluate", Instant::now(), true, &rivals.address(digest));
+            self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
         } else {
             // It says how seeds stand together, and goes with the first that changes.
             standings::forget(folder)?;
@@ -199,7 +199,7 @@ impl Chain<'_> {
             let seed = folder.seed(unit.fold, unit.seed);
             !checkpoint::begun(seed.path()) && done(&seed, digest).is_none()
         });
-        let mut spent = Spent::default();
+        let (mut spent, mut by_rival) = (UnitCost::default(), BTreeMap::<String, Spent>::new());
         for fold in protocol.units() {
             let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
             if here.is_empty() {
@@ -223,17 +223,24 @@ impl Chain<'_> {
                 spent.evaluating += unit.evaluating;
                 spent.samples += unit.samples;
             }
+            for (method, cost) in probes.spent() {
+                *by_rival.entry(method).or_default() += cost;
+            }
         }
         self.cost = from_the_start.then(|| Cost {
             train_samples: spent.samples,
-            train_seconds: spent.training,
+            train_seconds: spent.training.seconds,
             calibration_per_second,
             peak_memory_bytes: peak_memory(),
         });
         if spent.samples > 0 {
             self.record("train", spent.training, false, digest);
         }
-        self.record("evaluate", spent.evaluating, false, &rivals.address(digest));
+        let address = rivals.address(digest);
+        self.record("evaluate", spent.evaluating, false, &address);
+        for (method, cost) in by_rival {
+            self.record(&format!("rival {method}"), cost, false, &address);
+        }
         Ok(())
     }
 
@@ -245,16 +252,16 @@ impl Chain<'_> {
         shared: &Shared<'_>,
         seeds: &Seeds<'_>,
         probes: &mut Rivals<'_>,
-    ) -> Result<Spent> {
+    ) -> Result<UnitCost> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
-        let mut spent = Spent::default();
-        let mut clock = Instant::now();
+        let mut spent = UnitCost::default();
+        let mut meter = Meter::start();
         if done(&here, shared.digest).is_none() {
             let outcome = seeds.train(unit.seed, here.path())?;
-            spent.training = clock.elapsed().as_secs_f64();
+            spent.training = meter.spent();
             spent.samples = outcome.trained_on;
-            clock = Instant::now();
+            meter = Meter::start();
             write_seed(&here, outcome, shared.truth.as_ref(), shared.digest, sets)?;
         }
         self.fit_rivals(&here, unit.seed, sets, shared, probes)?;
@@ -263,7 +270,7 @@ impl Chain<'_> {
             Some(fold) => format!("            fold {fold}, seed {seed} done"),
             None => format!("            seed {seed} done"),
         });
-        spent.evaluating = clock.elapsed().as_secs_f64();
+        spent.evaluating = meter.spent();
         Ok(spent)
     }
 
@@ -304,7 +311,7 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// Reads the feature table into memory, split by the protocol.
+    /// Reads the labels of the feature table, split by the protocol.
     pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
@@ -321,6 +328,8 @@ impl Chain<'_> {
                 by_subject: fold.is_some(),
             }),
             fold,
+            progress: self.progress,
+            interrupt: self.interrupt.clone(),
             ..LoadOptions::new(protocol.task)
         })?;
         let counts = &loaded.counts;

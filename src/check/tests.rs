@@ -312,9 +312,11 @@ fn noisy(sets: &SplitSets, sd: f32) -> SplitSets {
     let noise = Normal::new(0.0_f32, sd).unwrap();
     let mut sets = sets.clone();
     for set in [&mut sets.train, &mut sets.test] {
-        for value in &mut set.global.data {
+        let mut values = set.global.all().unwrap();
+        for value in &mut values.data {
             *value += noise.sample(&mut rng);
         }
+        set.global = values.into();
     }
     sets
 }

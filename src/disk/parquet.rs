@@ -16,13 +16,17 @@ use crate::record::{SCHEMA_VERSION, Table};
 
 use super::atomic;
 
+/// Rows that are turned into columns at once.
+const CHUNK: usize = 16_384;
+
 /// Writes `rows` as Parquet, beside and renamed, with `metadata` (key, value) in the file.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn write<T: Table>(path: &Path, rows: &[T], metadata: &[(&str, String)]) -> Result<()> {
-    let batch = T::batch(rows).at("encode", path)?;
-    write_batch(path, &batch, metadata)
+    // An empty table has its columns too.
+    let chunks = rows.chunks(CHUNK).chain(rows.is_empty().then_some(rows));
+    write_batches(path, chunks.map(|rows| T::batch(rows).at("encode", path)), metadata)
 }
 
 /// All rows of a small table, such as [`write`] leaves, as one batch.
@@ -46,6 +50,18 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn write_batch(path: &Path, batch: &RecordBatch, metadata: &[(&str, String)]) -> Result<()> {
+    write_batches(path, std::iter::once(Ok(batch.clone())), metadata)
+}
+
+/// Writes record batches of one schema, at least one, as they come.
+fn write_batches(
+    path: &Path,
+    mut batches: impl Iterator<Item = Result<RecordBatch>>,
+    metadata: &[(&str, String)],
+) -> Result<()> {
+    let Some(first) = batches.next().transpose()? else {
+        return Err(Error::data(format!("{}: a table of no columns", path.display())));
+    };
     let mut all = std::collections::HashMap::from([(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned())]);
     all.extend(metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
     // The file's own key-value list is sorted: the same rows give the same bytes.
@@ -61,8 +77,10 @@ pub fn write_batch(path: &Path, batch: &RecordBatch, metadata: &[(&str, String)]
         ))
         .build();
     atomic::write_with(path, |file: &mut File| {
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).at("write", path)?;
-        writer.write(batch).at("write", path)?;
+        let mut writer = ArrowWriter::try_new(file, first.schema(), Some(properties)).at("write", path)?;
+        for batch in std::iter::once(Ok(first)).chain(batches) {
+            writer.write(&batch?).at("write", path)?;
+        }
         writer.close().at("write", path)?;
         Ok::<(), Error>(())
     })

@@ -1,19 +1,21 @@
 //! From a feature table to the train, validation and test sets of one task.
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Float16Type, Float32Type, Int8Type, Int32Type};
-use half::slice::HalfFloatSliceExt;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Int8Type, Int32Type};
 use serde::Serialize;
 
 use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};
-use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::sets::{FeatureSet, Rows, Source, SplitSets, Tokens};
 use crate::task::{Split, Targets, Task};
 
-use super::config::Dtype;
 use super::holdout::{Validation, by_subject, stratified};
 use super::reader::FeatureTable;
-use super::table::{GLOBAL, TOKENS};
+use super::store::{self, Column};
 use super::threshold::AuThreshold;
 
 impl From<AuThreshold> for String {
@@ -61,6 +63,10 @@ pub struct LoadOptions<'a> {
     pub fold: Option<i32>,
     /// Rows to use; all if `None`.
     pub filter: Option<RowFilter<'a>>,
+    /// Shows how far the file of the features is.
+    pub progress: Progress,
+    /// Asked while it is made.
+    pub interrupt: Interrupt,
 }
 
 impl LoadOptions<'_> {
@@ -75,6 +81,8 @@ impl LoadOptions<'_> {
             validation: None,
             fold: None,
             filter: None,
+            progress: Progress::hidden(),
+            interrupt: Interrupt::default(),
         }
     }
 }
@@ -109,15 +117,22 @@ pub struct Loaded {
     pub counts: LoadCounts,
 }
 
-/// Rows read at a time.
-const BATCH: usize = 1024;
+/// Rows whose labels are read at a time.
+const BATCH: usize = 8192;
+
+/// The feature values of a table.
+struct Sources {
+    global: Arc<dyn Source>,
+    tokens: Option<Arc<dyn Source>>,
+}
 
 impl FeatureTable {
-    /// Reads the sets of one task into memory. Rows keep the table's order.
+    /// Reads labels into memory and finds the rows of each set of one task; feature values stay in the file beside the table
+    /// ([`store`]). Rows keep the table's order.
     ///
     /// # Errors
     /// [`Error::Data`] if the table lacks what is asked for, holds a value that cannot be (a valence of 3), or leaves the
-    /// training or the test set empty; [`Error::Io`] if a part cannot be read.
+    /// training or the test set empty; [`Error::Io`] if a part cannot be read; [`Error::Interrupted`].
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded> {
         let plan = Plan::new(self, options)?;
         let mut counts = LoadCounts {
@@ -126,10 +141,19 @@ impl FeatureTable {
         };
         let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());
         let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+        let mut first = 0;
         for batch in self.batches(Some(&columns), BATCH)? {
-            plan.read(&batch?, &mut sets, &mut counts)?;
+            let batch = batch?;
+            plan.read(&batch, first, &mut sets, &mut counts)?;
+            first += batch.num_rows();
+            options.interrupt.check()?;
         }
-        let [train, val, test] = sets.map(|builder| builder.finish(&plan));
+        let source = |column| store::source(self, column, options.progress, &options.interrupt);
+        let sources = Sources {
+            global: source(Column::Global)?,
+            tokens: options.tokens.then(|| source(Column::Tokens)).transpose()?,
+        };
+        let [train, val, test] = sets.map(|builder| builder.finish(&plan, &sources));
         let (train, val) = plan.validation(train, val)?;
         counts.train = train.len();
         counts.val = val.as_ref().map_or(0, FeatureSet::len);
@@ -163,26 +187,24 @@ impl FeatureTable {
 struct Builder {
     sample_ids: Vec<String>,
     subjects: Vec<Option<String>>,
-    global: Vec<f32>,
-    tokens: Vec<f32>,
+    /// Numbers of the rows in the table.
+    rows: Vec<u32>,
     values: Vec<f32>,
     known: Vec<bool>,
 }
 
 impl Builder {
-    fn finish(self, plan: &Plan<'_>) -> FeatureSet {
-        let rows = self.sample_ids.len();
-        let matrix = |cols: usize, data: Vec<f32>| Matrix { rows, cols, data };
-        let metadata = plan.table.metadata();
+    fn finish(self, plan: &Plan<'_>, sources: &Sources) -> FeatureSet {
+        let shape = plan.table.metadata().tokens;
         FeatureSet {
             sample_ids: self.sample_ids,
             subjects: self.subjects,
-            global: matrix(metadata.global_dim, self.global),
-            tokens: metadata.tokens.filter(|_| plan.options.tokens).map(|shape| Tokens {
+            tokens: sources.tokens.as_ref().zip(shape).map(|(tokens, shape)| Tokens {
                 count: shape.count(),
                 width: shape.width,
-                values: matrix(shape.values(), self.tokens),
+                values: Rows::new(Arc::clone(tokens), self.rows.clone()),
             }),
+            global: Rows::new(Arc::clone(&sources.global), self.rows),
             targets: Targets {
                 task: plan.options.task,
                 names: plan.names.clone(),
@@ -310,15 +332,10 @@ impl<'a> Plan<'a> {
         if options.fold.is_some() && !has("fold") {
             return wrong("has no column `fold`; this database has no folds".to_owned());
         }
-        columns.push(GLOBAL.to_owned());
-        if options.tokens {
-            if table.metadata().tokens.is_none() {
-                return wrong(
-                    "holds no tokens; set features.tokens = \"all\" or a grid like \"7x7\" and extract again"
-                        .to_owned(),
-                );
-            }
-            columns.push(TOKENS.to_owned());
+        if options.tokens && table.metadata().tokens.is_none() {
+            return wrong(
+                "holds no tokens; set features.tokens = \"all\" or a grid like \"7x7\" and extract again".to_owned(),
+            );
         }
         Ok(Self {
             table,
@@ -329,24 +346,14 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Sorts the rows of one batch into the sets.
-    fn read(&self, batch: &RecordBatch, sets: &mut [Builder; 3], counts: &mut LoadCounts) -> Result<()> {
+    /// Sorts the rows of one batch, which begins at row `first` of the table, into the sets.
+    fn read(&self, batch: &RecordBatch, first: usize, sets: &mut [Builder; 3], counts: &mut LoadCounts) -> Result<()> {
         let ids = self.text(batch, "sample_id")?;
         let splits = self.text(batch, "split")?;
         let subjects = self.optional_text(batch, "subject")?;
         let frames = self.optional::<Int32Type>(batch, "frame")?;
         let folds = self.optional::<Int32Type>(batch, "fold")?;
         let labels = self.labels(batch)?;
-        let dtype = self.table.metadata().dtype;
-        let dim = self.table.metadata().global_dim;
-        let global = FloatRows::new(self.column(batch, GLOBAL)?, dtype).ok_or_else(|| self.mistyped(GLOBAL))?;
-        let tokens = match self.table.metadata().tokens.filter(|_| self.options.tokens) {
-            Some(shape) => {
-                let rows = FloatRows::new(self.column(batch, TOKENS)?, dtype).ok_or_else(|| self.mistyped(TOKENS))?;
-                Some((rows, shape.values()))
-            }
-            None => None,
-        };
         for row in 0..batch.num_rows() {
             let (sample_id, name) = (ids.value(row), splits.value(row));
             let Some(split) = Split::parse(name) else {
@@ -390,10 +397,7 @@ impl<'a> Plan<'a> {
             }];
             set.sample_ids.push(sample_id.to_owned());
             set.subjects.push(info.subject.map(str::to_owned));
-            global.append(row, dim, &mut set.global);
-            if let Some((tokens, width)) = &tokens {
-                tokens.append(row, *width, &mut set.tokens);
-            }
+            set.rows.push((first + row) as u32);
             set.values.extend(values);
             set.known.extend(known);
         }
@@ -531,10 +535,6 @@ impl<'a> Plan<'a> {
         Ok((train.select(&rest), Some(train.select(&taken))))
     }
 
-    fn column<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
-        batch.column_by_name(name).ok_or_else(|| self.mistyped(name))
-    }
-
     fn text<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray> {
         let column = self.optional_text(batch, name)?.ok_or_else(|| self.mistyped(name))?;
         if column.null_count() > 0 {
@@ -588,33 +588,4 @@ enum Labels<'b> {
 
 pub(crate) fn value<T: ArrowPrimitiveType>(column: Option<&PrimitiveArray<T>>, row: usize) -> Option<T::Native> {
     column.filter(|c| c.is_valid(row)).map(|c| c.value(row))
-}
-
-/// The values of a feature column, row by row.
-enum FloatRows<'b> {
-    Half(&'b [half::f16]),
-    Single(&'b [f32]),
-}
-
-impl<'b> FloatRows<'b> {
-    fn new(column: &'b ArrayRef, dtype: Dtype) -> Option<Self> {
-        // `values()` covers the rows of this batch only if the array is no slice; arrays fresh from a file are none.
-        let list = column.as_fixed_size_list_opt().filter(|list| list.offset() == 0)?;
-        match dtype {
-            Dtype::F16 => Some(Self::Half(list.values().as_primitive_opt::<Float16Type>()?.values())),
-            Dtype::F32 => Some(Self::Single(list.values().as_primitive_opt::<Float32Type>()?.values())),
-        }
-    }
-
-    fn append(&self, row: usize, width: usize, to: &mut Vec<f32>) {
-        let range = row * width..(row + 1) * width;
-        match self {
-            Self::Half(values) => {
-                let start = to.len();
-                to.resize(start + width, 0.0);
-                values[range].convert_to_f32_slice(&mut to[start..]);
-            }
-            Self::Single(values) => to.extend_from_slice(&values[range]),
-        }
-    }
 }

@@ -10,6 +10,7 @@ pub mod pool;
 pub mod reader;
 pub mod reject;
 pub mod shard;
+pub mod store;
 pub mod table;
 pub mod threshold;
 pub mod writer;

@@ -26,6 +26,7 @@ use super::*;
 
 mod images;
 mod loading;
+mod stored;
 
 const CLASSES: [&str; 3] = ["happy", "sad", "angry"];
 

@@ -125,7 +125,7 @@ impl Case {
         ]
         .into_iter()
         .flatten()
-        .flat_map(|set| (0..set.len()).map(|i| (set.sample_ids[i].clone(), set.global.row(i).to_vec())))
+        .flat_map(|set| (0..set.len()).map(|i| (set.sample_ids[i].clone(), set.global.row(i))))
         .collect()
     }
 }
@@ -350,12 +350,12 @@ fn tokens_come_along_where_they_are_asked_for() {
         ..LoadOptions::new(Task::Expression)
     };
     let loaded = table.load(&options).unwrap();
-    assert_eq!(loaded.sets.test.tokens.unwrap().values.data, tokens[8..]);
+    assert_eq!(loaded.sets.test.tokens.unwrap().values.all().unwrap().data, tokens[8..]);
     case.store.tokens = TokenGrid::Pooled(1, 1);
     case.import().unwrap();
     let table = FeatureTable::open(&case.out().join("features")).unwrap();
     let loaded = table.load(&options).unwrap();
-    assert_eq!(loaded.sets.train.tokens.unwrap().values.data, [3.0, 4.0]);
+    assert_eq!(loaded.sets.train.tokens.unwrap().values.all().unwrap().data, [3.0, 4.0]);
     // Flat tokens need to be told their grid.
     let mut flat = Case::new("x.npz", arrays("(2, 8)"));
     flat.store.tokens = TokenGrid::All;

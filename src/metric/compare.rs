@@ -93,7 +93,7 @@ pub struct Answers<'a> {
 ///
 /// # Errors
 /// [`Error::Data`] if shapes do not fit, a value is not finite, the task has no metric of that name, there is no fold, or a
-/// side has no seed.
+/// side has no seed; [`Error::Interrupted`].
 pub fn paired_bootstrap(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstrap) -> Result<Paired> {
     let panels: Vec<Panel<'_>> = folds
         .iter()
@@ -207,7 +207,7 @@ impl Resampled {
         };
         Ok(Self {
             values: statistic(&rows.total()),
-            distribution: bootstrap.distribution(&rows, statistic),
+            distribution: bootstrap.distribution(&rows, statistic)?,
             left_out: left_out(&rows, statistic),
             level: bootstrap.level,
         })

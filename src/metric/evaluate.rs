@@ -13,7 +13,7 @@ use super::named::{NamedValue, info};
 use super::tally::{Measure, Tally};
 
 /// How [`evaluate`] works.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options<'a> {
     /// Person in each image: where every sample names one, whole subjects are resampled.
     pub subjects: Option<&'a [Option<String>]>,
@@ -27,7 +27,7 @@ pub struct Options<'a> {
 /// unless subjects are known; every other primary metric the BCa bootstrap.
 ///
 /// # Errors
-/// [`Error::Data`] if the shapes do not fit together or a value is not finite.
+/// [`Error::Data`] if the shapes do not fit together or a value is not finite; [`Error::Interrupted`].
 pub fn evaluate(targets: &Targets, outputs: &Matrix, options: &Options<'_>) -> Result<Vec<NamedValue>> {
     let tally = Tally::new(targets, outputs)?;
     let shape = tally.shape();
@@ -46,9 +46,17 @@ pub fn evaluate(targets: &Targets, outputs: &Matrix, options: &Options<'_>) -> R
         });
         options
             .bootstrap
-            .interval(&rows, |sums| measure.value(shape, sums).value)
+            .interval(&rows, |sums| measure.value(shape, sums).value)?
     };
     Ok(values)
+}
+
+/// Every metric without intervals, as of a split that nobody is judged by.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn plain(targets: &Targets, outputs: &Matrix) -> Result<Vec<NamedValue>> {
+    Ok(values(&Tally::new(targets, outputs)?))
 }
 
 /// Every metric in the order of [`Measure::all`], without intervals.

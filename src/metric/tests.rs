@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
 use super::compare::{Answers, Paired, holm, mcnemar, paired_bootstrap};
 use super::evaluate::{self, Options};
-use super::interval::{Bootstrap, Contributions, bca, wilson};
+use super::interval::{Bootstrap, Contributions, Interval, bca, wilson};
 use super::named::{NamedValue, info};
 use super::seeds::OverSeeds;
 use super::special::{binomial_half_cdf, chi2_1_upper, normal_cdf, normal_quantile, t_quantile};
@@ -273,7 +274,8 @@ fn retrieval_agrees_with_scikit_learn() {
 
 #[test]
 fn bca_agrees_with_scipy() {
-    let golden = &golden()["bca"];
+    let all = golden();
+    let golden = &all["bca"];
     let estimate = golden["estimate"].as_f64().expect("number");
     let mut distribution = floats(&golden["distribution"]);
     let interval = bca(estimate, &mut distribution, &floats(&golden["left_out"]), 0.95);
@@ -288,18 +290,31 @@ fn bca_agrees_with_scipy() {
         sink(2, sample[i] * sample[i]);
     });
     let variance = |sums: &[f64]| sums[2] / sums[0] - (sums[1] / sums[0]).powi(2);
-    let ours = Bootstrap::default().interval(&rows, variance).expect("40 clusters");
-    let peer = floats(&golden["full"]);
-    let width = peer[1] - peer[0];
-    assert!(
-        (ours.low - peer[0]).abs() < 0.03 * width && (ours.high - peer[1]).abs() < 0.03 * width,
-        "{ours:?} {peer:?}"
-    );
-    assert_eq!(
-        Some(ours),
-        Bootstrap::default().interval(&rows, variance),
-        "same seed, same interval"
-    );
+    let interval = |rows| Bootstrap::default().interval(rows, variance).expect("not interrupted");
+    let near = |ours: Interval, peer: &[f64]| {
+        let width = peer[1] - peer[0];
+        assert!(
+            (ours.low - peer[0]).abs() < 0.03 * width && (ours.high - peer[1]).abs() < 0.03 * width,
+            "{ours:?} {peer:?}"
+        );
+    };
+    let ours = interval(&rows).expect("40 clusters");
+    near(ours, &floats(&golden["full"]));
+    assert_eq!(Some(ours), interval(&rows), "same seed, same interval");
+
+    // Many samples go into groups by lot.
+    let cube = |i: usize| (i as f64 * 0.618_033_988_749_894_9 % 1.0).powi(3);
+    let rows = Contributions::new(40_000, 3, None, |i, sink| {
+        sink(0, 1.0);
+        sink(1, cube(i));
+        sink(2, cube(i) * cube(i));
+    });
+    assert!(rows.clusters() < 40_000);
+    near(interval(&rows).expect("groups"), &floats(&all["bca_many"]));
+
+    let stop = Interrupt::default();
+    stop.raise();
+    assert!(Bootstrap::hearing(&stop).interval(&rows, variance).is_err());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Features brought to scale by statistics of the training split, for AURA and its rivals alike.
 
-use crate::sets::Matrix;
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::sets::{Matrix, Rows};
 
 use super::config::Standardise;
 
@@ -21,29 +23,39 @@ pub struct Standardiser {
 }
 
 impl Standardiser {
-    /// Statistics of the training split (ddof 0); tokens of `width` values count over images and positions together.
-    pub fn fit(values: &Matrix, width: usize, mode: Standardise) -> Self {
-        let rows = (values.data.len() / width.max(1)).max(1) as f64;
+    /// Statistics of the training split (ddof 0), in two passes over its blocks; tokens of `width` values count over images and
+    /// positions together.
+    ///
+    /// # Errors
+    /// If the values cannot be read; [`crate::Error::Interrupted`].
+    pub fn fit(values: &Rows, width: usize, mode: Standardise, interrupt: &Interrupt) -> Result<Self> {
+        let rows = (values.len() * values.cols() / width.max(1)).max(1) as f64;
         if mode == Standardise::None {
-            return Self {
+            return Ok(Self {
                 mean: vec![0.0; width],
                 factor: vec![1.0; width],
-            };
+            });
         }
         let mut mean = vec![0.0_f64; width];
-        for row in values.data.chunks_exact(width) {
-            for (sum, &value) in mean.iter_mut().zip(row) {
-                *sum += f64::from(value);
+        for block in values.blocks() {
+            interrupt.check()?;
+            for row in values.read(block)?.data.chunks_exact(width) {
+                for (sum, &value) in mean.iter_mut().zip(row) {
+                    *sum += f64::from(value);
+                }
             }
         }
         for sum in &mut mean {
             *sum /= rows;
         }
         let mut squares = vec![0.0_f64; width];
-        for row in values.data.chunks_exact(width) {
-            for ((sum, &value), mean) in squares.iter_mut().zip(row).zip(&mean) {
-                let difference = f64::from(value) - mean;
-                *sum += difference * difference;
+        for block in values.blocks() {
+            interrupt.check()?;
+            for row in values.read(block)?.data.chunks_exact(width) {
+                for ((sum, &value), mean) in squares.iter_mut().zip(row).zip(&mean) {
+                    let difference = f64::from(value) - mean;
+                    *sum += difference * difference;
+                }
             }
         }
         let inverse = |variance: f64, squared_mean: f64| {
@@ -61,7 +73,7 @@ impl Standardiser {
             let squared_mean = mean.iter().map(|mean| mean * mean).sum::<f64>() / width as f64;
             vec![inverse(variance, squared_mean); width]
         };
-        Self { mean, factor }
+        Ok(Self { mean, factor })
     }
 
     /// Whether all statistics are finite, as they are if the features are.
@@ -69,22 +81,15 @@ impl Standardiser {
         self.mean.iter().chain(&self.factor).all(|value| value.is_finite())
     }
 
-    /// The standardised features of `rows`, row-major; in f32, as a device computes them.
-    pub fn gather(&self, values: &Matrix, rows: &[usize]) -> Vec<f32> {
+    /// Standardised features, row-major; in f32, as a device computes them.
+    pub fn narrow(&self, mut values: Matrix) -> Vec<f32> {
         let (mean, factor) = (self.mean_f32(), self.factor_f32());
-        let mut out = Vec::with_capacity(rows.len() * values.cols);
-        for &row in rows {
-            for token in values.row(row).chunks_exact(mean.len()) {
-                out.extend(
-                    token
-                        .iter()
-                        .zip(&mean)
-                        .zip(&factor)
-                        .map(|((value, mean), factor)| (value - mean) * factor),
-                );
+        for token in values.data.chunks_exact_mut(mean.len()) {
+            for ((value, mean), factor) in token.iter_mut().zip(&mean).zip(&factor) {
+                *value = (*value - mean) * factor;
             }
         }
-        out
+        values.data
     }
 
     /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
@@ -120,14 +125,17 @@ mod tests {
         }
     }
 
+    fn fit(values: &Matrix, width: usize, mode: Standardise) -> Standardiser {
+        Standardiser::fit(&values.clone().into(), width, mode, &Interrupt::default()).unwrap()
+    }
+
     #[test]
     fn standardised_training_features_have_mean_zero() {
         let values = matrix(2, vec![1.0, 5.0, 2.0, 5.0, 3.0, 5.0]);
-        let rows = [0, 1, 2];
-        let global = Standardiser::fit(&values, 2, Standardise::Global).gather(&values, &rows);
+        let global = fit(&values, 2, Standardise::Global).narrow(values.clone());
         assert!((global[0] + global[2] + global[4]).abs() < 1e-6);
-        let each = Standardiser::fit(&values, 2, Standardise::Dimension);
-        let gathered = each.gather(&values, &rows);
+        let each = fit(&values, 2, Standardise::Dimension);
+        let gathered = each.narrow(values.clone());
         assert!((gathered[4] - 1.224_745).abs() < 1e-5, "{gathered:?}");
         assert_eq!(gathered[5], 0.0);
         assert_eq!(gathered, each.apply(&values));
@@ -141,13 +149,13 @@ mod tests {
             4,
             vec![7.0, 1000.3, 1e-9, 0.0, 7.0, last_bit, 3e-9, 0.0, 7.0, 1000.3, 2e-9, 0.0],
         );
-        let fitted = Standardiser::fit(&train, 4, Standardise::Dimension);
+        let fitted = fit(&train, 4, Standardise::Dimension);
         let test = matrix(4, vec![1e6, 2000.0, 3e-9, 5.0]);
         let seen = fitted.apply(&test);
         assert_eq!((seen[0], seen[1], seen[3]), (0.0, 0.0, 0.0));
         assert!((seen[2] - 1.224_745).abs() < 1e-4, "units do not matter: {seen:?}");
-        let nothing = Standardiser::fit(&matrix(1, vec![3.0, 3.0]), 1, Standardise::Global);
+        let nothing = fit(&matrix(1, vec![3.0, 3.0]), 1, Standardise::Global);
         assert_eq!(nothing.factor, [0.0]);
-        assert!(!Standardiser::fit(&matrix(1, vec![f32::NAN, 3.0]), 1, Standardise::Dimension).is_finite());
+        assert!(!fit(&matrix(1, vec![f32::NAN, 3.0]), 1, Standardise::Dimension).is_finite());
     }
 }

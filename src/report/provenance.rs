@@ -24,6 +24,8 @@ pub(super) struct StageRow {
     run: String,
     stage: String,
     seconds: String,
+    cpu_seconds: String,
+    memory: String,
     cached: bool,
     digest: String,
 }
@@ -164,6 +166,10 @@ pub(super) fn stages(runs: &[FoundRun]) -> Vec<StageRow> {
                 run: run.run.clone(),
                 stage: stage.name.clone(),
                 seconds: fixed(stage.seconds, 1),
+                cpu_seconds: stage.cpu_seconds.map_or_else(String::new, |seconds| fixed(seconds, 1)),
+                memory: stage
+                    .peak_memory_bytes
+                    .map_or_else(String::new, |bytes| (bytes >> 20).to_string()),
                 cached: stage.cached,
                 digest: stage.digest.clone().unwrap_or_default(),
             })

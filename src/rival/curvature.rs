@@ -48,17 +48,22 @@ impl Curvature {
         let product = |basis: &Dense| -> Result<Dense> {
             interrupt.check()?;
             let narrow = basis.data.iter().map(|&v| v as f32).collect();
-            let scores = x.x.clone().matmul(tensor(narrow, d, basis.cols, &x.device()));
-            let product = values(x.x.clone().transpose().matmul(scores))?;
-            Ok(Dense {
-                rows: d,
-                cols: basis.cols,
-                data: product.into_iter().map(|v| f64::from(v) / n as f64).collect(),
-            })
+            let narrow = tensor(narrow, d, basis.cols, &x.device());
+            let mut all = Dense::zeros(d, basis.cols);
+            for range in x.passes() {
+                interrupt.check()?;
+                let block = x.slice(range)?;
+                let product = block.clone().transpose().matmul(block.matmul(narrow.clone()));
+                for (sum, v) in all.data.iter_mut().zip(values(product)?) {
+                    *sum += f64::from(v);
+                }
+            }
+            all.data.iter_mut().for_each(|v| *v /= n as f64);
+            Ok(all)
         };
         // It starts from samples spread over all.
         let rows: Vec<usize> = (0..directions).map(|i| i * n / directions).collect();
-        let samples = values(x.select(&rows).x.transpose())?;
+        let samples = values(x.select(&rows)?.slice(0..directions)?.transpose())?;
         let mut basis = Dense {
             rows: d,
             cols: directions,
@@ -183,14 +188,12 @@ mod tests {
     fn directions_that_hold_everything_give_the_inverse_itself() {
         for (n, d, rank) in [(40, 5, 5), (120, 100, 3)] {
             let data = of_rank(n, d, rank);
-            let x = Features::new(
-                Matrix {
-                    rows: n,
-                    cols: d,
-                    data: data.clone(),
-                },
-                &Device::flex(),
-            );
+            let matrix = Matrix {
+                rows: n,
+                cols: d,
+                data: data.clone(),
+            };
+            let x = Features::new(matrix.into(), None, &Device::flex()).unwrap();
             let stop = Interrupt::default();
             let (seconds, penalty) = ([0.2, 0.05], [0.3, 0.01]);
             let curvature = Curvature::of(&x, &stop).unwrap();

@@ -1,11 +1,17 @@
-//! What rivals look at: one standardised vector an image, on the device.
+//! What rivals look at: one standardised vector an image, brought to the device when it is needed.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::model::config::Standardise;
 use crate::model::standardise::Standardiser;
-use crate::sets::{FeatureSet, Matrix};
+use crate::sets::{FeatureSet, Matrix, Rows};
+use crate::solver::linalg::Dense;
+use crate::solver::samples;
 
 /// Which part of the features a rival reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,25 +39,27 @@ impl Input {
 
     /// The patch tokens of a set, as far as they say anything beside its global vectors: where these are the tokens side by side
     /// (HOG's), reading them again would be the same rival under another name.
-    pub fn of_patches(set: &FeatureSet) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// If the features cannot be read.
+    pub fn of_patches(set: &FeatureSet) -> Result<Vec<Self>> {
         let Some(tokens) = &set.tokens else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let mut inputs = vec![Self::MeanTokens];
-        if tokens.values.data != set.global.data {
+        if !same(&tokens.values, &set.global)? {
             inputs.push(Self::Tokens);
         }
-        inputs
+        Ok(inputs)
     }
 
     /// The n × width values of a set.
     ///
     /// # Errors
-    /// [`Error::Data`] if the set has no tokens, or its parts do not fit together.
-    pub fn read(self, set: &FeatureSet) -> Result<std::borrow::Cow<'_, Matrix>> {
-        use std::borrow::Cow;
-        let matrix = match self {
-            Self::Global => Cow::Borrowed(&set.global),
+    /// [`Error::Data`] if the set has no tokens, or its parts do not fit together; [`Error::Interrupted`].
+    pub fn read(self, set: &FeatureSet, interrupt: &Interrupt) -> Result<Rows> {
+        let rows = match self {
+            Self::Global => set.global.clone(),
             Self::Tokens | Self::MeanTokens => {
                 let tokens = set.tokens.as_ref().ok_or_else(|| {
                     Error::unusable_table(
@@ -60,44 +68,59 @@ impl Input {
                     )
                 })?;
                 if self == Self::Tokens {
-                    Cow::Borrowed(&tokens.values)
+                    tokens.values.clone()
                 } else {
-                    Cow::Owned(mean_tokens(&tokens.values, tokens.count, tokens.width)?)
+                    mean_tokens(&tokens.values, tokens.count, tokens.width, interrupt)?.into()
                 }
             }
         };
-        if matrix.rows != set.len() || matrix.data.len() != matrix.rows * matrix.cols {
+        if rows.len() != set.len() {
             return Err(Error::unusable_table(format!(
-                "{} samples have {} feature rows of {} values ({} values in all)",
+                "{} samples have {} feature rows",
                 set.len(),
-                matrix.rows,
-                matrix.cols,
-                matrix.data.len()
+                rows.len()
             )));
         }
-        Ok(matrix)
+        Ok(rows)
     }
 }
 
-fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
-    if count == 0 || width == 0 || count * width != values.cols {
+/// Whether two sets of rows hold the same values.
+fn same(a: &Rows, b: &Rows) -> Result<bool> {
+    if (a.len(), a.cols()) != (b.len(), b.cols()) {
+        return Ok(false);
+    }
+    for block in a.blocks() {
+        if a.read(block.clone())? != b.read(block)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn mean_tokens(values: &Rows, count: usize, width: usize, interrupt: &Interrupt) -> Result<Matrix> {
+    if count == 0 || width == 0 || count * width != values.cols() {
         return Err(Error::unusable_table(format!(
             "{count} tokens of {width} values do not make rows of {} values",
-            values.cols
+            values.cols()
         )));
     }
-    let mut data = Vec::with_capacity(values.rows * width);
-    for i in 0..values.rows {
-        let mut sums = vec![0.0_f32; width];
-        for token in values.row(i).chunks_exact(width) {
-            for (sum, value) in sums.iter_mut().zip(token) {
-                *sum += value;
+    let mut data = Vec::with_capacity(values.len() * width);
+    for block in values.blocks() {
+        interrupt.check()?;
+        let block = values.read(block)?;
+        for i in 0..block.rows {
+            let mut sums = vec![0.0_f32; width];
+            for token in block.row(i).chunks_exact(width) {
+                for (sum, value) in sums.iter_mut().zip(token) {
+                    *sum += value;
+                }
             }
+            data.extend(sums.iter().map(|sum| sum / count as f32));
         }
-        data.extend(sums.iter().map(|sum| sum / count as f32));
     }
     Ok(Matrix {
-        rows: values.rows,
+        rows: values.len(),
         cols: width,
         data,
     })
@@ -105,121 +128,178 @@ fn mean_tokens(values: &Matrix, count: usize, width: usize) -> Result<Matrix> {
 
 /// Brings features to scale by the samples that a rival is fitted on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scale(Standardiser);
+pub struct Scale(Arc<Standardiser>);
 
 impl Scale {
     /// Takes mean and standard deviation (ddof 0) from `train`.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is no value, or one that is not finite.
-    pub fn fit(how: Standardise, train: &Matrix) -> Result<Self> {
-        if train.rows == 0 || train.cols == 0 {
+    /// [`Error::Data`] if there is no value, or one that is not finite; [`Error::Interrupted`].
+    pub fn fit(how: Standardise, train: &Rows, interrupt: &Interrupt) -> Result<Self> {
+        if train.len() == 0 || train.cols() == 0 {
             return Err(Error::unusable_table(
                 "rivals need at least one training sample with at least one feature",
             ));
         }
-        let scale = Standardiser::fit(train, train.cols, how);
+        let scale = Standardiser::fit(train, train.cols(), how, interrupt)?;
         if !scale.is_finite() {
             return Err(Error::unusable_table(
                 "training features hold values that are not finite; extract them again, or look for a broken image",
             ));
         }
-        Ok(Self(scale))
+        Ok(Self(Arc::new(scale)))
     }
 
     /// The standardised features of the samples `ids`.
     ///
     /// # Errors
     /// [`Error::Data`] if the features are not as wide as those of the training split, or not finite.
-    pub fn apply(&self, matrix: &Matrix, ids: &[String], device: &Device) -> Result<Features> {
+    pub fn apply(&self, rows: &Rows, ids: &[String], device: &Device) -> Result<Features> {
         let d = self.0.mean.len();
-        if matrix.cols != d && matrix.rows > 0 {
+        if rows.cols() != d && rows.len() > 0 {
             return Err(Error::unusable_table(format!(
                 "features of {} values stand against training features of {d}; extract both splits with one encoder",
-                matrix.cols
+                rows.cols()
             )));
         }
-        let data = self.0.apply(matrix);
-        if let Some(at) = data.iter().position(|v| !v.is_finite()) {
+        if let Some(row) = rows.not_finite() {
             return Err(Error::unusable_table(format!(
                 "the features of sample {} are not finite; extract them again, or look for a broken image",
-                ids.get(at / d).map_or("?", String::as_str)
+                ids.get(row).map_or("?", String::as_str)
             )));
         }
-        Ok(Features::new(
-            Matrix {
-                rows: matrix.rows,
-                cols: d,
-                data,
-            },
-            device,
-        ))
+        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device)
     }
 }
 
-/// n × D values on a device.
+/// Bytes of features in f32 up to which they are held on the device; larger ones are read anew for every pass.
+const HELD: usize = 768 << 20;
+/// Rows that are multiplied at once where the product is large, and values that they may have.
+const CHUNK: usize = 4096;
+const CHUNK_VALUES: usize = 1 << 24;
+
+/// n × D values, standardised.
 #[derive(Debug, Clone)]
 pub struct Features {
-    /// The values.
-    pub x: Tensor<2>,
+    values: Rows,
+    scale: Option<Arc<Standardiser>>,
+    device: Device,
+    /// All values, where they are few.
+    held: Option<Tensor<2>>,
+    /// Whether rows are brought to unit length.
+    unit: bool,
     /// Number of samples n.
     pub rows: usize,
     /// Values a sample D.
     pub cols: usize,
 }
 
-/// Rows that are multiplied at once where the product is large.
-const CHUNK: usize = 4096;
-
 impl Features {
-    /// Moves a matrix to the device.
-    pub fn new(matrix: Matrix, device: &Device) -> Self {
-        let (rows, cols) = (matrix.rows, matrix.cols);
-        Self {
-            x: tensor(matrix.data, rows, cols, device),
-            rows,
-            cols,
+    /// Values as `scale` leaves them; as they are, if there is none.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn new(values: Rows, scale: Option<Arc<Standardiser>>, device: &Device) -> Result<Self> {
+        let mut features = Self {
+            rows: values.len(),
+            cols: values.cols(),
+            values,
+            scale,
+            device: device.clone(),
+            held: None,
+            unit: false,
+        };
+        if features.rows * features.cols * size_of::<f32>() <= HELD {
+            features.held = Some(features.fetch(0..features.rows)?);
         }
+        Ok(features)
     }
 
     /// Where the values are.
     pub fn device(&self) -> Device {
-        self.x.device()
+        self.device.clone()
+    }
+
+    fn fetch(&self, range: Range<usize>) -> Result<Tensor<2>> {
+        let block = self.values.read(range)?;
+        let (rows, cols) = (block.rows, block.cols);
+        let data = match &self.scale {
+            Some(scale) => scale.apply(&block),
+            None => block.data,
+        };
+        Ok(tensor(data, rows, cols, &self.device))
     }
 
     /// Ranges of at most [`CHUNK`] rows that cover all.
-    pub fn chunks(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
-        let rows = self.rows;
+    pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, step) = (self.rows, (CHUNK_VALUES / self.cols.max(1)).clamp(1, CHUNK));
         (0..rows)
-            .step_by(CHUNK)
-            .map(move |start| start..(start + CHUNK).min(rows))
+            .step_by(step)
+            .map(move |start| start..(start + step).min(rows))
+    }
+
+    /// Ranges that cover all, for sums over the samples: one where the values are held.
+    pub fn passes(&self) -> Vec<Range<usize>> {
+        match &self.held {
+            Some(_) => std::iter::once(0..self.rows).collect(),
+            None => self.chunks().collect(),
+        }
     }
 
     /// The rows of a range.
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Tensor<2> {
-        self.x.clone().slice([range, 0..self.cols])
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn slice(&self, range: Range<usize>) -> Result<Tensor<2>> {
+        let x = match &self.held {
+            Some(held) => held.clone().slice([range, 0..self.cols]),
+            None => self.fetch(range)?,
+        };
+        Ok(if self.unit { to_unit(x) } else { x })
     }
 
     /// The rows at `rows`, in that order.
-    #[must_use]
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let index = Tensor::<1, Int>::from_data(TensorData::new(index, [rows.len()]), &self.device());
-        Self {
-            x: self.x.clone().select(0, index),
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let mut selected = Self {
+            values: self.values.select(rows),
+            held: None,
             rows: rows.len(),
-            cols: self.cols,
+            ..self.clone()
+        };
+        selected.held = match &self.held {
+            Some(held) => {
+                let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+                let index = Tensor::<1, Int>::from_data(TensorData::new(index, [rows.len()]), &self.device);
+                Some(held.clone().select(0, index))
+            }
+            None => Self::new(selected.values.clone(), self.scale.clone(), &self.device)?.held,
+        };
+        Ok(selected)
+    }
+
+    /// x·W for W of D × O: n × O values.
+    ///
+    /// # Errors
+    /// If values cannot be read, or the device fails.
+    pub fn times(&self, weights: &Tensor<2>) -> Result<Vec<f32>> {
+        let mut product = Vec::new();
+        for range in self.passes() {
+            product.extend(values(self.slice(range)?.matmul(weights.clone()))?);
         }
+        Ok(product)
     }
 
     /// Squared Euclidean norms of all rows.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If values cannot be read, or the device fails.
     pub fn squared_norms(&self) -> Result<Vec<f32>> {
         let mut norms = Vec::with_capacity(self.rows);
         for range in self.chunks() {
-            norms.extend(values(self.slice(range).square().sum_dim(1))?);
+            norms.extend(values(self.slice(range)?.square().sum_dim(1))?);
         }
         Ok(norms)
     }
@@ -227,11 +307,40 @@ impl Features {
     /// The same rows at unit length; rows of zeros stay as they are.
     #[must_use]
     pub fn unit(&self) -> Self {
-        let norms = self.x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
         Self {
-            x: self.x.clone() / norms,
-            ..*self
+            unit: true,
+            ..self.clone()
         }
+    }
+}
+
+fn to_unit(x: Tensor<2>) -> Tensor<2> {
+    let norms = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
+    x / norms
+}
+
+impl samples::Rows for Features {
+    fn count(&self) -> usize {
+        self.rows
+    }
+
+    fn width(&self) -> usize {
+        self.cols
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Dense> {
+        let rows = range.len();
+        let data = values(self.slice(range)?)?.into_iter().map(f64::from).collect();
+        Ok(Dense {
+            rows,
+            cols: self.cols,
+            data,
+        })
+    }
+
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        let picked = self.select(rows)?;
+        values(picked.slice(0..picked.rows)?)
     }
 }
 

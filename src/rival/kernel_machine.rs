@@ -6,12 +6,11 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::solver::kernel::{Basis, Shape, Width};
 use crate::solver::linalg::Dense;
-use crate::solver::samples::{Rows, Table};
 use crate::task::Task;
 
 use super::fit::{Fitted, Rival, Settings, Training};
 use super::grid::Grid;
-use super::host::{Host, landmarks};
+use super::host::landmarks;
 use super::input::Features;
 
 /// Values of held-out samples as a kernel describes them that are kept from one strength to the next.
@@ -28,7 +27,7 @@ pub trait KernelMachine {
 
     fn grid(&self) -> Grid<'_>;
 
-    fn prepare(training: &Training<'_>, x: Table<'_>, width: &Width<'_>) -> Result<Self::Solver>;
+    fn prepare(training: &Training<'_>, width: &Width<'_>) -> Result<Self::Solver>;
 
     fn basis(solver: &Self::Solver) -> &Basis;
 
@@ -37,27 +36,26 @@ pub trait KernelMachine {
     /// Scores of samples as the basis describes them.
     fn judge(found: &Self::Found, described: &Dense) -> Dense;
 
-    fn scores(found: &Self::Found, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense>;
+    fn scores(found: &Self::Found, x: &Features, interrupt: &Interrupt) -> Result<Dense>;
 
     /// Scores as outputs of the task.
     fn respond(task: Task, scores: &Dense) -> Matrix;
 }
 
-fn prepared<M: KernelMachine>(machine: &M, training: &Training<'_>, x: &Host, shape: Shape) -> Result<M::Solver> {
+fn prepared<M: KernelMachine>(machine: &M, training: &Training<'_>, shape: Shape) -> Result<M::Solver> {
     let grid = machine.grid();
     let width = Width {
         shape,
         limit: grid.exact,
         landmarks: &landmarks(training.targets.len(), grid.landmarks),
     };
-    M::prepare(training, x.table(), &width)
+    M::prepare(training, &width)
 }
 
 struct Path<'a, M: KernelMachine> {
     machine: &'a M,
     training: Training<'a>,
-    x: Host,
-    held: Host,
+    held: &'a Features,
     at_hand: Option<AtHand<M>>,
 }
 
@@ -78,10 +76,10 @@ impl<M: KernelMachine> Candidates for Path<'_, M> {
         let there = if let Some(there) = self.at_hand.take().filter(|there| there.shape == shape) {
             there
         } else {
-            let solver = prepared(self.machine, &self.training, &self.x, shape)?;
+            let solver = prepared(self.machine, &self.training, shape)?;
             let basis = M::basis(&solver);
-            let few = self.held.table().count() * basis.width() <= KEPT;
-            let described = few.then(|| basis.describe(self.held.table(), interrupt)).transpose()?;
+            let few = self.held.rows * basis.width() <= KEPT;
+            let described = few.then(|| basis.describe(self.held, interrupt)).transpose()?;
             AtHand {
                 shape,
                 solver,
@@ -91,7 +89,7 @@ impl<M: KernelMachine> Candidates for Path<'_, M> {
         let found = M::solve(&there.solver, strength, interrupt)?;
         let scores = match &there.described {
             Some(described) => M::judge(&found, described),
-            None => M::scores(&found, self.held.table(), interrupt)?,
+            None => M::scores(&found, self.held, interrupt)?,
         };
         self.at_hand = Some(there);
         Ok(Some(M::respond(self.training.targets.task, &scores)))
@@ -106,8 +104,7 @@ impl<M: KernelMachine + 'static> Rival for M {
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
         Ok(Box::new(Path {
             machine: self,
-            x: Host::read(training.x)?,
-            held: Host::read(held)?,
+            held,
             at_hand: None,
             training,
         }))
@@ -115,7 +112,7 @@ impl<M: KernelMachine + 'static> Rival for M {
 
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
         let (shape, strength) = self.grid().setting(at).unwrap_or((Shape::rbf(1.0), 1.0));
-        let solver = prepared(self, training, &Host::read(training.x)?, shape)?;
+        let solver = prepared(self, training, shape)?;
         Ok(Box::new(Fit::<M> {
             found: M::solve(&solver, strength, training.interrupt)?,
             task: training.targets.task,
@@ -138,7 +135,7 @@ struct Fit<M: KernelMachine> {
 
 impl<M: KernelMachine> Fitted for Fit<M> {
     fn predict(&self, x: &Features) -> Result<Matrix> {
-        let scores = M::scores(&self.found, Host::read(x)?.table(), &self.interrupt)?;
+        let scores = M::scores(&self.found, x, &self.interrupt)?;
         Ok(M::respond(self.task, &scores))
     }
 

@@ -10,12 +10,13 @@ use crate::solver::expansion::Expansion;
 use crate::solver::kernel::{Basis, Shape, Width};
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
-use crate::solver::samples::{Answers, Table};
+use crate::solver::samples::Answers;
 use crate::task::Task;
 
 use super::fit::Training;
 use super::grid::Grid;
 use super::host::table;
+use super::input::Features;
 use super::kernel_machine::KernelMachine;
 
 /// Kernels tried: among them the one that AURA's departures are read with, so that a lead over this rival is the archetypes'.
@@ -75,7 +76,7 @@ impl KernelMachine for KernelRidgeConfig {
         }
     }
 
-    fn prepare(training: &Training<'_>, x: Table<'_>, width: &Width<'_>) -> Result<KernelRidge> {
+    fn prepare(training: &Training<'_>, width: &Width<'_>) -> Result<KernelRidge> {
         let targets = training.targets;
         let y: Vec<f64> = targets.values.iter().map(|&v| f64::from(v)).collect();
         let answers = Answers {
@@ -83,7 +84,7 @@ impl KernelMachine for KernelRidgeConfig {
             known: &targets.known,
             outputs: targets.outputs(),
         };
-        KernelRidge::new(x, &answers, width, training.interrupt)
+        KernelRidge::new(training.x, &answers, width, training.interrupt)
     }
 
     fn basis(solver: &KernelRidge) -> &Basis {
@@ -98,7 +99,7 @@ impl KernelMachine for KernelRidgeConfig {
         found.linear.apply(described)
     }
 
-    fn scores(found: &Expansion, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    fn scores(found: &Expansion, x: &Features, interrupt: &Interrupt) -> Result<Dense> {
         found.predict(x, interrupt)
     }
 

@@ -13,9 +13,10 @@ use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
+use crate::solver::samples::Rows as _;
 
 use super::fit::{Apart, Fitted, Rival, Settings, Training};
-use super::input::{Features, values};
+use super::input::Features;
 use super::knn::prior;
 use super::prototypes::{Prototypes, weighted_sums};
 
@@ -69,7 +70,7 @@ fn plus_plus(x: &Features, k: usize, rng: &mut ChaCha8Rng, interrupt: &Interrupt
         rows.truncate(SEEDING);
         rows.sort_unstable();
     }
-    let pool = x.select(&rows);
+    let pool = x.select(&rows)?;
     let norms = pool.squared_norms()?;
     let trials = 2 + (k as f64).ln() as usize;
     let mut points = Vec::with_capacity(k * x.cols);
@@ -82,7 +83,7 @@ fn plus_plus(x: &Features, k: usize, rng: &mut ChaCha8Rng, interrupt: &Interrupt
             (0..trials).map(|_| weighted_draw(&distance, rng)).collect()
         };
         let tried = Prototypes {
-            points: values(pool.select(&candidates).x)?,
+            points: pool.pick(&candidates)?,
             width: x.cols,
         };
         let mut after: Vec<Vec<f64>> = vec![Vec::with_capacity(pool.rows); candidates.len()];

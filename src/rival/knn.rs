@@ -75,17 +75,23 @@ struct Knn {
     interrupt: Interrupt,
 }
 
-/// The `k` nearest training samples of each query.
-fn neighbours(train: &Features, queries: &Features, k: usize, interrupt: &Interrupt) -> Result<Vec<Neighbours>> {
-    let mut found: Vec<Neighbours> = vec![Vec::with_capacity(k + 1); queries.rows];
+/// Hands out the `k` nearest training samples of the queries, a block of queries after the other.
+fn neighbours(
+    train: &Features,
+    queries: &Features,
+    k: usize,
+    interrupt: &Interrupt,
+    mut each: impl FnMut(&[Neighbours]),
+) -> Result<()> {
     for start in (0..queries.rows).step_by(QUERY_CHUNK) {
         let block = start..(start + QUERY_CHUNK).min(queries.rows);
-        let query = queries.slice(block.clone());
+        let mut found: Vec<Neighbours> = vec![Vec::with_capacity(k + 1); block.len()];
+        let query = queries.slice(block)?;
         for range in train.chunks() {
             interrupt.check()?;
             let width = range.len();
-            let similarity = values(query.clone().matmul(train.slice(range.clone()).transpose()))?;
-            found[block.clone()]
+            let similarity = values(query.clone().matmul(train.slice(range.clone())?.transpose()))?;
+            found
                 .par_iter_mut()
                 .zip(similarity.par_chunks_exact(width))
                 .for_each(|(best, row)| {
@@ -99,14 +105,20 @@ fn neighbours(train: &Features, queries: &Features, k: usize, interrupt: &Interr
                     }
                 });
         }
+        each(&found);
     }
-    Ok(found)
+    Ok(())
 }
 
-/// Weighted means of the neighbours' targets; outputs that no neighbour knows get the training split's mean.
-fn read_out(found: &[Neighbours], k: usize, weights: Weights, targets: &Targets, prior: &[f32]) -> Matrix {
+/// Appends weighted means of the neighbours' targets to `data`; outputs that no neighbour knows get the training split's mean.
+fn read_out(
+    found: &[Neighbours],
+    k: usize,
+    weights: Weights,
+    (targets, prior): (&Targets, &[f32]),
+    data: &mut Vec<f32>,
+) {
     let o = targets.outputs();
-    let mut data = Vec::with_capacity(found.len() * o);
     for neighbours in found {
         let nearest = &neighbours[..k.min(neighbours.len())];
         let same = nearest.iter().any(|n| 1.0 - n.0 <= SAME);
@@ -131,11 +143,6 @@ fn read_out(found: &[Neighbours], k: usize, weights: Weights, targets: &Targets,
             }
         }));
     }
-    Matrix {
-        rows: found.len(),
-        cols: o,
-        data,
-    }
 }
 
 /// Mean of the known targets of each output.
@@ -158,13 +165,8 @@ pub(super) fn prior(targets: &Targets) -> Vec<f32> {
         .collect()
 }
 
-/// The numbers of neighbours on one part: the most are found once.
-struct Grid<'a> {
-    config: &'a KnnConfig,
-    targets: &'a Targets,
-    prior: Vec<f32>,
-    found: Vec<Neighbours>,
-}
+/// What each number of neighbours says of one part: the most are found once.
+struct Grid(Vec<Matrix>);
 
 impl KnnConfig {
     /// The number of neighbours with number `at`.
@@ -177,10 +179,9 @@ impl KnnConfig {
     }
 }
 
-impl Candidates for Grid<'_> {
+impl Candidates for Grid {
     fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
-        let k = self.config.count(at);
-        Ok(k.map(|k| read_out(&self.found, k, self.config.weights, self.targets, &self.prior)))
+        Ok(self.0.get(at).cloned())
     }
 }
 
@@ -190,13 +191,23 @@ impl Rival for KnnConfig {
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
-        let most = (0..self.settings()).filter_map(|at| self.count(at)).max().unwrap_or(1);
-        Ok(Box::new(Grid {
-            config: self,
-            targets: training.targets,
-            prior: prior(training.targets),
-            found: neighbours(&training.x.unit(), &held.unit(), most, training.interrupt)?,
-        }))
+        let counts: Vec<usize> = (0..self.settings()).filter_map(|at| self.count(at)).collect();
+        let most = counts.iter().copied().max().unwrap_or(1);
+        let (targets, prior) = (training.targets, prior(training.targets));
+        let mut said: Vec<Matrix> = counts
+            .iter()
+            .map(|_| Matrix {
+                rows: held.rows,
+                cols: targets.outputs(),
+                data: Vec::with_capacity(held.rows * targets.outputs()),
+            })
+            .collect();
+        neighbours(&training.x.unit(), &held.unit(), most, training.interrupt, |found| {
+            for (&k, said) in counts.iter().zip(&mut said) {
+                read_out(found, k, self.weights, (targets, &prior), &mut said.data);
+            }
+        })?;
+        Ok(Box::new(Grid(said)))
     }
 
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
@@ -213,8 +224,21 @@ impl Rival for KnnConfig {
 
 impl Fitted for Knn {
     fn predict(&self, x: &Features) -> Result<Matrix> {
-        let found = neighbours(&self.train, &x.unit(), self.k, &self.interrupt)?;
-        Ok(read_out(&found, self.k, self.weights, &self.targets, &self.prior))
+        let mut said = Matrix {
+            rows: x.rows,
+            cols: self.targets.outputs(),
+            data: Vec::with_capacity(x.rows * self.targets.outputs()),
+        };
+        neighbours(&self.train, &x.unit(), self.k, &self.interrupt, |found| {
+            read_out(
+                found,
+                self.k,
+                self.weights,
+                (&self.targets, &self.prior),
+                &mut said.data,
+            );
+        })?;
+        Ok(said)
     }
 
     fn settings(&self) -> Settings {

@@ -7,10 +7,9 @@ use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::solver::lda::{Discriminants, Lda};
-use crate::solver::samples::Table;
 
 use super::fit::{Fitted, Rival, Settings, Training};
-use super::host::{Host, table};
+use super::host::table;
 use super::input::Features;
 
 /// Shares of the identity that are tried.
@@ -46,17 +45,17 @@ impl LdaConfig {
 }
 
 /// Class means and covariance of the training samples.
-fn prepare(training: &Training<'_>, x: Table<'_>) -> Result<Lda> {
+fn prepare(training: &Training<'_>) -> Result<Lda> {
     let targets = training.targets;
     let labels: Vec<Option<usize>> = (0..targets.len()).map(|i| targets.class(i)).collect();
-    Lda::new(&x, &labels, targets.outputs(), training.interrupt)
+    Lda::new(training.x, &labels, targets.outputs(), training.interrupt)
 }
 
 struct Path<'a> {
     config: &'a LdaConfig,
     training: Training<'a>,
     lda: Lda,
-    held: Host,
+    held: &'a Features,
 }
 
 impl Candidates for Path<'_> {
@@ -65,7 +64,7 @@ impl Candidates for Path<'_> {
             return Ok(None);
         };
         let found = self.lda.solve(share, self.training.interrupt)?;
-        let said = found.predict(&self.held.table(), self.training.interrupt)?;
+        let said = found.predict(self.held, self.training.interrupt)?;
         Ok(Some(table(&said)))
     }
 }
@@ -76,20 +75,18 @@ impl Rival for LdaConfig {
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
-        let x = Host::read(training.x)?;
         Ok(Box::new(Path {
             config: self,
-            lda: prepare(&training, x.table())?,
-            held: Host::read(held)?,
+            lda: prepare(&training)?,
+            held,
             training,
         }))
     }
 
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
         let share = self.share(at).unwrap_or(1.0);
-        let x = Host::read(training.x)?;
         Ok(Box::new(Fit {
-            found: prepare(training, x.table())?.solve(share, training.interrupt)?,
+            found: prepare(training)?.solve(share, training.interrupt)?,
             share,
             interrupt: training.interrupt.clone(),
         }))
@@ -104,8 +101,7 @@ struct Fit {
 
 impl Fitted for Fit {
     fn predict(&self, x: &Features) -> Result<Matrix> {
-        let x = Host::read(x)?;
-        Ok(table(&self.found.predict(&x.table(), &self.interrupt)?))
+        Ok(table(&self.found.predict(x, &self.interrupt)?))
     }
 
     fn settings(&self) -> Settings {

@@ -5,6 +5,7 @@
 //! mean, which costs CCC. Ridge regression of action units is that of labels 0 and 1.
 //! Each output's loss is divided by the number of its known labels first, which changes nothing but the scale.
 
+use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -116,19 +117,20 @@ impl Fitted for Probe {
 
 /// x·W + b, n × O.
 fn raw(x: &Features, parameters: &[f64], outputs: usize) -> Result<Vec<f64>> {
+    let (weights, intercepts) = split(parameters, x, outputs);
+    Ok(shifted(&x.times(&weights)?, intercepts))
+}
+
+/// W and b.
+fn split<'a>(parameters: &'a [f64], x: &Features, outputs: usize) -> (Tensor<2>, &'a [f64]) {
     let (weights, intercepts) = parameters.split_at(x.cols * outputs);
-    let w = tensor(
-        weights.iter().map(|&v| v as f32).collect(),
-        x.cols,
-        outputs,
-        &x.device(),
-    );
-    let product = values(x.x.clone().matmul(w))?;
-    Ok(product
-        .iter()
-        .enumerate()
-        .map(|(at, &v)| f64::from(v) + intercepts[at % outputs])
-        .collect())
+    let narrow = weights.iter().map(|&v| v as f32).collect();
+    (tensor(narrow, x.cols, outputs, &x.device()), intercepts)
+}
+
+fn shifted(product: &[f32], intercepts: &[f64]) -> Vec<f64> {
+    let outputs = intercepts.iter().cycle();
+    product.iter().zip(outputs).map(|(&v, b)| f64::from(v) + b).collect()
 }
 
 /// Which linear probe.
@@ -175,7 +177,8 @@ impl Linear<'_> {
         let penalty: Vec<f64> = counts.iter().map(|n| 1.0 / (c * n.max(1.0))).collect();
         let seconds = second_derivatives(loss, targets, &raw(x, start, o)?);
         let inverse = curvature.inverse(&seconds, &penalty, training.interrupt)?;
-        let transposed = x.x.clone().transpose();
+        // Concordance looks at all samples at once; other losses are summed in the pass that reads the features.
+        let at_once = loss == Loss::Concordance;
         let weights = x.cols * o;
         let mut parameters = start.to_vec();
         let end = minimise(
@@ -184,16 +187,35 @@ impl Linear<'_> {
             |g| inverse.apply(g),
             |p, gradient| {
                 training.interrupt.check()?;
-                let mut slope = vec![0.0_f32; rows.len() * o];
-                let mut value = objective::evaluate(loss, targets, &rows, &raw(x, p, o)?, &counts, &mut slope);
-                gradient[weights..].fill(0.0);
-                for (at, &s) in slope.iter().enumerate() {
-                    gradient[weights + at % o] += f64::from(s);
+                gradient.fill(0.0);
+                let (mut value, mut slopes) = (0.0, Vec::new());
+                if at_once {
+                    slopes = vec![0.0; rows.len() * o];
+                    value = objective::evaluate(loss, targets, &rows, &raw(x, p, o)?, &counts, &mut slopes);
                 }
-                let product = values(transposed.clone().matmul(tensor(slope, rows.len(), o, &x.device())))?;
-                for (at, &g) in product.iter().enumerate() {
-                    let (w, l) = (p[at], penalty[at % o]);
-                    gradient[at] = f64::from(g) + l * w;
+                let (matrix, intercepts) = split(p, x, o);
+                for range in x.passes() {
+                    training.interrupt.check()?;
+                    let block = x.slice(range.clone())?;
+                    let slope = if at_once {
+                        slopes[range.start * o..range.end * o].to_vec()
+                    } else {
+                        let raw = shifted(&values(block.clone().matmul(matrix.clone()))?, intercepts);
+                        let mut slope = vec![0.0; raw.len()];
+                        value += objective::evaluate(loss, targets, &rows[range.clone()], &raw, &counts, &mut slope);
+                        slope
+                    };
+                    for (at, &s) in slope.iter().enumerate() {
+                        gradient[weights + at % o] += f64::from(s);
+                    }
+                    let slope = tensor(slope, range.len(), o, &x.device());
+                    for (sum, g) in gradient.iter_mut().zip(values(block.transpose().matmul(slope))?) {
+                        *sum += f64::from(g);
+                    }
+                }
+                for (at, (sum, w)) in gradient[..weights].iter_mut().zip(p).enumerate() {
+                    let l = penalty[at % o];
+                    *sum += l * w;
                     value += 0.5 * l * w * w;
                 }
                 Ok(value)

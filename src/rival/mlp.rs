@@ -130,7 +130,7 @@ impl Fitted for Network {
     fn predict(&self, x: &Features) -> Result<Matrix> {
         let mut data = Vec::with_capacity(x.rows * self.outputs);
         for range in x.chunks() {
-            data.extend(values(self.raw(self.hidden(x.slice(range))))?);
+            data.extend(values(self.raw(self.hidden(x.slice(range)?)))?);
         }
         for row in data.chunks_exact_mut(self.outputs.max(1)) {
             self.loss.respond(row);
@@ -220,7 +220,7 @@ impl<'a> Course<'a> {
         for batch in self.order.chunks(self.config.batch) {
             self.training.interrupt.check()?;
             let network = &mut self.network;
-            let input = x.select(batch).x;
+            let input = x.select(batch)?.slice(0..batch.len())?;
             let full = network.hidden(input.clone());
             let mask = (0..batch.len() * hidden_units)
                 .map(|_| {

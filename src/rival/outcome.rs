@@ -1,6 +1,8 @@
 //! What a rival achieved, as rows of the tables.
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::metric::Bootstrap;
 use crate::metric::evaluate::{self, Options};
 use crate::record::{MetricRow, PredictionRow};
 use crate::sets::{FeatureSet, Matrix};
@@ -26,10 +28,16 @@ impl RivalOutcome {
         }
     }
 
-    pub(crate) fn add(&mut self, split: Split, set: &FeatureSet, outputs: &Matrix) -> Result<()> {
+    pub(crate) fn add(
+        &mut self,
+        split: Split,
+        set: &FeatureSet,
+        outputs: &Matrix,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
         let options = Options {
             subjects: Some(&set.subjects),
-            ..Options::default()
+            bootstrap: Bootstrap::hearing(interrupt),
         };
         let values = evaluate::evaluate(&set.targets, outputs, &options)?;
         self.metrics

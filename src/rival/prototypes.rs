@@ -31,7 +31,7 @@ impl Prototypes {
             .chunks_exact(self.width)
             .map(|p| p.iter().map(|v| v * v).sum())
             .collect();
-        let mut distances = values(x.slice(range.clone()).matmul(points.transpose()))?;
+        let mut distances = values(x.slice(range.clone())?.matmul(points.transpose()))?;
         for (row, &norm) in distances.chunks_exact_mut(k).zip(&norms[range]) {
             for (d, own) in row.iter_mut().zip(&own) {
                 *d = (norm - 2.0 * *d + own).max(0.0);
@@ -71,7 +71,7 @@ pub(super) fn weighted_sums(x: &Features, k: usize, weight: impl Fn(usize, usize
             .flat_map(|c| range.clone().map(move |i| (i, c)))
             .map(|(i, c)| weight(i, c))
             .collect();
-        let part = values(tensor(data, k, n, &x.device()).matmul(x.slice(range)))?;
+        let part = values(tensor(data, k, n, &x.device()).matmul(x.slice(range)?))?;
         for (sum, v) in sums.iter_mut().zip(part) {
             *sum += v;
         }

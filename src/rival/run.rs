@@ -1,5 +1,6 @@
 //! Fits every rival under the protocol of AURA.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
@@ -9,10 +10,11 @@ use crate::fitting::choose::{Candidates, Choice, choose};
 use crate::fitting::config::{FittingConfig, Outputs};
 use crate::fitting::folds;
 use crate::interrupt::Interrupt;
+use crate::meter::{Meter, Spent};
 use crate::metric::evaluate;
 use crate::model::config::Standardise;
 use crate::progress::{Bar, Progress};
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::{FeatureSet, Matrix, Rows, SplitSets};
 use crate::task::{Split, Targets, Task};
 
 use super::config::RivalConfig;
@@ -39,6 +41,8 @@ pub struct Rivals<'a> {
     same: BTreeMap<Method, RivalOutcome>,
     /// What was chosen on held-out parts, once for all seeds.
     plans: BTreeMap<Method, Plan>,
+    /// What each method took so far.
+    spent: RefCell<BTreeMap<String, Spent>>,
 }
 
 /// One held-out part, brought to scale by what is kept.
@@ -88,7 +92,21 @@ impl<'a> Rivals<'a> {
             interrupt,
             same: BTreeMap::new(),
             plans: BTreeMap::new(),
+            spent: RefCell::default(),
         }
+    }
+
+    /// What each method took to choose, fit and ask so far.
+    pub fn spent(&self) -> BTreeMap<String, Spent> {
+        self.spent.borrow().clone()
+    }
+
+    /// Runs a part of a method's work and adds its cost up.
+    fn metered<T>(&self, method: Method, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let meter = Meter::within();
+        let result = work()?;
+        *self.spent.borrow_mut().entry(method.name()).or_default() += meter.spent();
+        Ok(result)
     }
 
     /// Fits every rival of the configuration on the training split and applies it to the others.
@@ -104,7 +122,7 @@ impl<'a> Rivals<'a> {
             return Ok(Vec::new());
         }
         let task = self.data.train.targets.task;
-        let methods = self.config.methods_for(task, &Input::of_patches(&self.data.train));
+        let methods = self.config.methods_for(task, &Input::of_patches(&self.data.train)?);
         if let Some(method) = methods.iter().find(|method| !method.kind.serves(task)) {
             return Err(Error::data(format!(
                 "`{}` does not predict {}; take it out of `baselines.methods`",
@@ -164,7 +182,7 @@ impl<'a> Rivals<'a> {
     /// Chooses scale and setting of every method, and the map of its outputs: one scale after the other, so that only one is in
     /// memory.
     fn planned(&self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
-        let raw = input.read(&self.data.train)?;
+        let raw = input.read(&self.data.train, self.interrupt)?;
         let fits = self.fits(self.data.train.targets.task);
         let scales = self.config.scales();
         let mut plans: BTreeMap<Method, Plan> = BTreeMap::new();
@@ -194,7 +212,7 @@ impl<'a> Rivals<'a> {
             for method in methods {
                 bar.message(method.name());
                 let choice = match &pieces {
-                    Some(pieces) if chooses(method) => self.choose(*method, pieces, seed)?,
+                    Some(pieces) if chooses(method) => self.metered(*method, || self.choose(*method, pieces, seed))?,
                     // Nothing to choose and nothing to fit.
                     _ => Choice::none(),
                 };
@@ -226,7 +244,8 @@ impl<'a> Rivals<'a> {
             for method in methods.iter().filter(chosen) {
                 bar.message(method.name());
                 if let Some(plan) = plans.get(method) {
-                    outcomes.insert(*method, self.fit(*method, &scaled, plan, seed)?);
+                    let outcome = self.metered(*method, || self.fit(*method, &scaled, plan, seed))?;
+                    outcomes.insert(*method, outcome);
                 }
                 bar.inc(1);
             }
@@ -237,8 +256,8 @@ impl<'a> Rivals<'a> {
     /// One input of all splits.
     fn scaled(&self, input: Input, how: Standardise) -> Result<Scaled> {
         let data = self.data;
-        let scale = Scale::fit(how, &*input.read(&data.train)?)?;
-        let of = |set: &FeatureSet| scale.apply(&*input.read(set)?, &set.sample_ids, self.device);
+        let scale = Scale::fit(how, &input.read(&data.train, self.interrupt)?, self.interrupt)?;
+        let of = |set: &FeatureSet| scale.apply(&input.read(set, self.interrupt)?, &set.sample_ids, self.device);
         Ok(Scaled {
             train: of(&data.train)?,
             val: self.validation().map(of).transpose()?,
@@ -251,14 +270,14 @@ impl<'a> Rivals<'a> {
     }
 
     /// The validation split, or where there is none the held-out parts of the training split.
-    fn held_out(&self, input: Input, raw: &Matrix, how: Standardise) -> Result<Option<Pieces>> {
+    fn held_out(&self, input: Input, raw: &Rows, how: Standardise) -> Result<Option<Pieces>> {
         let train = &self.data.train;
         if let Some(val) = self.validation() {
-            let scale = Scale::fit(how, raw)?;
+            let scale = Scale::fit(how, raw, self.interrupt)?;
             let piece = Piece {
                 kept: scale.apply(raw, &train.sample_ids, self.device)?,
                 targets: train.targets.clone(),
-                held: scale.apply(&*input.read(val)?, &val.sample_ids, self.device)?,
+                held: scale.apply(&input.read(val, self.interrupt)?, &val.sample_ids, self.device)?,
             };
             return Ok(Some(Pieces {
                 pieces: vec![piece],
@@ -269,7 +288,7 @@ impl<'a> Rivals<'a> {
         let parts = folds::parts(&train.targets, groups.as_deref(), self.fitting);
         let mut pieces = Vec::new();
         for part in &parts {
-            let scale = Scale::fit(how, &raw.select(&part.kept))?;
+            let scale = Scale::fit(how, &raw.select(&part.kept), self.interrupt)?;
             let of = |rows: &[usize]| scale.apply(&raw.select(rows), &[], self.device);
             pieces.push(Piece {
                 kept: of(&part.kept)?,
@@ -317,9 +336,9 @@ impl<'a> Rivals<'a> {
             Ok::<_, Error>(outputs)
         };
         if let (Some(x), Some(set)) = (&scaled.val, &self.data.val) {
-            outcome.add(Split::Val, set, &predict(x)?)?;
+            outcome.add(Split::Val, set, &predict(x)?, self.interrupt)?;
         }
-        outcome.add(Split::Test, &self.data.test, &predict(&scaled.test)?)?;
+        outcome.add(Split::Test, &self.data.test, &predict(&scaled.test)?, self.interrupt)?;
         Ok(outcome)
     }
 

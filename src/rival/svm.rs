@@ -8,13 +8,13 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::solver::kernel::{Basis, Shape, Width};
 use crate::solver::linalg::Dense;
-use crate::solver::samples::Table;
 use crate::solver::svm::{States, Svm, SvmPath};
 use crate::task::Task;
 
 use super::fit::Training;
 use super::grid::Grid;
 use super::host::table;
+use super::input::Features;
 use super::kernel_machine::KernelMachine;
 use super::objective::Loss;
 
@@ -71,7 +71,7 @@ impl KernelMachine for SvmConfig {
         }
     }
 
-    fn prepare(training: &Training<'_>, x: Table<'_>, width: &Width<'_>) -> Result<SvmPath> {
+    fn prepare(training: &Training<'_>, width: &Width<'_>) -> Result<SvmPath> {
         let targets = training.targets;
         let labels: Vec<Option<usize>> = (0..targets.len()).map(|i| targets.class(i)).collect();
         let active: Vec<bool> = targets.values.iter().map(|&v| v > 0.5).collect();
@@ -86,7 +86,7 @@ impl KernelMachine for SvmConfig {
                 count,
             }
         };
-        SvmPath::new(x, &states, width, training.interrupt)
+        SvmPath::new(training.x, &states, width, training.interrupt)
     }
 
     fn basis(solver: &SvmPath) -> &Basis {
@@ -101,7 +101,7 @@ impl KernelMachine for SvmConfig {
         found.judge(described)
     }
 
-    fn scores(found: &Svm, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    fn scores(found: &Svm, x: &Features, interrupt: &Interrupt) -> Result<Dense> {
         found.predict(x, interrupt)
     }
 

@@ -10,10 +10,11 @@ use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
 use crate::progress::Progress;
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::solver::samples::Rows as _;
 use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
-use super::input::{self, Input, Scale};
+use super::input::{Input, Scale};
 use super::kmeans::{cluster, lloyd};
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
@@ -76,7 +77,8 @@ fn digits(task: Task) -> SplitSets {
             rows: 500,
             cols: 64,
             data: rows.iter().flat_map(|row| row[1..].iter().copied()).collect(),
-        },
+        }
+        .into(),
         tokens: None,
         targets: Targets {
             task,
@@ -91,6 +93,12 @@ fn digits(task: Task) -> SplitSets {
         val: None,
         test: all.select(&(TRAIN..500).collect::<Vec<_>>()),
     }
+}
+
+fn changed(rows: &crate::sets::Rows, change: impl FnOnce(&mut Matrix)) -> crate::sets::Rows {
+    let mut matrix = rows.all().expect("read");
+    change(&mut matrix);
+    matrix.into()
 }
 
 fn attempt(
@@ -306,7 +314,7 @@ fn k_means_reaches_scikit_learns_objective() {
     let golden = golden();
     let data = digits(Task::Expression);
     let train = &data.train;
-    let scale = Scale::fit(Standardise::Dimension, &train.global).expect("finite");
+    let scale = Scale::fit(Standardise::Dimension, &train.global, &Interrupt::default()).expect("finite");
     let x = scale
         .apply(&train.global, &train.sample_ids, &Device::flex())
         .expect("same width");
@@ -314,7 +322,7 @@ fn k_means_reaches_scikit_learns_objective() {
         .into_iter()
         .map(|v| v as usize)
         .collect();
-    let points = input::values(x.select(&start).x).expect("f32");
+    let points = x.pick(&start).expect("read");
     let ours = lloyd(&x, &Prototypes { points, width: 64 }, 25, &Interrupt::default()).expect("runs");
     let peer = golden["kmeans_inertia"].as_f64().expect("number");
     assert!(
@@ -421,11 +429,14 @@ fn tokens_are_read_where_they_are() {
     assert!((value(&outcomes[0], "acc") - value(&outcomes[1], "acc")).abs() < 1e-12);
     assert!(value(&outcomes[2], "acc") < value(&outcomes[0], "acc"));
     // So that by default only what says something else is run beside the global vector.
-    assert_eq!(Input::of_patches(&data.train), [Input::MeanTokens]);
-    data.train.global.data[0] += 1.0;
-    assert_eq!(Input::of_patches(&data.train), [Input::MeanTokens, Input::Tokens]);
+    assert_eq!(Input::of_patches(&data.train).unwrap(), [Input::MeanTokens]);
+    data.train.global = changed(&data.train.global, |matrix| matrix.data[0] += 1.0);
+    assert_eq!(
+        Input::of_patches(&data.train).unwrap(),
+        [Input::MeanTokens, Input::Tokens]
+    );
     data.train.tokens = None;
-    assert_eq!(Input::of_patches(&data.train), []);
+    assert_eq!(Input::of_patches(&data.train).unwrap(), []);
 }
 
 #[test]
@@ -448,14 +459,16 @@ fn settings_are_checked() {
 fn bad_features_are_an_error_not_a_panic() {
     let attempt = |data: &SplitSets| attempt(data, &only("knn"), &FittingConfig::default(), &Interrupt::default());
     let mut data = digits(Task::Expression);
-    data.test.global.data[5] = f32::NAN;
+    data.test.global = changed(&data.test.global, |matrix| matrix.data[5] = f32::NAN);
     assert!(attempt(&data).is_err_and(|e| e.to_string().contains("digit_350")));
     data = digits(Task::Expression);
     data.train = data.train.select(&[]);
     assert!(attempt(&data).is_err());
     data = digits(Task::Expression);
-    data.test.global.cols = 32;
-    data.test.global.data.truncate(150 * 32);
+    data.test.global = changed(&data.test.global, |matrix| {
+        matrix.cols = 32;
+        matrix.data.truncate(150 * 32);
+    });
     assert!(attempt(&data).is_err());
     data = digits(Task::Expression);
     let misplaced = super::tests::attempt(

@@ -25,14 +25,6 @@ impl Cost {
     }
 }
 
-/// Largest resident memory of this process so far, in bytes; `None` where the system does not say.
-pub fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,12 +45,5 @@ mod tests {
         assert_eq!(slow.train_speed(), Some(5.0));
         assert_eq!(slow.train_speed(), fast.train_speed(), "a machine twice as fast");
         assert_eq!(Cost::default().train_speed(), None);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn memory_is_that_of_this_process() {
-        let bytes = peak_memory().unwrap();
-        assert!(bytes > 1 << 20, "{bytes}");
     }
 }

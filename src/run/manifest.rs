@@ -91,10 +91,15 @@ pub struct SweepPoint {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageRecord {
-    /// `stand-in`, `convert`, `extract`, `train`, `evaluate`, `statistics`, `report`.
+    /// `stand-in`, `convert`, `extract`, `import`, `train`, `evaluate`, `map`, `statistics`, `report`; `rival <method>` is a part
+    /// of `evaluate`.
     pub name: String,
-    /// Seconds of this call.
+    /// Seconds of this call by the clock.
     pub seconds: f64,
+    /// Seconds of all processors together; null where the system does not say.
+    pub cpu_seconds: Option<f64>,
+    /// Largest resident memory meanwhile, in bytes; null where the system does not say.
+    pub peak_memory_bytes: Option<u64>,
     /// Whether everything was there already.
     pub cached: bool,
     /// Digest of all that went in.

@@ -6,30 +6,37 @@ use std::sync::Arc;
 use super::kernel::Basis;
 use super::linalg::Dense;
 use super::linear::Linear;
-use super::samples::{Rows, Table};
+use super::samples::Rows;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 
-/// A table seen through a basis.
-#[derive(Debug)]
+/// Samples seen through a basis.
 pub struct Described<'a> {
     /// The basis.
     pub basis: &'a Basis,
     /// The samples.
-    pub table: Table<'a>,
+    pub samples: &'a dyn Rows,
 }
 
 impl Rows for Described<'_> {
     fn count(&self) -> usize {
-        self.table.count()
+        self.samples.count()
     }
 
     fn width(&self) -> usize {
         self.basis.width()
     }
 
-    fn read(&self, range: Range<usize>) -> Dense {
-        self.basis.block(self.table, range)
+    fn read(&self, range: Range<usize>) -> Result<Dense> {
+        self.basis.block(self.samples, range)
+    }
+
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        let mut picked = Vec::with_capacity(rows.len() * self.width());
+        for &row in rows {
+            picked.extend(self.read(row..row + 1)?.data.into_iter().map(|v| v as f32));
+        }
+        Ok(picked)
     }
 }
 
@@ -47,10 +54,10 @@ impl Expansion {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn predict(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         let described = Described {
             basis: &self.basis,
-            table: x,
+            samples: x,
         };
         self.linear.predict(&described, interrupt)
     }

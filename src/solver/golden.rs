@@ -126,7 +126,7 @@ fn kernel_ridge() {
                 landmarks: &everything,
             };
             let path = KernelRidge::new(
-                golden.table(),
+                &golden.table(),
                 &golden.answers(&golden.known),
                 &width,
                 &Interrupt::default(),
@@ -136,7 +136,7 @@ fn kernel_ridge() {
                 .solve(case["lambda"].as_f64().unwrap(), &Interrupt::default())
                 .unwrap();
             close(
-                &fit.predict(golden.unseen(), &Interrupt::default()).unwrap().data,
+                &fit.predict(&golden.unseen(), &Interrupt::default()).unwrap().data,
                 &case["scores"],
                 within,
             );
@@ -179,14 +179,14 @@ fn svc() {
             labels: &golden.labels,
             count: 4,
         };
-        let svm = SvmPath::new(golden.table(), &states, &width, &Interrupt::default()).unwrap();
+        let svm = SvmPath::new(&golden.table(), &states, &width, &Interrupt::default()).unwrap();
         let svm = svm.solve(c, &Interrupt::default()).unwrap();
         close(
-            &svm.decisions(golden.unseen(), &Interrupt::default()).unwrap().data,
+            &svm.decisions(&golden.unseen(), &Interrupt::default()).unwrap().data,
             &case["pairs"],
             5e-3,
         );
-        let scores = svm.predict(golden.unseen(), &Interrupt::default()).unwrap();
+        let scores = svm.predict(&golden.unseen(), &Interrupt::default()).unwrap();
         close(&scores.data, &case["scores"], 5e-3);
         for (row, class) in scores.data.chunks_exact(4).zip(numbers(&case["classes"])) {
             let largest = (0..4).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
@@ -197,11 +197,11 @@ fn svc() {
             known: &golden.known,
             count: 2,
         };
-        let svm = SvmPath::new(golden.table(), &states, &width, &Interrupt::default()).unwrap();
+        let svm = SvmPath::new(&golden.table(), &states, &width, &Interrupt::default()).unwrap();
         let scores = svm
             .solve(c, &Interrupt::default())
             .unwrap()
-            .predict(golden.unseen(), &Interrupt::default())
+            .predict(&golden.unseen(), &Interrupt::default())
             .unwrap();
         close(&scores.data, &case["two_states"], 5e-3);
     }

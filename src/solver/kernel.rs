@@ -51,16 +51,17 @@ pub struct Kernel {
 impl Kernel {
     /// Kernel exp(−γ‖a − b‖²) + `linear` · a·b against every sample of a table.
     pub fn new(centres: Table<'_>, gamma: f64, linear: f64) -> Self {
+        Self::of(centres.x.to_vec(), centres.width, gamma, linear)
+    }
+
+    fn of(centres: Vec<f32>, width: usize, gamma: f64, linear: f64) -> Self {
+        let row_norm = |row: &[f32]| norm(row.iter().map(|&v| f64::from(v)));
         Self {
             gamma,
             linear,
-            centres: centres.x.to_vec(),
-            width: centres.width,
-            norms: centres
-                .x
-                .chunks_exact(centres.width)
-                .map(|row| norm(row.iter().map(|&v| f64::from(v))))
-                .collect(),
+            norms: centres.chunks_exact(width).map(row_norm).collect(),
+            centres,
+            width,
         }
     }
 
@@ -85,7 +86,7 @@ impl Kernel {
             .map(|row| norm(row.iter().copied()))
             .collect();
         for cols in blocks(upto, BLOCK) {
-            let products = samples.times_transposed(&self.table().read(cols.clone()));
+            let products = samples.times_transposed(&self.table().block(cols.clone()));
             for (i, norm) in norms.iter().enumerate() {
                 let to = &mut kernel.row_mut(i)[cols.clone()];
                 for ((k, product), centre) in to.iter_mut().zip(products.row(i)).zip(&self.norms[cols.clone()]) {
@@ -99,8 +100,11 @@ impl Kernel {
     }
 
     /// rows × m kernels of the samples of a range.
-    pub fn block(&self, x: Table<'_>, rows: Range<usize>) -> Dense {
-        self.against(&x.read(rows), self.count())
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn block(&self, x: &dyn Rows, rows: Range<usize>) -> Result<Dense> {
+        Ok(self.against(&x.read(rows)?, self.count()))
     }
 
     /// m × m kernel of the centres, symmetric to the last bit.
@@ -126,11 +130,11 @@ impl Kernel {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn expand(&self, linear: &Linear, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn expand(&self, linear: &Linear, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         let mut all = Dense::zeros(0, linear.bias.len());
         for rows in blocks(x.count(), BLOCK) {
             interrupt.check()?;
-            let scores = linear.apply(&self.block(x, rows));
+            let scores = linear.apply(&self.block(x, rows)?);
             all.rows += scores.rows;
             all.data.extend(scores.data);
         }
@@ -142,7 +146,7 @@ impl Kernel {
         let mut all = vec![T::default(); m * m];
         for rows in blocks(m, BLOCK) {
             interrupt.check()?;
-            let kernel = self.against(&self.table().read(rows.clone()), rows.end);
+            let kernel = self.against(&self.table().block(rows.clone()), rows.end);
             for (i, row) in rows.zip(kernel.data.chunks_exact(kernel.cols)) {
                 all[i * m..i * m + i]
                     .iter_mut()
@@ -183,23 +187,15 @@ impl Basis {
     ///
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
-    pub fn new(x: Table<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(x: &dyn Rows, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
         let Shape { gamma, linear } = width.shape;
-        let (gamma, linear) = (gamma / x.width as f64, linear / x.width as f64);
+        let (gamma, linear) = (gamma / x.width() as f64, linear / x.width() as f64);
         if x.count() <= width.limit || width.landmarks.is_empty() {
-            let kernel = Kernel::new(x, gamma, linear);
+            let all: Vec<usize> = (0..x.count()).collect();
+            let kernel = Kernel::of(x.pick(&all)?, x.width(), gamma, linear);
             return Ok(Self { kernel, root: None });
         }
-        let chosen = width
-            .landmarks
-            .iter()
-            .flat_map(|&i| &x.x[i * x.width..(i + 1) * x.width]);
-        let chosen: Vec<f32> = chosen.copied().collect();
-        let table = Table {
-            x: &chosen,
-            width: x.width,
-        };
-        let kernel = Kernel::new(table, gamma, linear);
+        let kernel = Kernel::of(x.pick(width.landmarks)?, x.width(), gamma, linear);
         let root = Cholesky::new(&kernel.matrix(interrupt)?, JITTER, interrupt)?;
         Ok(Self {
             kernel,
@@ -226,24 +222,27 @@ impl Basis {
     }
 
     /// rows × width descriptions of the samples of a range.
-    pub fn block(&self, x: Table<'_>, rows: Range<usize>) -> Dense {
-        let kernel = self.kernel.block(x, rows);
-        match &self.root {
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn block(&self, x: &dyn Rows, rows: Range<usize>) -> Result<Dense> {
+        let kernel = self.kernel.block(x, rows)?;
+        Ok(match &self.root {
             None => kernel,
             Some(root) => root.whiten(kernel),
-        }
+        })
     }
 
     /// Descriptions of all samples of a table.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn describe(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn describe(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         let mut all = Dense::zeros(0, self.width());
         all.data.reserve_exact(x.count() * self.width());
         for rows in blocks(x.count(), BLOCK) {
             interrupt.check()?;
-            let block = self.block(x, rows);
+            let block = self.block(x, rows)?;
             all.rows += block.rows;
             all.data.extend(block.data);
         }
@@ -267,7 +266,7 @@ mod tests {
         let kernel = Kernel::new(table, 0.3, 0.0);
         let all = kernel.matrix(&Interrupt::default()).unwrap();
         let half = kernel.matrix_f32(&Interrupt::default()).unwrap();
-        let block = kernel.block(table, 500..520);
+        let block = kernel.block(&table, 500..520).unwrap();
         for i in 500..520 {
             for j in 0..n {
                 let pairs = x[i * d..(i + 1) * d].iter().zip(&x[j * d..(j + 1) * d]);
@@ -322,9 +321,9 @@ mod tests {
             limit: 10,
             landmarks: &landmarks,
         };
-        let basis = Basis::new(table, &width, &Interrupt::default()).unwrap();
+        let basis = Basis::new(&table, &width, &Interrupt::default()).unwrap();
         assert!(basis.exact().is_none() && basis.width() == 5);
-        let features = basis.describe(table, &Interrupt::default()).unwrap();
+        let features = basis.describe(&table, &Interrupt::default()).unwrap();
         let exact = Kernel::new(table, 0.3, 0.0).matrix(&Interrupt::default()).unwrap();
         let products = features.times_transposed(&features);
         for i in 0..n {
@@ -334,7 +333,7 @@ mod tests {
         }
         let width = Width { limit: 40, ..width };
         assert!(
-            Basis::new(table, &width, &Interrupt::default())
+            Basis::new(&table, &width, &Interrupt::default())
                 .unwrap()
                 .exact()
                 .is_some()

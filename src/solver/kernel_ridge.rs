@@ -10,7 +10,7 @@ use super::kernel::{Basis, Width};
 use super::linalg::{Cholesky, Dense};
 use super::linear::Linear;
 use super::ridge::{Intercept, Ridge};
-use super::samples::{Answers, Table};
+use super::samples::{Answers, Rows};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 
@@ -47,7 +47,7 @@ impl KernelRidge {
     ///
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
-    pub fn new(x: Table<'_>, answers: &Answers<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(x: &dyn Rows, answers: &Answers<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
         let basis = Basis::new(x, width, interrupt)?;
         let form = if let Some(kernel) = basis.exact() {
             let groups = answers.groups().into_iter().map(|(outputs, rows)| {
@@ -66,7 +66,7 @@ impl KernelRidge {
         } else {
             let described = Described {
                 basis: &basis,
-                table: x,
+                samples: x,
             };
             Form::Features(Ridge::new(&described, answers, Intercept::Mean, interrupt)?)
         };
@@ -132,6 +132,7 @@ fn principal(all: &Dense, rows: &[usize]) -> Dense {
 mod tests {
     use super::*;
     use crate::solver::kernel::Shape;
+    use crate::solver::samples::Table;
 
     /// 60 × 4 features, two outputs; the second is unknown for every third sample.
     fn data() -> (Vec<f32>, Vec<f64>, Vec<bool>) {
@@ -157,12 +158,12 @@ mod tests {
                 limit,
                 landmarks: &landmarks,
             };
-            let path = KernelRidge::new(table, &answers, &width, &Interrupt::default()).unwrap();
+            let path = KernelRidge::new(&table, &answers, &width, &Interrupt::default()).unwrap();
             let fit = path.solve(0.3, &Interrupt::default()).unwrap();
-            let direct = fit.predict(table, &Interrupt::default()).unwrap();
+            let direct = fit.predict(&table, &Interrupt::default()).unwrap();
             assert_eq!(
                 fit.linear
-                    .apply(&path.basis().describe(table, &Interrupt::default()).unwrap()),
+                    .apply(&path.basis().describe(&table, &Interrupt::default()).unwrap()),
                 direct
             );
             direct
@@ -185,11 +186,11 @@ mod tests {
             limit: 100,
             landmarks: &[],
         };
-        let fit = KernelRidge::new(table, &answers, &width, &Interrupt::default())
+        let fit = KernelRidge::new(&table, &answers, &width, &Interrupt::default())
             .unwrap()
             .solve(0.7, &Interrupt::default())
             .unwrap();
-        let scores = fit.predict(table, &Interrupt::default()).unwrap();
+        let scores = fit.predict(&table, &Interrupt::default()).unwrap();
         for i in 0..120 {
             let weight = fit.linear.weights.data[i];
             if known[i] {

@@ -43,13 +43,13 @@ impl Lda {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn new(x: &impl Rows, labels: &[Option<usize>], classes: usize, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(x: &dyn Rows, labels: &[Option<usize>], classes: usize, interrupt: &Interrupt) -> Result<Self> {
         let d = x.width();
         let mut means = Dense::zeros(classes, d);
         let mut counts = vec![0.0_f64; classes];
         for range in blocks(x.count(), BLOCK) {
             interrupt.check()?;
-            let block = x.read(range.clone());
+            let block = x.read(range.clone())?;
             for (row, label) in block.data.chunks_exact(d).zip(&labels[range]) {
                 if let Some(c) = *label {
                     counts[c] += 1.0;
@@ -67,7 +67,7 @@ impl Lda {
         let mut squares = 0.0;
         for range in blocks(x.count(), BLOCK) {
             interrupt.check()?;
-            let mut block = x.read(range.clone());
+            let mut block = x.read(range.clone())?;
             for (row, label) in block.data.chunks_exact_mut(d).zip(&labels[range]) {
                 match *label {
                     Some(c) => row.iter_mut().zip(means.row(c)).for_each(|(v, m)| *v -= m),
@@ -159,7 +159,7 @@ impl Discriminants {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: &impl Rows, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn predict(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         let mut scores = self.linear.predict(x, interrupt)?;
         for row in scores.data.chunks_exact_mut(self.linear.bias.len().max(1)) {
             softmax(row);

@@ -20,11 +20,11 @@ impl Linear {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: &impl Rows, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn predict(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         let mut all = Dense::zeros(0, self.bias.len());
         for range in blocks(x.count(), BLOCK) {
             interrupt.check()?;
-            let scores = self.apply(&x.read(range));
+            let scores = self.apply(&x.read(range)?);
             all.rows += scores.rows;
             all.data.extend(scores.data);
         }

@@ -48,11 +48,11 @@ impl Ridge {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn new(x: &impl Rows, answers: &Answers<'_>, intercept: Intercept, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(x: &dyn Rows, answers: &Answers<'_>, intercept: Intercept, interrupt: &Interrupt) -> Result<Self> {
         let (n, d) = (x.count(), x.width());
         // Near the mean, so that subtracting the outer product of the mean afterwards loses nothing.
         let near = match intercept {
-            Intercept::Free => column_means(&x.read(0..n.min(BLOCK))),
+            Intercept::Free => column_means(&x.read(0..n.min(BLOCK))?),
             Intercept::Mean => vec![0.0; d],
         };
         let sets = answers.groups();
@@ -77,7 +77,7 @@ impl Ridge {
         let mut read = vec![0; sets.len()];
         for range in blocks(n, BLOCK) {
             interrupt.check()?;
-            let mut block = x.read(range.clone());
+            let mut block = x.read(range.clone())?;
             for row in block.data.chunks_exact_mut(d) {
                 row.iter_mut().zip(&near).for_each(|(v, c)| *v -= c);
             }

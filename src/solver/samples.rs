@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::linalg::Dense;
+use crate::error::Result;
 
 /// Samples that are read in blocks, wherever they come from.
 pub trait Rows {
@@ -12,7 +13,15 @@ pub trait Rows {
     /// Dimensions d of a sample.
     fn width(&self) -> usize;
     /// The samples of a range, one a row.
-    fn read(&self, range: Range<usize>) -> Dense;
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn read(&self, range: Range<usize>) -> Result<Dense>;
+    /// The values of some samples, row-major.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>>;
 }
 
 /// n × d features on the host, row-major.
@@ -33,7 +42,19 @@ impl Rows for Table<'_> {
         self.width
     }
 
-    fn read(&self, range: Range<usize>) -> Dense {
+    fn read(&self, range: Range<usize>) -> Result<Dense> {
+        Ok(self.block(range))
+    }
+
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        let picked = rows.iter().flat_map(|&i| &self.x[i * self.width..(i + 1) * self.width]);
+        Ok(picked.copied().collect())
+    }
+}
+
+impl Table<'_> {
+    /// The samples of a range, one a row.
+    pub fn block(&self, range: Range<usize>) -> Dense {
         let values = &self.x[range.start * self.width..range.end * self.width];
         Dense {
             rows: range.len(),

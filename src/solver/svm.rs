@@ -12,7 +12,7 @@ use super::expansion::Expansion;
 use super::kernel::{Basis, Width};
 use super::linalg::{BLOCK, Dense};
 use super::linear::Linear;
-use super::samples::{Rows, Table};
+use super::samples::Rows;
 use super::smo;
 use super::votes::Votes;
 use crate::error::Result;
@@ -66,7 +66,7 @@ impl SvmPath {
     ///
     /// # Errors
     /// [`crate::Error::Data`] if features of landmarks are no numbers; [`crate::Error::Interrupted`].
-    pub fn new(x: Table<'_>, states: &States<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(x: &dyn Rows, states: &States<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
         let basis = Basis::new(x, width, interrupt)?;
         let table = if let Some(kernel) = basis.exact() {
             kernel.matrix_f32(interrupt)?
@@ -74,7 +74,7 @@ impl SvmPath {
             let mut features = Vec::with_capacity(x.count() * basis.width());
             for rows in blocks(x.count(), BLOCK) {
                 interrupt.check()?;
-                features.extend(basis.block(x, rows).data.into_iter().map(|v| v as f32));
+                features.extend(basis.block(x, rows)?.data.into_iter().map(|v| v as f32));
             }
             features
         };
@@ -161,7 +161,7 @@ impl Svm {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn predict(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn predict(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         Ok(self.count_votes(self.decisions(x, interrupt)?))
     }
 
@@ -169,7 +169,7 @@ impl Svm {
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`].
-    pub fn decisions(&self, x: Table<'_>, interrupt: &Interrupt) -> Result<Dense> {
+    pub fn decisions(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Dense> {
         self.machines.predict(x, interrupt)
     }
 
@@ -220,6 +220,7 @@ fn principal(table: &[f32], n: usize, rows: &[usize]) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
     use crate::solver::kernel::Shape;
+    use crate::solver::samples::Table;
 
     /// Three noisy clusters of 40 samples in 3 dimensions.
     fn clusters() -> (Vec<f32>, Vec<Option<usize>>) {
@@ -249,11 +250,11 @@ mod tests {
                 labels: &labels,
                 count: 4,
             };
-            let path = SvmPath::new(table, &states, &width, &Interrupt::default()).unwrap();
+            let path = SvmPath::new(&table, &states, &width, &Interrupt::default()).unwrap();
             let svm = path.solve(2.0, &Interrupt::default()).unwrap();
-            let scores = svm.predict(table, &Interrupt::default()).unwrap();
+            let scores = svm.predict(&table, &Interrupt::default()).unwrap();
             assert_eq!(
-                svm.judge(&path.basis().describe(table, &Interrupt::default()).unwrap()),
+                svm.judge(&path.basis().describe(&table, &Interrupt::default()).unwrap()),
                 scores
             );
             let right = (0..120).filter(|&i| Some(largest(scores.row(i))) == labels[i]).count();
@@ -277,11 +278,11 @@ mod tests {
             known: &known,
             count: 2,
         };
-        let scores = SvmPath::new(table, &states, &width, &Interrupt::default()).unwrap();
+        let scores = SvmPath::new(&table, &states, &width, &Interrupt::default()).unwrap();
         let scores = scores
             .solve(1.0, &Interrupt::default())
             .unwrap()
-            .predict(table, &Interrupt::default())
+            .predict(&table, &Interrupt::default())
             .unwrap();
         // The second output from the first half alone.
         let half = Table { x: &x[..180], width: 3 };
@@ -291,11 +292,11 @@ mod tests {
             known: &[true; 60],
             count: 1,
         };
-        let path = SvmPath::new(half, &states, &width, &Interrupt::default()).unwrap();
+        let path = SvmPath::new(&half, &states, &width, &Interrupt::default()).unwrap();
         let alone = path
             .solve(1.0, &Interrupt::default())
             .unwrap()
-            .predict(table, &Interrupt::default())
+            .predict(&table, &Interrupt::default())
             .unwrap();
         assert!((0..120).all(|i| (scores.row(i)[1] - alone.row(i)[0]).abs() < 1e-9));
     }

@@ -9,14 +9,14 @@ use crate::model::loss::task::Target;
 use crate::model::math::matrix;
 use crate::model::projector::Sizes;
 use crate::model::standardise::Standardiser;
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::{FeatureSet, Rows, SplitSets};
 use crate::task::{Targets, Task};
 
 /// The features that the model reads: the global vectors, or the tokens with their number.
 ///
 /// # Errors
 /// [`Error::Data`] if tokens are wanted and the table has none.
-pub fn features(set: &FeatureSet, level: Level) -> Result<(&Matrix, usize)> {
+pub fn features(set: &FeatureSet, level: Level) -> Result<(&Rows, usize)> {
     match level {
         Level::Global => Ok((&set.global, 1)),
         Level::Patch => set.tokens.as_ref().map(|t| (&t.values, t.count)).ok_or_else(|| {
@@ -36,7 +36,7 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
     let shape = |set: &FeatureSet| -> Result<Sizes> {
         let (values, patches) = features(set, level)?;
         Ok(Sizes {
-            input: values.cols / patches.max(1),
+            input: values.cols() / patches.max(1),
             patches,
             outputs: set.targets.outputs(),
         })
@@ -64,8 +64,8 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
     }
     for set in data.val.iter().chain([&data.train, &data.test]) {
         let (values, _) = features(set, level)?;
-        if let Some(position) = values.data.iter().position(|v| !v.is_finite()) {
-            let id = &set.sample_ids[position / values.cols];
+        if let Some(row) = values.not_finite() {
+            let id = &set.sample_ids[row];
             return Err(Error::unusable_table(format!(
                 "the features of sample {id} hold a value that is not a finite number; extract them anew"
             )));
@@ -75,20 +75,23 @@ pub fn sizes(data: &SplitSets, level: Level) -> Result<Sizes> {
 }
 
 /// The batch of the samples at `rows`.
+///
+/// # Errors
+/// If the features cannot be read.
 pub fn batch(
-    values: &Matrix,
+    values: &Rows,
     targets: &Targets,
     standardiser: &Standardiser,
     rows: &[usize],
     device: &Device,
-) -> Batch {
+) -> Result<Batch> {
     let width = standardiser.mean.len();
-    let x = standardiser.gather(values, rows);
+    let x = standardiser.narrow(values.gather(rows.iter().copied())?);
     let count = x.len() / width;
-    Batch {
+    Ok(Batch {
         x: matrix(x, count, width, device),
         target: target(targets, rows, device),
-    }
+    })
 }
 
 /// The targets of the samples at `rows`; unknown ones are 0 with a 0 flag.

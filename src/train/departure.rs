@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
@@ -24,12 +25,12 @@ use crate::metric::evaluate;
 use crate::model::config::Standardise;
 use crate::model::math::{host, matrix};
 use crate::model::standardise::Standardiser;
-use crate::sets::{FeatureSet, Matrix};
+use crate::sets::{FeatureSet, Matrix, Rows};
 use crate::solver::kernel::{Kernel, Shape, Width};
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
 use crate::solver::linear::Linear;
-use crate::solver::samples::{Answers, Table};
+use crate::solver::samples::{self, Answers, Table};
 use crate::task::{Targets, Task};
 
 use super::checkpoint::{Loaded, Tensors};
@@ -121,7 +122,7 @@ fn penalty(
         held.known.extend(&asked.targets.known);
         paths.push(Box::new(Path {
             solver: None,
-            prepared: Prepared::new(kept, how)?,
+            prepared: Prepared::new(kept, how, interrupt)?,
             asked,
             interrupt,
         }));
@@ -133,35 +134,57 @@ fn penalty(
     Ok(PENALTIES.get(choice.at).copied())
 }
 
-/// Training samples brought to scale.
+/// Feature vectors brought to scale as they are read.
+struct Scaled<'a> {
+    scale: &'a Standardiser,
+    rows: &'a Rows,
+}
+
+impl samples::Rows for Scaled<'_> {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn width(&self) -> usize {
+        self.rows.cols()
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Dense> {
+        let block = self.rows.read(range)?;
+        Ok(Dense {
+            rows: block.rows,
+            cols: block.cols,
+            data: self.scale.apply(&block).into_iter().map(f64::from).collect(),
+        })
+    }
+
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        Ok(self.scale.apply(&self.rows.gather(rows.iter().copied())?))
+    }
+}
+
+/// Training samples, and their scale.
 struct Prepared<'a> {
     scale: Standardiser,
-    x: Vec<f32>,
+    rows: &'a Rows,
     targets: &'a Targets,
     y: Vec<f64>,
 }
 
 impl<'a> Prepared<'a> {
-    fn new(set: &'a FeatureSet, how: Standardise) -> Result<Self> {
-        if set.global.cols == 0 || set.is_empty() {
+    fn new(set: &'a FeatureSet, how: Standardise, interrupt: &Interrupt) -> Result<Self> {
+        if set.global.cols() == 0 || set.is_empty() {
             return Err(Error::unusable_table(
                 "`method = \"tuned\"` reads one vector an image, and the features have none",
             ));
         }
-        let scale = Standardiser::fit(&set.global, set.global.cols, how);
+        let scale = Standardiser::fit(&set.global, set.global.cols(), how, interrupt)?;
         Ok(Self {
-            x: scale.apply(&set.global),
+            rows: &set.global,
             scale,
             targets: &set.targets,
             y: set.targets.values.iter().map(|&v| f64::from(v)).collect(),
         })
-    }
-
-    fn table(&self) -> Table<'_> {
-        Table {
-            x: &self.x,
-            width: self.scale.mean.len(),
-        }
     }
 
     fn solver(&self, interrupt: &Interrupt) -> Result<KernelRidge> {
@@ -176,7 +199,11 @@ impl<'a> Prepared<'a> {
             limit: EXACT,
             landmarks: &(0..LANDMARKS).map(|at| at * n / LANDMARKS).collect::<Vec<_>>(),
         };
-        KernelRidge::new(self.table(), &answers, &width, interrupt)
+        let samples = Scaled {
+            scale: &self.scale,
+            rows: self.rows,
+        };
+        KernelRidge::new(&samples, &answers, &width, interrupt)
     }
 
     /// The regression of one penalty.
@@ -266,7 +293,7 @@ impl Regression {
     /// # Errors
     /// As [`Regressions::penalty`].
     pub fn fit(train: &FeatureSet, how: Standardise, penalty: f64, interrupt: &Interrupt) -> Result<Self> {
-        let prepared = Prepared::new(train, how)?;
+        let prepared = Prepared::new(train, how, interrupt)?;
         let solver = prepared.solver(interrupt)?;
         prepared.solve(&solver, penalty, interrupt)
     }
@@ -275,22 +302,18 @@ impl Regression {
     ///
     /// # Errors
     /// [`Error::Data`] if they are of another width; [`Error::Interrupted`].
-    pub fn scores(&self, global: &Matrix, interrupt: &Interrupt) -> Result<Matrix> {
-        if global.cols != self.mean.len() {
+    pub fn scores(&self, global: &Rows, interrupt: &Interrupt) -> Result<Matrix> {
+        let width = self.mean.len();
+        if global.cols() != width {
             return Err(Error::data(format!(
                 "the model was trained on vectors of {} values, the features have {}",
-                self.mean.len(),
-                global.cols
+                width,
+                global.cols()
             )));
         }
         let scale = Standardiser {
             mean: self.mean.iter().map(|&v| f64::from(v)).collect(),
             factor: self.factor.iter().map(|&v| f64::from(v)).collect(),
-        };
-        let x = scale.apply(global);
-        let table = Table {
-            x: &x,
-            width: global.cols,
         };
         let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
         let linear = Linear {
@@ -301,13 +324,17 @@ impl Regression {
             },
             bias: wide(&self.bias),
         };
-        let width = self.centres.cols as f64;
         let centres = Table {
             x: &self.centres.data,
-            width: self.centres.cols,
+            width,
         };
-        let kernel = Kernel::new(centres, Shape::MIXED.gamma / width, Shape::MIXED.linear / width);
-        Ok(narrow(&kernel.expand(&linear, table, interrupt)?))
+        let unit = width as f64;
+        let kernel = Kernel::new(centres, Shape::MIXED.gamma / unit, Shape::MIXED.linear / unit);
+        let samples = Scaled {
+            scale: &scale,
+            rows: global,
+        };
+        Ok(narrow(&kernel.expand(&linear, &samples, interrupt)?))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::model::loss::task::Target;
 use crate::model::math::{Purpose, matrix, stream};
 use crate::model::projector::{MaskValues, Masks, Projector};
 use crate::model::standardise::Standardiser;
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::{FeatureSet, Rows, SplitSets};
 use crate::task::Targets;
 
 use super::data;
@@ -68,7 +68,7 @@ impl std::str::FromStr for Placement {
 /// One split.
 #[derive(Debug)]
 struct Split<'a> {
-    values: &'a Matrix,
+    values: &'a Rows,
     targets: &'a Targets,
     resident: Option<Resident>,
 }
@@ -112,7 +112,7 @@ pub struct Steps<'a> {
 
 /// What the thread ahead prepares for a step.
 struct Prepared {
-    x: Option<Vec<f32>>,
+    x: Option<Result<Vec<f32>>>,
     masks: MaskValues,
 }
 
@@ -149,7 +149,9 @@ impl<'a> Feed<'a> {
             Ok(Split {
                 values,
                 targets: &set.targets,
-                resident: resident.then(|| Resident::new(values, &set.targets, device)),
+                resident: resident
+                    .then(|| Resident::new(values, &set.targets, device))
+                    .transpose()?,
             })
         };
         let row = |values: &[f32]| matrix(values.to_vec(), 1, values.len(), device);
@@ -188,7 +190,7 @@ impl<'a> Feed<'a> {
             let clock = Instant::now();
             let mut worked = Duration::ZERO;
             for (step, rows) in steps.order.iter().enumerate().skip(steps.first) {
-                let batch = self.batch(rows);
+                let batch = self.batch(rows)?;
                 let masks = self.masks(&steps, step, rows).upload(&self.device);
                 let start = Instant::now();
                 each(step, batch, masks)?;
@@ -210,7 +212,7 @@ impl<'a> Feed<'a> {
                             .train
                             .resident
                             .is_none()
-                            .then(|| self.standardiser.gather(self.train.values, rows)),
+                            .then(|| self.vectors_at(self.train.values, rows)),
                         masks: self.masks(&steps, step, rows),
                     };
                     // Nobody listens any more after an error.
@@ -239,7 +241,7 @@ impl<'a> Feed<'a> {
                         }
                     }
                     (None, Some(x)) => Batch {
-                        x: self.vectors(x),
+                        x: self.vectors(x?),
                         target: data::target(self.train.targets, rows, &self.device),
                     },
                     (None, None) => return Err(Error::data("a batch was prepared without features")),
@@ -253,7 +255,7 @@ impl<'a> Feed<'a> {
     }
 
     /// The training samples at `rows`, gathered in host memory.
-    fn batch(&self, rows: &[usize]) -> Batch {
+    fn batch(&self, rows: &[usize]) -> Result<Batch> {
         data::batch(
             self.train.values,
             self.train.targets,
@@ -266,8 +268,13 @@ impl<'a> Feed<'a> {
     fn masks(&self, steps: &Steps, step: usize, rows: &[usize]) -> MaskValues {
         let mut rng = stream(steps.seed, Purpose::Dropout, steps.epoch, step);
         let input = self.standardiser.mean.len();
-        let vectors = rows.len() * self.train.values.cols / input;
+        let vectors = rows.len() * self.train.values.cols() / input;
         MaskValues::draw(&mut rng, vectors, input, steps.model.hidden, steps.model.dropout)
+    }
+
+    /// Standardised values of some rows.
+    fn vectors_at(&self, values: &Rows, rows: &[usize]) -> Result<Vec<f32>> {
+        Ok(self.standardiser.narrow(values.gather(rows.iter().copied())?))
     }
 
     fn vectors(&self, x: Vec<f32>) -> Tensor<2> {
@@ -284,70 +291,73 @@ impl<'a> Feed<'a> {
         (x - self.mean.clone()) * self.factor.clone()
     }
 
-    /// Unit vectors of all samples of a split (`train`, `val` or `test`), n × d, on the device; nothing is read back.
+    /// Hands out the unit vectors of the samples of a split (`train`, `val` or `test`) in order, some thousand rows × d at a
+    /// time, on the device; nothing is read back.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is no such split, or it is empty.
-    pub fn project(&self, split: &str, projector: &Projector) -> Result<Tensor<2>> {
+    /// [`Error::Data`] if there is no such split, or it is empty; whatever `each` returns.
+    pub fn project(
+        &self,
+        split: &str,
+        projector: &Projector,
+        mut each: impl FnMut(Tensor<2>) -> Result<()>,
+    ) -> Result<()> {
         let split = match split {
             "train" => Some(&self.train),
             "test" => Some(&self.test),
             _ => self.val.as_ref(),
         };
         let split = split
-            .filter(|split| split.values.rows > 0)
+            .filter(|split| split.values.len() > 0)
             .ok_or_else(|| Error::data("a split without samples cannot be evaluated"))?;
         let width = self.standardiser.mean.len();
-        let images = (CHUNK * width / split.values.cols.max(1)).max(1);
-        let mut parts = Vec::new();
-        for start in (0..split.values.rows).step_by(images) {
-            let end = (start + images).min(split.values.rows);
+        let images = (CHUNK * width / split.values.cols().max(1)).max(1);
+        for start in (0..split.values.len()).step_by(images) {
+            let end = (start + images).min(split.values.len());
             let x = if let Some(resident) = &split.resident {
                 self.standardised(resident.features.clone().narrow(0, start, end - start))
             } else {
-                let rows: Vec<usize> = (start..end).collect();
-                self.vectors(self.standardiser.gather(split.values, &rows))
+                self.vectors(self.standardiser.narrow(split.values.read(start..end)?))
             };
-            parts.push(projector.forward(x, &Masks::default()).z);
+            each(projector.forward(x, &Masks::default()).z)?;
         }
-        Ok(Tensor::cat(parts, 0))
+        Ok(())
     }
 }
 
 impl Resident {
-    fn new(values: &Matrix, targets: &Targets, device: &Device) -> Self {
-        let shape = [values.rows, values.cols];
-        let features = if fits_half(&values.data) {
-            let halves: Vec<f16> = values.data.iter().map(|&value| f16::from_f32(value)).collect();
-            Tensor::from_data(TensorData::new(halves, shape), (device, DType::F16))
-        } else {
-            matrix(values.data.clone(), values.rows, values.cols, device)
-        };
-        let all: Vec<usize> = (0..values.rows).collect();
-        Self {
-            features,
-            target: data::target(targets, &all, device),
+    /// Brings a split to the device block by block.
+    fn new(values: &Rows, targets: &Targets, device: &Device) -> Result<Self> {
+        let mut blocks = Vec::new();
+        for block in values.blocks() {
+            let block = values.read(block)?;
+            let shape = [block.rows, block.cols];
+            blocks.push(if values.value_bytes() == 2 {
+                let halves: Vec<f16> = block.data.iter().map(|&value| f16::from_f32(value)).collect();
+                Tensor::from_data(TensorData::new(halves, shape), (device, DType::F16))
+            } else {
+                matrix(block.data, block.rows, block.cols, device)
+            });
         }
+        let all: Vec<usize> = (0..values.len()).collect();
+        Ok(Self {
+            features: Tensor::cat(blocks, 0),
+            target: data::target(targets, &all, device),
+        })
     }
 }
 
-/// Whether every value is exactly a half-precision number, as those of a table stored in f16 are.
-fn fits_half(values: &[f32]) -> bool {
-    values
-        .iter()
-        .all(|&value| f16::from_f32(value).to_f32().to_bits() == value.to_bits())
-}
-
 /// Bytes of a table on the device.
-fn bytes(values: &Matrix) -> u64 {
-    let width = if fits_half(&values.data) { 2 } else { 4 };
-    values.data.len() as u64 * width
+fn bytes(values: &Rows) -> u64 {
+    (values.len() * values.cols() * values.value_bytes()) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
     use crate::model::math::host;
+    use crate::sets::Matrix;
     use crate::task::Task;
     use crate::train::synth::planted;
 
@@ -357,9 +367,11 @@ mod tests {
         for set in [&mut sets.train, &mut sets.test] {
             let tokens = set.tokens.as_mut().map(|tokens| &mut tokens.values);
             for values in tokens.into_iter().chain([&mut set.global]) {
-                for value in &mut values.data {
+                let mut all = values.all().unwrap();
+                for value in &mut all.data {
                     *value = f16::from_f32(*value).to_f32();
                 }
+                *values = all.into();
             }
         }
         sets
@@ -369,7 +381,12 @@ mod tests {
     fn all(sets: &SplitSets, level: Level, placement: Placement, first: usize) -> Result<Vec<u32>> {
         let (values, patches) = data::features(&sets.train, level)?;
         let model = ModelConfig::default();
-        let standardiser = Standardiser::fit(values, values.cols / patches, model.standardise);
+        let standardiser = Standardiser::fit(
+            values,
+            values.cols() / patches,
+            model.standardise,
+            &Interrupt::default(),
+        )?;
         let feed = Feed::new(sets, level, standardiser, placement, &Device::flex())?;
         let order: Vec<Vec<usize>> = (0..4)
             .map(|step| (0..30).map(|i| (i * 7 + step * 31) % 130).collect())
@@ -419,21 +436,19 @@ mod tests {
 
     #[test]
     fn tables_stay_exact_on_the_device() {
-        assert!(fits_half(&[0.5, -2.0, 65504.0, 0.0, -0.0]));
-        assert!(!fits_half(&[0.1]));
-        let values = Matrix {
-            rows: 1,
-            cols: 2,
-            data: vec![0.5, 0.1],
+        let row = |data: Vec<f32>| {
+            let (rows, cols) = (1, data.len());
+            Rows::from(Matrix { rows, cols, data })
         };
-        assert_eq!(bytes(&values), 8);
+        assert_eq!(bytes(&row(vec![0.5, -2.0, 65504.0, 0.0, -0.0])), 10);
+        assert_eq!(bytes(&row(vec![0.5, 0.1])), 8);
     }
 
     #[test]
     fn an_error_ends_the_steps() -> Result<()> {
         let sets = sets(Task::Expression);
         let model = ModelConfig::default();
-        let standardiser = Standardiser::fit(&sets.train.global, 16, model.standardise);
+        let standardiser = Standardiser::fit(&sets.train.global, 16, model.standardise, &Interrupt::default())?;
         let order = vec![vec![0, 1, 2]; 50];
         for placement in [Placement::Host, Placement::Device, Placement::Stream] {
             let feed = Feed::new(&sets, Level::Global, standardiser.clone(), placement, &Device::flex())?;
@@ -458,7 +473,12 @@ mod tests {
     #[test]
     fn the_processor_reads_host_memory() -> Result<()> {
         let sets = sets(Task::Expression);
-        let standardiser = Standardiser::fit(&sets.train.global, 16, ModelConfig::default().standardise);
+        let standardiser = Standardiser::fit(
+            &sets.train.global,
+            16,
+            ModelConfig::default().standardise,
+            &Interrupt::default(),
+        )?;
         let feed = Feed::new(&sets, Level::Global, standardiser, Placement::Auto, &Device::flex())?;
         assert_eq!(feed.placement(), Placement::Host);
         Ok(())

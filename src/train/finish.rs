@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::metric::{self, evaluate, seeds};
+use crate::metric::{self, Bootstrap, evaluate, seeds};
 use crate::model::config::{Among, Semantic};
 use crate::model::flops::{Attention, Inference};
 use crate::model::math::host;
@@ -174,15 +174,21 @@ fn archetypes(
     let values = host(trained.value.clone())?;
     let outputs = trained.outputs()?;
     let embeddings = host(trained.dictionary.clone())?;
-    // Transposed: one row an archetype.
-    let similarities = host(trained.cosines(z).transpose())?;
-    let n = z.rows;
+    let mut near: Vec<Nearest> = vec![Nearest::default(); alpha.len()];
+    trained.cosines(z, |rows, cosines| {
+        let cosines = host(cosines)?;
+        for (row, similarities) in rows.zip(cosines.chunks_exact(alpha.len())) {
+            for (near, &similarity) in near.iter_mut().zip(similarities) {
+                near.see(row, similarity);
+            }
+        }
+        Ok(())
+    })?;
     Ok((0..alpha.len())
         .map(|k| {
             let value = &values[k * o..(k + 1) * o];
             let label = (targets.task == Task::Expression).then(|| metric::expression::argmax(value));
-            let row = &similarities[k * n..(k + 1) * n];
-            let nearest = if kept[k] { largest(row, NEAREST) } else { Vec::new() };
+            let nearest = if kept[k] { near[k].0.as_slice() } else { &[] };
             ArchetypeRow {
                 archetype: k as i32,
                 active: kept[k],
@@ -193,45 +199,73 @@ fn archetypes(
                 value: value.to_vec(),
                 output: outputs[k * o..(k + 1) * o].to_vec(),
                 embedding: embeddings[k * d..(k + 1) * d].to_vec(),
-                nearest_similarity: nearest.iter().map(|&i| row[i]).collect(),
-                nearest: nearest.into_iter().map(|i| data.train.sample_ids[i].clone()).collect(),
+                nearest_similarity: nearest.iter().map(|near| near.1).collect(),
+                nearest: nearest
+                    .iter()
+                    .map(|near| data.train.sample_ids[near.0].clone())
+                    .collect(),
             }
         })
         .collect())
 }
 
+/// The samples nearest to an archetype with their similarities, nearest first; equal ones in the order of the split.
+#[derive(Debug, Clone, Default)]
+struct Nearest(Vec<(usize, f32)>);
+
+impl Nearest {
+    /// Takes a sample in, if it is among the nearest; samples come in ascending order.
+    fn see(&mut self, row: usize, similarity: f32) {
+        let further = |(_, other): &(usize, f32)| other.total_cmp(&similarity).is_lt();
+        if self.0.len() < NEAREST || self.0.last().is_some_and(further) {
+            let at = self.0.partition_point(|other| !further(other));
+            self.0.insert(at, (row, similarity));
+            self.0.truncate(NEAREST);
+        }
+    }
+}
+
 /// Assignments, predictions and final metrics of one split.
 fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, interrupt: &Interrupt) -> Result<()> {
-    let cosines = outcome.model.cosines(z);
     let k = outcome.model.config.k_max;
-    for (row, similarities) in host(cosines.clone())?.chunks_exact(k).enumerate() {
-        // Pruned archetypes lie far below any cosine.
-        let top: Vec<usize> = largest(similarities, LISTED)
-            .into_iter()
-            .filter(|&i| similarities[i] > -2.0)
-            .collect();
-        outcome.assignments.push(AssignmentRow {
-            sample_id: set.sample_ids[row].clone(),
-            split: split.to_string(),
-            archetype: top[0] as i32,
-            similarity: similarities[top[0]],
-            second: top.get(1).map(|&i| i as i32),
-            margin: top.get(1).map(|&i| similarities[top[0]] - similarities[i]),
-            top_similarities: top.iter().map(|&i| similarities[i]).collect(),
-            top_archetypes: top.into_iter().map(|i| i as i32).collect(),
-        });
-    }
-    for (method, outputs) in outcome.model.read_outs(set, &cosines, interrupt)? {
+    let assignments = &mut outcome.assignments;
+    outcome.model.cosines(z, |rows, cosines| {
+        interrupt.check()?;
+        for (row, similarities) in rows.zip(host(cosines)?.chunks_exact(k)) {
+            // Pruned archetypes lie far below any cosine.
+            let top: Vec<usize> = largest(similarities, LISTED)
+                .into_iter()
+                .filter(|&i| similarities[i] > -2.0)
+                .collect();
+            assignments.push(AssignmentRow {
+                sample_id: set.sample_ids[row].clone(),
+                split: split.to_string(),
+                archetype: top[0] as i32,
+                similarity: similarities[top[0]],
+                second: top.get(1).map(|&i| i as i32),
+                margin: top.get(1).map(|&i| similarities[top[0]] - similarities[i]),
+                top_similarities: top.iter().map(|&i| similarities[i]).collect(),
+                top_archetypes: top.into_iter().map(|i| i as i32).collect(),
+            });
+        }
+        Ok(())
+    })?;
+    for (method, outputs) in outcome.model.read_outs(set, z, interrupt)? {
         let outputs = Matrix {
             rows: set.len(),
             cols: set.targets.outputs(),
             data: outputs,
         };
-        let options = evaluate::Options {
-            subjects: Some(&set.subjects),
-            ..evaluate::Options::default()
+        // Nobody reads an interval of the split that the model was fitted to.
+        let values = if split == Split::Train {
+            evaluate::plain(&set.targets, &outputs)?
+        } else {
+            let options = evaluate::Options {
+                subjects: Some(&set.subjects),
+                bootstrap: Bootstrap::hearing(interrupt),
+            };
+            evaluate::evaluate(&set.targets, &outputs, &options)?
         };
-        let values = evaluate::evaluate(&set.targets, &outputs, &options)?;
         outcome
             .metrics
             .extend(evaluate::rows(method, split.as_str(), None, &values));

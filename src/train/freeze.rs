@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::aura::Aura;
 use crate::model::config::{Among, Semantic, Value};
 use crate::model::contextualization::Contextualization;
-use crate::model::math::{host, host_indices, matrix};
+use crate::model::math::{host, matrix};
 use crate::model::params::Leaves;
 use crate::model::projector::Head;
 use crate::model::standardise::Standardiser;
@@ -56,7 +56,7 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> 
         trained.dictionary = archetypes;
     }
 
-    let first = host_indices(trained.cosines(&z).argmax(1))?;
+    let first = trained.nearest(&z)?;
     let alpha: Vec<f64> = count(&first, k)
         .into_iter()
         .map(|uses| uses as f64 / first.len() as f64)
@@ -65,7 +65,7 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> 
     let flags = kept.iter().map(|&keep| if keep { 1.0 } else { 0.0 }).collect();
     trained.alive = matrix(flags, 1, k, &trained.device);
 
-    let nearest = host_indices(trained.cosines(&z).argmax(1))?;
+    let nearest = trained.nearest(&z)?;
     let targets = &data.train.targets;
     let values = match said {
         None => exact_value(targets, &nearest, k, setup.model.prior_samples),
@@ -116,7 +116,7 @@ struct Said {
 impl Said {
     fn of(trained: &Trained, z: &Matrix) -> Result<Self> {
         Ok(Self {
-            nearest: host_indices(trained.cosines(z).argmax(1))?,
+            nearest: trained.nearest(z)?,
             values: host(trained.value.clone())?,
             outputs: trained.names.len(),
         })

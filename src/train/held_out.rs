@@ -206,19 +206,19 @@ fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Resul
 
 /// The read-outs of a set as they come.
 fn read_outs(job: &Job<'_>, trained: &Trained, set: &FeatureSet) -> Result<Asked> {
-    let cosines = trained.cosines(&trained.project(set)?);
+    let z = trained.project(set)?;
     let of = |data| Matrix {
         rows: set.len(),
         cols: set.targets.outputs(),
         data,
     };
     let mut asked: Asked = trained
-        .of_archetypes(&cosines)?
+        .of_archetypes(&z)?
         .into_iter()
         .map(|(method, data)| (method, vec![of(data)]))
         .collect();
     if let Some(departure) = &trained.departure {
-        let tuned = trained.departures(departure, &STRENGTHS, set, &cosines, job.interrupt)?;
+        let tuned = trained.departures(departure, &STRENGTHS, set, &z, job.interrupt)?;
         asked.push(("aura_tuned", tuned.into_iter().map(of).collect()));
     }
     Ok(asked)

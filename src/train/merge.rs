@@ -1,7 +1,7 @@
 //! Consolidation of the dictionary once the projector is frozen: move archetypes to their samples, join those that say the
 //! same, move again.
 
-use burn::tensor::Tensor;
+use burn::tensor::Device;
 
 use crate::error::Result;
 use crate::model::codebook::cosines;
@@ -11,7 +11,7 @@ use crate::model::merge::{Criterion, ward};
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::trained::Trained;
+use super::trained::{Trained, blocks};
 
 /// Joins archetypes of `trained` as `model.merge` says; `z` are its projections of the training split. An archetype keeps its
 /// place in the dictionary, those that were joined to another or have no samples are marked as gone. The result is the
@@ -26,21 +26,20 @@ pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets) -> Resu
         alive: host(trained.alive.clone())?,
         width: trained.config.width,
     };
-    let points = matrix(z.data.clone(), z.rows, z.cols, &trained.device);
-    let nearest = dictionary.nearest(&points)?;
+    let nearest = dictionary.nearest(z, &trained.device)?;
     let before = used(&nearest, dictionary.alive.len());
     if config.tolerance <= 0.0 {
         return Ok(before);
     }
-    dictionary.settle(&points, z, config.refine)?;
-    let nearest = dictionary.nearest(&points)?;
+    dictionary.settle(z, &trained.device, config.refine)?;
+    let nearest = dictionary.nearest(z, &trained.device)?;
     let criterion = Criterion {
         tolerance: config.tolerance.max(config.samples / z.rows as f64),
         label_weight: config.label_weight_for(trained.task),
     };
     let home = ward(z, &nearest, dictionary.alive.len(), targets, criterion);
     dictionary.centre(z, nearest.iter().map(|&archetype| home[archetype]));
-    dictionary.settle(&points, z, config.refine)?;
+    dictionary.settle(z, &trained.device, config.refine)?;
     let (k, d) = (dictionary.alive.len(), dictionary.width);
     trained.dictionary = matrix(dictionary.e, k, d, &trained.device);
     trained.alive = matrix(dictionary.alive, 1, k, &trained.device);
@@ -65,20 +64,23 @@ struct Rows {
 }
 
 impl Rows {
-    /// The nearest living archetype of each point.
-    fn nearest(&self, points: &Tensor<2>) -> Result<Vec<usize>> {
-        let device = points.device();
+    /// The nearest living archetype of each unit vector.
+    fn nearest(&self, z: &Matrix, device: &Device) -> Result<Vec<usize>> {
         let k = self.alive.len();
-        let e = matrix(self.e.clone(), k, self.width, &device);
-        let alive = matrix(self.alive.clone(), 1, k, &device);
-        host_indices(cosines(points.clone(), e, &alive).argmax(1))
+        let e = matrix(self.e.clone(), k, self.width, device);
+        let alive = matrix(self.alive.clone(), 1, k, device);
+        let mut nearest = Vec::with_capacity(z.rows);
+        for (_, points) in blocks(z, device) {
+            nearest.extend(host_indices(cosines(points, e.clone(), &alive).argmax(1))?);
+        }
+        Ok(nearest)
     }
 
     /// Moves archetypes to their samples until no sample changes its archetype any more, `steps` times at most.
-    fn settle(&mut self, points: &Tensor<2>, z: &Matrix, steps: usize) -> Result<()> {
+    fn settle(&mut self, z: &Matrix, device: &Device, steps: usize) -> Result<()> {
         let mut before = Vec::new();
         for _ in 0..steps {
-            let nearest = self.nearest(points)?;
+            let nearest = self.nearest(z, device)?;
             if nearest == before {
                 break;
             }

@@ -18,7 +18,7 @@ use crate::model::projector::{Projector, Sizes};
 use crate::model::standardise::Standardiser;
 use crate::model::{kmeans, predict};
 use crate::progress::Progress;
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::{FeatureSet, Matrix, Rows, SplitSets};
 use crate::task::Targets;
 
 use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
@@ -35,7 +35,7 @@ pub(crate) struct Trainer<'a> {
     setup: &'a Setup,
     seed: u64,
     device: Device,
-    train: &'a Matrix,
+    train: &'a Rows,
     sizes: Sizes,
     feed: Feed<'a>,
     batches: usize,
@@ -80,7 +80,14 @@ impl Job<'_> {
     /// after the checkpoint was written, [`Error::Io`] if it cannot be written, [`Error::Device`] if the device fails.
     pub fn train(&self) -> Result<Ended> {
         let setup = self.setup;
-        let trainer = Trainer::new(self.data, setup, self.seed, self.device, Placement::Auto)?;
+        let trainer = Trainer::new(
+            self.data,
+            setup,
+            self.seed,
+            self.device,
+            Placement::Auto,
+            self.interrupt,
+        )?;
         let digest = setup.digest(self.data, self.seed);
         let file = checkpoint::path(self.folder);
         let mut state = trainer.start();
@@ -129,6 +136,7 @@ impl<'a> Trainer<'a> {
         seed: u64,
         device: &Device,
         placement: Placement,
+        interrupt: &Interrupt,
     ) -> Result<Self> {
         setup.validate()?;
         if data.train.targets.task != setup.task {
@@ -147,7 +155,7 @@ impl<'a> Trainer<'a> {
         let sizes = data::sizes(data, level)?;
         data::check(&setup.model, sizes, data.train.len())?;
         let (train, _) = data::features(&data.train, level)?;
-        let standardiser = Standardiser::fit(train, sizes.input, setup.model.standardise);
+        let standardiser = Standardiser::fit(train, sizes.input, setup.model.standardise, interrupt)?;
         let device = device.clone().inner();
         Ok(Self {
             feed: Feed::new(data, level, standardiser, placement, &device)?,
@@ -214,7 +222,7 @@ impl Trainer<'_> {
     /// Places the archetypes among the projected training features and counts the samples around each.
     fn initialise(&self, model: &mut Aura) -> Result<()> {
         let mut rng = stream(self.seed, Purpose::Dictionary, 0, 0);
-        let n = self.train.rows;
+        let n = self.train.len();
         let rows = if n > self.setup.model.init_samples {
             let mut rows = permutation(&mut rng, n);
             rows.truncate(self.setup.model.init_samples);
@@ -241,7 +249,7 @@ impl Trainer<'_> {
             model.set_dictionary(matrix(centres, k, d, &self.device));
         }
         // The running counts start at what an average batch would bring.
-        let batch = self.train.rows as f64 / self.batches as f64;
+        let batch = self.train.len() as f64 / self.batches as f64;
         let points = matrix(z.data.clone(), z.rows, d, &self.device);
         let target = data::target(&targets, &(0..rows.len()).collect::<Vec<_>>(), &self.device);
         let cosine = cosines(points.clone(), model.dictionary()?, &model.buffers.alive);
@@ -266,7 +274,7 @@ impl Trainer<'_> {
 
     /// Rows of every batch of an epoch.
     fn order(&self, epoch: usize) -> Vec<Vec<usize>> {
-        let n = self.train.rows;
+        let n = self.train.len();
         let mut rng = stream(self.seed, Purpose::Order, epoch, 0);
         let order = match self.setup.sampling {
             Sampling::Plain => permutation(&mut rng, n),
@@ -281,7 +289,14 @@ impl Trainer<'_> {
     fn epoch(&self, state: &mut State, interrupt: &Interrupt) -> Result<()> {
         let epoch = state.position.epoch + 1;
         let (_, order) = self.steps(state, epoch, interrupt)?;
-        self.close(state, epoch, order.last().map_or(&[], Vec::as_slice))
+        let before = state.position.history.len();
+        let last: &[usize] = order.last().map_or(&[], Vec::as_slice);
+        let closed = self.close(state, epoch, last, interrupt);
+        if closed.is_err() {
+            // The epoch is closed again by the call that goes on.
+            state.position.history.truncate(before);
+        }
+        closed
     }
 
     /// The steps of an epoch, from the one where the state stands; nothing is read back from the device. Returns how long
@@ -317,7 +332,7 @@ impl Trainer<'_> {
     }
 
     /// The end of an epoch: curves, selection, reset or pruning.
-    fn close(&self, state: &mut State, epoch: usize, last: &[usize]) -> Result<()> {
+    fn close(&self, state: &mut State, epoch: usize, last: &[usize], interrupt: &Interrupt) -> Result<()> {
         // Losses, usage and life of the archetypes in one transfer: each one would wait for the device.
         let buffers = &state.model.buffers;
         let usage = buffers.usage.clone() - state.usage_before.clone();
@@ -344,7 +359,7 @@ impl Trainer<'_> {
         ] {
             point("all", name, value);
         }
-        self.evaluate(state, epoch)?;
+        self.evaluate(state, epoch, interrupt)?;
         self.revive(state, epoch, last)?;
         state.usage_before = state.model.buffers.usage.clone();
         state.sums = state.sums.zeros_like();
@@ -354,7 +369,7 @@ impl Trainer<'_> {
     }
 
     /// Primary metric on the splits that training may see, and the selection of the epoch.
-    fn evaluate(&self, state: &mut State, epoch: usize) -> Result<()> {
+    fn evaluate(&self, state: &mut State, epoch: usize, interrupt: &Interrupt) -> Result<()> {
         let name = self.setup.task.primary_metric();
         let every = self.setup.train.train_metric_every;
         let last = epoch == self.setup.train.epochs;
@@ -377,7 +392,7 @@ impl Trainer<'_> {
             let Some(set) = set.filter(|set| !set.is_empty()) else {
                 continue;
             };
-            let outputs = self.outputs(&state.model, split)?;
+            let outputs = self.outputs(&state.model, split, interrupt)?;
             let outputs = Matrix {
                 rows: set.len(),
                 cols: set.targets.outputs(),
@@ -404,15 +419,19 @@ impl Trainer<'_> {
     }
 
     /// Outputs of the configured read-out with the dictionary as it stands.
-    fn outputs(&self, model: &Aura, split: &str) -> Result<Vec<f32>> {
+    fn outputs(&self, model: &Aura, split: &str, interrupt: &Interrupt) -> Result<Vec<f32>> {
         let projector = Projector::bind(&model.store.values(), self.sizes.patches)?;
-        let z = self.feed.project(split, &projector)?;
-        let cosine = cosines(z, model.dictionary()?, &model.buffers.alive);
-        let value = model.value()?;
-        host(match self.setup.model.readout {
-            Readout::Primal => predict::primal(cosine, value, &self.device),
-            Readout::Mixture => predict::mixture(cosine, value, self.setup.model.readout_temperature),
-        })
+        let (dictionary, value) = (model.dictionary()?, model.value()?);
+        let mut outputs = Vec::new();
+        self.feed.project(split, &projector, |z| {
+            let cosine = cosines(z, dictionary.clone(), &model.buffers.alive);
+            outputs.push(match self.setup.model.readout {
+                Readout::Primal => predict::primal(cosine, value.clone(), &self.device),
+                Readout::Mixture => predict::mixture(cosine, value.clone(), self.setup.model.readout_temperature),
+            });
+            interrupt.check()
+        })?;
+        host(Tensor::cat(outputs, 0))
     }
 
     /// Reset during the warm-up, pruning after it.

@@ -109,16 +109,13 @@ pub(crate) fn hash_set(hasher: &mut blake3::Hasher, set: &FeatureSet, setup: &Se
         hasher.update(id.as_bytes());
         hasher.update(&[0]);
     }
-    let mut floats = |values: &[f32]| {
-        for chunk in values.chunks(1 << 14) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|v| v.to_le_bytes()).collect();
-            hasher.update(&bytes);
-        }
-    };
     if let Ok((values, _)) = data::features(set, setup.model.level_for(setup.task)) {
-        floats(&values.data);
+        hasher.update(values.digest().as_bytes());
     }
-    floats(&set.targets.values);
+    for chunk in set.targets.values.chunks(1 << 14) {
+        let bytes: Vec<u8> = chunk.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hasher.update(&bytes);
+    }
     let known: Vec<u8> = set.targets.known.iter().map(|&k| u8::from(k)).collect();
     hasher.update(&known);
 }

@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use crate::action_unit;
 use crate::model::math::{Purpose, normal, stream};
-use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
+use crate::sets::{FeatureSet, Matrix, Rows, SplitSets, Tokens};
 use crate::task::{Targets, Task};
 
 const AFFECT: usize = 12;
@@ -80,19 +80,11 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
         FeatureSet {
             subjects: vec![None; n],
             sample_ids: ids,
-            global: Matrix {
-                rows: n,
-                cols: dims,
-                data: global,
-            },
+            global: rows(n, dims, global),
             tokens: Some(Tokens {
                 count: 4,
                 width: dims,
-                values: Matrix {
-                    rows: n,
-                    cols: 4 * dims,
-                    data: tokens,
-                },
+                values: rows(n, 4 * dims, tokens),
             }),
             targets: Targets {
                 task,
@@ -109,6 +101,10 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
         modes,
         people: persons,
     }
+}
+
+fn rows(rows: usize, cols: usize, data: Vec<f32>) -> Rows {
+    Matrix { rows, cols, data }.into()
 }
 
 /// Normalised mutual information of two labelings (arithmetic mean of the entropies).

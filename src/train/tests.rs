@@ -79,14 +79,14 @@ fn assigned(outcome: &SeedOutcome) -> Vec<usize> {
 /// Standardised unit vectors of the features: what the rivals see.
 fn units(planted: &Planted) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let train = &planted.sets.train.global;
-    let standardiser = Standardiser::fit(train, train.cols, crate::model::config::Standardise::Global);
+    let (how, stop) = (crate::model::config::Standardise::Global, Interrupt::default());
+    let standardiser = Standardiser::fit(train, train.cols(), how, &stop).unwrap();
     let all = |set: &FeatureSet| {
-        let rows: Vec<usize> = (0..set.len()).collect();
-        let mut values = standardiser.gather(&set.global, &rows);
-        for row in values.chunks_mut(train.cols) {
+        let mut values = standardiser.narrow(set.global.all().unwrap());
+        for row in values.chunks_mut(train.cols()) {
             kmeans::normalise(row);
         }
-        values.chunks(train.cols).map(<[f32]>::to_vec).collect()
+        values.chunks(train.cols()).map(<[f32]>::to_vec).collect()
     };
     (all(&planted.sets.train), all(&planted.sets.test))
 }
@@ -278,9 +278,9 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
     let content = bytes(&outcome, folder.path())?;
     let file = folder.path().join("model.safetensors");
     let model = Trained::load(&file, &Device::flex())?;
-    let cosines = model.cosines(&model.project(&planted.sets.test)?);
+    let z = model.project(&planted.sets.test)?;
     let outputs = model
-        .read_outs(&planted.sets.test, &cosines, &Interrupt::default())?
+        .read_outs(&planted.sets.test, &z, &Interrupt::default())?
         .remove(0)
         .1;
     let rows = outcome
@@ -301,7 +301,8 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
         rows: 60,
         cols: 15,
         data: vec![0.0; 900],
-    };
+    }
+    .into();
     assert!(model.project(&other).is_err());
     Ok(())
 }
@@ -327,8 +328,8 @@ fn a_model_file_from_before_outputs_were_fitted_is_read() -> Result<()> {
     std::fs::write(&file, old).at("write", &file)?;
 
     let model = Trained::load(&file, &Device::flex())?;
-    let cosines = model.cosines(&model.project(&planted.sets.test)?);
-    let read = |model: &Trained| model.read_outs(&planted.sets.test, &cosines, &Interrupt::default());
+    let z = model.project(&planted.sets.test)?;
+    let read = |model: &Trained| model.read_outs(&planted.sets.test, &z, &Interrupt::default());
     let fitted = read(&outcome.model)?.remove(0).1;
     let plain = read(&model)?.remove(0).1;
     assert_ne!(plain, fitted, "nothing is stretched without a fit");
@@ -353,7 +354,9 @@ fn impossible_data_are_refused_with_a_reason() -> Result<()> {
     assert!(message(&planted.sets, &setup).contains("best_on_val"));
     setup.selection = Selection::Last;
     let mut broken = planted.sets.clone();
-    broken.train.global.data[13] = f32::NAN;
+    let mut values = broken.train.global.all()?;
+    values.data[13] = f32::NAN;
+    broken.train.global = values.into();
     assert!(message(&broken, &setup).contains("train_00001"));
     let mut narrow = planted.sets.clone();
     narrow.test = narrow.test.select(&[]);
@@ -480,11 +483,8 @@ fn attention_among_archetypes_is_frozen_into_the_dictionary() -> Result<()> {
         }
         let file = folder.path().join("model.safetensors");
         outcome.model.save(&file)?;
-        let cosines = |model: &Trained| host(model.cosines(&z));
-        assert_eq!(
-            cosines(&outcome.model)?,
-            cosines(&Trained::load(&file, &Device::flex())?)?
-        );
+        let said = |model: &Trained| model.of_archetypes(&z);
+        assert_eq!(said(&outcome.model)?, said(&Trained::load(&file, &Device::flex())?)?);
         assert!(last(&outcome, "all", "gflops_contextualization") > 0.0);
         Ok((farthest, last(&outcome, "test", "acc")))
     };
@@ -593,8 +593,8 @@ fn read_outs_are_fitted_on_held_out_parts() -> Result<()> {
     outcome.model.save(&file)?;
     let model = Trained::load(&file, &Device::flex())?;
     let test = &planted.sets.test;
-    let cosines = model.cosines(&model.project(test)?);
-    let read = |model: &Trained| model.read_outs(test, &cosines, &Interrupt::default());
+    let z = model.project(test)?;
+    let read = |model: &Trained| model.read_outs(test, &z, &Interrupt::default());
     assert_eq!(read(&model)?, read(&outcome.model)?);
     // A strength says how much of the archetypes' own say is added to the regression.
     let departure = model.departure.as_ref().expect("tuned");
@@ -603,7 +603,7 @@ fn read_outs_are_fitted_on_held_out_parts() -> Result<()> {
         last_of(&outcome, "aura_tuned", "setting_strength").to_bits()
     );
     assert!(departure::STRENGTHS.contains(&departure.strength));
-    let at = model.departures(departure, &[0.0, 0.5, 1.0], test, &cosines, &Interrupt::default())?;
+    let at = model.departures(departure, &[0.0, 0.5, 1.0], test, &z, &Interrupt::default())?;
     let all = at[0].iter().zip(&at[1]).zip(&at[2]);
     let inside = all.filter(|((none, half), whole)| [**none, **half, **whole].iter().all(|v| v.abs() < 1.0));
     let mut differ = false;

@@ -1,5 +1,6 @@
 //! The frozen model: what inference needs, and its file.
 
+use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
@@ -11,12 +12,12 @@ use crate::fitting::map::Fit;
 use crate::interrupt::Interrupt;
 use crate::model::codebook::cosines;
 use crate::model::config::ModelConfig;
-use crate::model::math::{host, matrix};
+use crate::model::math::{host, host_indices, matrix};
 use crate::model::params::Leaves;
 use crate::model::predict;
 use crate::model::projector::{Masks, Projector};
 use crate::model::standardise::Standardiser;
-use crate::sets::{FeatureSet, Matrix};
+use crate::sets::{FeatureSet, Matrix, Rows};
 use crate::task::Task;
 
 use super::checkpoint::{Loaded, Tensors, encode};
@@ -87,28 +88,44 @@ impl Trained {
     pub fn project(&self, set: &FeatureSet) -> Result<Matrix> {
         let (values, patches) = features(set, self.config.level_for(self.task))?;
         let projector = Projector::bind(&self.leaves, self.patches)?;
-        if !set.is_empty() && (patches != self.patches || values.cols != patches * projector.input()) {
+        if !set.is_empty() && (patches != self.patches || values.cols() != patches * projector.input()) {
             return Err(Error::data(format!(
                 "the model was trained on {} vectors of {} values an image, the features have {} of {}",
                 self.patches,
                 projector.input(),
                 patches,
-                values.cols / patches.max(1)
+                values.cols() / patches.max(1)
             )));
         }
         project(&projector, &self.standardiser, values, &self.device)
     }
 
-    /// Cosines of unit vectors (n × d) with all archetypes; pruned ones are far below -1.
-    pub fn cosines(&self, z: &Matrix) -> Tensor<2> {
-        cosines(
-            matrix(z.data.clone(), z.rows, z.cols, &self.device),
-            self.dictionary.clone(),
-            &self.alive,
-        )
+    /// Hands out the cosines of unit vectors (n × d) with all archetypes, some thousand rows × K at a time; pruned ones are far
+    /// below -1.
+    ///
+    /// # Errors
+    /// Whatever `each` returns.
+    pub fn cosines(&self, z: &Matrix, mut each: impl FnMut(Range<usize>, Tensor<2>) -> Result<()>) -> Result<()> {
+        for (rows, points) in blocks(z, &self.device) {
+            each(rows, cosines(points, self.dictionary.clone(), &self.alive))?;
+        }
+        Ok(())
     }
 
-    /// The read-outs of samples with these cosines, n × O each, fitted to the task: `aura` (the nearest archetype's value),
+    /// The nearest archetype of each unit vector (n × d).
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn nearest(&self, z: &Matrix) -> Result<Vec<usize>> {
+        let mut nearest = Vec::with_capacity(z.rows);
+        self.cosines(z, |_, cosines| {
+            nearest.extend(host_indices(cosines.argmax(1))?);
+            Ok(())
+        })?;
+        Ok(nearest)
+    }
+
+    /// The read-outs of samples with these unit vectors, n × O each, fitted to the task: `aura` (the nearest archetype's value),
     /// `aura_mixture` (all values by similarity), and where there is a departure `aura_tuned`.
     ///
     /// # Errors
@@ -116,12 +133,12 @@ impl Trained {
     pub fn read_outs(
         &self,
         set: &FeatureSet,
-        cosines: &Tensor<2>,
+        z: &Matrix,
         interrupt: &Interrupt,
     ) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let mut read_outs = self.of_archetypes(cosines)?;
+        let mut read_outs = self.of_archetypes(z)?;
         if let Some(departure) = &self.departure {
-            let tuned = self.departures(departure, &[departure.strength], set, cosines, interrupt)?;
+            let tuned = self.departures(departure, &[departure.strength], set, z, interrupt)?;
             read_outs.extend(tuned.into_iter().map(|outputs| ("aura_tuned", outputs)));
         }
         let tuned = self.departure.as_ref().map(|departure| &departure.fit);
@@ -136,16 +153,16 @@ impl Trained {
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails.
-    pub fn of_archetypes(&self, cosines: &Tensor<2>) -> Result<Vec<(&'static str, Vec<f32>)>> {
+    pub fn of_archetypes(&self, z: &Matrix) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let value = &self.value;
-        let mixture = predict::mixture(cosines.clone(), value.clone(), self.config.readout_temperature);
-        Ok(vec![
-            (
-                "aura",
-                host(predict::primal(cosines.clone(), value.clone(), &self.device))?,
-            ),
-            ("aura_mixture", host(mixture)?),
-        ])
+        let (mut primal, mut mixture) = (Vec::new(), Vec::new());
+        self.cosines(z, |_, cosines| {
+            let mixed = predict::mixture(cosines.clone(), value.clone(), self.config.readout_temperature);
+            primal.extend(host(predict::primal(cosines, value.clone(), &self.device))?);
+            mixture.extend(host(mixed)?);
+            Ok(())
+        })?;
+        Ok(vec![("aura", primal), ("aura_mixture", mixture)])
     }
 
     /// `F(x) + s Σ_k p_k (V_k − f̄_k)` for each strength s, n × O each, not fitted to the task.
@@ -157,13 +174,17 @@ impl Trained {
         departure: &Departure,
         strengths: &[f64],
         set: &FeatureSet,
-        cosines: &Tensor<2>,
+        z: &Matrix,
         interrupt: &Interrupt,
     ) -> Result<Vec<Vec<f32>>> {
         let at = &departure.archetypes;
         let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
-        let said = predict::mixture(cosines.clone(), self.value.clone() - at, self.config.temperature);
-        let said = host(said)?;
+        let mut said = Vec::new();
+        self.cosines(z, |_, cosines| {
+            let value = self.value.clone() - at.clone();
+            said.extend(host(predict::mixture(cosines, value, self.config.temperature))?);
+            Ok(())
+        })?;
         let base = departure.regression.scores(&set.global, interrupt)?.data;
         let of = |&strength: &f64| {
             let both = said.iter().zip(&base);
@@ -285,25 +306,34 @@ fn wide(stored: Vec<f32>) -> Vec<f64> {
     stored.into_iter().map(f64::from).collect()
 }
 
-/// Unit vectors of all rows of `values`, in chunks.
+/// Rows of a matrix as tensors on the device, some thousand at a time.
+pub(super) fn blocks<'a>(z: &'a Matrix, device: &'a Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> + 'a {
+    (0..z.rows).step_by(CHUNK).map(|start| {
+        let rows = start..(start + CHUNK).min(z.rows);
+        let values = z.data[rows.start * z.cols..rows.end * z.cols].to_vec();
+        (rows.clone(), matrix(values, rows.len(), z.cols, device))
+    })
+}
+
+/// Unit vectors of all rows of `values`, n × d.
 ///
 /// # Errors
-/// [`Error::Device`] if the device fails.
-pub fn project(projector: &Projector, standardiser: &Standardiser, values: &Matrix, device: &Device) -> Result<Matrix> {
+/// [`Error::Device`] if the device fails; an error of the features' file.
+pub fn project(projector: &Projector, standardiser: &Standardiser, values: &Rows, device: &Device) -> Result<Matrix> {
     let width = standardiser.mean.len();
     let mut data = Vec::new();
     let mut cols = 0;
-    let rows: Vec<usize> = (0..values.rows).collect();
-    let images = (CHUNK * width / values.cols.max(1)).max(1);
-    for chunk in rows.chunks(images) {
-        let x = standardiser.gather(values, chunk);
+    let images = (CHUNK * width / values.cols().max(1)).max(1);
+    for start in (0..values.len()).step_by(images) {
+        let x = standardiser.narrow(values.read(start..(start + images).min(values.len()))?);
         let count = x.len() / width;
         let z = projector.forward(matrix(x, count, width, device), &Masks::default()).z;
         cols = z.dims()[1];
+        data.reserve_exact(values.len() * cols - data.len());
         data.extend(host(z)?);
     }
     Ok(Matrix {
-        rows: values.rows,
+        rows: values.len(),
         cols,
         data,
     })

@@ -14,7 +14,7 @@ use crate::model::math::{Purpose, host, matrix, stream};
 use crate::model::params::AdamW;
 use crate::model::projector::{Masks, Sizes};
 use crate::model::standardise::Standardiser;
-use crate::sets::{Matrix, SplitSets};
+use crate::sets::{Matrix, Rows, SplitSets};
 use crate::task::Task;
 use crate::train::checkpoint::{Position, State};
 use crate::train::data;
@@ -104,7 +104,7 @@ impl Ground {
         let sizes = data::sizes(&sets, level)?;
         let (values, _) = data::features(&sets.train, level)?;
         Ok(Self {
-            standardiser: Standardiser::fit(values, sizes.input, model.standardise),
+            standardiser: Standardiser::fit(values, sizes.input, model.standardise, &Interrupt::default())?,
             loss: LossConfig::default(),
             case,
             scale,
@@ -114,7 +114,7 @@ impl Ground {
         })
     }
 
-    fn values(&self) -> Result<&Matrix> {
+    fn values(&self) -> Result<&Rows> {
         Ok(data::features(&self.sets.train, self.model.level_for(self.case.task))?.0)
     }
 
@@ -141,7 +141,7 @@ impl Ground {
 
     pub(crate) fn batch(&self, rows: &[usize], device: &Device) -> Result<Batch> {
         let targets = &self.sets.train.targets;
-        Ok(data::batch(self.values()?, targets, &self.standardiser, rows, device))
+        data::batch(self.values()?, targets, &self.standardiser, rows, device)
     }
 
     pub(crate) fn masks(&self, vectors: usize, step: usize, device: &Device) -> Masks {

@@ -140,10 +140,20 @@ impl Job<'_> {
         let epoch = state.position.best.map_or(state.position.epoch, |(epoch, _)| epoch);
         outcome.fitted_with(&[("epochs", epoch as f64)]);
         if let Some(set) = self.sets.val.as_ref().filter(|set| !set.is_empty()) {
-            outcome.add(Split::Val, set, &self.predict(&model, &chosen, &loss, set)?)?;
+            outcome.add(
+                Split::Val,
+                set,
+                &self.predict(&model, &chosen, &loss, set)?,
+                self.interrupt,
+            )?;
         }
         let test = &self.sets.test;
-        outcome.add(Split::Test, test, &self.predict(&model, &chosen, &loss, test)?)?;
+        outcome.add(
+            Split::Test,
+            test,
+            &self.predict(&model, &chosen, &loss, test)?,
+            self.interrupt,
+        )?;
         Ok(outcome)
     }
 

@@ -44,7 +44,8 @@ impl World {
                 rows: range.len(),
                 cols: 0,
                 data: Vec::new(),
-            },
+            }
+            .into(),
             tokens: None,
             targets: Targets {
                 task: Task::Expression,

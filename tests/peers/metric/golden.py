@@ -145,6 +145,11 @@ golden["bca"] = {
     "full": [float(full.confidence_interval.low), float(full.confidence_interval.high)],
 }
 
+# More samples than are resampled one by one: the cubes of the golden ratio's multiples, without their whole parts.
+many = (np.arange(40_000) * 0.6180339887498949 % 1.0) ** 3
+full = stats.bootstrap((many,), np.var, n_resamples=9999, method="BCa", rng=np.random.default_rng(2), batch=50)
+golden["bca_many"] = [float(full.confidence_interval.low), float(full.confidence_interval.high)]
+
 golden["mcnemar"] = []
 for b, c in [(0, 0), (1, 0), (5, 17), (30, 30), (40, 71), (310, 402)]:
     table = [[100, b], [c, 50]]

@@ -1,0 +1,125 @@
+//! The file of rows beside a table: made once, made anew when the table changes, and never trusted.
+
+use std::io::Write;
+
+use super::*;
+
+fn rows_file(world: &World) -> PathBuf {
+    world.out().join("global.rows")
+}
+
+fn load(world: &World) -> Result<Loaded> {
+    world.open().load(&LoadOptions::new(Task::Expression))
+}
+
+fn values(loaded: &Loaded) -> Result<Vec<f32>> {
+    Ok(loaded.sets.train.global.all()?.data)
+}
+
+#[test]
+fn rows_come_in_any_order_and_as_often_as_asked_for() {
+    let world = World::new(24);
+    world.extract();
+    let train = load(&world).unwrap().sets.train.global;
+    let all = train.all().unwrap();
+    let wanted = [3, 4, 5, 0, 0, 7, 2];
+    assert_eq!(train.gather(wanted).unwrap(), all.select(&wanted));
+    let some = train.select(&wanted);
+    assert_eq!(some.all().unwrap(), all.select(&wanted));
+    assert_eq!(some.read(1..3).unwrap(), all.select(&[4, 5]));
+    assert_eq!(some.select(&[6, 1]).all().unwrap(), all.select(&[2, 4]));
+    assert_ne!(some.digest(), train.digest());
+    let blocks: Vec<_> = train.blocks().collect();
+    assert_eq!(blocks, [0..train.len()]);
+}
+
+#[test]
+fn a_file_is_made_once_and_anew_when_the_table_changes() {
+    let world = World::new(24);
+    world.extract();
+    let before = values(&load(&world).unwrap()).unwrap();
+    let made = std::fs::metadata(rows_file(&world)).unwrap().modified().unwrap();
+    let digest = load(&world).unwrap().sets.train.global.digest();
+    assert_eq!(std::fs::metadata(rows_file(&world)).unwrap().modified().unwrap(), made);
+
+    // The same table extracted again holds the same values under another date.
+    std::fs::remove_file(part_path(&world.out(), 0)).unwrap();
+    world.extract();
+    let again = load(&world).unwrap();
+    assert_ne!(std::fs::metadata(rows_file(&world)).unwrap().modified().unwrap(), made);
+    assert_eq!(
+        (values(&again).unwrap(), again.sets.train.global.digest()),
+        (before, digest)
+    );
+}
+
+#[test]
+fn a_damaged_file_is_made_anew_or_named() {
+    let world = World::new(24);
+    world.extract();
+    let before = values(&load(&world).unwrap()).unwrap();
+    let whole = std::fs::read(rows_file(&world)).unwrap();
+    // Cut short, longer, another header, another ledger: nothing of it is used.
+    let cut = whole[..whole.len() - 1].to_vec();
+    let longer = [whole.clone(), vec![0; 4]].concat();
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for bytes in [
+        Vec::new(),
+        cut,
+        longer,
+        flipped(9),
+        flipped(whole.len() - 40),
+        flipped(whole.len() - 1),
+    ] {
+        std::fs::write(rows_file(&world), bytes).unwrap();
+        assert_eq!(values(&load(&world).unwrap()).unwrap(), before);
+        assert_eq!(std::fs::read(rows_file(&world)).unwrap(), whole);
+    }
+    // A flipped bit among the values is found when its row is read.
+    std::fs::write(rows_file(&world), flipped(64)).unwrap();
+    let error = values(&load(&world).unwrap()).unwrap_err().to_string();
+    assert!(
+        error.contains("row 0 is not what was written there; delete this file"),
+        "{error}"
+    );
+    // A file that is cut short while it is read is an error, not a signal.
+    std::fs::write(rows_file(&world), &whole).unwrap();
+    let loaded = load(&world).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(rows_file(&world))
+        .unwrap()
+        .set_len(80)
+        .unwrap();
+    assert!(values(&loaded).is_err());
+}
+
+#[test]
+fn where_no_file_can_be_written_values_are_held_in_memory() {
+    let world = World::new(24);
+    world.extract();
+    let before = values(&load(&world).unwrap()).unwrap();
+    std::fs::remove_file(rows_file(&world)).unwrap();
+    // A folder of that name stands in the way, whoever runs the test.
+    std::fs::create_dir(rows_file(&world)).unwrap();
+    let mut inside = std::fs::File::create(rows_file(&world).join("file")).unwrap();
+    inside.write_all(b"in the way").unwrap();
+    assert_eq!(values(&load(&world).unwrap()).unwrap(), before);
+}
+
+#[test]
+fn making_a_file_can_be_interrupted_and_leaves_nothing() {
+    let world = World::new(24);
+    world.extract();
+    let options = LoadOptions {
+        interrupt: Interrupt::at_look(2),
+        ..LoadOptions::new(Task::Expression)
+    };
+    assert!(matches!(world.open().load(&options), Err(Error::Interrupted)));
+    assert!(!rows_file(&world).exists());
+    assert!(load(&world).is_ok());
+}

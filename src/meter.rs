@@ -1,0 +1,132 @@
+//! What work costs: time by the clock, time of all processors, resident memory.
+
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Ticks a second in which Linux counts the time of processors for programs, on every architecture.
+const TICKS: f64 = 100.0;
+
+/// The largest resident memory before the peak was last forgotten.
+static BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// What something cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Spent {
+    /// Seconds by the clock.
+    pub seconds: f64,
+    /// Seconds of all processors together; `None` where the system does not say.
+    pub cpu_seconds: Option<f64>,
+    /// Largest resident memory meanwhile, in bytes; `None` where the system does not say.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.seconds += other.seconds;
+        self.cpu_seconds = match (self.cpu_seconds, other.cpu_seconds) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        self.peak_memory_bytes = self.peak_memory_bytes.max(other.peak_memory_bytes);
+    }
+}
+
+/// Runs from its start until it is asked.
+#[derive(Debug)]
+pub struct Meter {
+    clock: Instant,
+    cpu: Option<f64>,
+}
+
+impl Meter {
+    /// Starts, and forgets the peak of memory so far (but for [`peak_memory`]). One at a time: a second one would make the first
+    /// forget.
+    pub fn start() -> Self {
+        if let Some(peak) = high_water() {
+            BEFORE.fetch_max(peak, Ordering::Relaxed);
+        }
+        // Linux sets the peak back to what is resident now; elsewhere the peak is that of the whole process.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        Self::within()
+    }
+
+    /// Starts within the work of another meter, whose peak stays.
+    pub fn within() -> Self {
+        Self {
+            clock: Instant::now(),
+            cpu: cpu_seconds(),
+        }
+    }
+
+    /// What was spent since the start.
+    pub fn spent(&self) -> Spent {
+        Spent {
+            seconds: self.clock.elapsed().as_secs_f64(),
+            cpu_seconds: self.cpu.and_then(|start| Some((cpu_seconds()? - start).max(0.0))),
+            peak_memory_bytes: high_water(),
+        }
+    }
+}
+
+/// Largest resident memory of this process so far, in bytes; `None` where the system does not say.
+pub fn peak_memory() -> Option<u64> {
+    high_water().map(|peak| peak.max(BEFORE.load(Ordering::Relaxed)))
+}
+
+fn high_water() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Time of all threads so far, in the program and for it in the kernel.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The program's name, in parentheses, may hold anything; user and system time are the 12th and 13th field behind it.
+    let fields = stat.rsplit_once(')')?.1;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
+    Some((user + system) as f64 / TICKS)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_and_memory_are_seen() {
+        let before = peak_memory().unwrap();
+        assert!(before > 1 << 20, "{before}");
+        let meter = Meter::within();
+        let block = vec![1_u8; 64 << 20];
+        let mut sum = 0_u64;
+        while meter.clock.elapsed().as_millis() < 60 {
+            sum = block.iter().fold(sum, |sum, &v| sum.wrapping_mul(31) + u64::from(v));
+        }
+        let spent = meter.spent();
+        assert!(sum > 0 && spent.seconds >= 0.06);
+        assert!(spent.cpu_seconds.unwrap() >= 0.02, "{spent:?}");
+        assert!(spent.peak_memory_bytes.unwrap() >= 64 << 20);
+    }
+
+    #[test]
+    fn spending_adds_up_and_the_largest_peak_stays() {
+        let one = Spent {
+            seconds: 1.0,
+            cpu_seconds: Some(2.0),
+            peak_memory_bytes: Some(10),
+        };
+        let mut all = Spent::default();
+        all += one;
+        all += Spent {
+            peak_memory_bytes: Some(7),
+            ..one
+        };
+        assert_eq!(
+            (all.seconds, all.cpu_seconds, all.peak_memory_bytes),
+            (2.0, Some(4.0), Some(10))
+        );
+    }
+}
