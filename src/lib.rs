@@ -98,6 +98,7 @@ mod report;
 mod rival;
 mod run;
 mod sets;
+mod size;
 mod solver;
 mod standin;
 mod task;
@@ -130,6 +131,27 @@ pub mod inside {
     pub use crate::dataset::convert::convert;
     pub use crate::dataset::options::ConvertOptions;
     pub use crate::disk::parquet::{write as write_table, write_batch};
+    pub use crate::encoder::interface::{Encoded, TokenShape};
+    pub use crate::feature::config::Dtype;
+    pub use crate::feature::table::{FeatureMetadata, PartMetadata, part_path};
+    pub use crate::feature::writer::PartWriter;
+    pub use crate::feature::{FeatureTable, LoadOptions};
+    pub use crate::fitting::config::FittingConfig;
     pub use crate::hostile::parsers::*;
+    pub use crate::meter::{Meter, Spent};
+    pub use crate::model::config::ModelConfig;
+    pub use crate::model::loss::config::LossConfig;
     pub use crate::record::{ArchetypeRow, AssignmentRow};
+    pub use crate::rival::config::RivalConfig;
+    pub use crate::rival::run::Rivals;
+    pub use crate::sets::SplitSets;
+    pub use crate::size::Size;
+    pub use crate::task::Task;
+    pub use crate::train::setup::{Method, Setup};
+    pub use crate::train::{Sampling, Seeds, Selection, TrainConfig};
+
+    /// The processor.
+    pub fn cpu() -> burn::tensor::Device {
+        burn::tensor::Device::flex()
+    }
 }

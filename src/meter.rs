@@ -75,10 +75,33 @@ pub fn peak_memory() -> Option<u64> {
 }
 
 fn high_water() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kibibytes("/proc/self/status", "VmHWM:")
+}
+
+/// Memory that a new process could take, in bytes: what the system has free or can free, within the limit that is set for this
+/// process's group; `None` where the system does not say.
+pub fn available_memory() -> Option<u64> {
+    let free = kibibytes("/proc/meminfo", "MemAvailable:")?;
+    let number = |name: &str| {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    // Without a limit the file says `max`.
+    let within = number("memory.max").map(|limit| limit.saturating_sub(number("memory.current").unwrap_or(0)));
+    Some(within.map_or(free, |within| within.min(free)))
+}
+
+/// The number behind `key` in one of the kernel's lists.
+fn kibibytes(file: &str, key: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
+}
+
+/// Memory of the machine in bytes; `None` where the system does not say.
+pub fn machine_memory() -> Option<u64> {
+    kibibytes("/proc/meminfo", "MemTotal:")
 }
 
 /// Time of all threads so far, in the program and for it in the kernel.

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod finite;
 pub mod import;
 pub mod map;
+pub mod needs;
 pub mod report;
 pub mod rivals;
 pub mod stages;

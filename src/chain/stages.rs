@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use crate::device::choice::DeviceChoice;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
+use crate::disk::parquet;
 use crate::error::{Error, Result};
+use crate::feature::FeatureTable;
+use crate::feature::pool::pooled_shape;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -13,6 +16,7 @@ use crate::run::folder::RunFolder;
 use crate::run::looks;
 use crate::run::manifest::{self, Manifest, StageRecord};
 
+use super::needs;
 use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, serde_name};
 use super::summary::{self, Summary};
@@ -66,12 +70,22 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let mut comparable = recipe.clone();
     let (data_root, samples, features) = if recipe.card.is_table() {
         let (samples, features) = chain.import()?;
+        let table = FeatureTable::open(&features.folder)?;
+        let metadata = table.metadata();
+        chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens));
         (chain.image_root()?, samples, features)
     } else {
         // Weights that are missing or do not fit should be told before thousands of faces are drawn.
         let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
+        let tokens = pooled_shape(recipe.features.tokens, encoder.tokens(), encoder.name())?;
+        chain.announce(&needs::of(
+            recipe,
+            parquet::rows(&samples.table)?,
+            encoder.global_dim(),
+            tokens,
+        ));
         let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };

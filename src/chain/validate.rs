@@ -9,8 +9,9 @@ use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::size::Size;
 
-use super::{data, import};
+use super::{data, import, needs};
 
 /// The data of a recipe.
 #[derive(Debug, Serialize)]
@@ -20,6 +21,9 @@ pub struct DataReport {
     /// Rows that it would leave out, sorted.
     #[serde(skip)]
     pub rejects: Vec<Reject>,
+    /// What a run on them needs, where that can be told without the encoder's weights.
+    #[serde(skip)]
+    pub needs: Option<Size>,
 }
 
 /// Reads and checks the data that a recipe names; `root` is the folder of the command line.
@@ -34,13 +38,21 @@ pub fn data_report(
 ) -> Result<DataReport> {
     let options = recipe.protocol.convert_options(&recipe.dataset);
     let outputs = import::named(recipe);
-    let (conversion, rejects) = if recipe.card.is_table() {
+    let (conversion, rejects, needs) = if recipe.card.is_table() {
         let imported = import::of_recipe(recipe, &options, &outputs)?.examine(interrupt)?;
-        (imported.conversion, imported.rejects)
+        let rows = imported.conversion.samples as usize;
+        let needs = needs::of(recipe, rows, imported.dim, imported.tokens);
+        (imported.conversion, imported.rejects, Some(needs))
     } else {
         let root = data::locate(recipe, root)?;
         let examined = examine(&recipe.card, &root, &options, progress, interrupt)?;
-        (examined.conversion, examined.rejects)
+        let rows = examined.conversion.samples as usize;
+        let needs = needs::of_encoder(recipe, rows).transpose()?;
+        (examined.conversion, examined.rejects, needs)
     };
-    Ok(DataReport { conversion, rejects })
+    Ok(DataReport {
+        conversion,
+        rejects,
+        needs,
+    })
 }

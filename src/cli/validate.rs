@@ -230,6 +230,9 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             "recipe_digest": recipe_digest,
             "protocol_digest": protocol_digest,
             "data": found.map(|report| &report.conversion),
+            "needs": found.and_then(|report| report.needs).map(|size| {
+                json!({"rows": size.rows, "memory_bytes": size.memory(), "disk_bytes": size.disk()})
+            }),
             "data_error": error,
         }));
     }
@@ -243,6 +246,9 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             text.push_str(&report.conversion.to_text());
             for reject in report.rejects.iter().take(5) {
                 let _ = writeln!(text, "rejected: {reject}");
+            }
+            if let Some(needs) = &report.needs {
+                let _ = writeln!(text, "needs: {}", chain::needs::text(needs));
             }
         }
         Some(Err(error)) => {

@@ -45,6 +45,16 @@ pub fn read(path: &Path) -> Result<RecordBatch> {
     concat_batches(&schema, &batches).at("read", path)
 }
 
+/// Number of rows of a Parquet file.
+///
+/// # Errors
+/// [`Error::Io`] if it is no Parquet file.
+pub fn rows(path: &Path) -> Result<usize> {
+    let file = File::open(path).at("read", path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).at("read", path)?;
+    Ok(usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0))
+}
+
 /// Writes one record batch as Parquet, beside and renamed.
 ///
 /// # Errors

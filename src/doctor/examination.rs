@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::device::choice::DeviceChoice;
 use crate::device::machine::Machine;
+use crate::meter::machine_memory;
 
 /// The answer of `aura-bench doctor`.
 #[derive(Debug, Clone, Serialize)]
@@ -86,7 +87,7 @@ impl Examination {
             device,
             notice,
             threads: rayon::current_num_threads(),
-            memory_bytes: memory(),
+            memory_bytes: machine_memory(),
             missing: machine.missing(),
             machine,
             cache: Cache {
@@ -201,18 +202,6 @@ pub(crate) fn libraries() -> BTreeMap<&'static str, &'static str> {
         .split(',')
         .filter_map(|entry| entry.split_once('='))
         .collect()
-}
-
-/// Memory of the machine, from `/proc/meminfo`.
-pub(crate) fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kilobytes| kilobytes * 1024)
 }
 
 /// The folders of the cache with the bytes below each.

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 use super::config::{EncoderConfig, EncoderKind};
-use super::frozen::Frozen;
+use super::frozen::{self, Frozen};
 use super::hog::Hog;
 use super::hub;
-use super::interface::Encoder;
+use super::interface::{Encoder, TokenShape};
 
 impl EncoderConfig {
     /// The same configuration with weights that lie on this machine: what `hf://…` names is fetched unless the hub's cache
@@ -35,6 +35,20 @@ impl EncoderConfig {
             weights: Some(folder.to_owned()),
             ..self.clone()
         })
+    }
+
+    /// Values of the global vector and the grid of tokens, without reading weights; of a model that would have to be fetched,
+    /// those of its family's usual size. `None` if that cannot be known yet.
+    pub fn shape(&self) -> Option<(usize, Option<TokenShape>)> {
+        match self.kind {
+            EncoderKind::Hog => {
+                let hog = Hog::new(self.hog.clone()).ok()?;
+                Some((hog.global_dim(), hog.tokens()))
+            }
+            EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => {
+                frozen::shape(self).map(|(global, tokens)| (global, Some(tokens)))
+            }
+        }
     }
 
     /// Builds the encoder on the processor.

@@ -12,6 +12,7 @@ use crate::naming::RANDOM;
 
 use super::architecture::{Architecture, Global};
 use super::config::{EncoderConfig, EncoderKind};
+use super::hub::HubModel;
 use super::interface::{Encoded, Encoder, TokenShape};
 use super::model_folder::{default_preprocess, files_of, named_architecture, read_architecture, read_preprocess};
 use super::stored::is_pickle;
@@ -93,6 +94,42 @@ impl Encoder for Frozen {
     fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
         self.vit.encode(prepared, &self.preprocess)
     }
+}
+
+/// Values of the global vector and the grid of tokens of the model that `config` names; of one that is not on this machine, those
+/// of its family's usual size. `None` if nothing of it can be known yet.
+pub(super) fn shape(config: &EncoderConfig) -> Option<(usize, TokenShape)> {
+    let there = config
+        .weights
+        .as_deref()
+        .is_some_and(|weights| HubModel::parse(weights).is_none());
+    let (architecture, mut preprocess) = if there {
+        let Parts {
+            architecture,
+            preprocess,
+            ..
+        } = Parts::find(config).ok()?;
+        (architecture, preprocess)
+    } else {
+        let name = config
+            .architecture
+            .as_deref()
+            .unwrap_or(default_architecture(config.kind));
+        let architecture = named_architecture(config.kind, name).ok()?;
+        let preprocess = default_preprocess(config.kind, &architecture);
+        (architecture, preprocess)
+    };
+    if let Some(size) = config.input_size {
+        resize_input(&mut preprocess, size);
+    }
+    let side = architecture.grid(input_side(&preprocess).ok()? as usize);
+    let projected = architecture.projection.filter(|_| config.global == Global::Projected);
+    let tokens = TokenShape {
+        rows: side,
+        cols: side,
+        width: architecture.hidden,
+    };
+    Some((projected.unwrap_or(architecture.hidden), tokens))
 }
 
 /// A model with its weights in host memory.

@@ -1,0 +1,70 @@
+//! What a run needs, told before its work begins.
+
+use std::fmt::Write as _;
+
+use crate::encoder::interface::TokenShape;
+use crate::error::Result;
+use crate::feature::pool::pooled_shape;
+use crate::meter::available_memory;
+use crate::model::config::Level;
+use crate::recipe::Recipe;
+use crate::size::Size;
+
+use super::state::Chain;
+
+/// The sizes of a run of `rows` samples whose features have `global` values and, where there are any, these tokens.
+pub(crate) fn of(recipe: &Recipe, rows: usize, global: usize, tokens: Option<TokenShape>) -> Size {
+    let task = recipe.protocol.task;
+    let read = tokens.filter(|_| recipe.model.level_for(task) == Level::Patch);
+    Size {
+        task,
+        rows,
+        global,
+        tokens: read.map_or(0, |shape| shape.count()),
+        token_width: read.map_or(0, |shape| shape.width),
+        value_bytes: recipe.features.dtype.bytes(),
+        width: recipe.model.width,
+        hidden: recipe.model.hidden,
+        batch: recipe.train.batch_for(task, rows),
+        rivals: recipe.baselines.enabled,
+    }
+}
+
+/// As [`of`], for what the recipe's encoder says of an image; `None` where its weights alone would tell.
+pub(crate) fn of_encoder(recipe: &Recipe, rows: usize) -> Option<Result<Size>> {
+    let (global, tokens) = recipe.encoder.shape()?;
+    let kept = pooled_shape(recipe.features.tokens, tokens, recipe.encoder.kind.as_str());
+    Some(kept.map(|kept| of(recipe, rows, global, kept)))
+}
+
+/// For people: memory and disk, what this machine has, and what to change where that is less.
+pub(crate) fn text(size: &Size) -> String {
+    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
+    let (memory, available) = (size.memory(), available_memory());
+    let mut text = format!(
+        "{} rows of {} bytes: at most {} of memory on the processor, {} on disk",
+        size.rows,
+        size.row_bytes(),
+        gib(memory),
+        gib(size.disk())
+    );
+    if let Some(available) = available {
+        let _ = write!(text, "; {} of memory are free here", gib(available));
+        if available < memory {
+            text.push_str(
+                "\nwarning: that may not be enough: lower train.batch, choose fewer tokens (features.tokens = \"7x7\"), or run \
+                 fewer rivals (baselines.methods)",
+            );
+        }
+    }
+    text
+}
+
+impl Chain<'_> {
+    /// Says what the run needs, before features are made or training begins.
+    pub(crate) fn announce(&self, size: &Size) {
+        for line in text(size).lines() {
+            self.progress.line(&format!("            {line}"));
+        }
+    }
+}
