@@ -16,6 +16,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Float16Type, Float32Type};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
 
 use crate::digest::Digest;
 use crate::disk::{atomic, lock::Lock};
@@ -36,6 +37,8 @@ const HEADER: usize = 64;
 const DIGEST: usize = 32;
 /// Bytes of features that are read from the table at once, or one row.
 const BLOCK: usize = 16 << 20;
+/// Bytes up to which one thread reads.
+const ALONE: usize = 1 << 18;
 
 /// A feature column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -352,21 +355,28 @@ impl Source for Store {
     }
 
     fn read(&self, first: usize, to: &mut [f32]) -> Result<()> {
-        let row_bytes = self.shape.row_bytes();
+        let (cols, row_bytes) = (self.shape.cols.max(1), self.shape.row_bytes().max(1));
         let mut bytes = vec![0; to.len() * self.shape.dtype.bytes()];
         read_at(&self.file, &mut bytes, (HEADER + first * row_bytes) as u64).at("read", &self.path)?;
-        let rows = bytes.chunks_exact(row_bytes.max(1)).zip(&self.ledger.sums[first..]);
-        for (at, (row, sum)) in rows.enumerate() {
-            if crc32fast::hash(row) != *sum {
+        let one = |at: usize, row: &[u8], to: &mut [f32]| {
+            if crc32fast::hash(row) != self.ledger.sums[first + at] {
                 return Err(Error::unusable_table(format!(
                     "{}: row {} is not what was written there; delete this file, which is made anew from the feature table",
                     self.path.display(),
                     first + at
                 )));
             }
+            decode(row, self.shape.dtype, to);
+            Ok(())
+        };
+        // Waking other threads for a few rows takes longer than these.
+        if bytes.len() < ALONE {
+            let mut rows = bytes.chunks_exact(row_bytes).zip(to.chunks_exact_mut(cols)).enumerate();
+            rows.try_for_each(|(at, (row, to))| one(at, row, to))
+        } else {
+            let rows = bytes.par_chunks_exact(row_bytes).zip(to.par_chunks_exact_mut(cols));
+            rows.enumerate().try_for_each(|(at, (row, to))| one(at, row, to))
         }
-        decode(&bytes, self.shape.dtype, to);
-        Ok(())
     }
 
     fn value_bytes(&self) -> usize {

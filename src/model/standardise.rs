@@ -1,5 +1,7 @@
 //! Features brought to scale by statistics of the training split, for AURA and its rivals alike.
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::sets::{Matrix, Rows};
@@ -84,21 +86,22 @@ impl Standardiser {
     /// Standardised features, row-major; in f32, as a device computes them.
     pub fn narrow(&self, mut values: Matrix) -> Vec<f32> {
         let (mean, factor) = (self.mean_f32(), self.factor_f32());
-        for token in values.data.chunks_exact_mut(mean.len()) {
-            for ((value, mean), factor) in token.iter_mut().zip(&mean).zip(&factor) {
+        each_vector(&mut values.data, mean.len(), |vector| {
+            for ((value, mean), factor) in vector.iter_mut().zip(&mean).zip(&factor) {
                 *value = (*value - mean) * factor;
             }
-        }
+        });
         values.data
     }
 
     /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
-    pub fn apply(&self, values: &Matrix) -> Vec<f32> {
-        let scales = self.mean.iter().zip(&self.factor).cycle();
-        let values = values.data.iter().zip(scales);
-        values
-            .map(|(&value, (mean, factor))| ((f64::from(value) - mean) * factor) as f32)
-            .collect()
+    pub fn apply(&self, mut values: Matrix) -> Vec<f32> {
+        each_vector(&mut values.data, self.mean.len(), |vector| {
+            for ((value, mean), factor) in vector.iter_mut().zip(&self.mean).zip(&self.factor) {
+                *value = ((f64::from(*value) - mean) * factor) as f32;
+            }
+        });
+        values.data
     }
 
     /// The means as they are stored and as a device has them.
@@ -109,6 +112,17 @@ impl Standardiser {
     /// The factors as they are stored and as a device has them.
     pub fn factor_f32(&self) -> Vec<f32> {
         self.factor.iter().map(|&value| value as f32).collect()
+    }
+}
+
+/// Values up to which one thread does the work: waking others takes longer.
+const ALONE: usize = 1 << 17;
+
+fn each_vector(values: &mut [f32], width: usize, work: impl Fn(&mut [f32]) + Sync + Send) {
+    if values.len() < ALONE {
+        values.chunks_exact_mut(width).for_each(work);
+    } else {
+        values.par_chunks_exact_mut(width).for_each(work);
     }
 }
 
@@ -138,7 +152,7 @@ mod tests {
         let gathered = each.narrow(values.clone());
         assert!((gathered[4] - 1.224_745).abs() < 1e-5, "{gathered:?}");
         assert_eq!(gathered[5], 0.0);
-        assert_eq!(gathered, each.apply(&values));
+        assert_eq!(gathered, each.apply(values));
     }
 
     #[test]
@@ -151,7 +165,7 @@ mod tests {
         );
         let fitted = fit(&train, 4, Standardise::Dimension);
         let test = matrix(4, vec![1e6, 2000.0, 3e-9, 5.0]);
-        let seen = fitted.apply(&test);
+        let seen = fitted.apply(test);
         assert_eq!((seen[0], seen[1], seen[3]), (0.0, 0.0, 0.0));
         assert!((seen[2] - 1.224_745).abs() < 1e-4, "units do not matter: {seen:?}");
         let nothing = fit(&matrix(1, vec![3.0, 3.0]), 1, Standardise::Global);

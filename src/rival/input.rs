@@ -224,7 +224,7 @@ impl Features {
         let block = self.values.read(range)?;
         let (rows, cols) = (block.rows, block.cols);
         let data = match &self.scale {
-            Some(scale) => scale.apply(&block),
+            Some(scale) => scale.apply(block),
             None => block.data,
         };
         Ok(tensor(data, rows, cols, &self.device))

@@ -154,12 +154,12 @@ impl samples::Rows for Scaled<'_> {
         Ok(Dense {
             rows: block.rows,
             cols: block.cols,
-            data: self.scale.apply(&block).into_iter().map(f64::from).collect(),
+            data: self.scale.apply(block).into_iter().map(f64::from).collect(),
         })
     }
 
     fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
-        Ok(self.scale.apply(&self.rows.gather(rows.iter().copied())?))
+        Ok(self.scale.apply(self.rows.gather(rows.iter().copied())?))
     }
 }
 
