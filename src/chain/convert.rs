@@ -78,7 +78,7 @@ impl Chain<'_> {
 }
 
 /// What a conversion says of itself.
-fn read(folder: &Path) -> Result<Conversion> {
+pub(super) fn read(folder: &Path) -> Result<Conversion> {
     let path = folder.join("conversion.json");
     let text = std::fs::read_to_string(&path).at("read", &path)?;
     serde_json::from_str(&text).at("read", &path)

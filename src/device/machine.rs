@@ -262,6 +262,18 @@ impl DeviceChoice {
     }
 }
 
+/// Memory of the machine in bytes, from `/proc/meminfo`; `None` where there is no such file.
+pub(crate) fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kilobytes| kilobytes * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::device::choice::DeviceChoice;
-use crate::device::machine::Machine;
+use crate::device::machine::{Machine, memory};
 
 /// The answer of `aura-bench doctor`.
 #[derive(Debug, Clone, Serialize)]
@@ -201,18 +201,6 @@ pub(crate) fn libraries() -> BTreeMap<&'static str, &'static str> {
         .split(',')
         .filter_map(|entry| entry.split_once('='))
         .collect()
-}
-
-/// Memory of the machine, from `/proc/meminfo`.
-pub(crate) fn memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kilobytes| kilobytes * 1024)
 }
 
 /// The folders of the cache with the bytes below each.
