@@ -31,6 +31,8 @@ pub mod exit {
 pub enum DataKind {
     /// The database, or a part of it that is needed, is not where it was looked for.
     MissingDatabase,
+    /// The weights of an encoder are not on this machine and could not be fetched.
+    MissingWeights,
     /// A table of labels, samples, features or answers is missing, lacks something, or holds what cannot be.
     UnusableTable,
     /// So much of a database cannot be used that what is left would not stand for it.
@@ -104,6 +106,11 @@ impl Error {
     /// An [`Error::Data`] of [`DataKind::MissingDatabase`].
     pub(crate) fn missing_database(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::MissingDatabase, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::MissingWeights`].
+    pub(crate) fn missing_weights(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::MissingWeights, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::UnusableTable`].
@@ -183,6 +190,7 @@ mod tests {
     fn every_kind_of_data_has_one_exit_code_and_keeps_its_kind_in_a_place() {
         for (error, kind) in [
             (Error::missing_database("x"), DataKind::MissingDatabase),
+            (Error::missing_weights("x"), DataKind::MissingWeights),
             (Error::unusable_table("x"), DataKind::UnusableTable),
             (Error::too_many_rejects("x"), DataKind::TooManyRejects),
             (Error::diverged("x"), DataKind::Diverged),

@@ -82,6 +82,15 @@ pub(super) fn locate(recipe: &Recipe, given: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
+/// Checks that the database, if it is not drawn, is there and looks as one, which costs nothing.
+pub(super) fn check(recipe: &Recipe, given: Option<&Path>) -> Result<()> {
+    if recipe.stand_in.is_some() {
+        return Ok(());
+    }
+    let options = recipe.protocol.convert_options(&recipe.dataset);
+    layout::detect(&recipe.card, &locate(recipe, given)?, options.layout.as_deref()).map(drop)
+}
+
 /// Expands `${NAME}` from the environment.
 pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
     let mut out = String::new();

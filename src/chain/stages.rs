@@ -16,6 +16,7 @@ use crate::run::folder::RunFolder;
 use crate::run::looks;
 use crate::run::manifest::{self, Manifest, StageRecord};
 
+use super::data;
 use super::needs;
 use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, serde_name};
@@ -75,7 +76,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens));
         (chain.image_root()?, samples, features)
     } else {
-        // Weights that are missing or do not fit should be told before thousands of faces are drawn.
+        // A database that is missing is told before weights are fetched for it, weights that are missing or do not fit before
+        // thousands of faces are drawn or converted.
+        data::check(recipe, options.data.as_deref())?;
         let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
         let data = chain.data()?;
         let samples = chain.convert(&data)?;

@@ -25,6 +25,7 @@ use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
 use crate::report::{ReportOptions, build};
 
+use super::data;
 use super::stages::run;
 use super::state::{RunOptions, json};
 use super::summary::{Summary, cell};
@@ -86,6 +87,7 @@ pub fn study(
     interrupt: &Interrupt,
 ) -> Result<StudySummary> {
     check_data(study, &options.run)?;
+    prepare(study, &options.run, progress)?;
     let choice: DeviceChoice = options
         .run
         .device
@@ -182,6 +184,17 @@ fn check_data(study: &Study, options: &RunOptions) -> Result<()> {
             study.name,
             cards.join(", ")
         )));
+    }
+    Ok(())
+}
+
+/// Finds every point's database and fetches its weights, so that those of the last are not missed after hours of the others.
+fn prepare(study: &Study, options: &RunOptions, progress: Progress) -> Result<()> {
+    for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
+        let recipe = &point.recipe;
+        data::check(recipe, options.data.as_deref())
+            .and_then(|()| recipe.encoder.fetched(None, progress).map(drop))
+            .map_err(|error| error.within(&format!("point {}", point.label())))?;
     }
     Ok(())
 }

@@ -116,6 +116,10 @@ pub struct Expectation {
     /// `hog`. A run with another one is not held against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<String>,
+    /// The size of that encoder, as `[encoder] architecture` names it (`vit-b-16`); left out, any. A run whose encoder has
+    /// another or an unknown size is not held against the number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
     /// Largest harmless distance from the published number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,

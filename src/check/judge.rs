@@ -222,16 +222,20 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
         }
         match expectation.published {
             Some(_) if drawn => skipped += 1,
-            Some(_) if !with(run, expectation.encoder.as_deref()) => notes.push(format!(
-                "the published {metric} was measured with {}, this run has another encoder: it was not looked at",
-                expectation.encoder.as_deref().unwrap_or_default()
+            Some(_) if !with(run, expectation) => notes.push(format!(
+                "the published {metric} is of the encoder {}, this run has {}: it was not looked at",
+                called(expectation.encoder.as_deref(), expectation.architecture.as_deref()),
+                called(kind(run), naming::architecture(&run.manifest.encoder).as_deref())
             )),
             Some(value) => findings.push(against_published(run, metric, value, expectation)),
             None => {}
         }
     }
     if published.is_some_and(<[_]>::is_empty) {
-        notes.push("nothing is published for this database, encoder and size of the dictionary".to_owned());
+        notes.push(format!(
+            "nothing is published for this database, encoder ({}) and size of the dictionary",
+            called(kind(run), naming::architecture(&run.manifest.encoder).as_deref())
+        ));
     }
     for number in published.unwrap_or_default() {
         if drawn {
@@ -283,10 +287,20 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
     })
 }
 
-/// Whether the run's encoder is of this kind; any, where none is named.
-fn with(run: &Facts, kind: Option<&str>) -> bool {
-    let own = run.manifest.encoder.get("kind").and_then(serde_json::Value::as_str);
-    kind.is_none_or(|kind| own == Some(kind))
+/// Whether the run's encoder is the one that a published number is of; any, where none is named.
+fn with(run: &Facts, published: &Expectation) -> bool {
+    let wanted = published.architecture.as_deref();
+    let encoder = published.encoder.as_deref();
+    encoder.is_none_or(|kind| naming::is_of(&run.manifest.encoder, kind, wanted))
+}
+
+fn kind(run: &Facts) -> Option<&str> {
+    run.manifest.encoder.get("kind").and_then(serde_json::Value::as_str)
+}
+
+/// An encoder and its size, in words.
+fn called(kind: Option<&str>, architecture: Option<&str>) -> String {
+    [kind, architecture].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What is known of one number of a run.

@@ -7,7 +7,7 @@ use crate::error::{DataKind, Error};
 /// Whether an error is meant, the option that helps, and what it does.
 type Advice = (fn(&Error) -> bool, &'static str, &'static str);
 
-const ADVICE: [Advice; 3] = [
+const ADVICE: [Advice; 6] = [
     (
         database_is_missing,
         "data",
@@ -19,6 +19,17 @@ const ADVICE: [Advice; 3] = [
         "--stand-in runs the recipe on generated faces instead",
     ),
     (
+        weights_are_missing,
+        "set",
+        "--set encoder.weights=DIR reads them from a folder",
+    ),
+    (
+        weights_are_missing,
+        "set",
+        "--set encoder.kind=hog runs without any, on histograms of gradients",
+    ),
+    (weights_are_missing, "weights", "--weights DIR reads them from a folder"),
+    (
         |error| matches!(error, Error::NotComparable(_)),
         "force",
         "--force shows them side by side all the same, marked as not comparable",
@@ -27,6 +38,10 @@ const ADVICE: [Advice; 3] = [
 
 fn database_is_missing(error: &Error) -> bool {
     error.data_kind() == Some(DataKind::MissingDatabase)
+}
+
+fn weights_are_missing(error: &Error) -> bool {
+    error.data_kind() == Some(DataKind::MissingWeights)
 }
 
 /// The lines of help for `error`: of the options that `verb` takes.
@@ -59,6 +74,12 @@ mod tests {
             lines(&missing, "convert").contains("--data DIR") && !lines(&missing, "convert").contains("--stand-in")
         );
         assert_eq!(lines(&missing, "query"), "");
+        let weights = Error::missing_weights("not there");
+        assert!(
+            lines(&weights, "run").contains("encoder.weights=DIR")
+                && lines(&weights, "run").contains("encoder.kind=hog")
+        );
+        assert_eq!(lines(&weights, "extract"), "--weights DIR reads them from a folder");
         assert_eq!(lines(&Error::data("anything else"), "run"), "");
         assert!(lines(&Error::NotComparable("two".to_owned()), "compare").contains("--force"));
     }

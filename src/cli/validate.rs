@@ -219,6 +219,8 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         Some(Err(error)) if arguments.data.is_some() => return Err(error),
         other => other,
     };
+    // As little as that the weights be here: `run` fetches them.
+    let weights = recipe.encoder.whereabouts();
     if arguments.json {
         let (found, error) = match &data {
             Some(Ok(report)) => (Some(report), None),
@@ -234,6 +236,8 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
                 json!({"rows": size.rows, "memory_bytes": size.memory(), "disk_bytes": size.disk()})
             }),
             "data_error": error,
+            "weights": weights.as_ref().ok(),
+            "weights_error": weights.as_ref().err().map(ToString::to_string),
         }));
     }
     shell
@@ -253,6 +257,15 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         }
         Some(Err(error)) => {
             let _ = writeln!(text, "data not read: {error}");
+        }
+    }
+    match weights {
+        Ok(None) => {}
+        Ok(Some(place)) => {
+            let _ = writeln!(text, "weights: {place}");
+        }
+        Err(error) => {
+            let _ = writeln!(text, "weights missing: {error}");
         }
     }
     output::print(&text)

@@ -90,6 +90,7 @@ fn cards(read: &dyn Fn(&Path) -> std::result::Result<Asset, String>) -> Extendin
         document: DOCUMENT,
         read,
         prepare: std::convert::identity,
+        lay: Node::overlaid,
         advice: &|| format!("cards built into the program: {}", Card::names().join(", ")),
     }
 }

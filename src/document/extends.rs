@@ -14,6 +14,8 @@ pub struct Extending<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<Asset, String>,
     /// What is done to every file's tree before it is laid over another.
     pub prepare: fn(Node) -> Node,
+    /// How a file's tree is laid over that of the file which it extends.
+    pub lay: fn(Node, Node) -> Node,
     /// What could have been named instead of a file that is not there.
     pub advice: &'a dyn Fn() -> String,
 }
@@ -74,6 +76,6 @@ impl Extending<'_> {
         chain.push(Link { identity, shown });
         let folder = path.parent().unwrap_or(Path::new(""));
         let below = self.file(&folder.join(base), chain, Some(&extends))?;
-        Ok(below.overlaid(tree))
+        Ok((self.lay)(below, tree))
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::error::{Error, Result};
+use crate::naming::RANDOM;
 use crate::progress::Progress;
 
 use super::config::{EncoderConfig, EncoderKind};
@@ -14,16 +15,16 @@ use super::hub;
 use super::interface::{Encoder, TokenShape};
 
 impl EncoderConfig {
-    /// The same configuration with weights that lie on this machine: what `hf://…` names is fetched unless the hub's cache
-    /// has it. `cache` replaces the hub's own cache folder.
+    /// The same configuration with weights that lie on this machine: what `hf://…` names, or the kind's published model where
+    /// nothing is named, is fetched unless the hub's cache has it. `cache` replaces the hub's own cache folder.
     ///
     /// # Errors
     /// As [`hub::HubModel::fetch`]; [`Error::Usage`] if the name of the model cannot be.
     pub fn fetched(&self, cache: Option<&Path>, progress: Progress) -> Result<Self> {
-        let Some(model) = self.weights.as_deref().and_then(hub::HubModel::parse) else {
-            return Ok(self.clone());
+        let config = self.clone().completed();
+        let Some(model) = config.hub_model()? else {
+            return Ok(config);
         };
-        let model = model.map_err(|message| Error::Usage(format!("encoder.weights: {message}")))?;
         let folder = model.fetch(cache, progress)?;
         let Some(folder) = folder.to_str() else {
             return Err(Error::data(format!(
@@ -33,7 +34,7 @@ impl EncoderConfig {
         };
         Ok(Self {
             weights: Some(folder.to_owned()),
-            ..self.clone()
+            ..config
         })
     }
 
@@ -49,6 +50,29 @@ impl EncoderConfig {
                 frozen::shape(self).map(|(global, tokens)| (global, Some(tokens)))
             }
         }
+    }
+
+    /// Where the weights are, or that they have yet to be fetched, without fetching or reading them; `None` for `hog`.
+    ///
+    /// # Errors
+    /// As [`Self::fetched`], as far as it can be known without asking the hub.
+    pub fn whereabouts(&self) -> Result<Option<String>> {
+        let config = self.clone().completed();
+        if let Some(model) = config.hub_model()? {
+            return model.whereabouts().map(Some);
+        }
+        if let Some(path) = config.weights.as_deref().filter(|weights| !weights.starts_with(RANDOM)) {
+            frozen::exists(config.kind, path)?;
+        }
+        Ok(config.weights)
+    }
+
+    fn hub_model(&self) -> Result<Option<hub::HubModel>> {
+        self.weights
+            .as_deref()
+            .and_then(hub::HubModel::parse)
+            .transpose()
+            .map_err(|message| Error::Usage(format!("encoder.weights: {message}")))
     }
 
     /// Builds the encoder on the processor.

@@ -35,17 +35,30 @@ impl EncoderKind {
             Self::Dinov2 => "dinov2",
         }
     }
+
+    /// The published weights that are meant where none are named, at the commit that is `main` since 2022 or 2023; `None` for
+    /// `hog`, which has none.
+    pub fn published(self) -> Option<&'static str> {
+        match self {
+            Self::Hog => None,
+            Self::Clip => Some("hf://openai/clip-vit-base-patch16@57c216476eefef5ab752ec549e440a49ae4ae5f3"),
+            Self::Dino => Some("hf://facebook/dino-vitb16@f205d5d8e640a89a2b8ef0369670dfc37cc07fc2"),
+            Self::Dinov2 => Some("hf://facebook/dinov2-base@f9e44c814b77203eaa57a6bdbbd535f21ede1415"),
+        }
+    }
 }
 
 /// The recipe section `[encoder]`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EncoderConfig {
-    /// The family: `hog`, `clip`, `dino` or `dinov2`.
+    /// The family: `hog`, `clip`, `dino` or `dinov2`. A recipe or override that names another kind than the one it lies over
+    /// takes over none of its `weights`, `architecture` and `input_size`.
     pub kind: EncoderKind,
     /// Where the weights are: a folder as model hubs lay it out, one file of tensors (with `architecture`),
     /// `"hf://ORG/NAME[@REVISION]"` for a model that is fetched from the hub once, or `"random:SEED"` for weights that mean
-    /// nothing. `hog` has none.
+    /// nothing. Left out, the published model of the kind, fetched from the hub at a fixed commit: `openai/clip-vit-base-patch16`
+    /// (ViT-B/16), `facebook/dino-vitb16`, `facebook/dinov2-base`. `hog` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// A published architecture (`"vit-b-16"`, …), for weights that do not come with a `config.json`.
@@ -64,6 +77,19 @@ pub struct EncoderConfig {
 }
 
 impl EncoderConfig {
+    /// The same configuration with the published weights of its kind where none are named. A named architecture is of other
+    /// weights.
+    #[must_use]
+    pub fn completed(self) -> Self {
+        if self.weights.is_some() || self.architecture.is_some() {
+            return self;
+        }
+        Self {
+            weights: self.kind.published().map(str::to_owned),
+            ..self
+        }
+    }
+
     /// Whether the weights are drawn instead of trained.
     pub fn is_random(&self) -> bool {
         self.weights
@@ -87,7 +113,11 @@ impl EncoderConfig {
                 ("precision", self.precision != Precision::F32),
             ];
             if let Some((key, _)) = set.into_iter().find(|(_, set)| *set) {
-                return Err((key.to_owned(), "kind \"hog\" has no such key; remove it".to_owned()));
+                return Err((
+                    key.to_owned(),
+                    "kind \"hog\" has no such key; remove it, or set encoder.kind to \"clip\", \"dino\" or \"dinov2\""
+                        .to_owned(),
+                ));
             }
         }
         if let Some(size) = self.input_size.filter(|n| !(8..=2048).contains(n)) {

@@ -186,11 +186,12 @@ impl Parts {
         let kind = config.kind;
         let Some(weights) = config.weights.as_deref() else {
             return Err(Error::data(format!(
-                "encoder.kind = \"{}\" needs weights, and encoder.weights is not set: set it to \"hf://{}\" to have them \
-                 fetched, or to the folder that holds the model's config.json, preprocessor_config.json and \
-                 model.safetensors (or \"random:0\" to try the program out with weights that mean nothing)",
+                "encoder.kind = \"{}\" needs weights, and encoder.weights is not set: set it to the file that goes with \
+                 encoder.architecture, or to a folder with the model's config.json, preprocessor_config.json and \
+                 model.safetensors (or \"random:0\" to try the program out with weights that mean nothing); without \
+                 encoder.architecture, {} is fetched",
                 kind.as_str(),
-                example(kind)
+                kind.published().unwrap_or_default()
             )));
         };
         if let Some(seed) = weights.strip_prefix(RANDOM) {
@@ -219,13 +220,7 @@ impl Parts {
                 source: WeightSource::Files(files_of(path)?),
             });
         }
-        if !path.is_file() {
-            return Err(Error::data(format!(
-                "encoder.weights = \"{weights}\": there is no such file or folder; expected a model folder or a \
-                 safetensors file, for example of {}",
-                example(kind)
-            )));
-        }
+        exists(kind, weights)?;
         if path.extension().is_none_or(|extension| extension != "safetensors") && !is_pickle(path) {
             return Err(Error::data(format!(
                 "encoder.weights = \"{weights}\": expected a folder, or a file ending in .safetensors, .pth, .pt or .bin"
@@ -255,12 +250,16 @@ fn default_architecture(kind: EncoderKind) -> &'static str {
     }
 }
 
-fn example(kind: EncoderKind) -> &'static str {
-    match kind {
-        EncoderKind::Dino => "facebook/dino-vitb16",
-        EncoderKind::Dinov2 => "facebook/dinov2-base",
-        EncoderKind::Hog | EncoderKind::Clip => "openai/clip-vit-base-patch16",
+/// Checks that there is something at the path `weights`.
+pub(super) fn exists(kind: EncoderKind, weights: &str) -> Result<()> {
+    if Path::new(weights).exists() {
+        return Ok(());
     }
+    Err(Error::missing_weights(format!(
+        "encoder.weights = \"{weights}\": there is no such file or folder; expected a model folder or a safetensors file, for \
+         example of {}",
+        kind.published().unwrap_or_default()
+    )))
 }
 
 /// Another input size: the resize before the crop grows or shrinks with it.

@@ -65,23 +65,11 @@ impl HubModel {
     /// [`Error::Data`] if the model is not in the cache and the hub cannot be reached, does not have it, or may not be asked
     /// (`HF_HUB_OFFLINE`).
     pub fn fetch(&self, cache: Option<&Path>, progress: Progress) -> Result<PathBuf> {
-        let cache = match (cache, set("HF_HUB_CACHE")) {
-            (Some(folder), _) => Cache::new(folder.to_owned()),
-            (None, Some(folder)) => Cache::new(folder.into()),
-            (None, None) => Cache::from_env(),
-        };
+        let cache = cache.map_or_else(usual_cache, |folder| Cache::new(folder.to_owned()));
         if let Some(folder) = self.cached(&cache) {
             return Ok(folder);
         }
-        if set("HF_HUB_OFFLINE")
-            .is_some_and(|value| !["0", "false", "no", "off"].contains(&value.to_lowercase().as_str()))
-        {
-            return Err(Error::data(format!(
-                "{self} is not in {} and HF_HUB_OFFLINE forbids fetching it: unset HF_HUB_OFFLINE, or copy the model's \
-                 folder here and set encoder.weights to it",
-                cache.path().display()
-            )));
-        }
+        self.may_be_fetched(&cache)?;
         let mut builder = ApiBuilder::from_cache(cache.clone())
             .with_progress(false)
             .with_retries(RETRIES);
@@ -91,8 +79,11 @@ impl HubModel {
         if let Some(token) = set("HF_TOKEN") {
             builder = builder.with_token(Some(token));
         }
-        let api = builder.build().map_err(|error| self.failed(&error))?;
-        let info = api.repo(self.repo()).info().map_err(|error| self.failed(&error))?;
+        let api = builder.build().map_err(|error| self.failed(&cache, &error))?;
+        let info = api
+            .repo(self.repo())
+            .info()
+            .map_err(|error| self.failed(&cache, &error))?;
         if !is_commit(&info.sha) {
             return Err(Error::data(format!(
                 "the hub answered for {self} with the commit {:?}; expected 40 hexadecimal digits",
@@ -163,10 +154,52 @@ impl HubModel {
         whole.then_some(folder)
     }
 
-    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
-        Error::data(format!(
-            "failed to fetch {self}: {error}; check the name and the network, set HF_TOKEN if the model needs a login, or \
-             copy its folder here and set encoder.weights to it"
+    /// Where the model lies, or that it has yet to be fetched.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it does not lie here and may not be fetched.
+    pub fn whereabouts(&self) -> Result<String> {
+        let cache = usual_cache();
+        if let Some(folder) = self.cached(&cache) {
+            return Ok(format!("{self}, in {}", folder.display()));
+        }
+        self.may_be_fetched(&cache)?;
+        Ok(format!("{self}, which has yet to be fetched"))
+    }
+
+    fn may_be_fetched(&self, cache: &Cache) -> Result<()> {
+        let offline = set("HF_HUB_OFFLINE")
+            .is_some_and(|value| !["0", "false", "no", "off"].contains(&value.to_lowercase().as_str()));
+        if offline {
+            return Err(self.missing(cache, "HF_HUB_OFFLINE forbids fetching it"));
+        }
+        Ok(())
+    }
+
+    fn failed(&self, cache: &Cache, error: &dyn std::fmt::Display) -> Error {
+        self.missing(
+            cache,
+            &format!(
+                "it could not be fetched ({error}): check the name and the network, and set HF_TOKEN if the model needs a login"
+            ),
+        )
+    }
+
+    /// What to do without the hub, besides `why` it is needed.
+    fn missing(&self, cache: &Cache, why: &str) -> Error {
+        let shelf = cache.repo(self.repo());
+        let shelf = if is_commit(&self.revision) {
+            let folder = shelf.pointer_path(&self.revision);
+            format!(", or put them into {}", folder.display())
+        } else {
+            String::new()
+        };
+        let Self { id, revision } = self;
+        Error::missing_weights(format!(
+            "{self} is not in {}, and {why}. Without a network, get {CONFIG}, {PREPROCESSING} and {WEIGHTS} (or {PICKLE}) from \
+             https://huggingface.co/{id}/tree/{revision} by other means and set encoder.weights to their folder{shelf}. \
+             encoder.kind = \"hog\" needs no weights",
+            cache.path().display()
         ))
     }
 }
@@ -198,7 +231,7 @@ impl Fetch<'_> {
             return Ok(cached);
         }
         let repo = self.api.repo(self.repo());
-        let failed = |error: &dyn std::fmt::Display| self.model.failed(&format!("{name}: {error}"));
+        let failed = |error: &dyn std::fmt::Display| self.model.failed(&self.cache, &format!("{name}: {error}"));
         let metadata = self.api.metadata(&repo.url(name)).map_err(|error| failed(&error))?;
         if metadata.commit_hash() != self.commit || !metadata.etag().split('/').all(plain) {
             return Err(failed(&format!(
@@ -263,6 +296,11 @@ impl hf_hub::api::Progress for Download {
     fn finish(&mut self) {
         self.bar = None;
     }
+}
+
+/// The hub's own cache folder.
+fn usual_cache() -> Cache {
+    set("HF_HUB_CACHE").map_or_else(Cache::from_env, |folder| Cache::new(folder.into()))
 }
 
 /// An environment variable that is set to something.

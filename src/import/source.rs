@@ -129,8 +129,13 @@ impl Reading<'_> {
     /// A ZIP archive of `.npy` files. Arrays of one value a row are columns.
     fn npz(&self, path: &Path) -> Result<Features> {
         let fail = |error: &dyn std::fmt::Display| Error::unusable_table(format!("{}: {error}", path.display()));
-        let mut archive =
-            zip::ZipArchive::new(BufReader::new(File::open(path).at("read", path)?)).map_err(|error| fail(&error))?;
+        // NumPy's archives begin with the file. The library's search for a later beginning is misled by those of 2 to 4 GiB,
+        // which end in a ZIP64 record without needing one.
+        let begins = zip::read::Config {
+            archive_offset: zip::read::ArchiveOffset::Known(0),
+        };
+        let file = BufReader::new(File::open(path).at("read", path)?);
+        let mut archive = zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&error))?;
         let names: Vec<String> = archive
             .file_names()
             .flatten()

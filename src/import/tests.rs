@@ -539,6 +539,36 @@ fn the_digest_covers_what_is_read() {
     assert!(first != second && second != third && first != third);
 }
 
+/// By `tests/peers/table/zip64.py`.
+const ZIP64: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/table/zip64.npz"));
+
+#[test]
+fn archives_with_zip64_records_that_they_do_not_need_are_read() {
+    let case = Case::new("x.npz", ZIP64);
+    let imported = case.import().unwrap();
+    assert_eq!(imported.card.class_names(), ["0", "1", "2", "3"]);
+    let mut rows: Vec<f32> = case.features().into_iter().flat_map(|(_, row)| row).collect();
+    rows.sort_by(f32::total_cmp);
+    assert_eq!(rows, (0..320).map(|i| i as f32).collect::<Vec<_>>());
+}
+
+#[test]
+fn damaged_directories_of_archives_end_in_a_message() {
+    let directory = ZIP64.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+    for end in directory..ZIP64.len() {
+        let error = Case::new("x.npz", &ZIP64[..end]).error();
+        assert!(error.contains("x.npz"), "{error}");
+        for value in [0, 0xFF] {
+            let mut bytes = ZIP64.to_vec();
+            bytes[end] = value;
+            // Some bytes mean nothing here: dates, permissions, and what the record says a second time.
+            if let Err(error) = Case::new("x.npz", bytes).examine() {
+                assert!(error.to_string().contains("x.npz"), "{error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn lies_about_sizes_cost_nothing() {
     let labels = "split,label\ntrain,0\ntest,1\n";

@@ -114,6 +114,8 @@ pub struct PaperResult {
     pub dataset: String,
     /// Kind of the frozen encoder.
     pub encoder: String,
+    /// Its architecture, as `[encoder] architecture` names it; any if left out.
+    pub architecture: Option<String>,
     /// Size of the dictionary before pruning, where the number is printed for one.
     pub k_max: Option<u64>,
     /// The metric of a run.

@@ -3,6 +3,7 @@
 use crate::check::facts::Facts;
 use crate::check::judge::PublishedValue;
 use crate::error::Result;
+use crate::naming;
 
 use super::file::Paper;
 
@@ -11,14 +12,14 @@ use super::file::Paper;
 /// # Errors
 /// If a built-in file cannot be read, which is a defect of this program.
 pub fn values_for(run: &Facts) -> Result<Vec<PublishedValue>> {
-    let encoder = run.manifest.encoder.get("kind").and_then(serde_json::Value::as_str);
+    let encoder = &run.manifest.encoder;
     let k_max = run.settings.get("model.k_max").and_then(|k| k.parse::<u64>().ok());
     let mut found = Vec::new();
     for name in Paper::names() {
         let paper = Paper::built_in(&name)?;
         for result in &paper.results {
             let fits = result.dataset == run.manifest.dataset
-                && Some(result.encoder.as_str()) == encoder
+                && naming::is_of(encoder, &result.encoder, result.architecture.as_deref())
                 && (result.k_max.is_none() || result.k_max == k_max);
             let (Some(number), Some(table), true) = (paper.number(result), paper.table(&result.table), fits) else {
                 continue;

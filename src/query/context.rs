@@ -23,6 +23,7 @@ use crate::error::{Context, Error, Result};
 use super::bins::Bins;
 use super::derived;
 use super::discover::{FoundRun, discover};
+use super::functions;
 use super::value::{self, Table, Value};
 use super::views::{self, VIEWS};
 
@@ -71,12 +72,16 @@ impl QueryContext {
             warnings,
             bins: Bins::default(),
             opened: Mutex::new(BTreeMap::new()),
-        })
+        }
+        .with_bins(Bins::default()))
     }
 
     /// The same with bins of one's own in the views `bins` and `bin_allocation`; to be said before the first query.
     #[must_use]
     pub(crate) fn with_bins(mut self, bins: Bins) -> Self {
+        for function in functions::of_bins(&bins) {
+            self.session.register_udf(function);
+        }
         self.bins = bins;
         self
     }

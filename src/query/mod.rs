@@ -12,6 +12,7 @@ mod failure_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod format;
+mod functions;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

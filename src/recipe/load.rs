@@ -6,6 +6,7 @@ use crate::document::assets::Asset;
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
+use crate::encoder::config::EncoderKind;
 
 use super::embedded;
 
@@ -65,12 +66,38 @@ pub fn overlay(mut tree: Node, options: &RecipeOptions) -> Result<Node, Box<Mist
         .and_then(|section| section.get("override"))
         .cloned();
     if let (true, Some(overrides)) = (options.stand_in, overrides) {
-        tree = tree.overlaid(overrides);
+        tree = laid(tree, overrides);
     }
+    // As one layer: what is set for an encoder goes with its kind in whatever order both are given.
+    let mut set: Option<Node> = None;
     for argument in &options.set {
-        tree = tree.overlaid(Node::parse_override(argument)?.with_nested_sweep());
+        let next = Node::parse_override(argument)?.with_nested_sweep();
+        set = Some(match set {
+            Some(before) => before.overlaid(next),
+            None => next,
+        });
     }
-    Ok(tree)
+    Ok(match set {
+        Some(set) => laid(tree, set),
+        None => tree,
+    })
+}
+
+/// Lays `upper` over `lower`. An encoder of another kind takes over nothing that belongs to the model below it, so that
+/// `encoder.kind` alone chooses another encoder, whatever weights a recipe names for its own.
+pub(super) fn laid(mut lower: Node, upper: Node) -> Node {
+    let kind = |tree: &Node| Some(tree.get("encoder")?.get("kind")?.as_str()?.to_owned());
+    if let (Some(below), Some(above)) = (kind(&lower), kind(&upper))
+        && below != above
+    {
+        for key in ["weights", "architecture", "input_size"] {
+            lower.remove_at("encoder", key);
+        }
+        if above == EncoderKind::Hog.as_str() {
+            lower.remove_at("encoder", "precision");
+        }
+    }
+    lower.overlaid(upper)
 }
 
 fn read_file(path: &Path, named_by: Option<&Node>) -> Result<Node, Box<Mistake>> {
@@ -78,6 +105,7 @@ fn read_file(path: &Path, named_by: Option<&Node>) -> Result<Node, Box<Mistake>>
         document: RECIPE,
         read: &read,
         prepare: Node::with_nested_sweep,
+        lay: laid,
         advice: &|| format!("recipes built into the program: {}", embedded::names().join(", ")),
     };
     recipes.load(path, named_by)

@@ -24,7 +24,7 @@ use crate::task::Task;
 use crate::train::TrainConfig;
 use crate::train::setup::Method;
 
-use super::load::{RecipeOptions, load, stem};
+use super::load::{RecipeOptions, laid, load, stem};
 use super::protocol;
 use super::protocol::config::Protocol;
 use super::stand_in::StandInConfig;
@@ -91,7 +91,7 @@ impl Recipe {
         let tree = load(path, options)?;
         // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
         if let (false, Some(overrides)) = (options.stand_in, tree.get("stand_in").and_then(|s| s.get("override"))) {
-            resolve(path, tree.clone().overlaid(overrides.clone()), true)?;
+            resolve(path, laid(tree.clone(), overrides.clone()), true)?;
         }
         Ok(resolve(path, tree, options.stand_in)?)
     }
@@ -218,6 +218,11 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
     if card.is_table() {
         made_elsewhere(path, &tree, &mut written, stand_in)?;
     }
+    written.encoder = if card.is_table() {
+        EncoderConfig::default()
+    } else {
+        written.encoder.completed()
+    };
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
     check(&tree, "expect", written.expect.fits(protocol.task))?;
     let mut features = features(&tree, written.features, &written.model, protocol.task)?;
@@ -291,7 +296,6 @@ fn made_elsewhere(path: &Path, tree: &Node, written: &mut Written, stand_in: boo
             Some("remove the section; dataset.table.encoder names the model that made the features".to_owned()),
         ));
     }
-    written.encoder = EncoderConfig::default();
     // Most such tables hold one vector a sample: tokens are read where the recipe speaks of them.
     let named = written.features.tokens != TokenGrid::None || !written.dataset.table.tokens.is_empty();
     if !named && written.model.level.is_none() {

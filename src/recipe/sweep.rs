@@ -154,15 +154,15 @@ fn expand(path: &Path, file: &Node, options: &RecipeOptions) -> Result<Study, Bo
             let mut tree = load::overlay(tree.clone(), options)?;
             tree.remove("sweep");
             tree.remove("title");
-            for (key, value) in setting {
-                tree = tree.overlaid(Node::leaf_at(key, value.clone(), &sweep.place));
-            }
-            tree = tree.overlaid(Node::leaf_at(
+            let mut point = Node::leaf_at(
                 "name",
                 toml::Value::String(run_name(&name, base.as_deref(), setting)),
                 &sweep.place,
-            ));
-            let recipe = resolve(path, tree, options.stand_in)?;
+            );
+            for (key, value) in setting {
+                point = point.overlaid(Node::leaf_at(key, value.clone(), &sweep.place));
+            }
+            let recipe = resolve(path, load::laid(tree, point), options.stand_in)?;
             points.push(StudyPoint {
                 base: base.clone(),
                 set: setting.clone(),
@@ -217,7 +217,7 @@ fn bases(path: &Path, file: &Node, sweep: &Node) -> Result<Vec<(Option<String>, 
             Some(name) => name.to_owned(),
             None => load::stem(Path::new(named)),
         };
-        bases.push((Some(name), base.overlaid(file.clone())));
+        bases.push((Some(name), load::laid(base, file.clone())));
     }
     Ok(bases)
 }

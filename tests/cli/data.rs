@@ -25,7 +25,7 @@ fn run_on(bench: &Bench, folder: &str, more: &[&'static str]) -> serde_json::Val
         .into_iter()
         .filter(|argument| *argument != "--stand-in")
         .collect();
-    arguments.extend(["--data", folder]);
+    arguments.extend(["--data", folder, "--set", "encoder.kind=hog"]);
     arguments.extend(more);
     bench.json(&arguments)
 }
@@ -83,7 +83,9 @@ fn too_many_broken_images_end_the_run() {
     for entry in std::fs::read_dir(root.join("basic/Image/aligned")).unwrap().take(200) {
         std::fs::write(entry.unwrap().path(), b"gone").unwrap();
     }
-    let text = bench.fails(3, &["run", "recipes/rafdb.toml", "--data", "raf", "--quiet"]);
+    let mut arguments = vec!["run", "recipes/rafdb.toml", "--data", "raf", "--quiet"];
+    arguments.extend(["--set", "encoder.kind=hog"]);
+    let text = bench.fails(3, &arguments);
     assert!(text.contains("reject"), "{text}");
 }
 
@@ -192,6 +194,8 @@ fn generated_faces_are_labelled_when_they_are_read_as_a_database() {
         "raf",
         "--seeds",
         "0",
+        "--set",
+        "encoder.kind=hog",
         "--set",
         "train.epochs=1",
         "--set",

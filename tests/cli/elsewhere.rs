@@ -106,6 +106,20 @@ fn what_makes_no_sense_is_said() {
 }
 
 #[test]
+fn an_archive_laid_out_as_one_of_three_gigabytes_is_read() {
+    let bench = Bench::new();
+    bench.write("zip64.npz", peer("zip64.npz"));
+    bench.write(
+        "zip64.toml",
+        "schema = 1\nname = \"zip64\"\n[dataset]\ncard = \"table\"\npath = \"zip64.npz\"\n\
+         [dataset.table]\nencoder = \"count\"\n[protocol]\ntask = \"expression\"\n",
+    );
+    let report = bench.json(&["validate", "zip64.toml", "--json"]);
+    assert_eq!(report["data"]["samples"], 40);
+    assert_eq!(report["data"]["by_split"]["test"], 8);
+}
+
+#[test]
 fn validate_reads_the_table_and_writes_nothing() {
     let bench = digits();
     let report = bench.json(&["validate", "digits.toml", "--json"]);

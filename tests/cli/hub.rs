@@ -140,7 +140,7 @@ fn a_model_of_the_hub_is_fetched_once() {
     let output = extract(&bench, &images, "table", &[("HF_HUB_OFFLINE", "1")]);
     assert_eq!(output.status.code(), Some(3));
     assert!(
-        stderr(&output).contains("HF_HUB_OFFLINE forbids fetching it"),
+        stderr(&output).contains("HF_HUB_OFFLINE forbids fetching it") && stderr(&output).contains("--weights DIR"),
         "{}",
         stderr(&output)
     );
@@ -208,8 +208,129 @@ fn a_hostile_hub_writes_nothing_elsewhere() {
     let output = extract(&bench, &images, "table", &[("HF_ENDPOINT", "http://127.0.0.1:9")]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("failed to fetch hf://maker/tiny@main"),
+        stderr(&output).contains("hf://maker/tiny@main is not in ") && stderr(&output).contains("could not be fetched"),
         "{}",
         stderr(&output)
+    );
+}
+
+/// The recipes on a licensed database, on a machine without network and without weights.
+#[test]
+fn weights_that_are_missing_are_told_before_anything_is_computed() {
+    let bench = Bench::with_faces();
+    std::fs::remove_file(bench.path("raf/STAND-IN.toml")).unwrap();
+    let offline = |arguments: &[&str]| {
+        let mut command = bench.command();
+        command.env_remove("HF_HUB_CACHE").env("HF_HOME", bench.path("hub"));
+        let output = command.env("HF_HUB_OFFLINE", "1").args(arguments).output().unwrap();
+        (
+            output.status.code(),
+            stderr(&output),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (code, text, _) = offline(&["run", "recipes/rafdb.toml", "--data", "raf"]);
+    assert_eq!(code, Some(3), "{text}");
+    let commit = "57c216476eefef5ab752ec549e440a49ae4ae5f3";
+    let shelf = format!("hub/hub/models--openai--clip-vit-base-patch16/snapshots/{commit}");
+    for part in [
+        "HF_HUB_OFFLINE forbids fetching it",
+        "config.json, preprocessor_config.json and model.safetensors (or pytorch_model.bin)",
+        &format!("https://huggingface.co/openai/clip-vit-base-patch16/tree/{commit}"),
+        &shelf,
+        "encoder.kind = \"hog\" needs no weights",
+        "--set encoder.weights=DIR",
+        "--set encoder.kind=hog",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing from: {text}");
+    }
+    assert!(
+        !text.contains("convert") && !bench.cache.exists(),
+        "nothing was begun: {text}"
+    );
+
+    // `validate` tells as much; the recipe is right all the same.
+    let (code, _, text) = offline(&["validate", "recipes/rafdb.toml", "--data", "raf"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        text.contains("weights missing: hf://openai/clip-vit-base-patch16@57c2"),
+        "{text}"
+    );
+    let (code, text, _) = offline(&[
+        "run",
+        "recipes/rafdb.toml",
+        "--data",
+        "raf",
+        "--set",
+        "encoder.weights=nowhere",
+    ]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("encoder.weights = \"nowhere\": there is no such file or folder"),
+        "{text}"
+    );
+
+    // A study misses the last point's weights before the first point is computed.
+    bench.write(
+        "two.toml",
+        "schema = 1\nextends = \"recipes/rafdb.toml\"\n[sweep]\n\"encoder.kind\" = [\"hog\", \"dino\"]\n",
+    );
+    let (code, text, _) = offline(&["run", "two.toml", "--data", "raf"]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("kind = dino") && text.contains("hf://facebook/dino-vitb16@f205"),
+        "{text}"
+    );
+    assert!(!bench.cache.exists(), "nothing was begun: {text}");
+}
+
+/// A model folder put where the message says is found without a network.
+#[test]
+fn weights_put_into_the_hubs_cache_by_hand_are_read() {
+    let bench = Bench::with_faces();
+    let commit = "57c216476eefef5ab752ec549e440a49ae4ae5f3";
+    let shelf = format!("hub/hub/models--openai--clip-vit-base-patch16/snapshots/{commit}");
+    for (path, bytes) in files(peer("vit/clip").as_ref()) {
+        bench.write(&format!("{shelf}/{}", path.display()), bytes);
+    }
+    let run = |more: &[&str]| {
+        let mut command = bench.command();
+        command.env_remove("HF_HUB_CACHE").env("HF_HOME", bench.path("hub"));
+        command.env("HF_HUB_OFFLINE", "1").args(more);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::remove_file(bench.path("raf/STAND-IN.toml")).unwrap();
+    let mut arguments = vec![
+        "run",
+        "recipes/rafdb.toml",
+        "--data",
+        "raf",
+        "--quiet",
+        "--json",
+        "--seeds",
+        "0",
+    ];
+    for set in [
+        "train.epochs=1",
+        "model.k_max=20",
+        "baselines.enabled=false",
+        "report.map_points=0",
+    ] {
+        arguments.extend(["--set", set]);
+    }
+    let summary: serde_json::Value = serde_json::from_str(&run(&arguments)).unwrap();
+    let folder = summary["run_dir"].as_str().unwrap();
+    let manifest = std::fs::read_to_string(bench.path(folder).join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["encoder"]["kind"], "clip");
+
+    // It is CLIP, but not of the size that the published number is of.
+    let output = bench.run(&["check", folder]);
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("the published acc is of the encoder clip vit-b-16, this run has clip vit-"),
+        "{text}"
     );
 }

@@ -140,6 +140,97 @@ fn every_built_in_recipe_is_valid_both_ways() {
     }
 }
 
+/// The resolved recipe.
+fn resolved(name: &str, more: &[&str]) -> toml::Table {
+    let mut arguments = vec!["validate", name, "--resolved"];
+    arguments.extend(more);
+    Bench::new().ok(&arguments).parse().unwrap()
+}
+
+fn encoder(recipe: &toml::Table) -> (&str, Option<&str>) {
+    let text = |key| recipe["encoder"].get(key).and_then(toml::Value::as_str);
+    (text("kind").unwrap(), text("weights"))
+}
+
+const CLIP: &str = "hf://openai/clip-vit-base-patch16@57c216476eefef5ab752ec549e440a49ae4ae5f3";
+const DINO: &str = "hf://facebook/dino-vitb16@f205d5d8e640a89a2b8ef0369670dfc37cc07fc2";
+
+#[test]
+fn the_papers_run_is_the_default_on_a_licensed_database() {
+    for name in [
+        "rafdb",
+        "affectnet7",
+        "affectnet8",
+        "affectnet_va",
+        "disfa",
+        "emotionet",
+    ] {
+        let name = format!("recipes/{name}.toml");
+        let units = name.contains("disfa") || name.contains("emotionet");
+        let licensed = resolved(&name, &[]);
+        assert_eq!(encoder(&licensed), ("clip", Some(CLIP)), "{name}");
+        let tokens = if units { "all" } else { "none" };
+        assert_eq!(licensed["features"]["tokens"].as_str(), Some(tokens), "{name}");
+        // One override for another encoder.
+        let hog = resolved(&name, &["--set", "encoder.kind=hog"]);
+        assert_eq!(encoder(&hog), ("hog", None), "{name}");
+        let dino = resolved(&name, &["--set", "encoder.kind=dino"]);
+        assert_eq!(encoder(&dino), ("dino", Some(DINO)), "{name}");
+        assert_eq!(encoder(&resolved(&name, &["--stand-in"])), ("hog", None), "{name}");
+        // A folder of weights is read on the database, and does not spoil the overrides for generated faces.
+        let folder = resolved(&name, &["--set", "encoder.weights=/models/clip"]);
+        assert_eq!(encoder(&folder), ("clip", Some("/models/clip")), "{name}");
+    }
+    let text = Bench::new().ok(&["validate", "recipes/encoders.toml", "--resolved"]);
+    assert_eq!((text.matches(CLIP).count(), text.matches(DINO).count()), (3, 3));
+}
+
+#[test]
+fn an_encoder_of_another_kind_takes_over_no_weights() {
+    let bench = Bench::new();
+    bench.write(
+        "base.toml",
+        format!("{HEAD}[encoder]\nkind = \"clip\"\nweights = \"/models/l\"\ninput_size = 336\nprecision = \"bf16\"\n"),
+    );
+    bench.write(
+        "mine.toml",
+        "extends = \"base.toml\"\nschema = 1\n[encoder]\nkind = \"dino\"\n",
+    );
+    let with = |name: &str, more: &[&str]| -> toml::Table {
+        let mut arguments = vec!["validate", name, "--resolved"];
+        arguments.extend(more);
+        bench.ok(&arguments).parse().unwrap()
+    };
+    let dino = with("mine.toml", &[]);
+    assert_eq!(encoder(&dino), ("dino", Some(DINO)));
+    assert_eq!(dino["encoder"]["precision"].as_str(), Some("bf16"));
+    assert!(dino["encoder"].get("input_size").is_none());
+    assert_eq!(
+        encoder(&with("base.toml", &["--set", "encoder.kind=hog"])),
+        ("hog", None)
+    );
+    // Whichever comes first, what is set for the new kind belongs to it.
+    let weights = ["--set", "encoder.weights=/models/d"];
+    let kind = ["--set", "encoder.kind=dino"];
+    for more in [[weights, kind].concat(), [kind, weights].concat()] {
+        assert_eq!(encoder(&with("base.toml", &more)), ("dino", Some("/models/d")));
+    }
+    // HOG and weights side by side are a mistake.
+    let text = bench.fails(
+        2,
+        &[
+            "validate",
+            "base.toml",
+            "--set",
+            "encoder={ kind = \"hog\", weights = \"x\" }",
+        ],
+    );
+    assert!(
+        text.contains("encoder.weights") && text.contains("set encoder.kind"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_key_that_is_gone_says_what_took_its_place() {
     let text = complaint(&format!("{HEAD}[features]\nmax_megapixels = 40\n"), &[]);

@@ -14,24 +14,23 @@ units AS (
   SELECT DISTINCT run, fold, seed, task, dimension FROM scored
 ),
 per_bin AS (
-  SELECT s.run, s.fold, s.seed, s.dimension, b.position, count(*) AS assigned, min(s.uses) AS uses_min,
-         max(s.uses) AS uses_max, sum(s.uses) AS matched
-  FROM scored s
-  JOIN bins b ON b.task = s.task AND b.dimension = s.dimension
-  WHERE s.score >= CAST(b.low AS REAL) AND (s.score < CAST(b.high AS REAL) OR (b.last AND s.score <= CAST(b.high AS REAL)))
-  GROUP BY s.run, s.fold, s.seed, s.dimension, b.position
+  SELECT run, fold, seed, dimension,
+         CASE task WHEN 'valence_arousal' THEN affect_bin(score) ELSE activation_bin(score) END AS position,
+         count(*) AS assigned, min(uses) AS uses_min, max(uses) AS uses_max, sum(uses) AS matched
+  FROM scored GROUP BY run, fold, seed, dimension, position
 ),
+-- Both labels of a sample at once, so that the table is read once.
 affect AS (
-  SELECT run, 'valence' AS dimension, CAST(valence AS REAL) AS score FROM samples WHERE split = 'train' AND valence IS NOT NULL
-  UNION ALL
-  SELECT run, 'arousal', CAST(arousal AS REAL) FROM samples WHERE split = 'train' AND arousal IS NOT NULL
+  SELECT run, affect_bin(CAST(valence AS REAL)) AS valence_bin, affect_bin(CAST(arousal AS REAL)) AS arousal_bin,
+         count(*) AS samples
+  FROM samples WHERE split = 'train' GROUP BY run, valence_bin, arousal_bin
 ),
 affect_labelled AS (
-  SELECT l.run, l.dimension, b.position, count(*) AS samples
-  FROM affect l
-  JOIN bins b ON b.task = 'valence_arousal' AND b.dimension = l.dimension
-  WHERE l.score >= CAST(b.low AS REAL) AND (l.score < CAST(b.high AS REAL) OR (b.last AND l.score <= CAST(b.high AS REAL)))
-  GROUP BY l.run, l.dimension, b.position
+  SELECT a.run, d.dimension, CASE d.dimension WHEN 'valence' THEN a.valence_bin ELSE a.arousal_bin END AS position,
+         sum(a.samples) AS samples
+  FROM affect a
+  CROSS JOIN (VALUES ('valence'), ('arousal')) AS d(dimension)
+  GROUP BY a.run, d.dimension, position
 ),
 activity AS (
   SELECT p.run, p.fold, p.seed, k.class_name AS dimension,
@@ -42,11 +41,8 @@ activity AS (
   WHERE p.split = 'train' AND p.method = 'aura' AND r.task = 'action_units'
 ),
 activity_labelled AS (
-  SELECT l.run, l.fold, l.seed, l.dimension, b.position, count(*) AS samples
-  FROM activity l
-  JOIN bins b ON b.task = 'action_units' AND b.dimension = l.dimension
-  WHERE l.score >= CAST(b.low AS REAL) AND (l.score < CAST(b.high AS REAL) OR (b.last AND l.score <= CAST(b.high AS REAL)))
-  GROUP BY l.run, l.fold, l.seed, l.dimension, b.position
+  SELECT run, fold, seed, dimension, activation_bin(score) AS position, count(*) AS samples
+  FROM activity GROUP BY run, fold, seed, dimension, position
 )
 SELECT u.run, u.fold, u.seed, u.task, u.dimension, b.low, b.high, coalesce(p.assigned, 0) AS assigned, p.uses_min, p.uses_max,
        coalesce(p.matched, 0) AS matched, coalesce(v.samples, a.samples) AS samples
