@@ -57,9 +57,29 @@ fn the_example_of_the_how_to_agrees_with_scikit_learn() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["encoder"]["kind"], "grey values");
     assert_eq!(manifest["classes"].as_array().unwrap().len(), 10);
+    // Every stage says what it cost, each rival too, and keeps it when it is found again.
+    let costs = |manifest: &serde_json::Value| -> Vec<(String, f64, u64)> {
+        let stages = manifest["stages"].as_array().unwrap().iter();
+        let worked = stages.filter(|stage| !stage["cached"].as_bool().unwrap());
+        worked
+            .map(|stage| {
+                let (cpu, memory) = (&stage["cpu_seconds"], &stage["peak_memory_bytes"]);
+                let name = stage["name"].as_str().unwrap().to_owned();
+                (name, cpu.as_f64().unwrap(), memory.as_u64().unwrap())
+            })
+            .collect()
+    };
+    if cfg!(target_os = "linux") {
+        let costs = costs(&manifest);
+        let of = |name: &str| costs.iter().find(|cost| cost.0 == name).unwrap();
+        assert!(of("train").1 > 0.0 && of("rival knn").2 > 1 << 20 && of("rival logistic").1 <= of("evaluate").1 + 0.1);
+    }
     let again = bench.json(&arguments);
     assert_eq!(again["stages"]["import"]["cached"], true);
     assert_eq!(again["metrics"], summary["metrics"]);
+    let file = bench.path(again["run_dir"].as_str().unwrap()).join("manifest.json");
+    let later: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(later["stages"], manifest["stages"]);
 
     // A recipe with every default spelled out is the same recipe.
     let resolved = bench.ok(&["validate", "digits.toml", "--resolved", "--set", "train.epochs=6"]);
@@ -126,6 +146,12 @@ fn validate_reads_the_table_and_writes_nothing() {
     assert_eq!(report["data"]["samples"], 1797);
     assert_eq!(report["data"]["by_split"]["test"], 450);
     assert_eq!(report["data"]["by_class"]["7"], 179);
+    assert_eq!(report["needs"]["disk_bytes"], 2 * 1797 * 64 * 4);
+    let text = bench.ok(&["validate", "digits.toml"]);
+    assert!(
+        text.contains("needs: 1797 rows of 256 bytes: at most 0.4 GiB of memory"),
+        "{text}"
+    );
     // A study of such a recipe asks for no generated faces.
     bench.write(
         "study.toml",
