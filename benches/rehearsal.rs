@@ -194,7 +194,7 @@ fn draw(options: &Options, task: Task, rows: usize, folder: &Path) {
             };
             let folded = options.people > 0;
             let mut columns: Vec<ArrayRef> = vec![
-                text(&|row| Some(format!("{:08}.jpg", row))),
+                text(&|row| Some(format!("{row:08}.jpg"))),
                 text(&|row| Some(if row % 10 == 9 { "test" } else { "train" }.to_owned())),
                 text(&|row| folded.then(|| format!("person-{:02}", person(row)))),
                 Arc::new(
@@ -255,7 +255,10 @@ fn rehearse(options: &Options, task: Task, rows: usize) -> Costs {
     let mut stage = |name: &str, work: &mut dyn FnMut()| {
         let meter = Meter::start();
         work();
-        costs.push((name.to_owned(), meter.spent()));
+        let spent = meter.spent();
+        // The table comes at the end; this says meanwhile how far it is.
+        println!("{rows} rows, {name}: {spent:?}");
+        costs.push((name.to_owned(), spent));
     };
     let whole = folder.join("whole");
     if !whole.is_file() {

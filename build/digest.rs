@@ -205,11 +205,12 @@ pub const FAMILIES: [Family; 17] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 24] = [
+pub const OTHERS: [&str; 25] = [
     "base64",
     "blake3",
     "clap",
     "clap_complete",
+    "crc32fast",
     "ctrlc",
     "hf_hub",
     "humantime",

@@ -116,7 +116,7 @@ impl Chain<'_> {
                 .collect::<Vec<usize>>()
         });
         // Samples and archetypes are unit vectors of the same space, and share a map.
-        let mut shared = model.project(&chosen)?;
+        let mut shared = model.project(&chosen, self.interrupt)?;
         shared.data.extend_from_slice(&dictionary.data);
         shared.rows += dictionary.rows;
         spaces.push(Space {

@@ -154,7 +154,7 @@ impl Scale {
     ///
     /// # Errors
     /// [`Error::Data`] if the features are not as wide as those of the training split, or not finite.
-    pub fn apply(&self, rows: &Rows, ids: &[String], device: &Device) -> Result<Features> {
+    pub fn apply(&self, rows: &Rows, ids: &[String], device: &Device, interrupt: &Interrupt) -> Result<Features> {
         let d = self.0.mean.len();
         if rows.cols() != d && rows.len() > 0 {
             return Err(Error::unusable_table(format!(
@@ -168,7 +168,7 @@ impl Scale {
                 ids.get(row).map_or("?", String::as_str)
             )));
         }
-        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device)
+        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device, interrupt)
     }
 }
 
@@ -188,6 +188,8 @@ pub struct Features {
     held: Option<Tensor<2>>,
     /// Whether rows are brought to unit length.
     unit: bool,
+    /// Asked whenever rows are read, so that every pass over the samples hears Ctrl-C.
+    interrupt: Interrupt,
     /// Number of samples n.
     pub rows: usize,
     /// Values a sample D.
@@ -198,8 +200,8 @@ impl Features {
     /// Values as `scale` leaves them; as they are, if there is none.
     ///
     /// # Errors
-    /// If they cannot be read.
-    pub fn new(values: Rows, scale: Option<Arc<Standardiser>>, device: &Device) -> Result<Self> {
+    /// If they cannot be read; [`Error::Interrupted`].
+    pub fn new(values: Rows, scale: Option<Arc<Standardiser>>, device: &Device, interrupt: &Interrupt) -> Result<Self> {
         let mut features = Self {
             rows: values.len(),
             cols: values.cols(),
@@ -208,6 +210,7 @@ impl Features {
             device: device.clone(),
             held: None,
             unit: false,
+            interrupt: interrupt.clone(),
         };
         if features.rows * features.cols * size_of::<f32>() <= HELD {
             features.held = Some(features.fetch(0..features.rows)?);
@@ -249,8 +252,9 @@ impl Features {
     /// The rows of a range.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If they cannot be read; [`Error::Interrupted`].
     pub fn slice(&self, range: Range<usize>) -> Result<Tensor<2>> {
+        self.interrupt.check()?;
         let x = match &self.held {
             Some(held) => held.clone().slice([range, 0..self.cols]),
             None => self.fetch(range)?,
@@ -275,7 +279,15 @@ impl Features {
                 let index = Tensor::<1, Int>::from_data(TensorData::new(index, [rows.len()]), &self.device);
                 Some(held.clone().select(0, index))
             }
-            None => Self::new(selected.values.clone(), self.scale.clone(), &self.device)?.held,
+            None => {
+                Self::new(
+                    selected.values.clone(),
+                    self.scale.clone(),
+                    &self.device,
+                    &self.interrupt,
+                )?
+                .held
+            }
         };
         Ok(selected)
     }

@@ -257,7 +257,14 @@ impl<'a> Rivals<'a> {
     fn scaled(&self, input: Input, how: Standardise) -> Result<Scaled> {
         let data = self.data;
         let scale = Scale::fit(how, &input.read(&data.train, self.interrupt)?, self.interrupt)?;
-        let of = |set: &FeatureSet| scale.apply(&input.read(set, self.interrupt)?, &set.sample_ids, self.device);
+        let of = |set: &FeatureSet| {
+            scale.apply(
+                &input.read(set, self.interrupt)?,
+                &set.sample_ids,
+                self.device,
+                self.interrupt,
+            )
+        };
         Ok(Scaled {
             train: of(&data.train)?,
             val: self.validation().map(of).transpose()?,
@@ -275,9 +282,14 @@ impl<'a> Rivals<'a> {
         if let Some(val) = self.validation() {
             let scale = Scale::fit(how, raw, self.interrupt)?;
             let piece = Piece {
-                kept: scale.apply(raw, &train.sample_ids, self.device)?,
+                kept: scale.apply(raw, &train.sample_ids, self.device, self.interrupt)?,
                 targets: train.targets.clone(),
-                held: scale.apply(&input.read(val, self.interrupt)?, &val.sample_ids, self.device)?,
+                held: scale.apply(
+                    &input.read(val, self.interrupt)?,
+                    &val.sample_ids,
+                    self.device,
+                    self.interrupt,
+                )?,
             };
             return Ok(Some(Pieces {
                 pieces: vec![piece],
@@ -289,7 +301,7 @@ impl<'a> Rivals<'a> {
         let mut pieces = Vec::new();
         for part in &parts {
             let scale = Scale::fit(how, &raw.select(&part.kept), self.interrupt)?;
-            let of = |rows: &[usize]| scale.apply(&raw.select(rows), &[], self.device);
+            let of = |rows: &[usize]| scale.apply(&raw.select(rows), &[], self.device, self.interrupt);
             pieces.push(Piece {
                 kept: of(&part.kept)?,
                 targets: train.targets.select(&part.kept),

@@ -316,7 +316,7 @@ fn k_means_reaches_scikit_learns_objective() {
     let train = &data.train;
     let scale = Scale::fit(Standardise::Dimension, &train.global, &Interrupt::default()).expect("finite");
     let x = scale
-        .apply(&train.global, &train.sample_ids, &Device::flex())
+        .apply(&train.global, &train.sample_ids, &Device::flex(), &Interrupt::default())
         .expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()

@@ -87,7 +87,7 @@ pub(super) fn finish(
         metrics,
         predictions: Vec::new(),
         assignments: Vec::new(),
-        archetypes: archetypes(data, &trained, &z, &alpha, &uses, &kept)?,
+        archetypes: archetypes(job, &trained, &z, &alpha, &uses, &kept)?,
         resets: resets(data, position),
         trained_on: (data.train.len() * position.epoch) as u64,
         model: trained,
@@ -102,7 +102,7 @@ pub(super) fn finish(
             let z = if split == Split::Train {
                 z.clone()
             } else {
-                outcome.model.project(set)?
+                outcome.model.project(set, job.interrupt)?
             };
             judge(&mut outcome, split, set, &z, job.interrupt)?;
         }
@@ -161,13 +161,14 @@ fn resets(data: &SplitSets, position: &Position) -> Vec<ResetRow> {
 
 /// One row an archetype, with the training samples nearest to the kept ones.
 fn archetypes(
-    data: &SplitSets,
+    job: &Job<'_>,
     trained: &Trained,
     z: &Matrix,
     alpha: &[f64],
     uses: &[usize],
     kept: &[bool],
 ) -> Result<Vec<ArchetypeRow>> {
+    let data = job.data;
     let targets = &data.train.targets;
     let o = targets.outputs();
     let d = trained.config.width;
@@ -175,7 +176,7 @@ fn archetypes(
     let outputs = trained.outputs()?;
     let embeddings = host(trained.dictionary.clone())?;
     let mut near: Vec<Nearest> = vec![Nearest::default(); alpha.len()];
-    trained.cosines(z, |rows, cosines| {
+    trained.cosines(z, job.interrupt, |rows, cosines| {
         let cosines = host(cosines)?;
         for (row, similarities) in rows.zip(cosines.chunks_exact(alpha.len())) {
             for (near, &similarity) in near.iter_mut().zip(similarities) {
@@ -229,8 +230,7 @@ impl Nearest {
 fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, interrupt: &Interrupt) -> Result<()> {
     let k = outcome.model.config.k_max;
     let assignments = &mut outcome.assignments;
-    outcome.model.cosines(z, |rows, cosines| {
-        interrupt.check()?;
+    outcome.model.cosines(z, interrupt, |rows, cosines| {
         for (row, similarities) in rows.zip(host(cosines)?.chunks_exact(k)) {
             // Pruned archetypes lie far below any cosine.
             let top: Vec<usize> = largest(similarities, LISTED)

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::model::aura::Aura;
 use crate::model::config::{Among, Semantic, Value};
 use crate::model::contextualization::Contextualization;
@@ -46,17 +47,17 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> 
     let (data, setup) = (job.data, job.setup);
     let mut trained = unpruned(data, setup, &ended.model, ended.standardiser.clone())?;
     let k = setup.model.k_max;
-    let z = trained.project(&data.train)?;
+    let z = trained.project(&data.train, job.interrupt)?;
     let said = match setup.model.value {
         Value::Counts => None,
-        Value::Learned | Value::Head => Some(Said::of(&trained, &z)?),
+        Value::Learned | Value::Head => Some(Said::of(&trained, &z, job.interrupt)?),
     };
-    let before = merge::consolidate(&mut trained, &z, &data.train.targets)?;
+    let before = merge::consolidate(&mut trained, &z, &data.train.targets, job.interrupt)?;
     if let Some(archetypes) = contextualized(ended, &trained)? {
         trained.dictionary = archetypes;
     }
 
-    let first = trained.nearest(&z)?;
+    let first = trained.nearest(&z, job.interrupt)?;
     let alpha: Vec<f64> = count(&first, k)
         .into_iter()
         .map(|uses| uses as f64 / first.len() as f64)
@@ -65,7 +66,7 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> 
     let flags = kept.iter().map(|&keep| if keep { 1.0 } else { 0.0 }).collect();
     trained.alive = matrix(flags, 1, k, &trained.device);
 
-    let nearest = trained.nearest(&z)?;
+    let nearest = trained.nearest(&z, job.interrupt)?;
     let targets = &data.train.targets;
     let values = match said {
         None => exact_value(targets, &nearest, k, setup.model.prior_samples),
@@ -114,9 +115,9 @@ struct Said {
 }
 
 impl Said {
-    fn of(trained: &Trained, z: &Matrix) -> Result<Self> {
+    fn of(trained: &Trained, z: &Matrix, interrupt: &Interrupt) -> Result<Self> {
         Ok(Self {
-            nearest: trained.nearest(z)?,
+            nearest: trained.nearest(z, interrupt)?,
             values: host(trained.value.clone())?,
             outputs: trained.names.len(),
         })

@@ -206,14 +206,14 @@ fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Resul
 
 /// The read-outs of a set as they come.
 fn read_outs(job: &Job<'_>, trained: &Trained, set: &FeatureSet) -> Result<Asked> {
-    let z = trained.project(set)?;
+    let z = trained.project(set, job.interrupt)?;
     let of = |data| Matrix {
         rows: set.len(),
         cols: set.targets.outputs(),
         data,
     };
     let mut asked: Asked = trained
-        .of_archetypes(&z)?
+        .of_archetypes(&z, job.interrupt)?
         .into_iter()
         .map(|(method, data)| (method, vec![of(data)]))
         .collect();

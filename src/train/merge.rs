@@ -4,6 +4,7 @@
 use burn::tensor::Device;
 
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::model::codebook::cosines;
 use crate::model::kmeans::normalise;
 use crate::model::math::{host, host_indices, matrix};
@@ -18,28 +19,28 @@ use super::trained::{Trained, blocks};
 /// number of archetypes that had samples before.
 ///
 /// # Errors
-/// [`crate::error::Error::Device`] if the device fails.
-pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets) -> Result<usize> {
+/// [`crate::error::Error::Device`] if the device fails; [`crate::error::Error::Interrupted`].
+pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets, interrupt: &Interrupt) -> Result<usize> {
     let config = trained.config.merge.clone();
     let mut dictionary = Rows {
         e: host(trained.dictionary.clone())?,
         alive: host(trained.alive.clone())?,
         width: trained.config.width,
     };
-    let nearest = dictionary.nearest(z, &trained.device)?;
+    let nearest = dictionary.nearest(z, &trained.device, interrupt)?;
     let before = used(&nearest, dictionary.alive.len());
     if config.tolerance <= 0.0 {
         return Ok(before);
     }
-    dictionary.settle(z, &trained.device, config.refine)?;
-    let nearest = dictionary.nearest(z, &trained.device)?;
+    dictionary.settle(z, &trained.device, config.refine, interrupt)?;
+    let nearest = dictionary.nearest(z, &trained.device, interrupt)?;
     let criterion = Criterion {
         tolerance: config.tolerance.max(config.samples / z.rows as f64),
         label_weight: config.label_weight_for(trained.task),
     };
     let home = ward(z, &nearest, dictionary.alive.len(), targets, criterion);
     dictionary.centre(z, nearest.iter().map(|&archetype| home[archetype]));
-    dictionary.settle(z, &trained.device, config.refine)?;
+    dictionary.settle(z, &trained.device, config.refine, interrupt)?;
     let (k, d) = (dictionary.alive.len(), dictionary.width);
     trained.dictionary = matrix(dictionary.e, k, d, &trained.device);
     trained.alive = matrix(dictionary.alive, 1, k, &trained.device);
@@ -65,22 +66,23 @@ struct Rows {
 
 impl Rows {
     /// The nearest living archetype of each unit vector.
-    fn nearest(&self, z: &Matrix, device: &Device) -> Result<Vec<usize>> {
+    fn nearest(&self, z: &Matrix, device: &Device, interrupt: &Interrupt) -> Result<Vec<usize>> {
         let k = self.alive.len();
         let e = matrix(self.e.clone(), k, self.width, device);
         let alive = matrix(self.alive.clone(), 1, k, device);
         let mut nearest = Vec::with_capacity(z.rows);
         for (_, points) in blocks(z, device) {
+            interrupt.check()?;
             nearest.extend(host_indices(cosines(points, e.clone(), &alive).argmax(1))?);
         }
         Ok(nearest)
     }
 
     /// Moves archetypes to their samples until no sample changes its archetype any more, `steps` times at most.
-    fn settle(&mut self, z: &Matrix, device: &Device, steps: usize) -> Result<()> {
+    fn settle(&mut self, z: &Matrix, device: &Device, steps: usize, interrupt: &Interrupt) -> Result<()> {
         let mut before = Vec::new();
         for _ in 0..steps {
-            let nearest = self.nearest(z, device)?;
+            let nearest = self.nearest(z, device, interrupt)?;
             if nearest == before {
                 break;
             }

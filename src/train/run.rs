@@ -92,7 +92,7 @@ impl Job<'_> {
         let file = checkpoint::path(self.folder);
         let mut state = trainer.start();
         if !checkpoint::resume(&file, &digest, &mut state)? {
-            trainer.initialise(&mut state.model)?;
+            trainer.initialise(&mut state.model, self.interrupt)?;
             state.usage_before = state.model.buffers.usage.clone();
         } else if state.position.epoch > 0 || state.position.step > 0 {
             let line = format!("{}: goes on after epoch {}", self.label, state.position.epoch);
@@ -220,7 +220,7 @@ impl Trainer<'_> {
     }
 
     /// Places the archetypes among the projected training features and counts the samples around each.
-    fn initialise(&self, model: &mut Aura) -> Result<()> {
+    fn initialise(&self, model: &mut Aura, interrupt: &Interrupt) -> Result<()> {
         let mut rng = stream(self.seed, Purpose::Dictionary, 0, 0);
         let n = self.train.len();
         let rows = if n > self.setup.model.init_samples {
@@ -237,6 +237,7 @@ impl Trainer<'_> {
             self.feed.standardiser(),
             &self.train.select(&rows),
             &self.device,
+            interrupt,
         )?;
         let targets = self.data.train.targets.select(&rows);
         let (k, d) = (self.setup.model.k_max, self.setup.model.width);
@@ -360,7 +361,7 @@ impl Trainer<'_> {
             point("all", name, value);
         }
         self.evaluate(state, epoch, interrupt)?;
-        self.revive(state, epoch, last)?;
+        self.revive(state, epoch, last, interrupt)?;
         state.usage_before = state.model.buffers.usage.clone();
         state.sums = state.sums.zeros_like();
         state.position.epoch = epoch;
@@ -435,7 +436,7 @@ impl Trainer<'_> {
     }
 
     /// Reset during the warm-up, pruning after it.
-    fn revive(&self, state: &mut State, epoch: usize, last: &[usize]) -> Result<()> {
+    fn revive(&self, state: &mut State, epoch: usize, last: &[usize], interrupt: &Interrupt) -> Result<()> {
         let config = &self.setup.model;
         let mut count = 0;
         if epoch <= config.reset.warmup && epoch.is_multiple_of(config.reset.interval) {
@@ -445,6 +446,7 @@ impl Trainer<'_> {
                 self.feed.standardiser(),
                 &self.train.select(last),
                 &self.device,
+                interrupt,
             )?;
             let target = data::target(&self.data.train.targets, last, &self.device);
             let (targets, known) = (host(target.y)?, host(target.known)?);

@@ -278,7 +278,7 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
     let content = bytes(&outcome, folder.path())?;
     let file = folder.path().join("model.safetensors");
     let model = Trained::load(&file, &Device::flex())?;
-    let z = model.project(&planted.sets.test)?;
+    let z = model.project(&planted.sets.test, &Interrupt::default())?;
     let outputs = model
         .read_outs(&planted.sets.test, &z, &Interrupt::default())?
         .remove(0)
@@ -303,7 +303,7 @@ fn a_model_file_comes_back_and_a_damaged_one_is_refused() -> Result<()> {
         data: vec![0.0; 900],
     }
     .into();
-    assert!(model.project(&other).is_err());
+    assert!(model.project(&other, &Interrupt::default()).is_err());
     Ok(())
 }
 
@@ -328,7 +328,7 @@ fn a_model_file_from_before_outputs_were_fitted_is_read() -> Result<()> {
     std::fs::write(&file, old).at("write", &file)?;
 
     let model = Trained::load(&file, &Device::flex())?;
-    let z = model.project(&planted.sets.test)?;
+    let z = model.project(&planted.sets.test, &Interrupt::default())?;
     let read = |model: &Trained| model.read_outs(&planted.sets.test, &z, &Interrupt::default());
     let fitted = read(&outcome.model)?.remove(0).1;
     let plain = read(&model)?.remove(0).1;
@@ -469,7 +469,7 @@ fn attention_among_archetypes_is_frozen_into_the_dictionary() -> Result<()> {
         setup.model.contextualization.start_epoch = Some(start);
         let folder = folder()?;
         let outcome = train(&planted.sets, &setup, folder.path())?;
-        let z = outcome.model.project(&planted.sets.train)?;
+        let z = outcome.model.project(&planted.sets.train, &Interrupt::default())?;
         let mut farthest = 1.0_f32;
         let nearest = assigned(&outcome);
         for archetype in outcome.archetypes.iter().filter(|archetype| archetype.active) {
@@ -483,7 +483,7 @@ fn attention_among_archetypes_is_frozen_into_the_dictionary() -> Result<()> {
         }
         let file = folder.path().join("model.safetensors");
         outcome.model.save(&file)?;
-        let said = |model: &Trained| model.of_archetypes(&z);
+        let said = |model: &Trained| model.of_archetypes(&z, &Interrupt::default());
         assert_eq!(said(&outcome.model)?, said(&Trained::load(&file, &Device::flex())?)?);
         assert!(last(&outcome, "all", "gflops_contextualization") > 0.0);
         Ok((farthest, last(&outcome, "test", "acc")))
@@ -593,7 +593,7 @@ fn read_outs_are_fitted_on_held_out_parts() -> Result<()> {
     outcome.model.save(&file)?;
     let model = Trained::load(&file, &Device::flex())?;
     let test = &planted.sets.test;
-    let z = model.project(test)?;
+    let z = model.project(test, &Interrupt::default())?;
     let read = |model: &Trained| model.read_outs(test, &z, &Interrupt::default());
     assert_eq!(read(&model)?, read(&outcome.model)?);
     // A strength says how much of the archetypes' own say is added to the regression.

@@ -84,8 +84,8 @@ impl Trained {
     /// Unit vectors of all samples, n × d.
     ///
     /// # Errors
-    /// [`Error::Data`] if the features do not fit the model, [`Error::Device`] if the device fails.
-    pub fn project(&self, set: &FeatureSet) -> Result<Matrix> {
+    /// [`Error::Data`] if the features do not fit the model, [`Error::Device`] if the device fails; [`Error::Interrupted`].
+    pub fn project(&self, set: &FeatureSet, interrupt: &Interrupt) -> Result<Matrix> {
         let (values, patches) = features(set, self.config.level_for(self.task))?;
         let projector = Projector::bind(&self.leaves, self.patches)?;
         if !set.is_empty() && (patches != self.patches || values.cols() != patches * projector.input()) {
@@ -97,7 +97,7 @@ impl Trained {
                 values.cols() / patches.max(1)
             )));
         }
-        project(&projector, &self.standardiser, values, &self.device)
+        project(&projector, &self.standardiser, values, &self.device, interrupt)
     }
 
     /// Hands out the cosines of unit vectors (n × d) with all archetypes, some thousand rows × K at a time; pruned ones are far
@@ -105,8 +105,14 @@ impl Trained {
     ///
     /// # Errors
     /// Whatever `each` returns.
-    pub fn cosines(&self, z: &Matrix, mut each: impl FnMut(Range<usize>, Tensor<2>) -> Result<()>) -> Result<()> {
+    pub fn cosines(
+        &self,
+        z: &Matrix,
+        interrupt: &Interrupt,
+        mut each: impl FnMut(Range<usize>, Tensor<2>) -> Result<()>,
+    ) -> Result<()> {
         for (rows, points) in blocks(z, &self.device) {
+            interrupt.check()?;
             each(rows, cosines(points, self.dictionary.clone(), &self.alive))?;
         }
         Ok(())
@@ -116,9 +122,9 @@ impl Trained {
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails.
-    pub fn nearest(&self, z: &Matrix) -> Result<Vec<usize>> {
+    pub fn nearest(&self, z: &Matrix, interrupt: &Interrupt) -> Result<Vec<usize>> {
         let mut nearest = Vec::with_capacity(z.rows);
-        self.cosines(z, |_, cosines| {
+        self.cosines(z, interrupt, |_, cosines| {
             nearest.extend(host_indices(cosines.argmax(1))?);
             Ok(())
         })?;
@@ -136,7 +142,7 @@ impl Trained {
         z: &Matrix,
         interrupt: &Interrupt,
     ) -> Result<Vec<(&'static str, Vec<f32>)>> {
-        let mut read_outs = self.of_archetypes(z)?;
+        let mut read_outs = self.of_archetypes(z, interrupt)?;
         if let Some(departure) = &self.departure {
             let tuned = self.departures(departure, &[departure.strength], set, z, interrupt)?;
             read_outs.extend(tuned.into_iter().map(|outputs| ("aura_tuned", outputs)));
@@ -153,10 +159,10 @@ impl Trained {
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails.
-    pub fn of_archetypes(&self, z: &Matrix) -> Result<Vec<(&'static str, Vec<f32>)>> {
+    pub fn of_archetypes(&self, z: &Matrix, interrupt: &Interrupt) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let value = &self.value;
         let (mut primal, mut mixture) = (Vec::new(), Vec::new());
-        self.cosines(z, |_, cosines| {
+        self.cosines(z, interrupt, |_, cosines| {
             let mixed = predict::mixture(cosines.clone(), value.clone(), self.config.readout_temperature);
             primal.extend(host(predict::primal(cosines, value.clone(), &self.device))?);
             mixture.extend(host(mixed)?);
@@ -180,7 +186,7 @@ impl Trained {
         let at = &departure.archetypes;
         let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
         let mut said = Vec::new();
-        self.cosines(z, |_, cosines| {
+        self.cosines(z, interrupt, |_, cosines| {
             let value = self.value.clone() - at.clone();
             said.extend(host(predict::mixture(cosines, value, self.config.temperature))?);
             Ok(())
@@ -319,12 +325,19 @@ pub(super) fn blocks<'a>(z: &'a Matrix, device: &'a Device) -> impl Iterator<Ite
 ///
 /// # Errors
 /// [`Error::Device`] if the device fails; an error of the features' file.
-pub fn project(projector: &Projector, standardiser: &Standardiser, values: &Rows, device: &Device) -> Result<Matrix> {
+pub fn project(
+    projector: &Projector,
+    standardiser: &Standardiser,
+    values: &Rows,
+    device: &Device,
+    interrupt: &Interrupt,
+) -> Result<Matrix> {
     let width = standardiser.mean.len();
     let mut data = Vec::new();
     let mut cols = 0;
     let images = (CHUNK * width / values.cols().max(1)).max(1);
     for start in (0..values.len()).step_by(images) {
+        interrupt.check()?;
         let x = standardiser.narrow(values.read(start..(start + images).min(values.len()))?);
         let count = x.len() / width;
         let z = projector.forward(matrix(x, count, width, device), &Masks::default()).z;
