@@ -58,6 +58,24 @@ pub fn one_hot(index: Tensor<2, Int>, columns: usize, device: &Device) -> Tensor
     index.expand([rows, columns]).equal(range).float()
 }
 
+/// Rows of `table` (R × c) at `index`. On the processor their gradients are added row by row; a GPU would do that in one
+/// long loop, and takes a product with an indicator instead.
+pub fn rows_at(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
+    let device = table.device();
+    if on_host(&device) {
+        return table.select(0, index);
+    }
+    let ([rows, _], [count]) = (table.dims(), index.dims());
+    let picked = one_hot(index.clone().reshape([count, 1]), rows, &device).matmul(table.clone());
+    // Products may round: the value is that of the table.
+    table.detach().select(0, index) + (picked.clone() - picked.detach())
+}
+
+/// Whether tensors of this device lie in host memory.
+pub fn on_host(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
+
 /// K × K matrix of ones with a zero diagonal.
 pub fn off_diagonal(k: usize, device: &Device) -> Tensor<2> {
     Tensor::<2>::ones([k, k], device) - Tensor::<2>::eye(k, device)

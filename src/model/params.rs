@@ -159,6 +159,18 @@ impl Leaves {
         self.0.iter()
     }
 
+    /// The same values as leaves of new tapes.
+    pub fn copied(&self) -> Self {
+        let leaf = |tensor: &Tensor<2>| tensor.clone().inner().autodiff().require_grad();
+        Self(self.iter().map(|(name, tensor)| (name.clone(), leaf(tensor))).collect())
+    }
+
+    /// The tensors whose names begin like this.
+    pub fn below(&self, prefix: &str) -> Self {
+        let named = self.iter().filter(|(name, _)| name.starts_with(prefix));
+        Self(named.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())
+    }
+
     /// Takes the gradient of every tensor that a loss reached, in the order of the names.
     pub fn gradients(&self, gradients: &mut Gradients) -> Named {
         let reached = |(name, leaf): (&String, &Tensor<2>)| Some((name.clone(), leaf.grad_remove(gradients)?));
