@@ -1,13 +1,13 @@
 //! Archetype contextualization: one attention block, over a sample, semantic tokens and the sample's nearest archetypes (in
 //! training only), or over semantic tokens and all archetypes (whose result can be frozen).
 
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::Result;
 use crate::model::config::{ModelConfig, Semantic};
-use crate::model::math::{matrix, normal, normalise_rows, rows_at, uniform, unit_rows, unit_tokens};
+use crate::model::math::{gelu, matrix, normal, normalise_rows, rows_at, uniform, unit_rows, unit_tokens};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 
 /// The module's parameters, tracked or not. Gains and offsets of the normalisations and of the residual branches are part of

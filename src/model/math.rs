@@ -58,6 +58,43 @@ pub fn one_hot(index: Tensor<2, Int>, columns: usize, device: &Device) -> Tensor
     index.expand([rows, columns]).equal(range).float()
 }
 
+/// GELU, x·Φ(x) with the normal distribution function Φ.
+///
+/// On the processor value and slope are computed here, together and without calls, so that the compiler makes vectors of the
+/// loop: with φ = Φ' the slope is Φ + xφ, and the value x·slope − x²φ. Φ is that of Abramowitz and Stegun, 7.1.26, to 1e-7.
+pub fn gelu(x: Tensor<2>) -> Tensor<2> {
+    let ([rows, cols], device) = (x.dims(), x.device().inner());
+    let values = if on_host(&device) { host(x.clone()).ok() } else { None };
+    let Some(mut values) = values else {
+        return burn::tensor::activation::gelu(x);
+    };
+    let mut slopes = vec![0.0; values.len()];
+    for (value, slope) in values.iter_mut().zip(&mut slopes) {
+        let x = *value;
+        let bell = exp_of_negative(-0.5 * x * x);
+        let t = 1.0 / (1.0 + 0.231_641_89 * x.abs());
+        let tail = 0.5 * t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
+        let below = if x < 0.0 { tail * bell } else { 1.0 - tail * bell };
+        let density = 0.398_942_3 * bell;
+        *slope = below + x * density;
+        *value = -x * (x * density);
+    }
+    x * matrix(slopes, rows, cols, &device) + matrix(values, rows, cols, &device)
+}
+
+/// e^x of x ≤ 0, to 1e-7: 2^k times a polynomial of what is left.
+fn exp_of_negative(x: f32) -> f32 {
+    // Added to a small number, it leaves the nearest whole number in the last bits.
+    const WHOLE: f32 = 12_582_912.0;
+    let power = (x * std::f32::consts::LOG2_E).max(-126.0);
+    let whole = power + WHOLE;
+    let rest = power - (whole - WHOLE);
+    let polynomial = 0.009_618_129 + rest * (0.001_333_355_8 + rest * 0.000_154_035_3);
+    let polynomial = 0.693_147_2 + rest * (0.240_226_51 + rest * (0.055_504_11 + rest * polynomial));
+    let scale = f32::from_bits((whole.to_bits() << 23).wrapping_add(0x3f80_0000));
+    if power > -126.0 { (1.0 + rest * polynomial) * scale } else { 0.0 }
+}
+
 /// Rows of `table` (R × c) at `index`. On the processor their gradients are added row by row; a GPU would do that in one
 /// long loop, and takes a product with an indicator instead.
 pub fn rows_at(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
@@ -140,6 +177,9 @@ pub fn permutation(rng: &mut ChaCha8Rng, n: usize) -> Vec<usize> {
     order
 }
 
+/// Random words that are drawn at once.
+const BLOCK: usize = 256;
+
 /// The values of a dropout mask: 0 with probability `rate`, else 1 / (1 − rate). `None` where nothing is dropped.
 ///
 /// Masks are drawn on the host: the random state of a backend is global to the process, so that two runs side by side
@@ -151,11 +191,12 @@ pub fn dropout_values(rng: &mut ChaCha8Rng, count: usize, rate: f64) -> Option<V
     // Sixteen bits a value: the rate is exact to 1/65536.
     let threshold = (rate * 65_536.0).round() as u32;
     let keep = (1.0 / (1.0 - f64::from(threshold) / 65_536.0)) as f32;
-    let mut values = Vec::with_capacity(count + 1);
+    let mut values = Vec::with_capacity(count.next_multiple_of(2 * BLOCK));
+    let mut bytes = [0_u8; 4 * BLOCK];
     while values.len() < count {
-        let bits = rng.next_u32();
-        values.push(if bits & 0xffff < threshold { 0.0 } else { keep });
-        values.push(if bits >> 16 < threshold { 0.0 } else { keep });
+        rng.fill_bytes(&mut bytes);
+        let sixteen = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
+        values.extend(sixteen.map(|bits| if bits < threshold { 0.0 } else { keep }));
     }
     values.truncate(count);
     Some(values)
@@ -188,6 +229,41 @@ mod tests {
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         let dropped = values.iter().filter(|&&v| v == 0.0).count() as f32 / values.len() as f32;
         assert!((dropped - 0.2).abs() < 0.02, "{dropped}");
+        Ok(())
+    }
+
+    /// Against burn's own, which takes the error function of the C library.
+    #[test]
+    fn gelu_and_its_slope_are_exact_to_single_precision() -> Result<()> {
+        let device = Device::flex();
+        let points: Vec<f32> = (-2000..=2000).map(|i| i as f32 * 0.01).collect();
+        let of = |gelu: fn(Tensor<2>) -> Tensor<2>| -> Result<(Vec<f32>, Vec<f32>)> {
+            let x = matrix(points.clone(), 1, points.len(), &device).autodiff().require_grad();
+            let y = gelu(x.clone());
+            let slope = x.grad(&y.clone().sum().backward()).ok_or_else(|| Error::data("no slope"))?;
+            Ok((host(y)?, host(slope)?))
+        };
+        let (value, slope) = of(gelu)?;
+        let (expected, expected_slope) = of(burn::tensor::activation::gelu)?;
+        for (found, expected) in value.iter().zip(&expected).chain(slope.iter().zip(&expected_slope)) {
+            assert!((found - expected).abs() < 5e-7 * expected.abs().max(1.0), "{found} {expected}");
+        }
+        let odd = host(gelu(matrix(vec![f32::NAN, 1e30, -1e30], 1, 3, &device)))?;
+        assert!(odd[0].is_nan() && odd[1..] == [1e30, 0.0], "{odd:?}");
+        Ok(())
+    }
+
+    /// Masks are part of what a seed means: sixteen bits of the stream a value, lower half of a word first.
+    #[test]
+    fn masks_follow_the_stream() -> Result<()> {
+        let mask = dropout_values(&mut stream(1, Purpose::Dropout, 1, 0), 1001, 0.2).ok_or_else(|| Error::data("no mask"))?;
+        let mut rng = stream(1, Purpose::Dropout, 1, 0);
+        for pair in mask.chunks(2) {
+            let word = rng.next_u32();
+            for (value, bits) in pair.iter().zip([word & 0xffff, word >> 16]) {
+                assert_eq!(*value == 0.0, bits < 13_107);
+            }
+        }
         Ok(())
     }
 

@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients, Tensor};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::model::math::on_host;
 
 /// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -317,11 +319,25 @@ impl Store {
                 }
             }
         }
-        for (name, gradient) in gradients {
-            let parameter = self.parameters.get_mut(&name).ok_or_else(|| missing(&name))?;
-            if let Some(moments) = &mut parameter.moments {
-                parameter.value = moments.step(parameter.value.clone(), gradient, parameter.decays, &adam(&name));
+        let mut alone = Vec::with_capacity(gradients.len());
+        for (name, parameter) in &mut self.parameters {
+            if let Some(gradient) = gradients.remove(name) {
+                alone.push((parameter, gradient, adam(name)));
             }
+        }
+        if let Some(name) = gradients.keys().next() {
+            return Err(missing(name));
+        }
+        let step = |(parameter, gradient, adam): (&mut Parameter, Tensor<2>, AdamW)| {
+            if let Some(moments) = &mut parameter.moments {
+                parameter.value = moments.step(parameter.value.clone(), gradient, parameter.decays, &adam);
+            }
+        };
+        // On a GPU a thread has a queue of its own.
+        if alone.iter().all(|(parameter, ..)| on_host(&parameter.value.device())) {
+            alone.into_par_iter().for_each(step);
+        } else {
+            alone.into_iter().for_each(step);
         }
         Ok(())
     }
