@@ -217,7 +217,8 @@ impl Aura {
         let leaves = self.store.tracked();
         let forward = self.forward(&leaves, batch, masks)?;
         let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
-        self.store.step(back(&leaves, &total, forward.parts, &forward.projection)?, adam)?;
+        self.store
+            .step(back(&leaves, &total, forward.parts, &forward.projection)?, adam)?;
         self.store.set(DICTIONARY, unit_rows(self.store.value(DICTIONARY)?))?;
         self.buffers.update(
             Assigned {
@@ -464,7 +465,13 @@ impl Aura {
         let loss = |seen| {
             let read_out = |p: Tensor<2>| p.reshape([b, 1, k]).matmul(value.clone()).reshape([b, o]);
             let (temperature, margin) = (self.config.temperature, self.loss.dissimilarity_margin);
-            self.total(contx::contextual(seen, read_out, temperature, margin, (&self.task_loss, target)))
+            self.total(contx::contextual(
+                seen,
+                read_out,
+                temperature,
+                margin,
+                (&self.task_loss, target),
+            ))
         };
 
         let ranges = self.ranges(b, 1 + k);
@@ -490,7 +497,10 @@ impl Aura {
         let seen = near.clone().inner().autodiff().require_grad();
         let loss = loss(contx::Seen::by_sample(similarities.clone(), seen.clone()));
         let mut gradients = loss.backward();
-        let mut of = |leaf: &Tensor<2>| leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like());
+        let mut of = |leaf: &Tensor<2>| {
+            leaf.grad_remove(&mut gradients)
+                .unwrap_or_else(|| leaf.clone().inner().zeros_like())
+        };
         let mut carrier = known_gradient(near, of(&seen));
         for (name, gradient) in passed.backward(&similarities.each_ref().map(of))? {
             carrier = carrier + known_gradient(inputs.get(&name)?, gradient);

@@ -209,9 +209,14 @@ impl Contextualization {
         let own = Tensor::cat(own, 1);
         let p = own.dims()[1];
         let at = (nearest + m as i64).reshape([b * k]);
-        let of_archetypes = shared.tokens.each_ref().map(|t| rows_at(t.clone(), at.clone()).reshape([b, k, d]));
+        let of_archetypes = shared
+            .tokens
+            .each_ref()
+            .map(|t| rows_at(t.clone(), at.clone()).reshape([b, k, d]));
         let [archetypes, queries, keys, values] = of_archetypes;
-        let [own_queries, own_keys, own_values] = self.project(own.clone().reshape([b * p, d])).map(|t| t.reshape([b, p, d]));
+        let [own_queries, own_keys, own_values] = self
+            .project(own.clone().reshape([b * p, d]))
+            .map(|t| t.reshape([b, p, d]));
 
         let ask = |of_sample: Tensor<3>, of_archetypes| Tensor::cat(vec![of_sample.narrow(1, 0, 1), of_archetypes], 1);
         let answer = |own, of_all: &Tensor<2>, of_archetypes| {

@@ -73,7 +73,8 @@ pub fn gelu(x: Tensor<2>) -> Tensor<2> {
         let x = *value;
         let bell = exp_of_negative(-0.5 * x * x);
         let t = 1.0 / (1.0 + 0.231_641_89 * x.abs());
-        let tail = 0.5 * t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
+        let tail =
+            0.5 * t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
         let below = if x < 0.0 { tail * bell } else { 1.0 - tail * bell };
         let density = 0.398_942_3 * bell;
         *slope = below + x * density;
@@ -92,7 +93,11 @@ fn exp_of_negative(x: f32) -> f32 {
     let polynomial = 0.009_618_129 + rest * (0.001_333_355_8 + rest * 0.000_154_035_3);
     let polynomial = 0.693_147_2 + rest * (0.240_226_51 + rest * (0.055_504_11 + rest * polynomial));
     let scale = f32::from_bits((whole.to_bits() << 23).wrapping_add(0x3f80_0000));
-    if power > -126.0 { (1.0 + rest * polynomial) * scale } else { 0.0 }
+    if power > -126.0 {
+        (1.0 + rest * polynomial) * scale
+    } else {
+        0.0
+    }
 }
 
 /// Rows of `table` (R × c) at `index`. On the processor their gradients are added row by row; a GPU would do that in one
@@ -195,7 +200,9 @@ pub fn dropout_values(rng: &mut ChaCha8Rng, count: usize, rate: f64) -> Option<V
     let mut bytes = [0_u8; 4 * BLOCK];
     while values.len() < count {
         rng.fill_bytes(&mut bytes);
-        let sixteen = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
+        let sixteen = bytes
+            .chunks_exact(2)
+            .map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
         values.extend(sixteen.map(|bits| if bits < threshold { 0.0 } else { keep }));
     }
     values.truncate(count);
@@ -238,15 +245,22 @@ mod tests {
         let device = Device::flex();
         let points: Vec<f32> = (-2000..=2000).map(|i| i as f32 * 0.01).collect();
         let of = |gelu: fn(Tensor<2>) -> Tensor<2>| -> Result<(Vec<f32>, Vec<f32>)> {
-            let x = matrix(points.clone(), 1, points.len(), &device).autodiff().require_grad();
+            let x = matrix(points.clone(), 1, points.len(), &device)
+                .autodiff()
+                .require_grad();
             let y = gelu(x.clone());
-            let slope = x.grad(&y.clone().sum().backward()).ok_or_else(|| Error::data("no slope"))?;
+            let slope = x
+                .grad(&y.clone().sum().backward())
+                .ok_or_else(|| Error::data("no slope"))?;
             Ok((host(y)?, host(slope)?))
         };
         let (value, slope) = of(gelu)?;
         let (expected, expected_slope) = of(burn::tensor::activation::gelu)?;
         for (found, expected) in value.iter().zip(&expected).chain(slope.iter().zip(&expected_slope)) {
-            assert!((found - expected).abs() < 5e-7 * expected.abs().max(1.0), "{found} {expected}");
+            assert!(
+                (found - expected).abs() < 5e-7 * expected.abs().max(1.0),
+                "{found} {expected}"
+            );
         }
         let odd = host(gelu(matrix(vec![f32::NAN, 1e30, -1e30], 1, 3, &device)))?;
         assert!(odd[0].is_nan() && odd[1..] == [1e30, 0.0], "{odd:?}");
@@ -256,7 +270,8 @@ mod tests {
     /// Masks are part of what a seed means: sixteen bits of the stream a value, lower half of a word first.
     #[test]
     fn masks_follow_the_stream() -> Result<()> {
-        let mask = dropout_values(&mut stream(1, Purpose::Dropout, 1, 0), 1001, 0.2).ok_or_else(|| Error::data("no mask"))?;
+        let mask =
+            dropout_values(&mut stream(1, Purpose::Dropout, 1, 0), 1001, 0.2).ok_or_else(|| Error::data("no mask"))?;
         let mut rng = stream(1, Purpose::Dropout, 1, 0);
         for pair in mask.chunks(2) {
             let word = rng.next_u32();

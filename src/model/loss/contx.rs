@@ -1,7 +1,7 @@
 //! L^Contx: what the attention module must do, and what the projector learns from it.
 
-use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::Tensor;
+use burn::tensor::activation::{log_softmax, softmax};
 
 use super::margin::above;
 use super::task::{Target, TaskLoss};
