@@ -129,7 +129,7 @@ fn peers(folder: &Path) {
     };
     let own = best(5, || drop(table(folder)));
     let output = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/statistics.py"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/run_statistics.py"))
         .arg(folder)
         .output()
         .unwrap();

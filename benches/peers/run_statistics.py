@@ -4,8 +4,9 @@
 # ///
 """The valence-arousal block of Table 1 with DuckDB and with polars, on the files that benches/statistics.rs made.
 
-usage: statistics.py RUN_FOLDER; prints {"duckdb": {"seconds", "rows"}, "polars": {...}}: best of five calls, and the rows
-as aura-bench prints them (run, fold, seed, dimension, low, high, assigned, uses_min, uses_max, matched, samples).
+usage: run_statistics.py RUN_FOLDER; prints {"duckdb": {"seconds", "rows"}, "polars": {...}}: best of five calls, and the
+rows as aura-bench prints them (run, fold, seed, dimension, low, high, assigned, uses_min, uses_max, matched, samples).
+A file named statistics.py would hide Python's own module from the peers beside it.
 """
 
 import json

@@ -5,9 +5,10 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::elementwise::{gelu, on_host};
 use crate::error::Result;
 use crate::model::config::{ModelConfig, Semantic};
-use crate::model::math::{gelu, matrix, normal, normalise_rows, rows_at, uniform, unit_rows, unit_tokens};
+use crate::model::math::{matrix, normal, normalise_rows, rows_at, uniform, unit_rows, unit_tokens};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 
 /// The module's parameters, tracked or not. Gains and offsets of the normalisations and of the residual branches are part of
@@ -60,6 +61,16 @@ impl Shared {
         for (name, tensor) in SHARED.iter().zip(&self.tokens) {
             inputs.insert(*name, tensor.clone());
         }
+    }
+
+    /// Their rows at these indices. Elsewhere than on the processor, in one product with an indicator.
+    fn at(&self, index: &Tensor<1, Int>) -> [Tensor<2>; 4] {
+        let d = self.tokens[0].dims()[1];
+        if on_host(&self.tokens[0].device()) {
+            return self.tokens.each_ref().map(|t| rows_at(t.clone(), index.clone()));
+        }
+        let rows = rows_at(Tensor::cat(self.tokens.to_vec(), 1), index.clone());
+        [0, 1, 2, 3].map(|part| rows.clone().narrow(1, part * d, d))
     }
 
     /// The same as the part has them.
@@ -209,11 +220,7 @@ impl Contextualization {
         let own = Tensor::cat(own, 1);
         let p = own.dims()[1];
         let at = (nearest + m as i64).reshape([b * k]);
-        let of_archetypes = shared
-            .tokens
-            .each_ref()
-            .map(|t| rows_at(t.clone(), at.clone()).reshape([b, k, d]));
-        let [archetypes, queries, keys, values] = of_archetypes;
+        let [archetypes, queries, keys, values] = shared.at(&at).map(|t| t.reshape([b, k, d]));
         let [own_queries, own_keys, own_values] = self
             .project(own.clone().reshape([b * p, d]))
             .map(|t| t.reshape([b, p, d]));

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
 /// Guard below square roots and divisions of squared norms.
@@ -58,64 +59,22 @@ pub fn one_hot(index: Tensor<2, Int>, columns: usize, device: &Device) -> Tensor
     index.expand([rows, columns]).equal(range).float()
 }
 
-/// GELU, x·Φ(x) with the normal distribution function Φ.
-///
-/// On the processor value and slope are computed here, together and without calls, so that the compiler makes vectors of the
-/// loop: with φ = Φ' the slope is Φ + xφ, and the value x·slope − x²φ. Φ is that of Abramowitz and Stegun, 7.1.26, to 1e-7.
-pub fn gelu(x: Tensor<2>) -> Tensor<2> {
-    let ([rows, cols], device) = (x.dims(), x.device().inner());
-    let values = if on_host(&device) { host(x.clone()).ok() } else { None };
-    let Some(mut values) = values else {
-        return burn::tensor::activation::gelu(x);
-    };
-    let mut slopes = vec![0.0; values.len()];
-    for (value, slope) in values.iter_mut().zip(&mut slopes) {
-        let x = *value;
-        let bell = exp_of_negative(-0.5 * x * x);
-        let t = 1.0 / (1.0 + 0.231_641_89 * x.abs());
-        let tail =
-            0.5 * t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
-        let below = if x < 0.0 { tail * bell } else { 1.0 - tail * bell };
-        let density = 0.398_942_3 * bell;
-        *slope = below + x * density;
-        *value = -x * (x * density);
-    }
-    x * matrix(slopes, rows, cols, &device) + matrix(values, rows, cols, &device)
-}
-
-/// e^x of x ≤ 0, to 1e-7: 2^k times a polynomial of what is left.
-fn exp_of_negative(x: f32) -> f32 {
-    // Added to a small number, it leaves the nearest whole number in the last bits.
-    const WHOLE: f32 = 12_582_912.0;
-    let power = (x * std::f32::consts::LOG2_E).max(-126.0);
-    let whole = power + WHOLE;
-    let rest = power - (whole - WHOLE);
-    let polynomial = 0.009_618_129 + rest * (0.001_333_355_8 + rest * 0.000_154_035_3);
-    let polynomial = 0.693_147_2 + rest * (0.240_226_51 + rest * (0.055_504_11 + rest * polynomial));
-    let scale = f32::from_bits((whole.to_bits() << 23).wrapping_add(0x3f80_0000));
-    if power > -126.0 {
-        (1.0 + rest * polynomial) * scale
-    } else {
-        0.0
-    }
-}
-
 /// Rows of `table` (R × c) at `index`. On the processor their gradients are added row by row; a GPU would do that in one
 /// long loop, and takes a product with an indicator instead.
 pub fn rows_at(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
-    let device = table.device();
-    if on_host(&device) {
-        return table.select(0, index);
+    if on_host(&table.device()) {
+        table.select(0, index)
+    } else {
+        rows_by_indicator(table, index)
     }
-    let ([rows, _], [count]) = (table.dims(), index.dims());
-    let picked = one_hot(index.clone().reshape([count, 1]), rows, &device).matmul(table.clone());
-    // Products may round: the value is that of the table.
-    table.detach().select(0, index) + (picked.clone() - picked.detach())
 }
 
-/// Whether tensors of this device lie in host memory.
-pub fn on_host(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
+fn rows_by_indicator(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
+    let ([rows, _], [count]) = (table.dims(), index.dims());
+    let indicator = one_hot(index.clone().reshape([count, 1]), rows, &table.device());
+    let picked = indicator.matmul(table.clone());
+    // Products may round: the value is that of the table.
+    table.detach().select(0, index) + (picked.clone() - picked.detach())
 }
 
 /// K × K matrix of ones with a zero diagonal.
@@ -239,34 +198,6 @@ mod tests {
         Ok(())
     }
 
-    /// Against burn's own, which takes the error function of the C library.
-    #[test]
-    fn gelu_and_its_slope_are_exact_to_single_precision() -> Result<()> {
-        let device = Device::flex();
-        let points: Vec<f32> = (-2000..=2000).map(|i| i as f32 * 0.01).collect();
-        let of = |gelu: fn(Tensor<2>) -> Tensor<2>| -> Result<(Vec<f32>, Vec<f32>)> {
-            let x = matrix(points.clone(), 1, points.len(), &device)
-                .autodiff()
-                .require_grad();
-            let y = gelu(x.clone());
-            let slope = x
-                .grad(&y.clone().sum().backward())
-                .ok_or_else(|| Error::data("no slope"))?;
-            Ok((host(y)?, host(slope)?))
-        };
-        let (value, slope) = of(gelu)?;
-        let (expected, expected_slope) = of(burn::tensor::activation::gelu)?;
-        for (found, expected) in value.iter().zip(&expected).chain(slope.iter().zip(&expected_slope)) {
-            assert!(
-                (found - expected).abs() < 5e-7 * expected.abs().max(1.0),
-                "{found} {expected}"
-            );
-        }
-        let odd = host(gelu(matrix(vec![f32::NAN, 1e30, -1e30], 1, 3, &device)))?;
-        assert!(odd[0].is_nan() && odd[1..] == [1e30, 0.0], "{odd:?}");
-        Ok(())
-    }
-
     /// Masks are part of what a seed means: sixteen bits of the stream a value, lower half of a word first.
     #[test]
     fn masks_follow_the_stream() -> Result<()> {
@@ -279,6 +210,25 @@ mod tests {
                 assert_eq!(*value == 0.0, bits < 13_107);
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn rows_are_the_same_by_index_and_by_indicator() -> Result<()> {
+        let device = Device::flex();
+        let index = || Tensor::<1, Int>::from_data([2, 0, 2, 1], &device);
+        let weight = matrix(uniform(&mut stream(2, Purpose::Reset, 0, 0), 12, 1.0), 4, 3, &device);
+        let of = |rows: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<2>| -> Result<(Vec<f32>, Vec<f32>)> {
+            let values = uniform(&mut stream(1, Purpose::Reset, 0, 0), 12, 1.0);
+            let table = matrix(values, 4, 3, &device).autodiff().require_grad();
+            let picked = rows(table.clone(), index());
+            let gradient = table.grad(&(picked.clone() * weight.clone()).sum().backward());
+            Ok((
+                host(picked)?,
+                host(gradient.ok_or_else(|| Error::data("no gradient"))?)?,
+            ))
+        };
+        assert_eq!(of(rows_at)?, of(rows_by_indicator)?);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
-use crate::model::math::on_host;
 
 /// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
 #[derive(Debug, Clone, Copy, PartialEq)]

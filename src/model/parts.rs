@@ -10,9 +10,9 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
-use super::math::on_host;
 use super::params::{Leaves, Named};
 
 /// Rows that make a part worth its own pass over the parameters.

@@ -6,9 +6,10 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::elementwise::gelu;
 use crate::error::{Error, Result};
 use crate::model::config::{Level, ModelConfig, Pooling};
-use crate::model::math::{dropout_values, gelu, matrix, normal, normalise_rows, uniform, unit_rows};
+use crate::model::math::{dropout_values, matrix, normal, normalise_rows, uniform, unit_rows};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 use crate::model::parts::rows;
 use crate::task::Task;
