@@ -81,11 +81,11 @@ fn speed_is_measured_and_mistakes_are_named() {
         "--tokens",
         "2",
         "--placement",
-        "stream",
+        "host",
     ]));
     assert_eq!(
         (&found["patches"], &found["placement"]),
-        (&2.into(), &"stream".into()),
+        (&2.into(), &"host".into()),
         "{found}"
     );
     let text = bench.ok(&[
