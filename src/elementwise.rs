@@ -48,7 +48,9 @@ fn apply<const D: usize>(
     };
     let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), &device);
     if !x.is_autodiff() {
-        values.iter_mut().for_each(|value| *value = of(*value).0);
+        for value in &mut values {
+            *value = of(*value).0;
+        }
         return tensor(values);
     }
     let mut slopes = vec![0.0; values.len()];
