@@ -227,8 +227,9 @@ impl Contextualization {
 
         let ask = |of_sample: Tensor<3>, of_archetypes| Tensor::cat(vec![of_sample.narrow(1, 0, 1), of_archetypes], 1);
         let answer = |own, of_all: &Tensor<2>, of_archetypes| {
-            let semantic = of_all.clone().narrow(0, 0, m).reshape([1, m, d]).expand([b, m, d]);
-            let parts = [Some(own), (m > 0).then_some(semantic), Some(of_archetypes)];
+            // Tensors have no parts without rows.
+            let semantic = (m > 0).then(|| of_all.clone().narrow(0, 0, m).reshape([1, m, d]).expand([b, m, d]));
+            let parts = [Some(own), semantic, Some(of_archetypes)];
             Tensor::cat(parts.into_iter().flatten().collect(), 1)
         };
         let [_, _, all_keys, all_values] = &shared.tokens;
