@@ -205,7 +205,7 @@ pub const FAMILIES: [Family; 17] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 25] = [
+pub const OTHERS: [&str; 26] = [
     "base64",
     "blake3",
     "clap",
@@ -217,6 +217,7 @@ pub const OTHERS: [&str; 25] = [
     "include_dir",
     "indicatif",
     "miette",
+    "mimalloc",
     "quick_junit",
     "rayon",
     "rustyline",

@@ -73,6 +73,7 @@ mod digest;
 mod disk;
 mod doctor;
 mod document;
+mod elementwise;
 mod encoder;
 mod error;
 mod export;

@@ -2,9 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["torch"]
 # ///
-"""The training step of AURA for expressions in PyTorch: forward, all losses, backward, AdamW, running counts.
+"""The training step of AURA in PyTorch: forward, all losses, backward, AdamW, running counts.
 
     python benches/peers/train_step.py --device cuda --json
+    python benches/peers/train_step.py --task action_units --outputs 12 --tokens 49 --batch 512
     python benches/peers/train_step.py --check tests/peers/aura/golden.json
 
 The same arithmetic as `aura-bench bench train` with the defaults of a recipe (routed gradients, counted values), on the
@@ -34,6 +35,106 @@ def cross_entropy(log_p, y):
     return -(log_p * y).sum(1).mean()
 
 
+def scores(yhat, y):
+    """Squared error and 1 - CCC of every dimension."""
+    mx, my = yhat.mean(0), y.mean(0)
+    cx, cy = yhat - mx, y - my
+    spread = cx.square().mean(0) + cy.square().mean(0) + (mx - my).square()
+    return (yhat - y).square().mean() + (1 - 2 * (cx * cy).mean(0) / (spread + 1e-9)).sum()
+
+
+def dice(yhat, y):
+    return (1 - (2 * (yhat * y).sum(0) + 1) / (yhat.square().sum(0) + y.square().sum(0) + 1)).mean()
+
+
+class Expression:
+    """What the tasks do differently: losses of logits and of outputs, likelihood of labels, geometry by label."""
+
+    @staticmethod
+    def of_logits(x, y):
+        return cross_entropy(F.log_softmax(x, 1), y)
+
+    @staticmethod
+    def of_outputs(yhat, y):
+        return cross_entropy(yhat.clamp_min(1e-6).log(), y)
+
+    @staticmethod
+    def likelihood(value, y):
+        return y @ value.clamp_min(1e-6).log().T
+
+    @staticmethod
+    def geometry(m, e, gram, value, used):
+        s = m.s
+        mass = m.labels * used
+        total_mass = mass.sum(0)
+        present = (total_mass > 1e-9).to(e.dtype)
+        centres = unit((mass / (total_mass + 1e-9)).T @ e)
+        inter = wmean(F.relu(centres @ centres.T - s.margin), present[:, None] * present[None] * m.off_o)
+        own = F.one_hot(value.argmax(1), value.shape[1]).to(e.dtype)
+        intra = wmean(F.relu(s.margin - e @ centres.detach().T), own * present * used)
+        alike = own @ own.T * (used @ used.T) * m.off_k
+        return inter + intra + s.diversity_weight * wmean(F.relu(gram - s.diversity_margin), alike)
+
+
+class ValenceArousal:
+    @staticmethod
+    def of_logits(x, y):
+        return scores(torch.tanh(x / 4), y)
+
+    of_outputs = staticmethod(scores)
+
+    @staticmethod
+    def likelihood(value, y):
+        squares = y.square().sum(1, keepdim=True) + value.square().sum(1)
+        return (2 * y @ value.T - squares) / (2 * 0.2**2)
+
+    @staticmethod
+    def geometry(m, e, gram, value, used):
+        s, margin = m.s, 0.2
+        difference = (value[:, None] - value[None]).abs().mean(2)
+        pairs = used @ used.T * m.off_k
+        near, far = (difference < margin) * pairs, (difference >= margin) * pairs
+        distance = 1 - gram
+        attraction = wmean(F.relu(distance - margin), near * (1 - difference / margin))
+        repulsion = wmean(F.relu(margin - distance), far * difference / 2)
+        return repulsion + attraction + s.diversity_weight * wmean(F.relu(gram - s.diversity_margin), near)
+
+
+class ActionUnits:
+    @staticmethod
+    def of_logits(x, y):
+        return F.binary_cross_entropy_with_logits(x, y) + dice(torch.sigmoid(x), y)
+
+    @staticmethod
+    def of_outputs(yhat, y):
+        return F.binary_cross_entropy(yhat.clamp(1e-6, 1 - 1e-6), y) + dice(yhat, y)
+
+    @staticmethod
+    def likelihood(value, y):
+        value = value.clamp(1e-6, 1 - 1e-6)
+        return (y @ value.log().T + (1 - y) @ (1 - value).log().T) / y.shape[1]
+
+    @staticmethod
+    def geometry(m, e, gram, value, used):
+        s = m.s
+
+        def centres(mass):
+            total = (mass * used).sum(0)
+            return unit((mass * used / (total + 1e-9)).T @ e), (total > 1e-9).to(e.dtype)
+
+        positive, active = centres(m.labels)
+        negative, inactive = centres((m.known - m.labels).clamp_min(0))
+        inter = wmean(F.relu((positive * negative).sum(1) - s.margin), active * inactive)
+        on = (value > 0.5).to(e.dtype)
+        intra = wmean(F.relu(s.margin - e @ positive.detach().T), on * active * used)
+        same = (on @ on.T + (1 - on) @ (1 - on).T > value.shape[1] - 0.5).to(e.dtype)
+        alike = same * (used @ used.T) * m.off_k
+        return inter + intra + s.diversity_weight * wmean(F.relu(gram - s.diversity_margin), alike)
+
+
+TASKS = {"expression": Expression, "valence_arousal": ValenceArousal, "action_units": ActionUnits}
+
+
 class Settings:
     """Defaults of [model], [loss] and [train]."""
 
@@ -46,10 +147,10 @@ class Settings:
 
 
 # Parameters that weight decay applies to: the matrices of the networks.
-DECAYS = {"w1", "w2", "skip", "hw", "c_qkv_w", "c_out_w", "c_up_w", "c_down_w"}
+DECAYS = {"w1", "w2", "skip", "hw", "queries", "pool_out", "c_qkv_w", "c_out_w", "c_up_w", "c_down_w"}
 
 
-def start(dims, hidden, width, outputs, k, device, generator):
+def start(dims, hidden, width, outputs, k, tokens, device, generator):
     """Parameters with the distributions that the program draws from."""
 
     def uniform(rows, cols):
@@ -69,12 +170,15 @@ def start(dims, hidden, width, outputs, k, device, generator):
         "c_up_w": uniform(d, 2 * d), "c_up_b": torch.zeros(1, 2 * d), "c_down_w": uniform(2 * d, d),
         "c_down_b": torch.zeros(1, d), "c_gain1": torch.full((1, d), 0.1), "c_gain2": torch.full((1, d), 0.1),
     }
+    if tokens > 1:
+        theta |= {"queries": normal(16, d, 1 / d**0.5), "pool_out": uniform(16 * d, d), "positions": normal(tokens, 16, 4.0)}
     return {name: value.to(device) for name, value in theta.items()}
 
 
 class Step(torch.nn.Module):
-    def __init__(self, theta, state, prior, settings):
+    def __init__(self, theta, state, prior, settings, task=Expression):
         super().__init__()
+        self.task = task
         self.theta = torch.nn.ParameterDict({name: torch.nn.Parameter(value) for name, value in theta.items()})
         for name, value in state.items():
             self.register_buffer(name, value)
@@ -89,7 +193,17 @@ class Step(torch.nn.Module):
         t = self.theta
         u = F.layer_norm(x, x.shape[-1:], eps=1e-5)
         h = F.gelu(F.dropout(u, self.s.dropout) @ t["w1"] + t["b1"])
-        return unit(F.dropout(h, self.s.dropout) @ t["w2"] + t["b2"] + u @ t["skip"])
+        return unit(self.pool(F.dropout(h, self.s.dropout) @ t["w2"] + t["b2"] + u @ t["skip"]))
+
+    def pool(self, x):
+        """One vector a sample from its projected tokens."""
+        t = self.theta
+        if "queries" not in t:
+            return x
+        (p, q), d = t["positions"].shape, x.shape[1]
+        tokens = x.reshape(-1, p, d)
+        weights = F.softmax((unit(x) @ t["queries"].T * d**0.5).reshape(-1, p, q) + t["positions"], 1)
+        return (weights.transpose(1, 2) @ tokens).reshape(-1, q * d) @ t["pool_out"] + tokens.mean(1)
 
     def context(self, z, e):
         t, (b, k, d) = self.theta, e.shape
@@ -117,10 +231,9 @@ class Step(torch.nn.Module):
         cosine = z @ fixed.T
         p = F.softmax(cosine / s.temperature, 1)
         q = z + (p @ fixed - z).detach()
-        vas = cross_entropy(F.log_softmax(s.head_scale * q @ t["hw"] + t["hb"], 1), y)
-        vas = vas + cross_entropy((p @ value).clamp_min(1e-6).log(), y)
+        vas = self.task.of_logits(s.head_scale * q @ t["hw"] + t["hb"], y) + self.task.of_outputs(p @ value, y)
 
-        scores = cosine.detach() / s.temperature + s.gamma * (y @ value.clamp_min(1e-6).log().T)
+        scores = cosine.detach() / s.temperature + s.gamma * self.task.likelihood(value, y)
         size = self.size + (1 - s.decay)
         scores = scores - s.balance * (size / size.mean()).log()
         chosen = F.one_hot(scores.argmax(1), e.shape[0]).to(z.dtype) @ e
@@ -129,15 +242,7 @@ class Step(torch.nn.Module):
         gram = e @ e.T
         dis = (F.relu(gram - s.dissimilarity_margin) * self.off_k).sum() / e.shape[0]
         used = (self.size > 1e-3).to(z.dtype).T
-        mass = self.labels * used
-        total_mass = mass.sum(0)
-        present = (total_mass > 1e-9).to(z.dtype)
-        centres = unit((mass / (total_mass + 1e-9)).T @ e)
-        inter = wmean(F.relu(centres @ centres.T - s.margin), present[:, None] * present[None] * self.off_o)
-        own = F.one_hot(value.argmax(1), value.shape[1]).to(z.dtype)
-        intra = wmean(F.relu(s.margin - e @ centres.detach().T), own * present * used)
-        alike = own @ own.T * (used @ used.T) * self.off_k
-        reg = inter + intra + s.diversity_weight * wmean(F.relu(gram - s.diversity_margin), alike)
+        reg = self.task.geometry(self, e, gram, value, used)
         arc = assign + dis + reg
 
         top = cosine.detach().topk(s.top_k, 1).indices
@@ -145,9 +250,9 @@ class Step(torch.nn.Module):
         zt, et = self.context(z.detach(), near)
         score = (et @ zt[:, :, None])[:, :, 0] / s.temperature
         pt = F.softmax(score, 1)
-        task = cross_entropy((pt[:, None] @ value[top])[:, 0].clamp_min(1e-6).log(), y)
+        task = self.task.of_outputs((pt[:, None] @ value[top])[:, 0], y)
         k = s.top_k
-        redundancy = (F.relu(et @ et.transpose(1, 2) - s.dissimilarity_margin) * self.off_top).sum() / (len(x) * k * (k - 1))
+        redundancy = (F.relu(et @ et.transpose(1, 2) - s.dissimilarity_margin) * self.off_top).sum() / (len(z) * k * (k - 1))
         plain = F.log_softmax((near @ z[:, :, None])[:, :, 0] / s.temperature, 1)
         distil = (pt.detach() * (F.log_softmax(score, 1).detach() - plain)).sum(1).mean()
         contx = task + redundancy + distil
@@ -228,15 +333,20 @@ def measure(arguments, compiled):
     device = torch.device(arguments.device)
     generator = torch.Generator().manual_seed(0)
     settings = Settings()
-    n, o, k = arguments.samples, arguments.outputs, arguments.archetypes
+    n, o, k, p = arguments.samples, arguments.outputs, arguments.archetypes, arguments.tokens
+    task = TASKS[arguments.task]
     # Half precision at rest, as a feature table is.
-    table = torch.randn(n, arguments.dims, generator=generator).half().to(device)
+    table = torch.randn(n, p * arguments.dims, generator=generator).half().to(device)
     labels = F.one_hot(torch.randint(o, (n,), generator=generator), o).float().to(device)
-    theta = start(arguments.dims, arguments.hidden, arguments.width, o, k, device, generator)
+    if task is ValenceArousal:
+        labels = (torch.rand(n, o, generator=generator) * 2 - 1).to(device)
+    if task is ActionUnits:
+        labels = (torch.rand(n, o, generator=generator) < 1 / 3).float().to(device)
+    theta = start(arguments.dims, arguments.hidden, arguments.width, o, k, p, device, generator)
     state = {"size": torch.ones(1, k), "labels": torch.rand(k, o, generator=generator), "known": torch.ones(k, o),
              "mean": theta["e"].clone(), "usage": torch.zeros(1, k)}
     state = {name: value.to(device) for name, value in state.items()}
-    model = Step(theta, state, torch.full((1, o), 1.0 / o, device=device), settings)
+    model = Step(theta, state, torch.full((1, o), 1.0 / o, device=device), settings, task)
     forward = torch.compile(model) if compiled else model
     adam = optimizer(model, settings, fused=device.type == "cuda")
     batches = -(-n // arguments.batch)
@@ -247,7 +357,7 @@ def measure(arguments, compiled):
         sums = torch.zeros(7, device=device)
         for b in range(batches):
             rows = order[bounds[b]:bounds[b + 1]]
-            sums += train_step(model, forward, adam, table[rows].float(), labels[rows])
+            sums += train_step(model, forward, adam, table[rows].float().reshape(-1, arguments.dims), labels[rows])
         return sums
 
     warm, _ = seconds(device, epoch)
@@ -260,7 +370,9 @@ def measure(arguments, compiled):
 
 
 def main():
-    parser = options(__doc__, samples=16384, dims=768, batch=256, outputs=7, archetypes=150, width=256, hidden=512, epochs=3)
+    parser = options(__doc__, samples=16384, dims=768, batch=256, outputs=7, archetypes=150, width=256, hidden=512, epochs=3,
+                     tokens=1)
+    parser.add_argument("--task", choices=list(TASKS), default="expression")
     parser.add_argument("--check", metavar="GOLDEN")
     arguments = parser.parse_args()
     if arguments.check:

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use ::image::RgbImage;
-use burn::tensor::activation::{gelu, sigmoid, silu};
+use burn::tensor::activation::silu;
 use burn::tensor::module::{attention, layer_norm, linear};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::device::machine::is_host;
+use crate::elementwise::{gelu, quick_gelu};
 use crate::error::{Error, Result};
 use crate::image::Preprocess;
 
@@ -415,7 +416,7 @@ impl Vit {
     fn activate(&self, x: Tensor<3>) -> Tensor<3> {
         match self.architecture.activation {
             Activation::Gelu => gelu(x),
-            Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
+            Activation::QuickGelu => quick_gelu(x),
             Activation::SwiGlu => {
                 let half = self.architecture.mlp;
                 // A product of two rounded numbers: taken in single precision, it is rounded once.

@@ -1,5 +1,7 @@
 //! The whole model: parameters, dictionary, counts, and one training step.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
@@ -14,8 +16,9 @@ use super::loss::config::{LossConfig, Separate, VasForm};
 use super::loss::reg::{self, Dictionary, Margins};
 use super::loss::task::{Target, TaskLoss};
 use super::loss::{assign, contx, dis, vas};
-use super::math::{off_diagonal, one_hot, unit_rows};
+use super::math::{off_diagonal, one_hot, rows_at, unit_rows};
 use super::params::{AdamW, Leaves, Named, Parameter, Store};
+use super::parts::{self, Parts, known_gradient};
 use super::projector::{Head, Masks, Projection, Projector, Sizes};
 
 /// Name of the dictionary among the parameters.
@@ -75,6 +78,8 @@ pub struct Aura {
 /// All tensors of one forward pass that the losses share.
 struct Forward {
     projection: Projection,
+    /// The way back through the projector, where it was passed in parts.
+    parts: Option<Parts<1>>,
     e: Tensor<2>,
     head: Head,
     /// cos(z, e) with the gradient that the routing lets through to e.
@@ -212,8 +217,8 @@ impl Aura {
         let leaves = self.store.tracked();
         let forward = self.forward(&leaves, batch, masks)?;
         let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
-        let mut gradients = total.backward();
-        self.store.step(leaves.gradients(&mut gradients), adam)?;
+        self.store
+            .step(back(&leaves, &total, forward.parts, &forward.projection)?, adam)?;
         self.store.set(DICTIONARY, unit_rows(self.store.value(DICTIONARY)?))?;
         self.buffers.update(
             Assigned {
@@ -236,11 +241,24 @@ impl Aura {
         let leaves = self.store.tracked();
         let forward = self.forward(&leaves, batch, masks)?;
         let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
-        Ok((row, leaves.gradients(&mut total.backward())))
+        Ok((row, back(&leaves, &total, forward.parts, &forward.projection)?))
     }
 
     fn forward(&self, leaves: &Leaves, batch: &Batch, masks: &Masks) -> Result<Forward> {
-        let projection = Projector::bind(leaves, self.sizes.patches)?.forward(batch.x.clone(), masks);
+        let p = self.sizes.patches;
+        let ranges = self.ranges(batch.x.dims()[0] / p, p);
+        let mut parts = None;
+        let projection = if ranges.len() == 1 {
+            Projector::bind(leaves, p)?.forward(batch.x.clone(), masks)
+        } else {
+            let passed = Parts::forward(&leaves.below("projector."), &ranges, |leaves, samples| {
+                let (x, masks) = (parts::rows(&batch.x, samples, p), masks.of(samples, p));
+                Ok([Projector::bind(leaves, p)?.forward(x, &masks).z])
+            })?;
+            let [z] = passed.outputs();
+            parts = Some(passed);
+            Projection { z, tokens: None }
+        };
         let e = leaves.get(DICTIONARY)?;
         let head = Head::bind(leaves, self.config.head_scale)?;
         let value = self.value_of(leaves, &head, &e)?.inner();
@@ -252,6 +270,7 @@ impl Aura {
         let cosines = cosines(projection.z.clone(), seen, &self.buffers.alive);
         Ok(Forward {
             projection,
+            parts,
             e,
             head,
             cosines,
@@ -259,9 +278,8 @@ impl Aura {
         })
     }
 
-    /// L and the row of its parts.
+    /// What carries the gradients of L, and the row of L and its parts.
     fn losses(&self, leaves: &Leaves, f: &Forward, batch: &Batch, contextual: bool) -> Result<(Tensor<1>, Tensor<2>)> {
-        let zero = || Tensor::<1>::zeros([1], &self.device);
         let vas = self.vas(leaves, f, &batch.target)?;
         let assigned = self.assign(f, &batch.target);
         let (separation, regularisation) = self.geometry(f);
@@ -269,14 +287,16 @@ impl Aura {
             + separation.clone() * self.loss.dissimilarity_weight
             + regularisation.clone() * self.loss.regularisation_weight;
         let mut total = vas.clone() * self.loss.lambda_proj + arc.clone() * self.loss.lambda_arc;
-        let mut contx = zero();
+        let mut value = total.clone().inner();
+        let mut contx = Tensor::<1>::zeros([1], &self.device);
         if contextual && self.config.contextualization.enabled {
             let loss = self.contextual(leaves, f, &batch.target)?;
-            total = total + loss.clone() * self.loss.lambda_contx;
-            contx = loss.inner();
+            total = total + loss.carrier * self.loss.lambda_contx;
+            value = value + loss.value.clone() * self.loss.lambda_contx;
+            contx = loss.value;
         }
         let parts = vec![
-            total.clone().inner(),
+            value,
             vas.inner(),
             arc.inner(),
             assigned.inner(),
@@ -376,25 +396,27 @@ impl Aura {
 
     /// L^Contx. Unless the routing is open, samples, archetypes and semantic tokens enter without gradient; the projector
     /// learns through the distillation alone (not at all under strict routing).
-    fn contextual(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
-        let parts = match self.config.contextualization.among {
-            Among::Sample => self.by_sample(leaves, f, target)?,
-            Among::Archetypes => self.among_archetypes(leaves, f, target)?,
-        };
-        let mut loss = parts.task + parts.redundancy;
-        if self.config.contextualization.distil {
-            let distillation = if self.config.routing == Routing::Strict {
-                parts.distillation.detach()
-            } else {
-                parts.distillation
-            };
-            loss = loss + distillation;
+    fn contextual(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Loss> {
+        match self.config.contextualization.among {
+            Among::Sample => self.by_sample(leaves, f, target),
+            Among::Archetypes => self.among_archetypes(leaves, f, target).map(Loss::new),
         }
-        Ok(loss)
+    }
+
+    fn total(&self, parts: contx::Parts) -> Tensor<1> {
+        let loss = parts.task + parts.redundancy;
+        if !self.config.contextualization.distil {
+            return loss;
+        }
+        if self.config.routing == Routing::Strict {
+            loss + parts.distillation.detach()
+        } else {
+            loss + parts.distillation
+        }
     }
 
     /// Attention among all archetypes and semantic tokens; samples look at what comes out.
-    fn among_archetypes(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<contx::Parts> {
+    fn among_archetypes(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Tensor<1>> {
         let open = self.config.routing == Routing::Open;
         let pass = |t: Tensor<2>| if open { t } else { t.inner() };
         let module = Contextualization::bind(leaves, self.config.contextualization.heads)?;
@@ -411,53 +433,121 @@ impl Aura {
             pairs: (alive.clone().transpose().matmul(alive.clone()) * self.off_diagonal.clone()).reshape([1, k, k]),
             near: f.cosines.clone(),
         };
-        Ok(contx::contextual(
+        Ok(self.total(contx::contextual(
             seen,
             |p| p.matmul(f.value.clone()),
             self.config.temperature,
             self.loss.dissimilarity_margin,
             (&self.task_loss, target),
-        ))
+        )))
     }
 
     /// Attention among each sample, semantic tokens and the sample's nearest archetypes.
-    fn by_sample(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<contx::Parts> {
+    fn by_sample(&self, leaves: &Leaves, f: &Forward, target: &Target) -> Result<Loss> {
         let config = &self.config.contextualization;
         let open = self.config.routing == Routing::Open;
         let pass = |t: Tensor<2>| if open { t } else { t.inner() };
-        let [b, d] = f.projection.z.dims();
+        let z = f.projection.z.clone();
+        let [b, d] = z.dims();
         let (k, o) = (config.top_k, self.sizes.outputs);
-        let module = Contextualization::bind(leaves, config.heads)?;
+        let mut inputs = Contextualization::fold(leaves)?;
+        let module = Contextualization::folded(&inputs, config.heads)?;
+        let semantic = (config.semantic == Semantic::Outputs).then(|| pass(f.head.directions()));
+        let shared = module.share(semantic, pass(f.e.clone()));
 
-        let (_, index) = f.cosines.clone().inner().topk_with_indices(k, 1);
-        let flat: Tensor<1, Int> = index.clone().reshape([b * k]);
-        let archetypes = if open {
-            one_hot(index.clone().reshape([b * k, 1]), self.config.k_max, &self.device).matmul(f.e.clone())
-        } else {
-            f.e.clone().inner().select(0, flat.clone())
-        };
-        let semantic = match config.semantic {
-            Semantic::Learned => None,
-            Semantic::Outputs => Some(pass(f.head.directions()).reshape([1, o, d]).expand([b, o, d])),
-            Semantic::Patches => {
-                let tokens = pass(unit_rows(f.projection.tokens.clone()));
-                Some(tokens.reshape([b, self.sizes.patches, d]))
-            }
-        };
-        let archetypes = archetypes.reshape([b, k, d]);
-        let context = module.forward(pass(f.projection.z.clone()), semantic, archetypes.clone());
-        let near = archetypes
-            .matmul(f.projection.z.clone().reshape([b, d, 1]))
+        let (_, nearest) = f.cosines.clone().inner().topk_with_indices(k, 1);
+        let flat: Tensor<1, Int> = nearest.clone().reshape([b * k]);
+        let near = rows_at(pass(f.e.clone()), flat.clone())
+            .reshape([b, k, d])
+            .matmul(z.clone().reshape([b, d, 1]))
             .reshape([b, k]);
         let value = f.value.clone().select(0, flat).reshape([b, k, o]);
-        Ok(contx::contextual(
-            contx::Seen::by_sample(&context, near, &self.device),
-            |p| p.reshape([b, 1, k]).matmul(value).reshape([b, o]),
-            self.config.temperature,
-            self.loss.dissimilarity_margin,
-            (&self.task_loss, target),
-        ))
+        let loss = |seen| {
+            let read_out = |p: Tensor<2>| p.reshape([b, 1, k]).matmul(value.clone()).reshape([b, o]);
+            let (temperature, margin) = (self.config.temperature, self.loss.dissimilarity_margin);
+            self.total(contx::contextual(
+                seen,
+                read_out,
+                temperature,
+                margin,
+                (&self.task_loss, target),
+            ))
+        };
+
+        let ranges = self.ranges(b, 1 + k);
+        if ranges.len() == 1 {
+            let patches = match (config.semantic, &f.projection.tokens) {
+                (Semantic::Patches, Some(tokens)) => {
+                    Some(pass(unit_rows(tokens.clone())).reshape([b, self.sizes.patches, d]))
+                }
+                _ => None,
+            };
+            let context = module.forward(pass(z), patches, &shared, nearest);
+            return Ok(Loss::new(loss(contx::Seen::by_sample(context.similarities(), near))));
+        }
+        shared.give(&mut inputs);
+        let z = z.inner();
+        let passed = Parts::forward(&inputs, &ranges, |leaves, samples| {
+            let nearest = nearest.clone().narrow(0, samples.start, samples.len());
+            let module = Contextualization::folded(leaves, config.heads)?;
+            let context = module.forward(parts::rows(&z, samples, 1), None, &shared.taken(leaves)?, nearest);
+            Ok(context.similarities())
+        })?;
+        let similarities = passed.outputs();
+        let seen = near.clone().inner().autodiff().require_grad();
+        let loss = loss(contx::Seen::by_sample(similarities.clone(), seen.clone()));
+        let mut gradients = loss.backward();
+        let mut of = |leaf: &Tensor<2>| {
+            leaf.grad_remove(&mut gradients)
+                .unwrap_or_else(|| leaf.clone().inner().zeros_like())
+        };
+        let mut carrier = known_gradient(near, of(&seen));
+        for (name, gradient) in passed.backward(&similarities.each_ref().map(of))? {
+            carrier = carrier + known_gradient(inputs.get(&name)?, gradient);
+        }
+        Ok(Loss {
+            value: loss.inner(),
+            carrier,
+        })
     }
+
+    /// Parts in which the batch is computed. One where gradients flow between samples and dictionary on more ways than one,
+    /// or where the tokens of images are wanted beside their vectors.
+    fn ranges(&self, samples: usize, rows: usize) -> Vec<Range<usize>> {
+        let tokens = self.config.contextualization.semantic == Semantic::Patches;
+        if self.config.routing == Routing::Open || tokens {
+            return std::iter::once(0..samples).collect();
+        }
+        parts::ranges(samples, rows, &self.device)
+    }
+}
+
+/// A loss, and the number that its gradients are those of.
+struct Loss {
+    /// Without gradient.
+    value: Tensor<1>,
+    /// Of another value where gradients were computed apart.
+    carrier: Tensor<1>,
+}
+
+impl Loss {
+    fn new(loss: Tensor<1>) -> Self {
+        Self {
+            value: loss.clone().inner(),
+            carrier: loss,
+        }
+    }
+}
+
+/// Gradients of all parameters that the loss reaches, in the order of their names.
+fn back(leaves: &Leaves, total: &Tensor<1>, parts: Option<Parts<1>>, projection: &Projection) -> Result<Named> {
+    let mut gradients = total.backward();
+    let mut found = leaves.gradients(&mut gradients);
+    if let (Some(parts), Some(of_z)) = (parts, projection.z.grad_remove(&mut gradients)) {
+        found.extend(parts.backward(&[of_z])?);
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    Ok(found)
 }
 
 /// Checks what only the data can tell: sizes against the configuration.

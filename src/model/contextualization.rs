@@ -1,28 +1,26 @@
 //! Archetype contextualization: one attention block, over a sample, semantic tokens and the sample's nearest archetypes (in
 //! training only), or over semantic tokens and all archetypes (whose result can be frozen).
 
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::elementwise::{gelu, on_host};
 use crate::error::Result;
 use crate::model::config::{ModelConfig, Semantic};
-use crate::model::math::{matrix, normal, uniform, unit_rows, unit_tokens};
+use crate::model::math::{matrix, normal, normalise_rows, rows_at, uniform, unit_rows, unit_tokens};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
 
-/// The module's parameters, tracked or not.
+/// The module's parameters, tracked or not. Gains and offsets of the normalisations and of the residual branches are part of
+/// the matrices beside them: so they cost as much as those have values, and not a pass over all tokens.
 #[derive(Debug, Clone)]
 pub struct Contextualization {
     kinds: Tensor<2>,
     semantic: Option<Tensor<2>>,
-    norm1: (Tensor<2>, Tensor<2>),
-    norm2: (Tensor<2>, Tensor<2>),
     qkv: (Tensor<2>, Tensor<2>),
     out: (Tensor<2>, Tensor<2>),
     up: (Tensor<2>, Tensor<2>),
     down: (Tensor<2>, Tensor<2>),
-    gain1: Tensor<2>,
-    gain2: Tensor<2>,
     heads: usize,
 }
 
@@ -33,6 +31,62 @@ pub struct Context {
     pub z: Tensor<2>,
     /// Contextualized archetypes e~, B × k × d, unit.
     pub archetypes: Tensor<3>,
+}
+
+impl Context {
+    /// cos(z~, e~), B × k, and the similarities of the archetypes, B × k².
+    pub fn similarities(&self) -> [Tensor<2>; 2] {
+        let ([b, k, d], e) = (self.archetypes.dims(), self.archetypes.clone());
+        let cosine = e.clone().matmul(self.z.clone().reshape([b, d, 1]));
+        let gram = e.clone().matmul(e.swap_dims(1, 2));
+        [cosine.reshape([b, k]), gram.reshape([b, k * k])]
+    }
+}
+
+/// Tokens that all samples can see, semantic ones first.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// With the marks of their kinds, and their queries, keys and values: each (M + K) × d.
+    tokens: [Tensor<2>; 4],
+    /// Number M of semantic tokens.
+    semantic: usize,
+}
+
+/// Names of [`Shared::tokens`] among the inputs of a part.
+const SHARED: [&str; 4] = ["shared.tokens", "shared.queries", "shared.keys", "shared.values"];
+
+impl Shared {
+    /// Adds them to the inputs of a part.
+    pub fn give(&self, inputs: &mut Leaves) {
+        for (name, tensor) in SHARED.iter().zip(&self.tokens) {
+            inputs.insert(*name, tensor.clone());
+        }
+    }
+
+    /// Their rows at these indices. Elsewhere than on the processor, in one product with an indicator.
+    fn at(&self, index: &Tensor<1, Int>) -> [Tensor<2>; 4] {
+        let d = self.tokens[0].dims()[1];
+        if on_host(&self.tokens[0].device()) {
+            return self.tokens.each_ref().map(|t| rows_at(t.clone(), index.clone()));
+        }
+        let rows = rows_at(Tensor::cat(self.tokens.to_vec(), 1), index.clone());
+        [0, 1, 2, 3].map(|part| rows.clone().narrow(1, part * d, d))
+    }
+
+    /// The same as the part has them.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if they were not given.
+    pub fn taken(&self, inputs: &Leaves) -> Result<Self> {
+        let mut tokens = self.tokens.clone();
+        for (name, tensor) in SHARED.iter().zip(&mut tokens) {
+            *tensor = inputs.get(name)?;
+        }
+        Ok(Self {
+            tokens,
+            semantic: self.semantic,
+        })
+    }
 }
 
 impl Contextualization {
@@ -82,56 +136,114 @@ impl Contextualization {
     /// # Errors
     /// [`crate::error::Error::Data`] if a parameter is missing.
     pub fn bind(leaves: &Leaves, heads: usize) -> Result<Self> {
+        Self::folded(&Self::fold(leaves)?, heads)
+    }
+
+    /// The matrices that the block multiplies with, and its tokens, from the parameters. With Norm(x) = LN(x)·g + o the layer
+    /// Norm(x) W + b is LN(x) (gᵀW) + (o W + b), and the branch (x W + b)·g is x (W·g) + b·g.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if a parameter is missing.
+    pub fn fold(leaves: &Leaves) -> Result<Leaves> {
+        let get = |name: &str| leaves.get(&format!("context.{name}"));
+        let mut folded = Leaves::default();
+        for (layer, norm) in [("qkv", "norm1"), ("up", "norm2")] {
+            let (weight, bias) = (get(&format!("{layer}_w"))?, get(&format!("{layer}_b"))?);
+            let (gain, offset) = (get(&format!("{norm}_w"))?, get(&format!("{norm}_b"))?);
+            folded.insert(format!("{layer}_b"), offset.matmul(weight.clone()) + bias);
+            folded.insert(format!("{layer}_w"), weight * gain.transpose());
+        }
+        for (layer, gain) in [("out", "gain1"), ("down", "gain2")] {
+            for part in ["w", "b"] {
+                let name = format!("{layer}_{part}");
+                folded.insert(name.as_str(), get(&name)? * get(gain)?);
+            }
+        }
+        folded.insert("kinds", get("kinds")?);
+        if leaves.contains("context.semantic") {
+            folded.insert("semantic", get("semantic")?);
+        }
+        Ok(folded)
+    }
+
+    /// The module over what [`Self::fold`] made.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Data`] if something of it is missing.
+    pub fn folded(folded: &Leaves, heads: usize) -> Result<Self> {
         let pair = |name: &str| -> Result<(Tensor<2>, Tensor<2>)> {
-            Ok((
-                leaves.get(&format!("context.{name}_w"))?,
-                leaves.get(&format!("context.{name}_b"))?,
-            ))
+            Ok((folded.get(&format!("{name}_w"))?, folded.get(&format!("{name}_b"))?))
         };
         Ok(Self {
-            kinds: leaves.get("context.kinds")?,
-            semantic: leaves
-                .contains("context.semantic")
-                .then(|| leaves.get("context.semantic"))
+            kinds: folded.get("kinds")?,
+            semantic: folded
+                .contains("semantic")
+                .then(|| folded.get("semantic"))
                 .transpose()?,
-            norm1: pair("norm1")?,
-            norm2: pair("norm2")?,
             qkv: pair("qkv")?,
             out: pair("out")?,
             up: pair("up")?,
             down: pair("down")?,
-            gain1: leaves.get("context.gain1")?,
-            gain2: leaves.get("context.gain2")?,
             heads,
         })
     }
 
-    /// The block over `[z; s; e]`: samples B × d, their archetypes B × k × d, and semantic tokens given from outside
-    /// (B × M × d), if the module has none of its own.
-    pub fn forward(&self, z: Tensor<2>, semantic: Option<Tensor<3>>, archetypes: Tensor<3>) -> Context {
-        let [b, d] = z.dims();
-        let k = archetypes.dims()[1];
-        let semantic = match (&self.semantic, semantic) {
-            (Some(own), _) => {
-                let m = own.dims()[0];
-                own.clone().reshape([1, m, d]).expand([b, m, d])
-            }
-            (None, Some(given)) => given,
-            (None, None) => Tensor::zeros([b, 0, d], &z.device()),
-        };
-        let m = semantic.dims()[1];
-        let mut parts = vec![z.reshape([b, 1, d]) + self.kind(0)];
-        if m > 0 {
-            parts.push(semantic + self.kind(1));
-        }
+    /// What all samples can see: semantic tokens given from outside (M × d), if the module has none of its own, and archetypes
+    /// (K × d). Normalised and projected here, once for all samples: the same token has the same queries, keys and values
+    /// wherever it takes part.
+    pub fn share(&self, semantic: Option<Tensor<2>>, archetypes: Tensor<2>) -> Shared {
+        let semantic = self.semantic.clone().or(semantic);
+        let count = semantic.as_ref().map_or(0, |tokens| tokens.dims()[0]);
+        let mut parts: Vec<Tensor<2>> = semantic.into_iter().map(|tokens| tokens + self.kind(1)).collect();
         parts.push(archetypes + self.kind(2));
-        let tokens = Tensor::cat(parts, 1);
-        let count = 1 + m + k;
-        let x = self.block(tokens.reshape([b * count, d]), b, count, None);
-        let x = unit_tokens(x.reshape([b, count, d]));
+        let tokens = Tensor::cat(parts, 0);
+        let [queries, keys, values] = self.project(tokens.clone());
+        Shared {
+            tokens: [tokens, queries, keys, values],
+            semantic: count,
+        }
+    }
+
+    /// The block over `[z; s; p; e]`: samples B × d, shared semantic tokens, tokens that each sample has of its own (B × P × d),
+    /// and each sample's archetypes, by their indices B × k among those that are shared. Only samples and archetypes come out,
+    /// and so only they ask.
+    pub fn forward(
+        &self,
+        z: Tensor<2>,
+        patches: Option<Tensor<3>>,
+        shared: &Shared,
+        nearest: Tensor<2, Int>,
+    ) -> Context {
+        let ([b, d], k, m) = (z.dims(), nearest.dims()[1], shared.semantic);
+        let mut own = vec![(z + self.kind(0)).reshape([b, 1, d])];
+        own.extend(patches.map(|tokens| tokens + self.kind(1).reshape([1, 1, d])));
+        let own = Tensor::cat(own, 1);
+        let p = own.dims()[1];
+        let at = (nearest + m as i64).reshape([b * k]);
+        let [archetypes, queries, keys, values] = shared.at(&at).map(|t| t.reshape([b, k, d]));
+        let [own_queries, own_keys, own_values] = self
+            .project(own.clone().reshape([b * p, d]))
+            .map(|t| t.reshape([b, p, d]));
+
+        let ask = |of_sample: Tensor<3>, of_archetypes| Tensor::cat(vec![of_sample.narrow(1, 0, 1), of_archetypes], 1);
+        let answer = |own, of_all: &Tensor<2>, of_archetypes| {
+            // Tensors have no parts without rows.
+            let semantic = (m > 0).then(|| of_all.clone().narrow(0, 0, m).reshape([1, m, d]).expand([b, m, d]));
+            let parts = [Some(own), semantic, Some(of_archetypes)];
+            Tensor::cat(parts.into_iter().flatten().collect(), 1)
+        };
+        let [_, _, all_keys, all_values] = &shared.tokens;
+        let attended = self.attend(
+            ask(own_queries, queries),
+            answer(own_keys, all_keys, keys),
+            answer(own_values, all_values, values),
+            None,
+        );
+        let x = self.block(ask(own, archetypes).reshape([b * (1 + k), d]), attended);
+        let x = unit_tokens(x.reshape([b, 1 + k, d]));
         Context {
-            z: x.clone().slice([0..b, 0..1, 0..d]).reshape([b, d]),
-            archetypes: x.slice([0..b, 1 + m..count, 0..d]),
+            z: x.clone().narrow(1, 0, 1).reshape([b, d]),
+            archetypes: x.narrow(1, 1, k),
         }
     }
 
@@ -139,57 +251,55 @@ impl Contextualization {
     /// its own. Nobody attends to an archetype that is not `alive` (1 × K). The result is K × d, unit.
     pub fn among(&self, semantic: Option<Tensor<2>>, archetypes: Tensor<2>, alive: &Tensor<2>) -> Tensor<2> {
         let [k, d] = archetypes.dims();
-        let semantic = self.semantic.clone().or(semantic);
-        let m = semantic.as_ref().map_or(0, |tokens| tokens.dims()[0]);
-        let row = |kind: usize| self.kind(kind).reshape([1, d]);
-        let mut parts: Vec<Tensor<2>> = semantic.into_iter().map(|tokens| tokens + row(1)).collect();
-        parts.push(archetypes + row(2));
+        let shared = self.share(semantic, archetypes);
+        let m = shared.semantic;
         // Far below any score of attention, and finite.
         let away = (alive.clone() - 1.0) * 1e9;
         let away = Tensor::cat(vec![Tensor::zeros([1, m], &away.device()), away], 1);
-        let x = self.block(Tensor::cat(parts, 0), 1, m + k, Some(away));
-        unit_rows(x.slice([m..m + k, 0..d]))
+        let [tokens, queries, keys, values] = shared.tokens;
+        let all = |t: Tensor<2>| t.reshape([1, m + k, d]);
+        let asking = queries.narrow(0, m, k).reshape([1, k, d]);
+        let attended = self.attend(asking, all(keys), all(values), Some(away));
+        unit_rows(self.block(tokens.narrow(0, m, k), attended))
     }
 
-    /// The mark of a kind of tokens, 1 × 1 × d: 0 samples, 1 semantic tokens, 2 archetypes.
-    fn kind(&self, row: usize) -> Tensor<3> {
-        let d = self.kinds.dims()[1];
-        self.kinds.clone().slice([row..row + 1, 0..d]).reshape([1, 1, d])
+    /// The mark of a kind of tokens, 1 × d: 0 samples, 1 semantic tokens, 2 archetypes.
+    fn kind(&self, row: usize) -> Tensor<2> {
+        self.kinds.clone().narrow(0, row, 1)
     }
 
-    /// x + g1·Attention(LN(x)), then x + g2·FFN(LN(x)); rows are the tokens of all samples. `away` (1 × count) is added to the
-    /// scores of attention.
-    fn block(&self, x: Tensor<2>, b: usize, count: usize, away: Option<Tensor<2>>) -> Tensor<2> {
-        let linear = |x: Tensor<2>, (w, bias): &(Tensor<2>, Tensor<2>)| x.matmul(w.clone()) + bias.clone();
-        let attended = self.attend(&linear(norm(x.clone(), &self.norm1), &self.qkv), b, count, away);
-        let x = x + linear(attended, &self.out) * self.gain1.clone();
-        let hidden = gelu(linear(norm(x.clone(), &self.norm2), &self.up));
-        x + linear(hidden, &self.down) * self.gain2.clone()
+    /// Queries, keys and values of tokens.
+    fn project(&self, tokens: Tensor<2>) -> [Tensor<2>; 3] {
+        let d = tokens.dims()[1];
+        let qkv = linear(normalise_rows(tokens), &self.qkv);
+        [0, 1, 2].map(|part| qkv.clone().narrow(1, part * d, d))
     }
 
-    /// Multi-head scaled dot-product attention among the `count` tokens of each sample.
-    fn attend(&self, qkv: &Tensor<2>, b: usize, count: usize, away: Option<Tensor<2>>) -> Tensor<2> {
-        let d = self.gain1.dims()[1];
+    /// x + g1·Out(attended), then x + g2·FFN(LN(x)); rows are the tokens that come out, of all samples.
+    fn block(&self, x: Tensor<2>, attended: Tensor<2>) -> Tensor<2> {
+        let x = x + linear(attended, &self.out);
+        let hidden = gelu(linear(normalise_rows(x.clone()), &self.up));
+        x + linear(hidden, &self.down)
+    }
+
+    /// Multi-head scaled dot-product attention: queries B × n × d, keys and values B × t × d. `away` (1 × t) is added to the
+    /// scores. The result is (B·n) × d.
+    fn attend(&self, queries: Tensor<3>, keys: Tensor<3>, values: Tensor<3>, away: Option<Tensor<2>>) -> Tensor<2> {
+        let ([b, n, d], t) = (queries.dims(), keys.dims()[1]);
         let width = d / self.heads;
-        let split = |part: usize| {
-            qkv.clone()
-                .slice([0..b * count, part * d..(part + 1) * d])
-                .reshape([b, count, self.heads, width])
-                .swap_dims(1, 2)
-        };
-        let scores = split(0).matmul(split(1).swap_dims(2, 3)) / (width as f64).sqrt();
+        let split = |x: Tensor<3>, count: usize| x.reshape([b, count, self.heads, width]).swap_dims(1, 2);
+        let scores = split(queries, n).matmul(split(keys, t).swap_dims(2, 3)) / (width as f64).sqrt();
         let scores = match away {
-            Some(away) => scores + away.reshape([1, 1, 1, count]),
+            Some(away) => scores + away.reshape([1, 1, 1, t]),
             None => scores,
         };
-        let mixed: Tensor<4> = softmax(scores, 3).matmul(split(2));
-        mixed.swap_dims(1, 2).reshape([b * count, d])
+        let mixed: Tensor<4> = softmax(scores, 3).matmul(split(values, t));
+        mixed.swap_dims(1, 2).reshape([b * n, d])
     }
 }
 
-/// Layer normalisation with gain and offset.
-fn norm(x: Tensor<2>, (gain, offset): &(Tensor<2>, Tensor<2>)) -> Tensor<2> {
-    crate::model::math::normalise_rows(x) * gain.clone() + offset.clone()
+fn linear(x: Tensor<2>, (weight, bias): &(Tensor<2>, Tensor<2>)) -> Tensor<2> {
+    x.matmul(weight.clone()) + bias.clone()
 }
 
 #[cfg(test)]
@@ -259,7 +369,8 @@ mod tests {
         let module = Contextualization::bind(&store.values(), 2)?;
         let rows = unit_rows(matrix(normal(&mut rng, 5 * 8, 1.0), 5, 8, &device));
         let (e, z) = (rows.clone().slice([0..4, 0..8]), rows.clone().slice([4..5, 0..8]));
-        let context = module.forward(z, None, e.reshape([1, 4, 8]));
+        let nearest = Tensor::from_data([[0, 1, 2, 3]], &device);
+        let context = module.forward(z, None, &module.share(None, e), nearest);
         let there = [host(context.archetypes.reshape([4, 8]))?, host(context.z)?].concat();
         let here = host(module.among(None, rows, &Tensor::ones([1, 5], &device)))?;
         assert!(

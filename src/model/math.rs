@@ -5,6 +5,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
 /// Guard below square roots and divisions of squared norms.
@@ -56,6 +57,24 @@ pub fn one_hot(index: Tensor<2, Int>, columns: usize, device: &Device) -> Tensor
         .reshape([1, columns])
         .expand([rows, columns]);
     index.expand([rows, columns]).equal(range).float()
+}
+
+/// Rows of `table` (R × c) at `index`. On the processor their gradients are added row by row; a GPU would do that in one
+/// long loop, and takes a product with an indicator instead.
+pub fn rows_at(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
+    if on_host(&table.device()) {
+        table.select(0, index)
+    } else {
+        rows_by_indicator(table, index)
+    }
+}
+
+fn rows_by_indicator(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
+    let ([rows, _], [count]) = (table.dims(), index.dims());
+    let indicator = one_hot(index.clone().reshape([count, 1]), rows, &table.device());
+    let picked = indicator.matmul(table.clone());
+    // Products may round: the value is that of the table.
+    table.detach().select(0, index) + (picked.clone() - picked.detach())
 }
 
 /// K × K matrix of ones with a zero diagonal.
@@ -122,6 +141,9 @@ pub fn permutation(rng: &mut ChaCha8Rng, n: usize) -> Vec<usize> {
     order
 }
 
+/// Random words that are drawn at once.
+const BLOCK: usize = 256;
+
 /// The values of a dropout mask: 0 with probability `rate`, else 1 / (1 − rate). `None` where nothing is dropped.
 ///
 /// Masks are drawn on the host: the random state of a backend is global to the process, so that two runs side by side
@@ -133,11 +155,14 @@ pub fn dropout_values(rng: &mut ChaCha8Rng, count: usize, rate: f64) -> Option<V
     // Sixteen bits a value: the rate is exact to 1/65536.
     let threshold = (rate * 65_536.0).round() as u32;
     let keep = (1.0 / (1.0 - f64::from(threshold) / 65_536.0)) as f32;
-    let mut values = Vec::with_capacity(count + 1);
+    let mut values = Vec::with_capacity(count.next_multiple_of(2 * BLOCK));
+    let mut bytes = [0_u8; 4 * BLOCK];
     while values.len() < count {
-        let bits = rng.next_u32();
-        values.push(if bits & 0xffff < threshold { 0.0 } else { keep });
-        values.push(if bits >> 16 < threshold { 0.0 } else { keep });
+        rng.fill_bytes(&mut bytes);
+        let sixteen = bytes
+            .chunks_exact(2)
+            .map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
+        values.extend(sixteen.map(|bits| if bits < threshold { 0.0 } else { keep }));
     }
     values.truncate(count);
     Some(values)
@@ -170,6 +195,40 @@ mod tests {
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         let dropped = values.iter().filter(|&&v| v == 0.0).count() as f32 / values.len() as f32;
         assert!((dropped - 0.2).abs() < 0.02, "{dropped}");
+        Ok(())
+    }
+
+    /// Masks are part of what a seed means: sixteen bits of the stream a value, lower half of a word first.
+    #[test]
+    fn masks_follow_the_stream() -> Result<()> {
+        let mask =
+            dropout_values(&mut stream(1, Purpose::Dropout, 1, 0), 1001, 0.2).ok_or_else(|| Error::data("no mask"))?;
+        let mut rng = stream(1, Purpose::Dropout, 1, 0);
+        for pair in mask.chunks(2) {
+            let word = rng.next_u32();
+            for (value, bits) in pair.iter().zip([word & 0xffff, word >> 16]) {
+                assert_eq!(*value == 0.0, bits < 13_107);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn rows_are_the_same_by_index_and_by_indicator() -> Result<()> {
+        let device = Device::flex();
+        let index = || Tensor::<1, Int>::from_data([2, 0, 2, 1], &device);
+        let weight = matrix(uniform(&mut stream(2, Purpose::Reset, 0, 0), 12, 1.0), 4, 3, &device);
+        let of = |rows: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<2>| -> Result<(Vec<f32>, Vec<f32>)> {
+            let values = uniform(&mut stream(1, Purpose::Reset, 0, 0), 12, 1.0);
+            let table = matrix(values, 4, 3, &device).autodiff().require_grad();
+            let picked = rows(table.clone(), index());
+            let gradient = table.grad(&(picked.clone() * weight.clone()).sum().backward());
+            Ok((
+                host(picked)?,
+                host(gradient.ok_or_else(|| Error::data("no gradient"))?)?,
+            ))
+        };
+        assert_eq!(of(rows_at)?, of(rows_by_indicator)?);
         Ok(())
     }
 

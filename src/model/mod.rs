@@ -12,6 +12,7 @@ pub mod loss;
 pub mod math;
 pub mod merge;
 pub mod params;
+pub mod parts;
 pub mod predict;
 pub mod projector;
 pub mod standardise;

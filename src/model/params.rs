@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients, Tensor};
+use rayon::prelude::*;
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
 /// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
@@ -159,6 +161,18 @@ impl Leaves {
         self.0.iter()
     }
 
+    /// The same values as leaves of new tapes.
+    pub fn copied(&self) -> Self {
+        let leaf = |tensor: &Tensor<2>| tensor.clone().inner().autodiff().require_grad();
+        Self(self.iter().map(|(name, tensor)| (name.clone(), leaf(tensor))).collect())
+    }
+
+    /// The tensors whose names begin like this.
+    pub fn below(&self, prefix: &str) -> Self {
+        let named = self.iter().filter(|(name, _)| name.starts_with(prefix));
+        Self(named.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())
+    }
+
     /// Takes the gradient of every tensor that a loss reached, in the order of the names.
     pub fn gradients(&self, gradients: &mut Gradients) -> Named {
         let reached = |(name, leaf): (&String, &Tensor<2>)| Some((name.clone(), leaf.grad_remove(gradients)?));
@@ -305,11 +319,25 @@ impl Store {
                 }
             }
         }
-        for (name, gradient) in gradients {
-            let parameter = self.parameters.get_mut(&name).ok_or_else(|| missing(&name))?;
-            if let Some(moments) = &mut parameter.moments {
-                parameter.value = moments.step(parameter.value.clone(), gradient, parameter.decays, &adam(&name));
+        let mut alone = Vec::with_capacity(gradients.len());
+        for (name, parameter) in &mut self.parameters {
+            if let Some(gradient) = gradients.remove(name) {
+                alone.push((parameter, gradient, adam(name)));
             }
+        }
+        if let Some(name) = gradients.keys().next() {
+            return Err(missing(name));
+        }
+        let step = |(parameter, gradient, adam): (&mut Parameter, Tensor<2>, AdamW)| {
+            if let Some(moments) = &mut parameter.moments {
+                parameter.value = moments.step(parameter.value.clone(), gradient, parameter.decays, &adam);
+            }
+        };
+        // On a GPU a thread has a queue of its own.
+        if alone.iter().all(|(parameter, ..)| on_host(&parameter.value.device())) {
+            alone.into_par_iter().for_each(step);
+        } else {
+            alone.into_iter().for_each(step);
         }
         Ok(())
     }

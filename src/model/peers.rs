@@ -385,7 +385,9 @@ fn contextualization() -> Result<()> {
     let k = top.len() / n;
     let flat = Tensor::<1, Int>::from_data(top.as_slice(), &case.device);
     let near = e.select(0, flat.clone()).reshape([n, k, d]);
-    let context = module.forward(z.clone().inner(), None, near.clone());
+    let nearest = flat.clone().reshape([n, k]);
+    let shared = module.share(None, case.get("e")?);
+    let context = module.forward(z.clone().inner(), None, &shared, nearest);
     case.check("context_z", context.z.clone())?;
     case.check("context_e", context.archetypes.clone())?;
     let target = case.target("y", None)?;
@@ -397,7 +399,7 @@ fn contextualization() -> Result<()> {
     let cosine = near.matmul(z.clone().reshape([n, d, 1])).reshape([n, k]);
     let value = case.get("value")?.select(0, flat).reshape([n, k, 3]);
     let parts = contx::contextual(
-        contx::Seen::by_sample(&context, cosine, &case.device),
+        contx::Seen::by_sample(context.similarities(), cosine),
         |p| p.reshape([n, 1, k]).matmul(value).reshape([n, 3]),
         0.1,
         0.3,

@@ -1,13 +1,17 @@
 //! The projector from encoder features into the archetype space, and the task head that supervises it.
 
-use burn::tensor::activation::{gelu, softmax};
+use std::ops::Range;
+
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::elementwise::gelu;
 use crate::error::{Error, Result};
 use crate::model::config::{Level, ModelConfig, Pooling};
 use crate::model::math::{dropout_values, matrix, normal, normalise_rows, uniform, unit_rows};
 use crate::model::params::{Leaves, Parameter, Store, zeros_row};
+use crate::model::parts::rows;
 use crate::task::Task;
 
 /// Sizes that the projector and the head are built for.
@@ -34,6 +38,15 @@ impl Masks {
     /// Masks for `rows` projected vectors.
     pub fn draw(rng: &mut ChaCha8Rng, rows: usize, input: usize, hidden: usize, rate: f64, device: &Device) -> Self {
         MaskValues::draw(rng, rows, input, hidden, rate).upload(device)
+    }
+
+    /// Those of some of the samples, each of so many vectors.
+    pub fn of(&self, samples: &Range<usize>, vectors: usize) -> Self {
+        let part = |mask: &Tensor<2>| rows(mask, samples, vectors);
+        Self {
+            input: self.input.as_ref().map(part),
+            hidden: self.hidden.as_ref().map(part),
+        }
     }
 }
 
@@ -74,8 +87,9 @@ impl MaskValues {
 pub struct Projection {
     /// One unit vector an image, B × d.
     pub z: Tensor<2>,
-    /// The projected tokens before pooling, (B·P) × d; at the global level the vectors before normalisation.
-    pub tokens: Tensor<2>,
+    /// The projected tokens before pooling, (B·P) × d; at the global level the vectors before normalisation. None of a batch
+    /// that was projected in parts.
+    pub tokens: Option<Tensor<2>>,
 }
 
 /// The projector's parameters, tracked or not.
@@ -254,7 +268,7 @@ impl Projector {
         }
         let t = h.matmul(self.w2.clone()) + skip + u.matmul(self.skip.clone());
         let z = unit_rows(self.pool(t.clone()));
-        Projection { z, tokens: t }
+        Projection { z, tokens: Some(t) }
     }
 
     /// One vector an image from the projected tokens (B·P) × d.

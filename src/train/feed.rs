@@ -1,9 +1,9 @@
 //! Where training features lie, and how they become batches.
 //!
-//! On the processor a batch is gathered from host memory when its turn comes. On a GPU the tables of all splits lie in
-//! device memory as far as they fit (as f16 where that holds every value exactly) and batches are gathered there; a table
-//! that does not fit is read by a thread that prepares the next batches while the device computes. Dropout masks are drawn
-//! by that thread too. All ways give the same numbers, because the same operations meet the same values.
+//! On a GPU the tables of all splits lie in device memory as far as they fit (as f16 where that holds every value exactly) and
+//! batches are gathered there; a table that does not fit is read by a thread that prepares the next batches while the device
+//! computes, as it does on the processor. Dropout masks are drawn by that thread too. All ways give the same numbers, because
+//! the same operations meet the same values.
 
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -25,13 +25,14 @@ use crate::task::Targets;
 use super::data;
 use super::trained::CHUNK;
 
-/// Batches prepared ahead of the step that the device is at.
+/// Batches that wait for the step that a GPU is at. On the processor none does: the next one is prepared while a step is
+/// computed, and handed over.
 const AHEAD: usize = 3;
 
 /// Where batches come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Placement {
-    /// [`Self::Host`] on the processor; elsewhere [`Self::Device`] for tables that fit, [`Self::Stream`] for others.
+    /// [`Self::Stream`] on the processor; elsewhere [`Self::Device`] for tables that fit, [`Self::Stream`] for others.
     #[default]
     Auto,
     /// Gathered in host memory by the thread that trains.
@@ -129,7 +130,7 @@ impl<'a> Feed<'a> {
         device: &Device,
     ) -> Result<Self> {
         let placement = match placement {
-            Placement::Auto if machine::is_host(device) => Placement::Host,
+            Placement::Auto if machine::is_host(device) => Placement::Stream,
             other => other,
         };
         // Room for all tables together; one table has to be below half of it.
@@ -203,8 +204,9 @@ impl<'a> Feed<'a> {
         let count = flat.len();
         let indices = Tensor::<1, Int>::from_data(TensorData::new(flat, [count]), &self.device);
         let mut waited = Duration::ZERO;
+        let ahead = if machine::is_host(&self.device) { 0 } else { AHEAD };
         std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(AHEAD);
+            let (sender, receiver) = sync_channel(ahead);
             scope.spawn(move || {
                 for (step, rows) in steps.order.iter().enumerate().skip(steps.first) {
                     let prepared = Prepared {
@@ -471,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn the_processor_reads_host_memory() -> Result<()> {
+    fn on_the_processor_a_thread_reads_ahead() -> Result<()> {
         let sets = sets(Task::Expression);
         let standardiser = Standardiser::fit(
             &sets.train.global,
@@ -480,7 +482,7 @@ mod tests {
             &Interrupt::default(),
         )?;
         let feed = Feed::new(&sets, Level::Global, standardiser, Placement::Auto, &Device::flex())?;
-        assert_eq!(feed.placement(), Placement::Host);
+        assert_eq!(feed.placement(), Placement::Stream);
         Ok(())
     }
 }

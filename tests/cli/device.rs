@@ -71,7 +71,7 @@ fn speed_is_measured_and_mistakes_are_named() {
     let found = bench.json(&train(&[]));
     assert_eq!(
         (&found["kind"], &found["placement"]),
-        (&"cpu".into(), &"host".into()),
+        (&"cpu".into(), &"stream".into()),
         "{found}"
     );
     assert!(found["samples_per_second"].as_f64().unwrap() > 0.0, "{found}");
@@ -81,11 +81,11 @@ fn speed_is_measured_and_mistakes_are_named() {
         "--tokens",
         "2",
         "--placement",
-        "stream",
+        "host",
     ]));
     assert_eq!(
         (&found["patches"], &found["placement"]),
-        (&2.into(), &"stream".into()),
+        (&2.into(), &"host".into()),
         "{found}"
     );
     let text = bench.ok(&[

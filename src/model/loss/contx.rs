@@ -1,9 +1,7 @@
 //! L^Contx: what the attention module must do, and what the projector learns from it.
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::{Device, Tensor};
-
-use crate::model::contextualization::Context;
 
 use super::margin::above;
 use super::task::{Target, TaskLoss};
@@ -33,17 +31,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Of samples and their k nearest archetypes.
-    pub fn by_sample(context: &Context, near: Tensor<2>, device: &Device) -> Self {
-        let [b, k, d] = context.archetypes.dims();
-        let archetypes = context.archetypes.clone();
+    /// Of samples and their k nearest archetypes: cosines B × k and similarities among archetypes B × k² after
+    /// contextualization, and the plain cosines B × k.
+    pub fn by_sample([cosine, gram]: [Tensor<2>; 2], near: Tensor<2>) -> Self {
+        let [b, k] = cosine.dims();
         Self {
-            cosine: archetypes
-                .clone()
-                .matmul(context.z.clone().reshape([b, d, 1]))
-                .reshape([b, k]),
-            gram: archetypes.clone().matmul(archetypes.swap_dims(1, 2)),
-            pairs: crate::model::math::off_diagonal(k, device).reshape([1, k, k]),
+            pairs: crate::model::math::off_diagonal(k, &gram.device().inner()).reshape([1, k, k]),
+            gram: gram.reshape([b, k, k]),
+            cosine,
             near,
         }
     }
