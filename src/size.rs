@@ -9,8 +9,12 @@ use crate::task::Task;
 const BASE: u64 = 400 << 20;
 /// Bytes a row of names, labels, assignments and predictions until they are written.
 const ROW: u64 = 1_500;
-/// Bytes of features that a rival holds, and what it makes of them at a time.
-const RIVAL: u64 = 3 * (768 << 20);
+/// Bytes of features in single precision that a rival holds; larger ones are read in blocks.
+const HELD: u64 = 768 << 20;
+/// What a rival takes besides.
+const BESIDES: u64 = 512 << 20;
+/// Nyström features that `svm` holds for expressions, at most, and 4 KB a sample.
+const SVM: u64 = 1 << 30;
 
 /// The sizes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +50,13 @@ impl Size {
         let input = if self.tokens > 0 { self.token_width } else { self.global };
         // Values of the forward pass that stay for the backward one, their derivatives, and what an operation makes anew.
         let step = vectors * (4 * input + 8 * self.hidden + 12 * self.width) as u64 * 4;
-        let rivals = if self.rivals { RIVAL.min(3 * features) } else { 0 };
+        let mut rivals = 0;
+        if self.rivals {
+            rivals += BESIDES + if features > HELD { 0 } else { 2 * features };
+        }
+        if self.rivals && self.task == Task::Expression {
+            rivals += SVM.min(4_000 * n);
+        }
         BASE + n * (ROW + 4 * self.width as u64) + step.max(rivals)
     }
 
@@ -58,5 +68,45 @@ impl Size {
     /// Bytes on disk: the feature table and the file of its rows.
     pub fn disk(&self) -> u64 {
         2 * self.rows as u64 * self.row_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn clip(task: Task, rows: usize, tokens: usize, batch: usize) -> Size {
+        Size {
+            task,
+            rows,
+            global: 512,
+            tokens,
+            token_width: 768,
+            value_bytes: 2,
+            width: 256,
+            hidden: 512,
+            batch,
+            rivals: true,
+        }
+    }
+
+    #[test]
+    fn databases_fit_machines_that_people_have() {
+        assert!(clip(Task::ValenceArousal, 325_239, 0, 1_024).memory() < 3 * GIB);
+        assert!(clip(Task::ValenceArousal, 1_000_000, 0, 1_024).memory() < 4 * GIB);
+        let disfa = clip(Task::ActionUnits, 130_814, 196, 512);
+        assert!(disfa.memory() < 6 * GIB);
+        assert_eq!(disfa.row_bytes(), 302_080);
+        assert_eq!(disfa.disk(), 2 * 130_814 * 302_080);
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_features() {
+        let of = |tokens| clip(Task::ActionUnits, 130_814, tokens, 64).memory();
+        assert!(of(196) - of(49) < GIB, "a batch grows, the table does not count");
+        let rows = |rows| clip(Task::ValenceArousal, rows, 0, 1_024).memory();
+        assert!(rows(2_000_000) - rows(1_000_000) < 3_000 * 1_000_000);
     }
 }

@@ -15,9 +15,19 @@ pub struct Grid<'a> {
     pub strengths: &'a [f64],
     pub exact: usize,
     pub landmarks: usize,
+    /// Nyström features of all samples that may be held together; fewer landmarks where there are more samples.
+    pub held: usize,
 }
 
 impl Grid<'_> {
+    /// Landmarks for `n` samples; 0 where the kernel is exact.
+    pub fn landmarks(&self, n: usize) -> usize {
+        if n <= self.exact {
+            return 0;
+        }
+        self.landmarks.min((self.held / n).max(1))
+    }
+
     fn strengths(&self) -> &[f64] {
         if self.strength > 0.0 {
             std::slice::from_ref(&self.strength)
@@ -84,6 +94,7 @@ mod tests {
             strengths: &[1.0, 2.0],
             exact: 10,
             landmarks: 5,
+            held: 60,
         };
         let all: Vec<_> = (0..grid.settings()).filter_map(|at| grid.setting(at)).collect();
         let narrow = Shape::rbf(0.3);
@@ -100,5 +111,20 @@ mod tests {
         assert_eq!(grid.validate("svm", "c"), Ok(()));
         let wrong = Grid { landmarks: 0, ..grid };
         assert_eq!(wrong.validate("svm", "c").unwrap_err().0, "svm.landmarks");
+    }
+
+    #[test]
+    fn landmarks_stay_within_what_may_be_held() {
+        let grid = Grid {
+            gamma: 0.0,
+            linear: 0.0,
+            shapes: &[],
+            strength: 0.0,
+            strengths: &[],
+            exact: 10,
+            landmarks: 5,
+            held: 60,
+        };
+        assert_eq!([10, 11, 12, 20, 100].map(|n| grid.landmarks(n)), [0, 5, 5, 3, 1]);
     }
 }

@@ -43,11 +43,11 @@ pub trait KernelMachine {
 }
 
 fn prepared<M: KernelMachine>(machine: &M, training: &Training<'_>, shape: Shape) -> Result<M::Solver> {
-    let grid = machine.grid();
+    let (grid, n) = (machine.grid(), training.targets.len());
     let width = Width {
         shape,
         limit: grid.exact,
-        landmarks: &landmarks(training.targets.len(), grid.landmarks),
+        landmarks: &landmarks(n, grid.landmarks(n)),
     };
     M::prepare(training, &width)
 }
@@ -120,6 +120,7 @@ impl<M: KernelMachine + 'static> Rival for M {
                 ("gamma", shape.gamma),
                 ("linear", shape.linear),
                 (M::STRENGTH, strength),
+                ("landmarks", self.grid().landmarks(training.targets.len()) as f64),
             ],
             interrupt: training.interrupt.clone(),
         }))

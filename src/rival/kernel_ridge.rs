@@ -73,6 +73,7 @@ impl KernelMachine for KernelRidgeConfig {
             strengths: &LAMBDAS,
             exact: self.exact,
             landmarks: self.landmarks,
+            held: usize::MAX,
         }
     }
 

@@ -23,6 +23,9 @@ const SHAPES: [Shape; 2] = [Shape::rbf(0.3), Shape::rbf(1.0)];
 /// Values of C tried for each kernel.
 const STRENGTHS: [f64; 5] = [0.3, 1.0, 3.0, 10.0, 30.0];
 
+/// Values of the samples' Nyström features that are held, 1 GiB.
+const HELD: usize = 1 << 28;
+
 /// Support vector machines (`svm`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -33,7 +36,8 @@ pub struct SvmConfig {
     pub c: f64,
     /// Training samples up to which the kernel is exact; beyond, Nyström features stand for it.
     pub exact: usize,
-    /// Training samples from which those features are made.
+    /// Training samples from which those features are made; fewer beyond 268,000 samples, so that the features of all stay
+    /// within 1 GiB.
     pub landmarks: usize,
 }
 
@@ -68,6 +72,7 @@ impl KernelMachine for SvmConfig {
             strengths: &STRENGTHS,
             exact: self.exact,
             landmarks: self.landmarks,
+            held: HELD,
         }
     }
 
