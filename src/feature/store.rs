@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::disk::{atomic, lock::Lock};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::meter::available_memory;
 use crate::progress::Progress;
 use crate::sets::{Matrix, Source};
 
@@ -97,11 +98,18 @@ pub fn source(
                 ..
             },
         ) => {
+            let needed = (shape.rows * shape.cols * size_of::<f32>()) as u64;
+            let (name, needed_mib) = (column.name(), needed >> 20);
+            if available_memory().is_some_and(|free| free < needed) {
+                return Err(Error::data(format!(
+                    "{error}; nor can the `{name}` features be held in memory instead, where they would take {needed_mib} MiB: make \
+                     {} MiB of room on that disk, or make the folder writable",
+                    (shape.rows * shape.row_bytes()) >> 20
+                )));
+            }
             progress.line(&format!(
-                "warning: {error}; the `{}` features are held in memory instead ({} MiB): make room, or the folder writable, to \
-                 read them from a file",
-                column.name(),
-                (shape.rows * shape.row_bytes()) >> 20
+                "warning: {error}; the `{name}` features are held in memory instead ({needed_mib} MiB): make room, or the folder \
+                 writable, to read them from a file"
             ));
             held(table, column, &shape, interrupt)
         }
