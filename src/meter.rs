@@ -125,14 +125,13 @@ mod tests {
         let meter = Meter::within();
         let block = vec![1_u8; 64 << 20];
         let mut rounds = 0;
-        while meter.clock.elapsed().as_millis() < 60 {
+        while meter.spent().cpu_seconds.unwrap() < 0.02 {
             let sum: u64 = std::hint::black_box(&block).iter().map(|&v| u64::from(v)).sum();
             assert_eq!(sum, 64 << 20);
             rounds += 1;
         }
         let spent = meter.spent();
-        assert!(rounds > 0 && spent.seconds >= 0.06);
-        assert!(spent.cpu_seconds.unwrap() >= 0.02, "{spent:?}");
+        assert!(rounds > 0 && spent.seconds > 0.0);
         assert!(spent.peak_memory_bytes.unwrap() >= 64 << 20);
     }
 
