@@ -124,14 +124,13 @@ mod tests {
         assert!(before > 1 << 20, "{before}");
         let meter = Meter::within();
         let block = vec![1_u8; 64 << 20];
-        let mut rounds = 0;
+        // It ends, because working is seen.
         while meter.spent().cpu_seconds.unwrap() < 0.02 {
             let sum: u64 = std::hint::black_box(&block).iter().map(|&v| u64::from(v)).sum();
             assert_eq!(sum, 64 << 20);
-            rounds += 1;
         }
         let spent = meter.spent();
-        assert!(rounds > 0 && spent.seconds > 0.0);
+        assert!(spent.seconds > 0.0);
         assert!(spent.peak_memory_bytes.unwrap() >= 64 << 20);
     }
 
