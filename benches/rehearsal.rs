@@ -289,33 +289,9 @@ fn rehearse(options: &Options, task: Task, rows: usize) -> Costs {
             drop(seeds.train(0, scratch.path()).unwrap());
         });
     }
-    let mut rivals: Vec<String> = match task {
-        Task::Expression => vec!["knn", "logistic", "lda", "svm", "class_means", "kmeans", "mlp"],
-        Task::ValenceArousal => vec![
-            "knn",
-            "ridge",
-            "linear_ccc",
-            "kernel_ridge",
-            "class_means",
-            "kmeans",
-            "mlp",
-        ],
-        Task::ActionUnits => vec![
-            "knn",
-            "logistic",
-            "ridge",
-            "kernel_ridge",
-            "class_means",
-            "kmeans",
-            "mlp",
-        ],
-    }
-    .into_iter()
-    .map(str::to_owned)
-    .collect();
-    if options.tokens > 0 {
-        rivals.extend(["logistic_mean_tokens".to_owned(), "logistic_tokens".to_owned()]);
-    }
+    let all = RivalConfig::default();
+    let rivals = Rivals::new(&sets, &all, &fitting, &device, Progress::hidden(), &interrupt);
+    let rivals = rivals.names().unwrap();
     for name in rivals.into_iter().filter(|name| options.wants(name)) {
         let config = RivalConfig {
             methods: vec![name.clone()],

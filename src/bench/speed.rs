@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use serde::Serialize;
 
-use crate::device::machine::is_host;
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::math::host;
@@ -108,7 +108,7 @@ pub fn measure(
 
     // The processor launches nothing, and another epoch there would take as long as the measurement.
     let mut launched = 0;
-    if !is_host(trainer.device()) {
+    if !on_host(trainer.device()) {
         state.position.step = 0;
         let (counted, found) = launches::count(|| trainer.steps(&mut state, epochs + 2, interrupt));
         counted?;

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use serde::Serialize;
 
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
 use super::choice::DeviceChoice;
@@ -184,15 +185,10 @@ pub(crate) fn cpu() -> Resolved {
     }
 }
 
-/// Whether tensors of this device lie in host memory.
-pub fn is_host(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
-}
-
 /// Bytes that one feature table may take on a GPU: a fifth of its memory, which leaves room for the model, and which the
 /// allocator still hands out in one piece (its pages end at a quarter). 0 on the processor, whose tables lie in host memory.
 pub fn table_budget(device: &Device) -> u64 {
-    if is_host(device) {
+    if on_host(device) {
         return 0;
     }
     let machine = Machine::look();
@@ -415,7 +411,7 @@ mod tests {
 
     #[test]
     fn the_processor_has_no_table_budget() {
-        assert!(is_host(&Device::flex()));
+        assert!(on_host(&Device::flex()));
         assert_eq!(table_budget(&Device::flex()), 0);
     }
 

@@ -14,7 +14,7 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::device::machine::is_host;
+use crate::elementwise::on_host;
 use crate::elementwise::{gelu, quick_gelu};
 use crate::error::{Error, Result};
 use crate::image::Preprocess;
@@ -269,7 +269,7 @@ impl Vit {
     /// Images a batch: as many as keep the attention weights below 1 GiB, and the device busy.
     pub fn batch_size(&self) -> usize {
         let length = self.grid * self.grid + 1 + self.architecture.registers;
-        let most = if is_host(&self.device) {
+        let most = if on_host(&self.device) {
             HOST_BATCH
         } else {
             DEVICE_BATCH
@@ -307,7 +307,7 @@ impl Vit {
                 wrong.height()
             )));
         }
-        if is_host(&self.device) {
+        if on_host(&self.device) {
             let groups: Vec<Vec<Encoded>> = images
                 .par_chunks(TOGETHER)
                 .map(|group| self.encode_together(group, preprocess))

@@ -193,7 +193,7 @@ mod tests {
                 cols: d,
                 data: data.clone(),
             };
-            let x = Features::new(matrix.into(), None, &Device::flex(), &Interrupt::default()).unwrap();
+            let x = Features::new(matrix.into(), None, &Device::flex(), usize::MAX, &Interrupt::default()).unwrap();
             let stop = Interrupt::default();
             let (seconds, penalty) = ([0.2, 0.05], [0.3, 0.01]);
             let curvature = Curvature::of(&x, &stop).unwrap();

@@ -150,11 +150,18 @@ impl Scale {
         Ok(Self(Arc::new(scale)))
     }
 
-    /// The standardised features of the samples `ids`.
+    /// The standardised features of the samples `ids`, held if they take `most` bytes or less.
     ///
     /// # Errors
     /// [`Error::Data`] if the features are not as wide as those of the training split, or not finite.
-    pub fn apply(&self, rows: &Rows, ids: &[String], device: &Device, interrupt: &Interrupt) -> Result<Features> {
+    pub fn apply(
+        &self,
+        rows: &Rows,
+        ids: &[String],
+        device: &Device,
+        most: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Features> {
         let d = self.0.mean.len();
         if rows.cols() != d && rows.len() > 0 {
             return Err(Error::unusable_table(format!(
@@ -168,12 +175,12 @@ impl Scale {
                 ids.get(row).map_or("?", String::as_str)
             )));
         }
-        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device, interrupt)
+        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device, most, interrupt)
     }
 }
 
-/// Bytes of features in f32 up to which they are held on the device; larger ones are read anew for every pass.
-const HELD: usize = 768 << 20;
+/// Bytes of features in f32 up to which a rival holds those that it is fitted on; larger ones are read anew for every pass.
+pub const HELD: usize = 768 << 20;
 /// Rows that are multiplied at once where the product is large, and values that they may have.
 const CHUNK: usize = 4096;
 const CHUNK_VALUES: usize = 1 << 24;
@@ -197,11 +204,17 @@ pub struct Features {
 }
 
 impl Features {
-    /// Values as `scale` leaves them; as they are, if there is none.
+    /// Values as `scale` leaves them; as they are, if there is none. Held if they take `most` bytes or less.
     ///
     /// # Errors
     /// If they cannot be read; [`Error::Interrupted`].
-    pub fn new(values: Rows, scale: Option<Arc<Standardiser>>, device: &Device, interrupt: &Interrupt) -> Result<Self> {
+    pub fn new(
+        values: Rows,
+        scale: Option<Arc<Standardiser>>,
+        device: &Device,
+        most: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let mut features = Self {
             rows: values.len(),
             cols: values.cols(),
@@ -212,7 +225,7 @@ impl Features {
             unit: false,
             interrupt: interrupt.clone(),
         };
-        if features.rows * features.cols * size_of::<f32>() <= HELD {
+        if features.rows * features.cols * size_of::<f32>() <= most {
             features.held = Some(features.fetch(0..features.rows)?);
         }
         Ok(features)
@@ -284,6 +297,7 @@ impl Features {
                     selected.values.clone(),
                     self.scale.clone(),
                     &self.device,
+                    HELD,
                     &self.interrupt,
                 )?
                 .held

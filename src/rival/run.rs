@@ -19,7 +19,7 @@ use crate::task::{Split, Targets, Task};
 
 use super::config::RivalConfig;
 use super::fit::{Fitted, Training};
-use super::input::{Features, Input, Scale};
+use super::input::{Features, HELD, Input, Scale};
 use super::method::Method;
 use super::outcome::RivalOutcome;
 
@@ -59,11 +59,11 @@ struct Pieces {
     held: Targets,
 }
 
-/// The splits at one scale, for all methods on one input.
-struct Scaled {
-    train: Features,
-    val: Option<Features>,
-    test: Features,
+/// What all splits have, for all methods on one input.
+struct Splits<T> {
+    train: T,
+    val: Option<T>,
+    test: T,
 }
 
 /// What a method is fitted with.
@@ -109,6 +109,20 @@ impl<'a> Rivals<'a> {
         Ok(result)
     }
 
+    /// Names of the rivals that these splits get.
+    ///
+    /// # Errors
+    /// If the features cannot be read.
+    #[cfg(feature = "inside")]
+    pub fn names(&self) -> Result<Vec<String>> {
+        Ok(self.methods()?.into_iter().map(Method::name).collect())
+    }
+
+    fn methods(&self) -> Result<Vec<Method>> {
+        let train = &self.data.train;
+        Ok(self.config.methods_for(train.targets.task, &Input::of_patches(train)?))
+    }
+
     /// Fits every rival of the configuration on the training split and applies it to the others.
     ///
     /// The training split itself is not reported: nearest neighbours would find each sample's own label. Same data, settings
@@ -122,7 +136,7 @@ impl<'a> Rivals<'a> {
             return Ok(Vec::new());
         }
         let task = self.data.train.targets.task;
-        let methods = self.config.methods_for(task, &Input::of_patches(&self.data.train)?);
+        let methods = self.methods()?;
         if let Some(method) = methods.iter().find(|method| !method.kind.serves(task)) {
             return Err(Error::data(format!(
                 "`{}` does not predict {}; take it out of `baselines.methods`",
@@ -146,8 +160,9 @@ impl<'a> Rivals<'a> {
                 .filter(missing)
                 .map(|(method, _)| *method)
                 .collect();
-            let plans = self.plans(input, &here, seed, &bar)?;
-            let mut found = self.fit_all(input, &here, &plans, seed, &bar)?;
+            let raw = self.read(input)?;
+            let plans = self.plans(&raw, &here, seed, &bar)?;
+            let mut found = self.fit_all(&raw, &here, &plans, seed, &bar)?;
             for (method, slot) in methods.iter().zip(&mut outcomes) {
                 if let Some(outcome) = found.remove(method) {
                     if !self.config.rival(method.kind).seeded() {
@@ -162,9 +177,15 @@ impl<'a> Rivals<'a> {
 
     /// Plans of all methods. Where parts of the training split are held out, they are made once for all seeds; a validation split
     /// is asked about by the models of every seed, AURA's among them.
-    fn plans(&mut self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
+    fn plans(
+        &mut self,
+        raw: &Splits<Rows>,
+        methods: &[Method],
+        seed: u64,
+        bar: &Bar,
+    ) -> Result<BTreeMap<Method, Plan>> {
         if self.validation().is_some() {
-            return self.planned(input, methods, seed, bar);
+            return self.planned(raw, methods, seed, bar);
         }
         let missing: Vec<Method> = methods
             .iter()
@@ -172,7 +193,7 @@ impl<'a> Rivals<'a> {
             .filter(|method| !self.plans.contains_key(method))
             .collect();
         if !missing.is_empty() {
-            let planned = self.planned(input, &missing, folds::SEED, bar)?;
+            let planned = self.planned(raw, &missing, folds::SEED, bar)?;
             self.plans.extend(planned);
         }
         let plan = |method: &Method| self.plans.get(method).map(|plan| (*method, plan.clone()));
@@ -181,15 +202,14 @@ impl<'a> Rivals<'a> {
 
     /// Chooses scale and setting of every method, and the map of its outputs: one scale after the other, so that only one is in
     /// memory.
-    fn planned(&self, input: Input, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
-        let raw = input.read(&self.data.train, self.interrupt)?;
+    fn planned(&self, raw: &Splits<Rows>, methods: &[Method], seed: u64, bar: &Bar) -> Result<BTreeMap<Method, Plan>> {
         let fits = self.fits(self.data.train.targets.task);
         let scales = self.config.scales();
         let mut plans: BTreeMap<Method, Plan> = BTreeMap::new();
         let chooses = |method: &Method| fits || scales.len() * self.config.rival(method.kind).settings() > 1;
         for &how in scales {
             let wanted = methods.iter().any(chooses);
-            let pieces = if wanted { self.held_out(input, &raw, how)? } else { None };
+            let pieces = if wanted { self.held_out(raw, how)? } else { None };
             if wanted && pieces.is_none() {
                 // Nor can another scale be preferred.
                 self.progress.line(
@@ -228,7 +248,7 @@ impl<'a> Rivals<'a> {
     /// Fits every method on the whole training split as it was chosen.
     fn fit_all(
         &self,
-        input: Input,
+        raw: &Splits<Rows>,
         methods: &[Method],
         plans: &BTreeMap<Method, Plan>,
         seed: u64,
@@ -240,7 +260,7 @@ impl<'a> Rivals<'a> {
             if !methods.iter().any(|method| chosen(&method)) {
                 continue;
             }
-            let scaled = self.scaled(input, how)?;
+            let scaled = self.scaled(raw, how)?;
             for method in methods.iter().filter(chosen) {
                 bar.message(method.name());
                 if let Some(plan) = plans.get(method) {
@@ -253,22 +273,25 @@ impl<'a> Rivals<'a> {
         Ok(outcomes)
     }
 
-    /// One input of all splits.
-    fn scaled(&self, input: Input, how: Standardise) -> Result<Scaled> {
-        let data = self.data;
-        let scale = Scale::fit(how, &input.read(&data.train, self.interrupt)?, self.interrupt)?;
-        let of = |set: &FeatureSet| {
-            scale.apply(
-                &input.read(set, self.interrupt)?,
-                &set.sample_ids,
-                self.device,
-                self.interrupt,
-            )
-        };
-        Ok(Scaled {
-            train: of(&data.train)?,
+    /// One input of all splits, as it is stored.
+    fn read(&self, input: Input) -> Result<Splits<Rows>> {
+        let of = |set: &FeatureSet| input.read(set, self.interrupt);
+        Ok(Splits {
+            train: of(&self.data.train)?,
             val: self.validation().map(of).transpose()?,
-            test: of(&data.test)?,
+            test: of(&self.data.test)?,
+        })
+    }
+
+    /// The same at one scale.
+    fn scaled(&self, raw: &Splits<Rows>, how: Standardise) -> Result<Splits<Features>> {
+        let scale = Scale::fit(how, &raw.train, self.interrupt)?;
+        let of = |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.device, HELD, self.interrupt);
+        let val = raw.val.as_ref().zip(self.validation());
+        Ok(Splits {
+            train: of(&raw.train, &self.data.train)?,
+            val: val.map(|(rows, set)| of(rows, set)).transpose()?,
+            test: of(&raw.test, &self.data.test)?,
         })
     }
 
@@ -277,19 +300,16 @@ impl<'a> Rivals<'a> {
     }
 
     /// The validation split, or where there is none the held-out parts of the training split.
-    fn held_out(&self, input: Input, raw: &Rows, how: Standardise) -> Result<Option<Pieces>> {
+    fn held_out(&self, raw: &Splits<Rows>, how: Standardise) -> Result<Option<Pieces>> {
         let train = &self.data.train;
-        if let Some(val) = self.validation() {
-            let scale = Scale::fit(how, raw, self.interrupt)?;
+        if let (Some(rows), Some(val)) = (&raw.val, self.validation()) {
+            let scale = Scale::fit(how, &raw.train, self.interrupt)?;
+            let of =
+                |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.device, HELD, self.interrupt);
             let piece = Piece {
-                kept: scale.apply(raw, &train.sample_ids, self.device, self.interrupt)?,
+                kept: of(&raw.train, train)?,
                 targets: train.targets.clone(),
-                held: scale.apply(
-                    &input.read(val, self.interrupt)?,
-                    &val.sample_ids,
-                    self.device,
-                    self.interrupt,
-                )?,
+                held: of(rows, val)?,
             };
             return Ok(Some(Pieces {
                 pieces: vec![piece],
@@ -298,14 +318,17 @@ impl<'a> Rivals<'a> {
         }
         let groups = evaluate::groups(Some(&train.subjects), train.len())?;
         let parts = folds::parts(&train.targets, groups.as_deref(), self.fitting);
+        // All parts are asked side by side, and share what may be held.
+        let share = HELD / parts.len().max(1);
         let mut pieces = Vec::new();
         for part in &parts {
-            let scale = Scale::fit(how, &raw.select(&part.kept), self.interrupt)?;
-            let of = |rows: &[usize]| scale.apply(&raw.select(rows), &[], self.device, self.interrupt);
+            let kept = raw.train.select(&part.kept);
+            let scale = Scale::fit(how, &kept, self.interrupt)?;
+            let of = |rows: &Rows| scale.apply(rows, &[], self.device, share, self.interrupt);
             pieces.push(Piece {
-                kept: of(&part.kept)?,
+                kept: of(&kept)?,
                 targets: train.targets.select(&part.kept),
-                held: of(&part.held)?,
+                held: of(&raw.train.select(&part.held))?,
             });
         }
         let rows: Vec<usize> = parts.into_iter().flat_map(|part| part.held).collect();
@@ -320,7 +343,7 @@ impl<'a> Rivals<'a> {
         self.fitting.outputs == Outputs::Task && task != Task::Expression
     }
 
-    fn fit(&self, method: Method, scaled: &Scaled, plan: &Plan, seed: u64) -> Result<RivalOutcome> {
+    fn fit(&self, method: Method, scaled: &Splits<Features>, plan: &Plan, seed: u64) -> Result<RivalOutcome> {
         let rival = self.config.rival(method.kind);
         let training = Training {
             x: &scaled.train,

@@ -14,8 +14,10 @@ use crate::solver::samples::Rows as _;
 use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
-use super::input::{Input, Scale};
+use super::fit::Training;
+use super::input::{Features, Input, Scale};
 use super::kmeans::{cluster, lloyd};
+use super::method::Kind;
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
 use super::run::Rivals;
@@ -316,7 +318,13 @@ fn k_means_reaches_scikit_learns_objective() {
     let train = &data.train;
     let scale = Scale::fit(Standardise::Dimension, &train.global, &Interrupt::default()).expect("finite");
     let x = scale
-        .apply(&train.global, &train.sample_ids, &Device::flex(), &Interrupt::default())
+        .apply(
+            &train.global,
+            &train.sample_ids,
+            &Device::flex(),
+            usize::MAX,
+            &Interrupt::default(),
+        )
         .expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()
@@ -576,6 +584,44 @@ fn the_whole_protocol_agrees_with_scikit_learn() {
                 outcome.metrics,
                 case["setting"]
             );
+        }
+    }
+}
+
+/// Features that are not held give what held ones give, over more than one chunk of rows.
+#[test]
+fn features_that_are_read_anew_give_what_held_ones_give() {
+    for (task, kinds) in [
+        (
+            Task::Expression,
+            vec![Kind::Logistic, Kind::Lda, Kind::Knn, Kind::ClassMeans, Kind::Mlp],
+        ),
+        (Task::ValenceArousal, vec![Kind::Ridge, Kind::LinearCcc]),
+    ] {
+        let rows: Vec<usize> = (0..12 * TRAIN).map(|row| row % TRAIN).collect();
+        let (train, test) = (digits(task).train.select(&rows), digits(task).test);
+        let stop = Interrupt::default();
+        let scale = Scale::fit(Standardise::Global, &train.global, &stop).unwrap();
+        let of = |set: &FeatureSet, most| scale.apply(&set.global, &[], &Device::flex(), most, &stop).unwrap();
+        let held = (of(&train, usize::MAX), of(&test, usize::MAX));
+        let anew = (of(&train, 0), of(&test, 0));
+        assert_eq!((held.0.passes().len(), anew.0.passes().len()), (1, 2));
+        let mut config = RivalConfig::default();
+        (config.linear.c, config.lda.shrinkage, config.knn.k) = (0.01, 0.1, 5);
+        for kind in kinds {
+            let rival = config.rival(kind);
+            let said = |(train_x, test_x): &(Features, Features)| {
+                let training = Training {
+                    x: train_x,
+                    targets: &train.targets,
+                    seed: 3,
+                    interrupt: &stop,
+                };
+                rival.fit(&training, 0).unwrap().predict(test_x).unwrap().data
+            };
+            let (a, b) = (said(&held), said(&anew));
+            let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(a.len() == b.len() && off < 2e-4, "{}: {off}", kind.name());
         }
     }
 }

@@ -12,6 +12,7 @@ use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use half::f16;
 
 use crate::device::machine;
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::model::aura::Batch;
 use crate::model::config::{Level, ModelConfig};
@@ -130,7 +131,7 @@ impl<'a> Feed<'a> {
         device: &Device,
     ) -> Result<Self> {
         let placement = match placement {
-            Placement::Auto if machine::is_host(device) => Placement::Stream,
+            Placement::Auto if on_host(device) => Placement::Stream,
             other => other,
         };
         // Room for all tables together; one table has to be below half of it.
@@ -204,7 +205,7 @@ impl<'a> Feed<'a> {
         let count = flat.len();
         let indices = Tensor::<1, Int>::from_data(TensorData::new(flat, [count]), &self.device);
         let mut waited = Duration::ZERO;
-        let ahead = if machine::is_host(&self.device) { 0 } else { AHEAD };
+        let ahead = if on_host(&self.device) { 0 } else { AHEAD };
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(ahead);
             scope.spawn(move || {
