@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use indicatif::HumanBytes;
+
 use crate::encoder::interface::TokenShape;
 use crate::error::Result;
 use crate::feature::pool::pooled_shape;
@@ -39,17 +41,15 @@ pub(crate) fn of_encoder(recipe: &Recipe, rows: usize) -> Option<Result<Size>> {
 
 /// For people: memory and disk, what this machine has, and what to change where that is less.
 pub(crate) fn text(size: &Size) -> String {
-    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
     let (memory, available) = (size.memory(), available_memory());
     let mut text = format!(
-        "{} rows of {} bytes: at most {} of memory on the processor, {} on disk",
+        "{} rows: training and rivals take at most {} of memory on the processor, features {} on disk",
         size.rows,
-        size.row_bytes(),
-        gib(memory),
-        gib(size.disk())
+        HumanBytes(memory),
+        HumanBytes(size.disk())
     );
     if let Some(available) = available {
-        let _ = write!(text, "; {} of memory are free here", gib(available));
+        let _ = write!(text, "; {} of memory are free here", HumanBytes(available));
         if available < memory {
             text.push_str(
                 "\nwarning: that may not be enough: lower train.batch, choose fewer tokens (features.tokens = \"7x7\"), or run \
