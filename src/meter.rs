@@ -17,7 +17,8 @@ pub struct Spent {
     pub seconds: f64,
     /// Seconds of all processors together; `None` where the system does not say.
     pub cpu_seconds: Option<f64>,
-    /// Largest resident memory meanwhile, in bytes; `None` where the system does not say.
+    /// Largest resident memory meanwhile, in bytes; `None` where the system does not say, and within other work, whose peak it
+    /// would be.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -37,6 +38,7 @@ impl AddAssign for Spent {
 pub struct Meter {
     clock: Instant,
     cpu: Option<f64>,
+    peak: bool,
 }
 
 impl Meter {
@@ -48,14 +50,18 @@ impl Meter {
         }
         // Linux sets the peak back to what is resident now; elsewhere the peak is that of the whole process.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
-        Self::within()
+        Self {
+            peak: true,
+            ..Self::within()
+        }
     }
 
-    /// Starts within the work of another meter, whose peak stays.
+    /// Starts within the work of another meter, whose peak stays its own.
     pub fn within() -> Self {
         Self {
             clock: Instant::now(),
             cpu: cpu_seconds(),
+            peak: false,
         }
     }
 
@@ -64,7 +70,7 @@ impl Meter {
         Spent {
             seconds: self.clock.elapsed().as_secs_f64(),
             cpu_seconds: self.cpu.and_then(|start| Some((cpu_seconds()? - start).max(0.0))),
-            peak_memory_bytes: high_water(),
+            peak_memory_bytes: self.peak.then(high_water).flatten(),
         }
     }
 }
@@ -122,7 +128,8 @@ mod tests {
     fn work_and_memory_are_seen() {
         let before = peak_memory().unwrap();
         assert!(before > 1 << 20, "{before}");
-        let meter = Meter::within();
+        let meter = Meter::start();
+        assert_eq!(Meter::within().spent().peak_memory_bytes, None);
         let block = vec![1_u8; 64 << 20];
         // It ends, because working is seen.
         while meter.spent().cpu_seconds.unwrap() < 0.02 {

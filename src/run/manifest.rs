@@ -98,7 +98,8 @@ pub struct StageRecord {
     pub seconds: f64,
     /// Seconds of all processors together; null where the system does not say.
     pub cpu_seconds: Option<f64>,
-    /// Largest resident memory meanwhile, in bytes; null where the system does not say.
+    /// Largest resident memory meanwhile, in bytes; null where the system does not say, and of a rival, which has no peak of its
+    /// own within `evaluate`.
     pub peak_memory_bytes: Option<u64>,
     /// Whether everything was there already.
     pub cached: bool,
