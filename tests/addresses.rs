@@ -216,8 +216,8 @@ fn what_lies_outside_the_rooms_counts_where_it_computes() {
     );
     has(
         &after_code_in(&source_file("device/driver.rs")),
-        &["extract"],
-        &["convert", "standin", "rivals", "truth", "map"],
+        &["train"],
+        &["convert", "standin", "extract", "rivals", "truth", "map"],
     );
 }
 
