@@ -12,15 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::fitting::choose::Candidates;
+use crate::model::params::{AdamW, Moments, taken};
 use crate::sets::Matrix;
 
 use super::fit::{Fitted, Rival, Settings, Training};
 use super::input::{Features, tensor, values};
 use super::objective::{self, Loss, known_counts};
-
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
 
 /// Neural probe with one hidden layer (`mlp`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -147,50 +144,12 @@ impl Fitted for Network {
     }
 }
 
-/// First and second moments of AdamW (Loshchilov & Hutter 2019).
-struct AdamW {
-    moments: Vec<(Tensor<2>, Tensor<2>)>,
-    steps: i32,
-}
-
-impl AdamW {
-    fn new(network: &Network) -> Self {
-        let zeros = |p: &Tensor<2>| (p.zeros_like(), p.zeros_like());
-        Self {
-            moments: network.parts.iter().map(zeros).collect(),
-            steps: 0,
-        }
-    }
-
-    fn step(&mut self, config: &MlpConfig, network: &mut Network, gradients: [Tensor<2>; 4]) {
-        self.steps += 1;
-        let (c1, c2) = (1.0 - BETA1.powi(self.steps), 1.0 - BETA2.powi(self.steps));
-        for (at, ((part, gradient), (m, v))) in network
-            .parts
-            .iter_mut()
-            .zip(gradients)
-            .zip(&mut self.moments)
-            .enumerate()
-        {
-            *m = m.clone() * BETA1 + gradient.clone() * (1.0 - BETA1);
-            *v = v.clone() * BETA2 + gradient.square() * (1.0 - BETA2);
-            let update = (m.clone() / c1) / ((v.clone() / c2).sqrt() + EPSILON);
-            let decay = if at % 2 == 0 {
-                config.weight_decay * config.learning_rate
-            } else {
-                0.0
-            };
-            *part = part.clone() * (1.0 - decay) - update * config.learning_rate;
-        }
-    }
-}
-
 /// A network on its way.
 struct Course<'a> {
     config: &'a MlpConfig,
     training: Training<'a>,
     network: Network,
-    optimiser: AdamW,
+    moments: [Moments; 4],
     rng: ChaCha8Rng,
     order: Vec<usize>,
 }
@@ -204,7 +163,7 @@ impl<'a> Course<'a> {
         Self {
             config,
             training,
-            optimiser: AdamW::new(&network),
+            moments: network.parts.each_ref().map(Moments::of),
             network,
             rng,
             order: (0..targets.len()).collect(),
@@ -216,6 +175,13 @@ impl<'a> Course<'a> {
         let Training { x, targets, .. } = self.training;
         let (o, hidden_units, device) = (targets.outputs(), self.config.hidden, x.device());
         let keep = 1.0 - self.config.dropout;
+        let adam = AdamW {
+            lr: self.config.learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: self.config.weight_decay,
+        };
         self.order.shuffle(&mut self.rng);
         for batch in self.order.chunks(self.config.batch) {
             self.training.interrupt.check()?;
@@ -251,7 +217,11 @@ impl<'a> Course<'a> {
                 hidden.transpose().matmul(slope.clone()),
                 slope.sum_dim(0),
             ];
-            self.optimiser.step(self.config, network, gradients);
+            let moving = network.parts.iter_mut().zip(&mut self.moments).zip(gradients);
+            for (at, ((part, moments), gradient)) in moving.enumerate() {
+                // Weights decay, biases do not.
+                *part = moments.step(taken(part), gradient, at % 2 == 0, &adam)?;
+            }
         }
         self.network.epochs += 1;
         Ok(())
