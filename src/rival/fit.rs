@@ -31,6 +31,16 @@ pub trait Rival {
         usize::MAX
     }
 
+    /// Samples on which a setting is chosen in each held-out part, and about which it is asked, at most.
+    fn choose_on(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether what is best on some of the samples says nothing of all of them, so that only the samples asked about can be fewer.
+    fn needs_all(&self) -> bool {
+        false
+    }
+
     /// Whether the seed changes anything.
     fn seeded(&self) -> bool {
         false
@@ -47,6 +57,18 @@ pub trait Rival {
     /// # Errors
     /// [`crate::Error::Interrupted`], or a failing device.
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>>;
+}
+
+/// Samples on which a rival chooses its setting, at most, unless the recipe says otherwise.
+pub const CHOOSE_ON: usize = 20_000;
+
+/// Checks `[baselines.<section>] choose_on`.
+pub fn enough(section: &str, samples: usize) -> std::result::Result<(), (String, String)> {
+    if samples >= 100 {
+        return Ok(());
+    }
+    let expected = "expected 100 samples or more, from which a setting can be chosen";
+    Err((format!("{section}.choose_on"), expected.to_owned()))
 }
 
 /// Settings by name.

@@ -2,6 +2,8 @@
 
 use crate::solver::kernel::Shape;
 
+use super::fit::enough;
+
 /// Kernels by strengths; what is 0 is chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid<'a> {
@@ -17,6 +19,8 @@ pub struct Grid<'a> {
     pub landmarks: usize,
     /// Nyström features of all samples that may be held together; fewer landmarks where there are more samples.
     pub held: usize,
+    /// Samples that a setting is chosen on.
+    pub choose_on: usize,
 }
 
 impl Grid<'_> {
@@ -76,7 +80,7 @@ impl Grid<'_> {
                 return Err((format!("{section}.{key}"), "expected 1 to 50000 samples".to_owned()));
             }
         }
-        Ok(())
+        enough(section, self.choose_on)
     }
 }
 
@@ -95,6 +99,7 @@ mod tests {
             exact: 10,
             landmarks: 5,
             held: 60,
+            choose_on: 100,
         };
         let all: Vec<_> = (0..grid.settings()).filter_map(|at| grid.setting(at)).collect();
         let narrow = Shape::rbf(0.3);
@@ -124,6 +129,7 @@ mod tests {
             exact: 10,
             landmarks: 5,
             held: 60,
+            choose_on: 100,
         };
         assert_eq!([10, 11, 12, 20, 100].map(|n| grid.landmarks(n)), [0, 5, 5, 3, 1]);
     }

@@ -16,8 +16,8 @@ pub fn table(dense: &Dense) -> Matrix {
     }
 }
 
-/// Samples that stand for all `n` where a kernel against all would be too large; the same in every seed.
-pub fn landmarks(n: usize, count: usize) -> Vec<usize> {
+/// `count` samples drawn from `n` to stand for all of them, or all; ascending, the same in every seed.
+pub fn lot(n: usize, count: usize) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..n).collect();
     rows.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
     rows.truncate(count);

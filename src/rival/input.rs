@@ -193,6 +193,8 @@ pub struct Features {
     device: Device,
     /// All values, where they are few.
     held: Option<Tensor<2>>,
+    /// Bytes up to which they are.
+    most: usize,
     /// Whether rows are brought to unit length.
     unit: bool,
     /// Asked whenever rows are read, so that every pass over the samples hears Ctrl-C.
@@ -222,6 +224,7 @@ impl Features {
             scale,
             device: device.clone(),
             held: None,
+            most,
             unit: false,
             interrupt: interrupt.clone(),
         };
@@ -297,7 +300,7 @@ impl Features {
                     selected.values.clone(),
                     self.scale.clone(),
                     &self.device,
-                    HELD,
+                    self.most,
                     &self.interrupt,
                 )?
                 .held

@@ -10,7 +10,7 @@ use crate::task::Task;
 
 use super::fit::{Fitted, Rival, Settings, Training};
 use super::grid::Grid;
-use super::host::landmarks;
+use super::host::lot;
 use super::input::Features;
 
 /// Values of held-out samples as a kernel describes them that are kept from one strength to the next.
@@ -47,7 +47,7 @@ fn prepared<M: KernelMachine>(machine: &M, training: &Training<'_>, shape: Shape
     let width = Width {
         shape,
         limit: grid.exact,
-        landmarks: &landmarks(n, grid.landmarks(n)),
+        landmarks: &lot(n, grid.landmarks(n)),
     };
     M::prepare(training, &width)
 }
@@ -99,6 +99,10 @@ impl<M: KernelMachine> Candidates for Path<'_, M> {
 impl<M: KernelMachine + 'static> Rival for M {
     fn settings(&self) -> usize {
         self.grid().settings()
+    }
+
+    fn choose_on(&self) -> usize {
+        self.grid().choose_on
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

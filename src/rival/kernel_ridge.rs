@@ -13,7 +13,7 @@ use crate::solver::linalg::Dense;
 use crate::solver::samples::Answers;
 use crate::task::Task;
 
-use super::fit::Training;
+use super::fit::{CHOOSE_ON, Training};
 use super::grid::Grid;
 use super::host::table;
 use super::input::Features;
@@ -39,6 +39,8 @@ pub struct KernelRidgeConfig {
     pub exact: usize,
     /// Training samples from which those features are made.
     pub landmarks: usize,
+    /// Samples of each held-out part that a setting is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    pub choose_on: usize,
 }
 
 impl Default for KernelRidgeConfig {
@@ -49,6 +51,7 @@ impl Default for KernelRidgeConfig {
             lambda: 0.0,
             exact: 5_000,
             landmarks: 2_000,
+            choose_on: CHOOSE_ON,
         }
     }
 }
@@ -74,6 +77,7 @@ impl KernelMachine for KernelRidgeConfig {
             exact: self.exact,
             landmarks: self.landmarks,
             held: usize::MAX,
+            choose_on: self.choose_on,
         }
     }
 

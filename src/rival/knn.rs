@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Fitted, Rival, Settings, Training};
+use super::fit::{CHOOSE_ON, Fitted, Rival, Settings, Training, enough};
 use super::input::{Features, values};
 
 /// Neighbour counts tried.
@@ -28,6 +28,8 @@ pub struct KnnConfig {
     pub k: usize,
     /// How neighbours count.
     pub weights: Weights,
+    /// Held-out samples whose neighbours are looked for while k is chosen, at most; neighbours are looked for among all.
+    pub choose_on: usize,
 }
 
 /// How neighbours count.
@@ -46,6 +48,7 @@ impl Default for KnnConfig {
         Self {
             k: 0,
             weights: Weights::Distance,
+            choose_on: CHOOSE_ON,
         }
     }
 }
@@ -58,7 +61,7 @@ impl KnnConfig {
                 "expected at most 10000 neighbours, or 0 to choose".to_owned(),
             ));
         }
-        Ok(())
+        enough("knn", self.choose_on)
     }
 }
 
@@ -188,6 +191,15 @@ impl Candidates for Grid {
 impl Rival for KnnConfig {
     fn settings(&self) -> usize {
         if self.k > 0 { 1 } else { GRID.len() }
+    }
+
+    fn choose_on(&self) -> usize {
+        self.choose_on
+    }
+
+    /// The best k grows with the samples.
+    fn needs_all(&self) -> bool {
+        true
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

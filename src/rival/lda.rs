@@ -8,7 +8,7 @@ use crate::fitting::choose::Candidates;
 use crate::sets::Matrix;
 use crate::solver::lda::{Discriminants, Lda};
 
-use super::fit::{Fitted, Rival, Settings, Training};
+use super::fit::{CHOOSE_ON, Fitted, Rival, Settings, Training, enough};
 use super::host::table;
 use super::input::Features;
 
@@ -16,17 +16,28 @@ use super::input::Features;
 const PATH: [f64; 10] = [1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9];
 
 /// Linear discriminant analysis (`lda`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LdaConfig {
     /// Share of a multiple of the identity in the covariance, as scikit-learn's `shrinkage`; 0 chooses it from 0.0001 to 0.9.
     pub shrinkage: f64,
+    /// Samples of each held-out part that the shrinkage is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    pub choose_on: usize,
+}
+
+impl Default for LdaConfig {
+    fn default() -> Self {
+        Self {
+            shrinkage: 0.0,
+            choose_on: CHOOSE_ON,
+        }
+    }
 }
 
 impl LdaConfig {
     pub(crate) fn validate(&self) -> std::result::Result<(), (String, String)> {
         if (0.0..=1.0).contains(&self.shrinkage) {
-            Ok(())
+            enough("lda", self.choose_on)
         } else {
             Err((
                 "lda.shrinkage".to_owned(),
@@ -72,6 +83,10 @@ impl Candidates for Path<'_> {
 impl Rival for LdaConfig {
     fn settings(&self) -> usize {
         if self.shrinkage > 0.0 { 1 } else { PATH.len() }
+    }
+
+    fn choose_on(&self) -> usize {
+        self.choose_on
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

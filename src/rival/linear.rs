@@ -15,7 +15,7 @@ use crate::sets::Matrix;
 use crate::task::Task;
 
 use super::curvature::Curvature;
-use super::fit::{Fitted, Rival, Settings, Training};
+use super::fit::{CHOOSE_ON, Fitted, Rival, Settings, Training, enough};
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
 use super::objective::{self, Loss, known_counts, second_derivatives};
@@ -35,6 +35,8 @@ pub struct LinearConfig {
     pub tolerance: f64,
     /// Steps of L-BFGS at most.
     pub steps: usize,
+    /// Samples of each held-out part that C is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    pub choose_on: usize,
 }
 
 impl Default for LinearConfig {
@@ -43,6 +45,7 @@ impl Default for LinearConfig {
             c: 0.0,
             tolerance: 1e-5,
             steps: 500,
+            choose_on: CHOOSE_ON,
         }
     }
 }
@@ -68,7 +71,7 @@ impl LinearConfig {
         if self.steps == 0 {
             return Err(("linear.steps".to_owned(), "expected at least 1 step".to_owned()));
         }
-        Ok(())
+        enough("linear", self.choose_on)
     }
 }
 
@@ -259,6 +262,10 @@ impl Rival for Linear<'_> {
 
     fn patience(&self) -> usize {
         PATIENCE
+    }
+
+    fn choose_on(&self) -> usize {
+        self.config.choose_on
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

@@ -23,6 +23,7 @@ pub mod method;
 pub mod mlp;
 pub mod objective;
 pub mod outcome;
+pub mod pieces;
 pub mod prototypes;
 pub mod run;
 pub mod svm;

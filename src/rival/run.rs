@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 
 use crate::error::{Error, Result};
-use crate::fitting::choose::{Candidates, Choice, choose};
+use crate::fitting::choose::Choice;
 use crate::fitting::config::{FittingConfig, Outputs};
 use crate::fitting::folds;
 use crate::interrupt::Interrupt;
@@ -15,13 +15,14 @@ use crate::metric::evaluate;
 use crate::model::config::Standardise;
 use crate::progress::{Bar, Progress};
 use crate::sets::{FeatureSet, Matrix, Rows, SplitSets};
-use crate::task::{Split, Targets, Task};
+use crate::task::{Split, Task};
 
 use super::config::RivalConfig;
 use super::fit::{Fitted, Training};
 use super::input::{Features, HELD, Input, Scale};
 use super::method::Method;
 use super::outcome::RivalOutcome;
+use super::pieces::{Piece, Pieces};
 
 /// The rivals of one training split, seed after seed.
 pub struct Rivals<'a> {
@@ -45,20 +46,6 @@ pub struct Rivals<'a> {
     spent: RefCell<BTreeMap<String, Spent>>,
 }
 
-/// One held-out part, brought to scale by what is kept.
-struct Piece {
-    kept: Features,
-    targets: Targets,
-    held: Features,
-}
-
-/// Held-out parts at one scale, for all methods on one input.
-struct Pieces {
-    pieces: Vec<Piece>,
-    /// Targets of all held-out samples, piece behind piece.
-    held: Targets,
-}
-
 /// What all splits have, for all methods on one input.
 struct Splits<T> {
     train: T,
@@ -71,6 +58,8 @@ struct Splits<T> {
 struct Plan {
     how: Standardise,
     choice: Choice,
+    /// Samples that the setting was chosen on, where these are not all.
+    chosen_on: Option<usize>,
 }
 
 impl<'a> Rivals<'a> {
@@ -219,27 +208,58 @@ impl<'a> Rivals<'a> {
                 return Ok(methods
                     .iter()
                     .map(|method| {
-                        (
-                            *method,
-                            Plan {
-                                how,
-                                choice: Choice::none(),
-                            },
-                        )
+                        let plan = Plan {
+                            how,
+                            choice: Choice::none(),
+                            chosen_on: None,
+                        };
+                        (*method, plan)
                     })
                     .collect());
             }
             for method in methods {
                 bar.message(method.name());
-                let choice = match &pieces {
+                let (choice, chosen_on) = match &pieces {
                     Some(pieces) if chooses(method) => self.metered(*method, || self.choose(*method, pieces, seed))?,
                     // Nothing to choose and nothing to fit.
-                    _ => Choice::none(),
+                    _ => (Choice::none(), None),
                 };
                 let better = |plan: &Plan| choice.score > plan.choice.score;
                 if plans.get(method).is_none_or(better) {
-                    plans.insert(*method, Plan { how, choice });
+                    let plan = Plan { how, choice, chosen_on };
+                    plans.insert(*method, plan);
                 }
+            }
+        }
+        self.fitted_to_all(raw, plans, seed, bar)
+    }
+
+    /// A setting that was chosen on some of the samples is fitted to all that are kept, and the map of its outputs is that of this
+    /// model: outputs of one that saw fewer lie elsewhere.
+    fn fitted_to_all(
+        &self,
+        raw: &Splits<Rows>,
+        mut plans: BTreeMap<Method, Plan>,
+        seed: u64,
+        bar: &Bar,
+    ) -> Result<BTreeMap<Method, Plan>> {
+        for &how in self.config.scales() {
+            let on_some = |(method, plan): &(&Method, &mut Plan)| {
+                plan.how == how && plan.chosen_on.is_some() && !self.config.rival(method.kind).needs_all()
+            };
+            let mut wanted = plans.iter_mut().filter(on_some).peekable();
+            if wanted.peek().is_none() {
+                continue;
+            }
+            let Some(pieces) = self.held_out(raw, how)? else {
+                continue;
+            };
+            for (method, plan) in wanted {
+                bar.message(method.name());
+                let rival = self.config.rival(method.kind);
+                plan.choice = self.metered(*method, || {
+                    pieces.fit(&*rival, plan.choice.at, self.fitting.outputs, seed, self.interrupt)
+                })?;
             }
         }
         Ok(plans)
@@ -318,8 +338,11 @@ impl<'a> Rivals<'a> {
         }
         let groups = evaluate::groups(Some(&train.subjects), train.len())?;
         let parts = folds::parts(&train.targets, groups.as_deref(), self.fitting);
+        if parts.is_empty() {
+            return Ok(None);
+        }
         // All parts are asked side by side, and share what may be held.
-        let share = HELD / parts.len().max(1);
+        let share = HELD / parts.len();
         let mut pieces = Vec::new();
         for part in &parts {
             let kept = raw.train.select(&part.kept);
@@ -332,7 +355,7 @@ impl<'a> Rivals<'a> {
             });
         }
         let rows: Vec<usize> = parts.into_iter().flat_map(|part| part.held).collect();
-        Ok((!pieces.is_empty()).then(|| Pieces {
+        Ok(Some(Pieces {
             pieces,
             held: train.targets.select(&rows),
         }))
@@ -351,7 +374,7 @@ impl<'a> Rivals<'a> {
             seed,
             interrupt: self.interrupt,
         };
-        let Plan { how, choice } = plan;
+        let Plan { how, choice, chosen_on } = plan;
         let fitted = rival.fit(&training, choice.at)?;
         let name = method.name();
         let mut outcome = RivalOutcome {
@@ -360,6 +383,9 @@ impl<'a> Rivals<'a> {
             method: name,
         };
         outcome.fitted_with(&fitted.settings());
+        if let Some(samples) = chosen_on {
+            outcome.fitted_with(&[("chosen_on", *samples as f64)]);
+        }
         match how {
             Standardise::Dimension => outcome.fitted_with(&[("one_scale", 0.0)]),
             Standardise::Global => outcome.fitted_with(&[("one_scale", 1.0)]),
@@ -377,19 +403,20 @@ impl<'a> Rivals<'a> {
         Ok(outcome)
     }
 
-    /// The rival's setting at one scale and the map of its outputs, from samples that the models asked about them have not seen.
-    fn choose(&self, method: Method, pieces: &Pieces, seed: u64) -> Result<Choice> {
+    /// The rival's setting at one scale and the map of its outputs, and the samples that it was chosen on if these are not all.
+    fn choose(&self, method: Method, pieces: &Pieces, seed: u64) -> Result<(Choice, Option<usize>)> {
         let rival = self.config.rival(method.kind);
-        let mut parts: Vec<Box<dyn Candidates + '_>> = Vec::new();
-        for piece in &pieces.pieces {
-            let part = Training {
-                x: &piece.kept,
-                targets: &piece.targets,
-                seed,
-                interrupt: self.interrupt,
-            };
-            parts.push(rival.candidates(part, &piece.held)?);
+        let how = self.fitting.outputs;
+        // Where there is nothing to choose, fewer samples would only be fitted beside all of them.
+        let settings = rival.settings() * self.config.scales().len();
+        let most = if settings > 1 || rival.needs_all() {
+            rival.choose_on()
+        } else {
+            usize::MAX
+        };
+        match pieces.thinned(most, rival.needs_all())? {
+            Some(fewer) => Ok((fewer.choose(&*rival, how, seed, self.interrupt)?, Some(most))),
+            None => Ok((pieces.choose(&*rival, how, seed, self.interrupt)?, None)),
         }
-        choose(self.fitting.outputs, &pieces.held, &mut parts, rival.patience())
     }
 }

@@ -11,7 +11,7 @@ use crate::solver::linalg::Dense;
 use crate::solver::svm::{States, Svm, SvmPath};
 use crate::task::Task;
 
-use super::fit::Training;
+use super::fit::{CHOOSE_ON, Training};
 use super::grid::Grid;
 use super::host::table;
 use super::input::Features;
@@ -39,6 +39,8 @@ pub struct SvmConfig {
     /// Training samples from which those features are made; fewer beyond 268,000 samples, so that the features of all stay
     /// within 1 GiB.
     pub landmarks: usize,
+    /// Samples of each held-out part that a setting is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    pub choose_on: usize,
 }
 
 impl Default for SvmConfig {
@@ -48,6 +50,7 @@ impl Default for SvmConfig {
             c: 0.0,
             exact: 5_000,
             landmarks: 1_000,
+            choose_on: CHOOSE_ON,
         }
     }
 }
@@ -73,6 +76,7 @@ impl KernelMachine for SvmConfig {
             exact: self.exact,
             landmarks: self.landmarks,
             held: HELD,
+            choose_on: self.choose_on,
         }
     }
 

@@ -23,6 +23,8 @@ use super::prototypes::Prototypes;
 use super::run::Rivals;
 use crate::model::config::Standardise;
 
+mod choosing;
+
 const TRAIN: usize = 350;
 
 fn golden() -> Value {
@@ -461,6 +463,9 @@ fn settings_are_checked() {
     let mut config = RivalConfig::default();
     config.linear.c = f64::NAN;
     assert_eq!(wrong(config), "linear.c");
+    let mut config = RivalConfig::default();
+    config.svm.choose_on = 99;
+    assert_eq!(wrong(config), "svm.choose_on");
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! Settings that are chosen on some of the samples.
+
+use crate::model::config::Standardise;
+use crate::task::Task;
+
+use super::{RivalConfig, RivalOutcome, digits, only, run};
+
+fn setting(outcome: &RivalOutcome, name: &str) -> Option<f64> {
+    let mut rows = outcome.metrics.iter();
+    Some(rows.find(|row| row.metric == format!("setting_{name}"))?.value)
+}
+
+fn of_one_scale(method: &str) -> RivalConfig {
+    RivalConfig {
+        standardise: Some(Standardise::Global),
+        ..only(method)
+    }
+}
+
+/// What is chosen on some is fitted to all, and so is the map of its outputs: it says what the same setting says where it was
+/// given.
+#[test]
+fn what_is_chosen_on_some_samples_is_fitted_to_all() {
+    for (task, method) in [(Task::ValenceArousal, "ridge"), (Task::ActionUnits, "logistic")] {
+        let data = digits(task);
+        let mut fewer = of_one_scale(method);
+        fewer.linear.choose_on = 100;
+        let chosen = run(&data, &fewer).remove(0);
+        assert_eq!(setting(&chosen, "chosen_on"), Some(100.0));
+        let mut given = of_one_scale(method);
+        given.linear.c = setting(&chosen, "c").expect("chosen");
+        let given = run(&data, &given).remove(0);
+        assert_eq!(setting(&given, "chosen_on"), None);
+        assert_eq!(chosen.predictions, given.predictions);
+        let rest = |outcome: &RivalOutcome| {
+            let rows = outcome.metrics.iter().filter(|row| row.metric != "setting_chosen_on");
+            rows.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(rest(&chosen), rest(&given));
+    }
+}
+
+/// Neighbours are looked for among all samples, of fewer.
+#[test]
+fn neighbours_are_asked_about_some_and_looked_for_among_all() {
+    let data = digits(Task::Expression);
+    let mut some = of_one_scale("knn");
+    some.knn.choose_on = 100;
+    let mut all = of_one_scale("knn");
+    all.knn.choose_on = usize::MAX;
+    let (some, all) = (run(&data, &some).remove(0), run(&data, &all).remove(0));
+    assert_eq!(setting(&some, "chosen_on"), None, "no part holds out more than 70");
+    assert_eq!(some, all);
+    let mut twice = digits(Task::Expression);
+    let rows: Vec<usize> = (0..4 * super::TRAIN).map(|row| row % super::TRAIN).collect();
+    twice.train = twice.train.select(&rows);
+    let mut some = of_one_scale("knn");
+    some.knn.choose_on = 100;
+    let some = run(&twice, &some).remove(0);
+    assert_eq!(setting(&some, "chosen_on"), Some(100.0));
+    // Each sample has itself three times over, in other parts: with all of them kept it is its own nearest neighbour.
+    assert_eq!(setting(&some, "k"), Some(1.0));
+}
