@@ -1,9 +1,10 @@
 //! Progress on stderr: a bar with rate and time left on a terminal, single lines elsewhere, nothing where quiet is asked for.
 
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How progress is shown; cheap to copy around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,28 +58,80 @@ impl Progress {
             ProgressBar::hidden()
         };
         bar.set_prefix(title.to_owned());
-        Bar(bar)
+        Bar(Arc::new(Shown {
+            bar,
+            text: Mutex::default(),
+        }))
     }
 }
 
-/// One running bar; it disappears when dropped.
+/// One running bar; it disappears when its last copy is dropped.
+#[derive(Debug, Clone)]
+pub struct Bar(Arc<Shown>);
+
 #[derive(Debug)]
-pub struct Bar(ProgressBar);
+struct Shown {
+    bar: ProgressBar,
+    text: Mutex<Text>,
+}
+
+/// What stands behind a bar.
+#[derive(Debug)]
+struct Text {
+    text: String,
+    rows: u64,
+    since: Instant,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            rows: 0,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Self {
+        Progress::hidden().bar("", 0, "")
+    }
+}
 
 impl Bar {
     /// Advances by `n` units.
     pub fn inc(&self, n: u64) {
-        self.0.inc(n);
+        self.0.bar.inc(n);
     }
 
     /// Replaces the text behind the bar.
     pub fn message(&self, text: impl Into<String>) {
-        self.0.set_message(text.into());
+        let text = text.into();
+        self.0.bar.set_message(text.clone());
+        *self.0.text.lock().unwrap_or_else(PoisonError::into_inner) = Text {
+            text,
+            ..Text::default()
+        };
+    }
+
+    /// Says behind the text how many rows were read since it was set, and how fast: that long work of unknown length goes on.
+    pub fn read(&self, rows: usize) {
+        if self.0.bar.is_hidden() {
+            return;
+        }
+        let mut text = self.0.text.lock().unwrap_or_else(PoisonError::into_inner);
+        text.rows += rows as u64;
+        let rate = text.rows as f64 / text.since.elapsed().as_secs_f64().max(1e-3);
+        let (rows, rate) = (HumanCount(text.rows), HumanCount(rate as u64));
+        self.0
+            .bar
+            .set_message(format!("{} · {rows} rows read, {rate}/s", text.text));
     }
 }
 
-impl Drop for Bar {
+impl Drop for Shown {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::math::host;
 use crate::model::projector::Projector;
+use crate::progress::Bar;
 use crate::sets::SplitSets;
 use crate::train::feed::Placement;
 use crate::train::run::Trainer;
@@ -83,8 +84,9 @@ pub fn measure(
             .sync()
             .map_err(|error| Error::Device(format!("the device failed: {error}")))
     };
+    let bar = Bar::default();
     let clock = Instant::now();
-    trainer.steps(&mut state, 1, interrupt)?;
+    trainer.steps(&mut state, 1, &bar, interrupt)?;
     wait()?;
     let warm_up_seconds = clock.elapsed().as_secs_f64();
     state.sums = state.sums.zeros_like();
@@ -93,7 +95,7 @@ pub fn measure(
     let clock = Instant::now();
     for epoch in 0..epochs {
         state.position.step = 0;
-        let (waited, _) = trainer.steps(&mut state, epoch + 2, interrupt)?;
+        let (waited, _) = trainer.steps(&mut state, epoch + 2, &bar, interrupt)?;
         for_data += waited;
         let end = Instant::now();
         wait()?;
@@ -110,7 +112,7 @@ pub fn measure(
     let mut launched = 0;
     if !on_host(trainer.device()) {
         state.position.step = 0;
-        let (counted, found) = launches::count(|| trainer.steps(&mut state, epochs + 2, interrupt));
+        let (counted, found) = launches::count(|| trainer.steps(&mut state, epochs + 2, &bar, interrupt));
         counted?;
         launched = found;
     }

@@ -172,8 +172,8 @@ impl Inverse<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rival::tests::reading;
     use crate::sets::Matrix;
-    use burn::tensor::Device;
 
     /// n × d values of rank `rank`.
     fn of_rank(n: usize, d: usize, rank: usize) -> Vec<f32> {
@@ -193,7 +193,7 @@ mod tests {
                 cols: d,
                 data: data.clone(),
             };
-            let x = Features::new(matrix.into(), None, &Device::flex(), usize::MAX, &Interrupt::default()).unwrap();
+            let x = Features::new(matrix.into(), None, reading(usize::MAX)).unwrap();
             let stop = Interrupt::default();
             let (seconds, penalty) = ([0.2, 0.05], [0.3, 0.01]);
             let curvature = Curvature::of(&x, &stop).unwrap();

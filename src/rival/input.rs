@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::model::config::Standardise;
 use crate::model::standardise::Standardiser;
+use crate::progress::Bar;
 use crate::sets::{FeatureSet, Matrix, Rows};
 use crate::solver::linalg::Dense;
 use crate::solver::samples;
@@ -150,18 +151,11 @@ impl Scale {
         Ok(Self(Arc::new(scale)))
     }
 
-    /// The standardised features of the samples `ids`, held if they take `most` bytes or less.
+    /// The standardised features of the samples `ids`.
     ///
     /// # Errors
     /// [`Error::Data`] if the features are not as wide as those of the training split, or not finite.
-    pub fn apply(
-        &self,
-        rows: &Rows,
-        ids: &[String],
-        device: &Device,
-        most: usize,
-        interrupt: &Interrupt,
-    ) -> Result<Features> {
+    pub fn apply(&self, rows: &Rows, ids: &[String], reading: Reading) -> Result<Features> {
         let d = self.0.mean.len();
         if rows.cols() != d && rows.len() > 0 {
             return Err(Error::unusable_table(format!(
@@ -175,7 +169,7 @@ impl Scale {
                 ids.get(row).map_or("?", String::as_str)
             )));
         }
-        Features::new(rows.clone(), Some(Arc::clone(&self.0)), device, most, interrupt)
+        Features::new(rows.clone(), Some(Arc::clone(&self.0)), reading)
     }
 }
 
@@ -185,20 +179,29 @@ pub const HELD: usize = 768 << 20;
 const CHUNK: usize = 4096;
 const CHUNK_VALUES: usize = 1 << 24;
 
+/// How features are read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Where tensors live.
+    pub device: Device,
+    /// Bytes up to which all values are held.
+    pub most: usize,
+    /// Asked whenever rows are read, so that every pass over the samples hears Ctrl-C.
+    pub interrupt: Interrupt,
+    /// Told of every row that is read.
+    pub bar: Bar,
+}
+
 /// n × D values, standardised.
 #[derive(Debug, Clone)]
 pub struct Features {
     values: Rows,
     scale: Option<Arc<Standardiser>>,
-    device: Device,
+    reading: Reading,
     /// All values, where they are few.
     held: Option<Tensor<2>>,
-    /// Bytes up to which they are.
-    most: usize,
     /// Whether rows are brought to unit length.
     unit: bool,
-    /// Asked whenever rows are read, so that every pass over the samples hears Ctrl-C.
-    interrupt: Interrupt,
     /// Number of samples n.
     pub rows: usize,
     /// Values a sample D.
@@ -206,29 +209,21 @@ pub struct Features {
 }
 
 impl Features {
-    /// Values as `scale` leaves them; as they are, if there is none. Held if they take `most` bytes or less.
+    /// Values as `scale` leaves them; as they are, if there is none.
     ///
     /// # Errors
     /// If they cannot be read; [`Error::Interrupted`].
-    pub fn new(
-        values: Rows,
-        scale: Option<Arc<Standardiser>>,
-        device: &Device,
-        most: usize,
-        interrupt: &Interrupt,
-    ) -> Result<Self> {
+    pub fn new(values: Rows, scale: Option<Arc<Standardiser>>, reading: Reading) -> Result<Self> {
         let mut features = Self {
             rows: values.len(),
             cols: values.cols(),
             values,
             scale,
-            device: device.clone(),
+            reading,
             held: None,
-            most,
             unit: false,
-            interrupt: interrupt.clone(),
         };
-        if features.rows * features.cols * size_of::<f32>() <= most {
+        if features.rows * features.cols * size_of::<f32>() <= features.reading.most {
             features.held = Some(features.fetch(0..features.rows)?);
         }
         Ok(features)
@@ -236,7 +231,7 @@ impl Features {
 
     /// Where the values are.
     pub fn device(&self) -> Device {
-        self.device.clone()
+        self.reading.device.clone()
     }
 
     fn fetch(&self, range: Range<usize>) -> Result<Tensor<2>> {
@@ -246,7 +241,7 @@ impl Features {
             Some(scale) => scale.apply(block),
             None => block.data,
         };
-        Ok(tensor(data, rows, cols, &self.device))
+        Ok(tensor(data, rows, cols, &self.reading.device))
     }
 
     /// Ranges of at most [`CHUNK`] rows that cover all.
@@ -270,7 +265,8 @@ impl Features {
     /// # Errors
     /// If they cannot be read; [`Error::Interrupted`].
     pub fn slice(&self, range: Range<usize>) -> Result<Tensor<2>> {
-        self.interrupt.check()?;
+        self.reading.interrupt.check()?;
+        self.reading.bar.read(range.len());
         let x = match &self.held {
             Some(held) => held.clone().slice([range, 0..self.cols]),
             None => self.fetch(range)?,
@@ -289,22 +285,13 @@ impl Features {
             rows: rows.len(),
             ..self.clone()
         };
-        selected.held = match &self.held {
-            Some(held) => {
-                let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-                let index = Tensor::<1, Int>::from_data(TensorData::new(index, [rows.len()]), &self.device);
-                Some(held.clone().select(0, index))
-            }
-            None => {
-                Self::new(
-                    selected.values.clone(),
-                    self.scale.clone(),
-                    &self.device,
-                    self.most,
-                    &self.interrupt,
-                )?
-                .held
-            }
+        selected.held = if let Some(held) = &self.held {
+            let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+            let index = Tensor::<1, Int>::from_data(TensorData::new(index, [rows.len()]), &self.reading.device);
+            Some(held.clone().select(0, index))
+        } else {
+            let new = Self::new(selected.values.clone(), self.scale.clone(), self.reading.clone())?;
+            new.held
         };
         Ok(selected)
     }

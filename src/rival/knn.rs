@@ -10,7 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{CHOOSE_ON, Fitted, Rival, Settings, Training, enough};
+use super::fit::{Fitted, Rival, Settings, Training, enough};
 use super::input::{Features, values};
 
 /// Neighbour counts tried.
@@ -48,7 +48,7 @@ impl Default for KnnConfig {
         Self {
             k: 0,
             weights: Weights::Distance,
-            choose_on: CHOOSE_ON,
+            choose_on: 4_000,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::task::{Split, Task};
 
 use super::config::RivalConfig;
 use super::fit::{Fitted, Training};
-use super::input::{Features, HELD, Input, Scale};
+use super::input::{Features, HELD, Input, Reading, Scale};
 use super::method::Method;
 use super::outcome::RivalOutcome;
 use super::pieces::{Piece, Pieces};
@@ -198,7 +198,7 @@ impl<'a> Rivals<'a> {
         let chooses = |method: &Method| fits || scales.len() * self.config.rival(method.kind).settings() > 1;
         for &how in scales {
             let wanted = methods.iter().any(chooses);
-            let pieces = if wanted { self.held_out(raw, how)? } else { None };
+            let pieces = if wanted { self.held_out(raw, how, bar)? } else { None };
             if wanted && pieces.is_none() {
                 // Nor can another scale be preferred.
                 self.progress.line(
@@ -251,7 +251,7 @@ impl<'a> Rivals<'a> {
             if wanted.peek().is_none() {
                 continue;
             }
-            let Some(pieces) = self.held_out(raw, how)? else {
+            let Some(pieces) = self.held_out(raw, how, bar)? else {
                 continue;
             };
             for (method, plan) in wanted {
@@ -280,7 +280,7 @@ impl<'a> Rivals<'a> {
             if !methods.iter().any(|method| chosen(&method)) {
                 continue;
             }
-            let scaled = self.scaled(raw, how)?;
+            let scaled = self.scaled(raw, how, bar)?;
             for method in methods.iter().filter(chosen) {
                 bar.message(method.name());
                 if let Some(plan) = plans.get(method) {
@@ -304,9 +304,9 @@ impl<'a> Rivals<'a> {
     }
 
     /// The same at one scale.
-    fn scaled(&self, raw: &Splits<Rows>, how: Standardise) -> Result<Splits<Features>> {
+    fn scaled(&self, raw: &Splits<Rows>, how: Standardise, bar: &Bar) -> Result<Splits<Features>> {
         let scale = Scale::fit(how, &raw.train, self.interrupt)?;
-        let of = |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.device, HELD, self.interrupt);
+        let of = |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.reading(HELD, bar));
         let val = raw.val.as_ref().zip(self.validation());
         Ok(Splits {
             train: of(&raw.train, &self.data.train)?,
@@ -319,13 +319,21 @@ impl<'a> Rivals<'a> {
         self.data.val.as_ref().filter(|set| !set.is_empty())
     }
 
+    fn reading(&self, most: usize, bar: &Bar) -> Reading {
+        Reading {
+            device: self.device.clone(),
+            most,
+            interrupt: self.interrupt.clone(),
+            bar: bar.clone(),
+        }
+    }
+
     /// The validation split, or where there is none the held-out parts of the training split.
-    fn held_out(&self, raw: &Splits<Rows>, how: Standardise) -> Result<Option<Pieces>> {
+    fn held_out(&self, raw: &Splits<Rows>, how: Standardise, bar: &Bar) -> Result<Option<Pieces>> {
         let train = &self.data.train;
         if let (Some(rows), Some(val)) = (&raw.val, self.validation()) {
             let scale = Scale::fit(how, &raw.train, self.interrupt)?;
-            let of =
-                |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.device, HELD, self.interrupt);
+            let of = |rows: &Rows, set: &FeatureSet| scale.apply(rows, &set.sample_ids, self.reading(HELD, bar));
             let piece = Piece {
                 kept: of(&raw.train, train)?,
                 targets: train.targets.clone(),
@@ -347,7 +355,7 @@ impl<'a> Rivals<'a> {
         for part in &parts {
             let kept = raw.train.select(&part.kept);
             let scale = Scale::fit(how, &kept, self.interrupt)?;
-            let of = |rows: &Rows| scale.apply(rows, &[], self.device, share, self.interrupt);
+            let of = |rows: &Rows| scale.apply(rows, &[], self.reading(share, bar));
             pieces.push(Piece {
                 kept: of(&kept)?,
                 targets: train.targets.select(&part.kept),

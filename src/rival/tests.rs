@@ -8,14 +8,14 @@ use crate::fitting::config::{FittingConfig, Outputs};
 use crate::fitting::folds;
 use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
 use crate::sets::{FeatureSet, Matrix, SplitSets, Tokens};
 use crate::solver::samples::Rows as _;
 use crate::task::{Targets, Task};
 
 use super::config::RivalConfig;
 use super::fit::Training;
-use super::input::{Features, Input, Scale};
+use super::input::{Features, Input, Reading, Scale};
 use super::kmeans::{cluster, lloyd};
 use super::method::Kind;
 use super::outcome::RivalOutcome;
@@ -26,6 +26,16 @@ use crate::model::config::Standardise;
 mod choosing;
 
 const TRAIN: usize = 350;
+
+/// Reads on the processor, nothing shown.
+pub(super) fn reading(most: usize) -> Reading {
+    Reading {
+        device: Device::flex(),
+        most,
+        interrupt: Interrupt::default(),
+        bar: Bar::default(),
+    }
+}
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("../../tests/peers/baseline/golden.json")).expect("golden.json is JSON")
@@ -320,13 +330,7 @@ fn k_means_reaches_scikit_learns_objective() {
     let train = &data.train;
     let scale = Scale::fit(Standardise::Dimension, &train.global, &Interrupt::default()).expect("finite");
     let x = scale
-        .apply(
-            &train.global,
-            &train.sample_ids,
-            &Device::flex(),
-            usize::MAX,
-            &Interrupt::default(),
-        )
+        .apply(&train.global, &train.sample_ids, reading(usize::MAX))
         .expect("same width");
     let start: Vec<usize> = floats(&golden["kmeans_start"])
         .into_iter()
@@ -607,7 +611,7 @@ fn features_that_are_read_anew_give_what_held_ones_give() {
         let (train, test) = (digits(task).train.select(&rows), digits(task).test);
         let stop = Interrupt::default();
         let scale = Scale::fit(Standardise::Global, &train.global, &stop).unwrap();
-        let of = |set: &FeatureSet, most| scale.apply(&set.global, &[], &Device::flex(), most, &stop).unwrap();
+        let of = |set: &FeatureSet, most| scale.apply(&set.global, &[], reading(most)).unwrap();
         let held = (of(&train, usize::MAX), of(&test, usize::MAX));
         let anew = (of(&train, 0), of(&test, 0));
         assert_eq!((held.0.passes().len(), anew.0.passes().len()), (1, 2));

@@ -17,7 +17,7 @@ use crate::model::math::{Purpose, host, matrix, permutation, stream};
 use crate::model::projector::{Projector, Sizes};
 use crate::model::standardise::Standardiser;
 use crate::model::{kmeans, predict};
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
 use crate::sets::{FeatureSet, Matrix, Rows, SplitSets};
 use crate::task::Targets;
 
@@ -98,16 +98,17 @@ impl Job<'_> {
             let line = format!("{}: goes on after epoch {}", self.label, state.position.epoch);
             self.progress.line(&line);
         }
-        let bar = self.progress.bar(self.label, setup.train.epochs as u64, "epochs");
-        bar.inc(state.position.epoch as u64);
+        // An epoch of a large database takes minutes: steps are counted.
+        let steps = (setup.train.epochs * trainer.batches) as u64;
+        let bar = self.progress.bar(self.label, steps, "steps");
+        bar.inc((state.position.epoch * trainer.batches + state.position.step) as u64);
         while state.position.epoch < setup.train.epochs && !state.position.stopped {
-            if let Err(error) = trainer.epoch(&mut state, self.interrupt) {
+            if let Err(error) = trainer.epoch(&mut state, &bar, self.interrupt) {
                 if matches!(error, Error::Interrupted) {
                     checkpoint::save(&file, &digest, &state)?;
                 }
                 return Err(error);
             }
-            bar.inc(1);
             bar.message(trainer.summary(&state.position));
             let every = setup.train.checkpoint_every;
             if every > 0 && state.position.epoch.is_multiple_of(every) {
@@ -287,9 +288,9 @@ impl Trainer<'_> {
     }
 
     /// One epoch, from the step where the state stands.
-    fn epoch(&self, state: &mut State, interrupt: &Interrupt) -> Result<()> {
+    fn epoch(&self, state: &mut State, bar: &Bar, interrupt: &Interrupt) -> Result<()> {
         let epoch = state.position.epoch + 1;
-        let (_, order) = self.steps(state, epoch, interrupt)?;
+        let (_, order) = self.steps(state, epoch, bar, interrupt)?;
         let before = state.position.history.len();
         let last: &[usize] = order.last().map_or(&[], Vec::as_slice);
         let closed = self.close(state, epoch, last, interrupt);
@@ -306,6 +307,7 @@ impl Trainer<'_> {
         &self,
         state: &mut State,
         epoch: usize,
+        bar: &Bar,
         interrupt: &Interrupt,
     ) -> Result<(Duration, Vec<Vec<usize>>)> {
         let (model, train) = (&self.setup.model, &self.setup.train);
@@ -327,6 +329,7 @@ impl Trainer<'_> {
             })?;
             state.sums = state.sums.clone() + losses;
             state.position.step = step + 1;
+            bar.inc(1);
             Ok(())
         })?;
         Ok((waited, order))
@@ -488,7 +491,8 @@ impl Trainer<'_> {
             .into_iter()
             .find_map(|split| last(split, metric).map(|value| format!(" · {split} {metric} {value:.3}")));
         format!(
-            "loss {:.3}{} · {} archetypes",
+            "epoch {} · loss {:.3}{} · {} archetypes",
+            position.epoch,
             last("train", "loss").unwrap_or(f64::NAN),
             seen.unwrap_or_default(),
             last("all", "codebook_active").unwrap_or(f64::NAN)
