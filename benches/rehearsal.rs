@@ -176,8 +176,10 @@ fn draw(options: &Options, task: Task, rows: usize, folder: &Path) {
                 let own: Vec<f32> = (0..CAUSES).map(|_| numbers.unit() + numbers.unit()).collect();
                 let mut vector = |gain: f32| -> Vec<f32> {
                     let signal = |d: usize| own.iter().zip(&loading[d * CAUSES..]).map(|(a, b)| a * b).sum::<f32>();
+                    // In quarters, so that a table of all patches, written twice, fits the disk of whoever rehearses.
+                    let quarters = |value: f32| (4.0 * value).round() / 4.0;
                     (0..options.dims)
-                        .map(|d| gain * signal(d) + 2.0 * numbers.unit())
+                        .map(|d| quarters(gain * signal(d) + 2.0 * numbers.unit()))
                         .collect()
                 };
                 features.push(Encoded {
