@@ -330,6 +330,8 @@ fn main() {
             hidden: ModelConfig::default().hidden,
             batch: TrainConfig::default().batch_for(task, options.rows),
             rivals: true,
+            folds: FittingConfig::default().folds,
+            exact: RivalConfig::default().kernel_ridge.exact,
         };
         let bound = size.memory();
         println!(

@@ -29,6 +29,8 @@ pub(crate) fn of(recipe: &Recipe, rows: usize, global: usize, tokens: Option<Tok
         hidden: recipe.model.hidden,
         batch: recipe.train.batch_for(task, rows),
         rivals: recipe.baselines.enabled,
+        folds: recipe.fitting.folds,
+        exact: recipe.baselines.kernel_ridge.exact,
     }
 }
 
