@@ -37,8 +37,8 @@ use serde_json::json;
 const STEEPEST: f64 = 1.15;
 /// Seconds below which growth is noise.
 const NOISE: f64 = 3.0;
-/// Rows of which each tenth is tested on: databases grow, their test splits hardly.
-const TESTED: usize = 40_000;
+/// Samples to test on, at most: databases grow, their test splits hardly.
+const TESTED: usize = 4_000;
 /// Rows of a part.
 const PART: usize = 4096;
 
@@ -93,6 +93,11 @@ impl Options {
         options
     }
 
+    /// Samples to test on, as many of a quarter of the rows as of all.
+    fn tested(&self) -> usize {
+        (self.rows / 40).clamp(1, TESTED)
+    }
+
     fn wants(&self, stage: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == stage)
     }
@@ -128,7 +133,13 @@ fn draw(options: &Options, task: Task, rows: usize, folder: &Path) {
     let loading: Vec<f32> = (0..CAUSES * options.dims).map(|_| numbers.unit()).collect();
     let side = (options.tokens as f64).sqrt() as usize;
     let metadata = FeatureMetadata {
-        digest: format!("rehearsal {} {rows} {} {}", task.name(), options.dims, options.tokens),
+        digest: format!(
+            "rehearsal {} {rows} {} {} {}",
+            task.name(),
+            options.dims,
+            options.tokens,
+            options.tested()
+        ),
         encoder_name: "drawn".into(),
         encoder_digest: String::new(),
         encoder: json!({"kind": "drawn"}),
@@ -199,7 +210,16 @@ fn draw(options: &Options, task: Task, rows: usize, folder: &Path) {
             let folded = options.people > 0;
             let mut columns: Vec<ArrayRef> = vec![
                 text(&|row| Some(format!("{row:08}.jpg"))),
-                text(&|row| Some(if row % 10 == 9 && row < TESTED { "test" } else { "train" }.to_owned())),
+                text(&|row| {
+                    Some(
+                        if row % 10 == 9 && row < 10 * options.tested() {
+                            "test"
+                        } else {
+                            "train"
+                        }
+                        .to_owned(),
+                    )
+                }),
                 text(&|row| folded.then(|| format!("person-{:02}", person(row)))),
                 Arc::new(
                     block
@@ -252,7 +272,13 @@ fn load(options: &Options, task: Task, folder: &Path) -> SplitSets {
 fn rehearse(options: &Options, task: Task, rows: usize) -> Costs {
     let scratch = tempfile::tempdir().unwrap();
     let folder = match &options.keep {
-        Some(keep) => keep.join(format!("{}-{rows}-{}-{}", task.name(), options.dims, options.tokens)),
+        Some(keep) => keep.join(format!(
+            "{}-{rows}-{}-{}-{}",
+            task.name(),
+            options.dims,
+            options.tokens,
+            options.tested()
+        )),
         None => scratch.path().join("table"),
     };
     let mut costs = Costs::new();
