@@ -14,8 +14,7 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::elementwise::on_host;
-use crate::elementwise::{gelu, quick_gelu};
+use crate::elementwise::{gelu, on_host, quick_gelu};
 use crate::error::{Error, Result};
 use crate::image::Preprocess;
 

@@ -1,5 +1,7 @@
 //! What a rival is fitted on, what it may choose from, and what it offers afterwards.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
@@ -31,7 +33,7 @@ pub trait Rival {
         usize::MAX
     }
 
-    /// Samples on which a setting is chosen in each held-out part, and about which it is asked, at most.
+    /// Samples on which a setting is chosen in each held-out part, and about which it is asked in all of them together, at most.
     fn choose_on(&self) -> usize {
         usize::MAX
     }
@@ -90,6 +92,8 @@ pub trait Fitted {
 pub struct Apart<'a> {
     /// The rival.
     pub rival: &'a dyn Rival,
+    /// Numbers of its settings.
+    pub settings: Range<usize>,
     /// What it is fitted on.
     pub training: Training<'a>,
     /// What it is asked about.
@@ -98,9 +102,9 @@ pub struct Apart<'a> {
 
 impl Candidates for Apart<'_> {
     fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
-        if at >= self.rival.settings() {
+        let Some(setting) = self.settings.clone().nth(at) else {
             return Ok(None);
-        }
-        self.rival.fit(&self.training, at)?.predict(self.held).map(Some)
+        };
+        self.rival.fit(&self.training, setting)?.predict(self.held).map(Some)
     }
 }

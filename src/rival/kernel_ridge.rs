@@ -39,7 +39,8 @@ pub struct KernelRidgeConfig {
     pub exact: usize,
     /// Training samples from which those features are made.
     pub landmarks: usize,
-    /// Samples of each held-out part that a setting is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    /// Samples that a setting is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
+    /// chosen is fitted to all.
     pub choose_on: usize,
 }
 

@@ -208,6 +208,7 @@ impl Rival for KmeansConfig {
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
         Ok(Box::new(Apart {
             rival: self,
+            settings: 0..self.settings(),
             training,
             held,
         }))

@@ -28,7 +28,8 @@ pub struct KnnConfig {
     pub k: usize,
     /// How neighbours count.
     pub weights: Weights,
-    /// Held-out samples whose neighbours are looked for while k is chosen, at most; neighbours are looked for among all.
+    /// Held-out samples, of all parts together, whose neighbours are looked for while k is chosen, at most; they are looked for
+    /// among all that are kept.
     pub choose_on: usize,
 }
 

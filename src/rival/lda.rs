@@ -21,7 +21,8 @@ const PATH: [f64; 10] = [1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9];
 pub struct LdaConfig {
     /// Share of a multiple of the identity in the covariance, as scikit-learn's `shrinkage`; 0 chooses it from 0.0001 to 0.9.
     pub shrinkage: f64,
-    /// Samples of each held-out part that the shrinkage is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    /// Samples that the shrinkage is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
+    /// chosen is fitted to all.
     pub choose_on: usize,
 }
 

@@ -35,7 +35,8 @@ pub struct LinearConfig {
     pub tolerance: f64,
     /// Steps of L-BFGS at most.
     pub steps: usize,
-    /// Samples of each held-out part that C is chosen on, and about which it is asked, at most; what is chosen is fitted to all.
+    /// Samples that C is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
+    /// chosen is fitted to all.
     pub choose_on: usize,
 }
 

@@ -4,10 +4,9 @@ use crate::error::Result;
 use crate::fitting::choose::{Candidates, Choice, choose};
 use crate::fitting::config::Outputs;
 use crate::interrupt::Interrupt;
-use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::fit::{Rival, Training};
+use super::fit::{Apart, Rival, Training};
 use super::host::lot;
 use super::input::Features;
 
@@ -31,13 +30,14 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// The same with no more than `most` samples to fit on in each part, unless all of them are needed, and `most` to ask about;
-    /// nothing where there are no more.
+    /// The same with no more than `most` samples to fit on in each part, unless all of them are needed, and `most` to ask about
+    /// in all parts together; nothing where there are no more.
     ///
     /// # Errors
     /// If features cannot be read; [`crate::Error::Interrupted`].
     pub fn thinned(&self, most: usize, all_kept: bool) -> Result<Option<Self>> {
-        let more = |piece: &Piece| (piece.kept.rows > most && !all_kept) || piece.held.rows > most;
+        let share = (most / self.pieces.len().max(1)).max(1);
+        let more = |piece: &Piece| (piece.kept.rows > most && !all_kept) || piece.held.rows > share;
         if !self.pieces.iter().any(more) {
             return Ok(None);
         }
@@ -49,7 +49,7 @@ impl Pieces {
                 thinned.kept = piece.kept.select(&rows)?;
                 thinned.targets = piece.targets.select(&rows);
             }
-            let rows = lot(piece.held.rows, most);
+            let rows = lot(piece.held.rows, share);
             if rows.len() < piece.held.rows {
                 thinned.held = piece.held.select(&rows)?;
             }
@@ -82,9 +82,9 @@ impl Pieces {
     pub fn fit(&self, rival: &dyn Rival, at: usize, how: Outputs, seed: u64, interrupt: &Interrupt) -> Result<Choice> {
         let mut parts: Vec<Box<dyn Candidates + '_>> = Vec::new();
         for (training, held) in self.parts(seed, interrupt) {
-            parts.push(Box::new(Single {
+            parts.push(Box::new(Apart {
                 rival,
-                at,
+                settings: at..at + 1,
                 training,
                 held,
             }));
@@ -107,23 +107,5 @@ impl Pieces {
             };
             (training, &piece.held)
         })
-    }
-}
-
-/// A rival with one of its settings.
-struct Single<'a> {
-    rival: &'a dyn Rival,
-    at: usize,
-    training: Training<'a>,
-    held: &'a Features,
-}
-
-impl Candidates for Single<'_> {
-    fn outputs(&mut self, candidate: usize) -> Result<Option<Matrix>> {
-        if candidate > 0 {
-            return Ok(None);
-        }
-        let fitted = self.rival.fit(&self.training, self.at)?;
-        fitted.predict(self.held).map(Some)
     }
 }
