@@ -392,7 +392,7 @@ impl<'a> Rivals<'a> {
         };
         outcome.fitted_with(&fitted.settings());
         if let Some(samples) = chosen_on {
-            outcome.fitted_with(&[("chosen_on", *samples as f64)]);
+            outcome.fitted_with(&[("choose_on", *samples as f64)]);
         }
         match how {
             Standardise::Dimension => outcome.fitted_with(&[("one_scale", 0.0)]),

@@ -26,14 +26,14 @@ fn what_is_chosen_on_some_samples_is_fitted_to_all() {
         let mut fewer = of_one_scale(method);
         fewer.linear.choose_on = 100;
         let chosen = run(&data, &fewer).remove(0);
-        assert_eq!(setting(&chosen, "chosen_on"), Some(100.0));
+        assert_eq!(setting(&chosen, "choose_on"), Some(100.0));
         let mut given = of_one_scale(method);
         given.linear.c = setting(&chosen, "c").expect("chosen");
         let given = run(&data, &given).remove(0);
-        assert_eq!(setting(&given, "chosen_on"), None);
+        assert_eq!(setting(&given, "choose_on"), None);
         assert_eq!(chosen.predictions, given.predictions);
         let rest = |outcome: &RivalOutcome| {
-            let rows = outcome.metrics.iter().filter(|row| row.metric != "setting_chosen_on");
+            let rows = outcome.metrics.iter().filter(|row| row.metric != "setting_choose_on");
             rows.cloned().collect::<Vec<_>>()
         };
         assert_eq!(rest(&chosen), rest(&given));
@@ -47,13 +47,13 @@ fn neighbours_are_asked_about_some_and_looked_for_among_all() {
     let mut some = of_one_scale("knn");
     some.knn.choose_on = super::TRAIN;
     let found = run(&data, &some).remove(0);
-    assert_eq!(setting(&found, "chosen_on"), None, "each sample is asked about once");
+    assert_eq!(setting(&found, "choose_on"), None, "each sample is asked about once");
     some.knn.choose_on = 100;
     let mut often = digits(Task::Expression);
     let rows: Vec<usize> = (0..4 * super::TRAIN).map(|row| row % super::TRAIN).collect();
     often.train = often.train.select(&rows);
     let some = run(&often, &some).remove(0);
-    assert_eq!(setting(&some, "chosen_on"), Some(100.0));
+    assert_eq!(setting(&some, "choose_on"), Some(100.0));
     // Each sample has itself three times over, in other parts: with all of them kept it is its own nearest neighbour.
     assert_eq!(setting(&some, "k"), Some(1.0));
 }
