@@ -119,8 +119,8 @@ pub const FAMILIES: [Family; 17] = [
     },
     // The products under the solvers.
     Family {
-        named: &["ndarray"],
-        locked: &["matrixmultiply", "ndarray"],
+        named: &["gemm", "ndarray"],
+        locked: &["gemm", "gemm-*", "matrixmultiply", "ndarray"],
     },
     Family {
         named: &["image"],

@@ -50,21 +50,37 @@ impl Choice {
     }
 }
 
+/// How far candidates are walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk {
+    /// Candidates without a better one in their run after which the rest of the run is left out.
+    pub patience: usize,
+    /// Candidates of one run.
+    pub run: usize,
+}
+
+impl Walk {
+    /// To the last.
+    pub const ALL: Self = Self {
+        patience: usize::MAX,
+        run: usize::MAX,
+    };
+}
+
 /// Walks the candidates on all parts side by side and chooses by the primary metric of the fitted outputs of all held-out
-/// samples together; the first of equally good ones. Ends early after `patience` candidates without a better one.
+/// samples together; the first of equally good ones.
 ///
 /// `targets` are those of the held-out samples, part behind part.
 ///
 /// # Errors
 /// As [`Candidates::outputs`]; [`Error::Data`] if there is no candidate at all, or an output is not finite.
-pub fn choose(
-    how: Outputs,
-    targets: &Targets,
-    parts: &mut [Box<dyn Candidates + '_>],
-    patience: usize,
-) -> Result<Choice> {
+pub fn choose(how: Outputs, targets: &Targets, parts: &mut [Box<dyn Candidates + '_>], walk: Walk) -> Result<Choice> {
     let mut best: Option<Choice> = None;
-    for at in 0.. {
+    let (mut at, mut best_of_run) = (0, None);
+    loop {
+        if at % walk.run == 0 {
+            best_of_run = None;
+        }
         let mut pooled: Option<Matrix> = None;
         let mut ended = parts.is_empty();
         for part in parts.iter_mut() {
@@ -86,21 +102,20 @@ pub fn choose(
         let fit = Fit::new(how, targets, &outputs.data);
         fit.apply(&mut outputs.data);
         let score = evaluate::primary(targets, &outputs)?;
-        let known = best.as_ref().and_then(|best| Some((best.at, best.score?)));
-        match known {
-            Some((chosen, top)) if score <= top => {
-                if at - chosen >= patience {
-                    break;
-                }
-            }
-            _ => {
-                best = Some(Choice {
-                    at,
-                    fit,
-                    score: Some(score),
-                });
-            }
+        if best.as_ref().and_then(|best| best.score).is_none_or(|top| score > top) {
+            best = Some(Choice {
+                at,
+                fit,
+                score: Some(score),
+            });
         }
+        let leading = best_of_run.filter(|&(_, top)| score <= top).unwrap_or((at, score));
+        best_of_run = Some(leading);
+        at = if at - leading.0 >= walk.patience {
+            (at / walk.run + 1) * walk.run
+        } else {
+            at + 1
+        };
     }
     best.ok_or_else(|| {
         Error::data(
@@ -144,14 +159,14 @@ mod tests {
         let at_half = vec![0.9, 0.8, 0.4, 0.45, 0.1, 0.6];
         let ordered = vec![0.30, 0.29, 0.28, 0.2, 0.1, 0.1];
         let mut parts: Vec<Box<dyn Candidates>> = vec![Box::new(Listed(vec![at_half.clone(), ordered.clone()]))];
-        let choice = choose(Outputs::Task, &targets, &mut parts, usize::MAX).unwrap();
+        let choice = choose(Outputs::Task, &targets, &mut parts, Walk::ALL).unwrap();
         assert_eq!((choice.at, choice.score), (1, Some(1.0)));
         let Fit::Thresholds { threshold } = choice.fit else {
             panic!("units have thresholds")
         };
         assert!((0.2..0.28).contains(&threshold[0]), "{threshold:?}");
         let mut parts: Vec<Box<dyn Candidates>> = vec![Box::new(Listed(vec![at_half, ordered]))];
-        assert_eq!(choose(Outputs::None, &targets, &mut parts, usize::MAX).unwrap().at, 0);
+        assert_eq!(choose(Outputs::None, &targets, &mut parts, Walk::ALL).unwrap().at, 0);
     }
 
     #[test]
@@ -161,9 +176,29 @@ mod tests {
             Box::new(Listed(vec![vec![0.9], vec![0.1], vec![0.1], vec![0.9]])),
             Box::new(Listed(vec![vec![0.9], vec![0.9], vec![0.9], vec![0.1]])),
         ];
-        let all = choose(Outputs::Task, &targets, &mut parts, usize::MAX).unwrap();
+        let all = choose(Outputs::Task, &targets, &mut parts, Walk::ALL).unwrap();
         assert_eq!(all.at, 3);
-        assert_eq!(choose(Outputs::Task, &targets, &mut parts, 2).unwrap().at, 0);
-        assert!(choose(Outputs::Task, &targets, &mut [], 2).is_err());
+        let walk = Walk { patience: 2, run: 4 };
+        assert_eq!(choose(Outputs::Task, &targets, &mut parts, walk).unwrap().at, 0);
+        assert!(choose(Outputs::Task, &targets, &mut [], walk).is_err());
+    }
+    /// Of two runs of three the first ends where it got worse, and the second is walked all the same.
+    #[test]
+    fn patience_leaves_out_the_rest_of_a_run_only() {
+        let targets = unit(&[1.0, 0.0, 1.0, 0.0]);
+        let (right, half, wrong) = (
+            vec![0.9, 0.1, 0.9, 0.1],
+            vec![0.9, 0.1, 0.1, 0.9],
+            vec![0.1, 0.9, 0.1, 0.9],
+        );
+        let listed = vec![half.clone(), wrong.clone(), right.clone(), wrong, half, right];
+        let mut parts: Vec<Box<dyn Candidates>> = vec![Box::new(Listed(listed))];
+        let at = |parts: &mut [Box<dyn Candidates>], patience| {
+            choose(Outputs::None, &targets, parts, Walk { patience, run: 3 })
+                .unwrap()
+                .at
+        };
+        assert_eq!(at(&mut parts, 1), 5);
+        assert_eq!(at(&mut parts, 2), 2);
     }
 }

@@ -6,13 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::tensor::{DataError, Device, Gradients, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
-
-use super::math::{host, matrix};
 
 /// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,11 +160,17 @@ impl Pass {
         }
     }
 
-    fn over(&self, [value, gradient, first, second]: [Tensor<2>; 4]) -> Result<[Tensor<2>; 3]> {
-        let (shape, device) = (value.dims(), value.device());
-        let (mut value, gradient, mut first, mut second) = (host(value)?, host(gradient)?, host(first)?, host(second)?);
-        let moments = first.par_chunks_mut(STRIDE).zip(second.par_chunks_mut(STRIDE));
-        let values = value.par_chunks_mut(STRIDE).zip(gradient.par_chunks(STRIDE));
+    /// In the memory of the tensors themselves: handing values out and taking them back would copy each twice.
+    fn over(&self, tensors: [Tensor<2>; 4]) -> Result<[Tensor<2>; 3]> {
+        let device = tensors[0].device();
+        let [mut value, gradient, mut first, mut second] = tensors.map(Tensor::into_data);
+        let moments = in_place(&mut first)?
+            .par_chunks_mut(STRIDE)
+            .zip(in_place(&mut second)?.par_chunks_mut(STRIDE));
+        let gradient = gradient.as_slice::<f32>().map_err(no_floats)?;
+        let values = in_place(&mut value)?
+            .par_chunks_mut(STRIDE)
+            .zip(gradient.par_chunks(STRIDE));
         values.zip(moments).for_each(|((value, gradient), (first, second))| {
             for (((value, gradient), first), second) in value.iter_mut().zip(gradient).zip(first).zip(second) {
                 *first = *first * self.beta1 + gradient * self.rest1;
@@ -175,8 +179,16 @@ impl Pass {
                 *value = *value * self.keep - step;
             }
         });
-        Ok([value, first, second].map(|values| matrix(values, shape[0], shape[1], &device)))
+        Ok([value, first, second].map(|data| Tensor::from_data(data, &device)))
     }
+}
+
+fn in_place(data: &mut TensorData) -> Result<&mut [f32]> {
+    data.as_mut_slice::<f32>().map_err(no_floats)
+}
+
+fn no_floats(error: DataError) -> Error {
+    Error::Device(format!("a parameter holds no f32 values: {error:?}"))
 }
 
 /// One parameter matrix. Vectors are matrices of one row.

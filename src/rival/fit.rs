@@ -28,9 +28,14 @@ pub trait Rival {
     /// How many settings there are; with one there is nothing to choose.
     fn settings(&self) -> usize;
 
-    /// Settings without a better result after which the search ends.
+    /// Settings without a better result after which the rest of their run is left out.
     fn patience(&self) -> usize {
         usize::MAX
+    }
+
+    /// Settings of one run: they differ in what can only get worse once it has.
+    fn run(&self) -> usize {
+        self.settings()
     }
 
     /// Samples on which a setting is chosen in each held-out part, and about which it is asked in all of them together, at most.

@@ -32,7 +32,8 @@ impl Grid<'_> {
         self.landmarks.min((self.held / n).max(1))
     }
 
-    fn strengths(&self) -> &[f64] {
+    /// The strengths tried with each kernel.
+    pub fn strengths(&self) -> &[f64] {
         if self.strength > 0.0 {
             std::slice::from_ref(&self.strength)
         } else {

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
-use crate::solver::kernel::{Basis, Shape, Width};
+use crate::solver::kernel::{Basis, Products, Shape, Width};
 use crate::solver::linalg::Dense;
 use crate::task::Task;
 
@@ -27,11 +27,19 @@ pub trait KernelMachine {
 
     fn grid(&self) -> Grid<'_>;
 
-    fn prepare(training: &Training<'_>, width: &Width<'_>) -> Result<Self::Solver>;
+    /// Strengths of one kernel without a better result after which no larger ones are tried; `None`: all settings are tried, one
+    /// held-out part after the other.
+    const PATIENCE: Option<usize>;
+
+    /// May leave the inner products of the training samples for the next kernel.
+    fn prepare(training: &Training<'_>, width: &Width<'_>, products: &mut Option<Products>) -> Result<Self::Solver>;
 
     fn basis(solver: &Self::Solver) -> &Basis;
 
     fn solve(solver: &Self::Solver, strength: f64, interrupt: &Interrupt) -> Result<Self::Found>;
+
+    /// As [`Self::solve`], for the next of ascending strengths, where what is found is only compared.
+    fn next(solver: &mut Self::Solver, strength: f64, interrupt: &Interrupt) -> Result<Self::Found>;
 
     /// Scores of samples as the basis describes them.
     fn judge(found: &Self::Found, described: &Dense) -> Dense;
@@ -42,21 +50,30 @@ pub trait KernelMachine {
     fn respond(task: Task, scores: &Dense) -> Matrix;
 }
 
-fn prepared<M: KernelMachine>(machine: &M, training: &Training<'_>, shape: Shape) -> Result<M::Solver> {
+fn prepared<M: KernelMachine>(
+    machine: &M,
+    training: &Training<'_>,
+    shape: Shape,
+    products: &mut Option<Products>,
+) -> Result<M::Solver> {
     let (grid, n) = (machine.grid(), training.targets.len());
     let width = Width {
         shape,
         limit: grid.exact,
         landmarks: &lot(n, grid.landmarks(n)),
     };
-    M::prepare(training, &width)
+    M::prepare(training, &width, products)
 }
 
+/// The settings of one part, strength after strength, kernel after kernel.
 struct Path<'a, M: KernelMachine> {
     machine: &'a M,
     training: Training<'a>,
     held: &'a Features,
     at_hand: Option<AtHand<M>>,
+    /// Inner products of the training samples and of the held-out ones with them.
+    products: Option<Products>,
+    held_products: Option<Products>,
 }
 
 /// The kernel at hand.
@@ -67,32 +84,64 @@ struct AtHand<M: KernelMachine> {
     described: Option<Dense>,
 }
 
+impl<M: KernelMachine> Path<'_, M> {
+    fn turn_to(&mut self, shape: Shape) -> Result<AtHand<M>> {
+        let interrupt = self.training.interrupt;
+        let solver = prepared(self.machine, &self.training, shape, &mut self.products)?;
+        let basis = M::basis(&solver);
+        let described = if self.held.rows * basis.width() > KEPT {
+            None
+        } else if let (Some(kernel), Some(_)) = (basis.exact(), &self.products) {
+            let held = match self.held_products.take() {
+                Some(held) => held,
+                None => kernel.products(self.held, interrupt)?,
+            };
+            Some(kernel.of_products(self.held_products.insert(held)))
+        } else {
+            Some(basis.describe(self.held, interrupt)?)
+        };
+        Ok(AtHand {
+            shape,
+            solver,
+            described,
+        })
+    }
+}
+
 impl<M: KernelMachine> Candidates for Path<'_, M> {
     fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
         let Some((shape, strength)) = self.machine.grid().setting(at) else {
             return Ok(None);
         };
         let interrupt = self.training.interrupt;
-        let there = if let Some(there) = self.at_hand.take().filter(|there| there.shape == shape) {
-            there
-        } else {
-            let solver = prepared(self.machine, &self.training, shape)?;
-            let basis = M::basis(&solver);
-            let few = self.held.rows * basis.width() <= KEPT;
-            let described = few.then(|| basis.describe(self.held, interrupt)).transpose()?;
-            AtHand {
-                shape,
-                solver,
-                described,
-            }
+        let mut there = match self.at_hand.take().filter(|there| there.shape == shape) {
+            Some(there) => there,
+            None => self.turn_to(shape)?,
         };
-        let found = M::solve(&there.solver, strength, interrupt)?;
+        let found = M::next(&mut there.solver, strength, interrupt)?;
         let scores = match &there.described {
             Some(described) => M::judge(&found, described),
             None => M::scores(&found, self.held, interrupt)?,
         };
         self.at_hand = Some(there);
         Ok(Some(M::respond(self.training.targets.task, &scores)))
+    }
+}
+
+/// A path that is walked to its end at once, so that the kernels of one part at a time are in memory.
+struct Walked<'a, M: KernelMachine> {
+    path: Option<Path<'a, M>>,
+    outputs: Vec<Matrix>,
+}
+
+impl<M: KernelMachine> Candidates for Walked<'_, M> {
+    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
+        if let Some(mut path) = self.path.take() {
+            while let Some(outputs) = path.outputs(self.outputs.len())? {
+                self.outputs.push(outputs);
+            }
+        }
+        Ok(self.outputs.get(at).cloned())
     }
 }
 
@@ -105,18 +154,36 @@ impl<M: KernelMachine + 'static> Rival for M {
         self.grid().choose_on
     }
 
+    fn patience(&self) -> usize {
+        M::PATIENCE.unwrap_or(usize::MAX)
+    }
+
+    fn run(&self) -> usize {
+        self.grid().strengths().len()
+    }
+
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {
-        Ok(Box::new(Path {
+        let path = Path {
             machine: self,
             held,
             at_hand: None,
             training,
-        }))
+            products: None,
+            held_products: None,
+        };
+        Ok(if M::PATIENCE.is_some() {
+            Box::new(path)
+        } else {
+            Box::new(Walked {
+                path: Some(path),
+                outputs: Vec::new(),
+            })
+        })
     }
 
     fn fit(&self, training: &Training<'_>, at: usize) -> Result<Box<dyn Fitted>> {
         let (shape, strength) = self.grid().setting(at).unwrap_or((Shape::rbf(1.0), 1.0));
-        let solver = prepared(self, training, shape)?;
+        let solver = prepared(self, training, shape, &mut None)?;
         Ok(Box::new(Fit::<M> {
             found: M::solve(&solver, strength, training.interrupt)?,
             task: training.targets.task,

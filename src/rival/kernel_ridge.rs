@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::solver::expansion::Expansion;
-use crate::solver::kernel::{Basis, Shape, Width};
+use crate::solver::kernel::{Basis, Products, Shape, Width};
 use crate::solver::kernel_ridge::KernelRidge;
 use crate::solver::linalg::Dense;
 use crate::solver::samples::Answers;
@@ -67,6 +67,7 @@ impl KernelMachine for KernelRidgeConfig {
     type Solver = KernelRidge;
     type Found = Expansion;
     const STRENGTH: &'static str = "lambda";
+    const PATIENCE: Option<usize> = None;
 
     fn grid(&self) -> Grid<'_> {
         Grid {
@@ -82,7 +83,7 @@ impl KernelMachine for KernelRidgeConfig {
         }
     }
 
-    fn prepare(training: &Training<'_>, width: &Width<'_>) -> Result<KernelRidge> {
+    fn prepare(training: &Training<'_>, width: &Width<'_>, products: &mut Option<Products>) -> Result<KernelRidge> {
         let targets = training.targets;
         let y: Vec<f64> = targets.values.iter().map(|&v| f64::from(v)).collect();
         let answers = Answers {
@@ -90,7 +91,7 @@ impl KernelMachine for KernelRidgeConfig {
             known: &targets.known,
             outputs: targets.outputs(),
         };
-        KernelRidge::new(training.x, &answers, width, training.interrupt)
+        KernelRidge::sharing(products, training.x, &answers, width, training.interrupt)
     }
 
     fn basis(solver: &KernelRidge) -> &Basis {
@@ -98,6 +99,10 @@ impl KernelMachine for KernelRidgeConfig {
     }
 
     fn solve(solver: &KernelRidge, strength: f64, interrupt: &Interrupt) -> Result<Expansion> {
+        solver.solve(strength, interrupt)
+    }
+
+    fn next(solver: &mut KernelRidge, strength: f64, interrupt: &Interrupt) -> Result<Expansion> {
         solver.solve(strength, interrupt)
     }
 

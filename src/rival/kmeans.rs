@@ -1,6 +1,6 @@
 //! A k-means codebook: every code says what its training samples say on average (majority vote, mean score).
 //!
-//! k-means++ (Arthur & Vassilvitskii 2007) on at most 50,000 samples, then Lloyd's steps on all; a code that loses its last
+//! k-means++ (Arthur & Vassilvitskii 2007) on some of the samples, then Lloyd's steps on all; a code that loses its last
 //! sample moves to the sample farthest from its own code.
 
 use rand::seq::SliceRandom;
@@ -20,8 +20,8 @@ use super::input::Features;
 use super::knn::prior;
 use super::prototypes::{Prototypes, weighted_sums};
 
-/// Samples from which the first codes are drawn, at most.
-const SEEDING: usize = 50_000;
+/// Samples a code from which the first codes are drawn, at most: every code is drawn in a pass over all of them.
+const SEEDING: usize = 40;
 
 /// Codebook with majority vote (`kmeans`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,11 +31,18 @@ pub struct KmeansConfig {
     pub codes: usize,
     /// Lloyd's steps at most.
     pub steps: usize,
+    /// Ends where the codes moved by less: the sum of their squared moves against the mean variance of a dimension, scikit-learn's
+    /// `tol`; 0: where no sample changes its code.
+    pub tolerance: f64,
 }
 
 impl Default for KmeansConfig {
     fn default() -> Self {
-        Self { codes: 150, steps: 25 }
+        Self {
+            codes: 150,
+            steps: 25,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -43,6 +50,9 @@ impl KmeansConfig {
     pub(crate) fn validate(&self) -> std::result::Result<(), (String, String)> {
         if !(1..=100_000).contains(&self.codes) {
             return Err(("kmeans.codes".to_owned(), "expected 1 to 100000 codes".to_owned()));
+        }
+        if !(self.tolerance.is_finite() && self.tolerance >= 0.0) {
+            return Err(("kmeans.tolerance".to_owned(), "expected 0 or more".to_owned()));
         }
         Ok(())
     }
@@ -65,9 +75,9 @@ pub struct Clustering {
 /// before; the best is the one that leaves the least total distance. scikit-learn does the same.
 fn plus_plus(x: &Features, k: usize, rng: &mut ChaCha8Rng, interrupt: &Interrupt) -> Result<Prototypes> {
     let mut rows: Vec<usize> = (0..x.rows).collect();
-    if rows.len() > SEEDING {
+    if rows.len() > SEEDING * k {
         rows.shuffle(rng);
-        rows.truncate(SEEDING);
+        rows.truncate(SEEDING * k);
         rows.sort_unstable();
     }
     let pool = x.select(&rows)?;
@@ -120,9 +130,25 @@ fn weighted_draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
     weights.iter().rposition(|&w| w > 0.0).unwrap_or(weights.len() - 1)
 }
 
-/// Lloyd's steps from given codes until nothing changes, `steps` at most.
-pub(super) fn lloyd(x: &Features, start: &Prototypes, steps: usize, interrupt: &Interrupt) -> Result<Clustering> {
+/// Mean variance of the dimensions of n samples whose squared norms are given.
+fn variance(x: &Features, norms: &[f32]) -> Result<f64> {
+    let n = x.rows.max(1) as f64;
+    let mean = weighted_sums(x, 1, |_, _| 1.0)?;
+    let of_mean: f64 = mean.iter().map(|&sum| (f64::from(sum) / n).powi(2)).sum();
+    let square: f64 = norms.iter().map(|&norm| f64::from(norm)).sum::<f64>() / n;
+    Ok((square - of_mean).max(0.0) / x.cols.max(1) as f64)
+}
+
+/// Lloyd's steps from given codes until nothing changes or the codes hardly move, `steps` at most.
+pub(super) fn lloyd(
+    x: &Features,
+    start: &Prototypes,
+    steps: usize,
+    tolerance: f64,
+    interrupt: &Interrupt,
+) -> Result<Clustering> {
     let norms = x.squared_norms()?;
+    let still = tolerance * variance(x, &norms)?;
     let (mut codes, k) = (start.clone(), start.count());
     let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
     for _ in 0..steps {
@@ -159,11 +185,16 @@ pub(super) fn lloyd(x: &Features, start: &Prototypes, steps: usize, interrupt: &
                 }
             }
         }
+        let moves = points
+            .iter()
+            .zip(&codes.points)
+            .map(|(new, old)| f64::from(new - old).powi(2));
+        let moved: f64 = moves.sum();
         codes.points = points;
         let (next, next_distance) = codes.nearest(x, &norms)?;
         let settled = next == assignment;
         (assignment, distance) = (next, next_distance);
-        if settled {
+        if settled || moved <= still {
             break;
         }
     }
@@ -174,18 +205,18 @@ pub(super) fn lloyd(x: &Features, start: &Prototypes, steps: usize, interrupt: &
     })
 }
 
-/// Clusters the rows of `x` with `k` codes.
+/// Clusters the rows of `x`.
 ///
 /// # Errors
 /// [`crate::error::Error::Interrupted`], or a failing device.
-pub fn cluster(x: &Features, k: usize, steps: usize, seed: u64, interrupt: &Interrupt) -> Result<Clustering> {
+pub fn cluster(x: &Features, config: &KmeansConfig, seed: u64, interrupt: &Interrupt) -> Result<Clustering> {
     let start = plus_plus(
         x,
-        k.clamp(1, x.rows.max(1)),
+        config.codes.clamp(1, x.rows.max(1)),
         &mut ChaCha8Rng::seed_from_u64(seed),
         interrupt,
     )?;
-    lloyd(x, &start, steps, interrupt)
+    lloyd(x, &start, config.steps, config.tolerance, interrupt)
 }
 
 #[derive(Debug)]
@@ -217,7 +248,7 @@ impl Rival for KmeansConfig {
     fn fit(&self, training: &Training<'_>, _at: usize) -> Result<Box<dyn Fitted>> {
         let (x, targets) = (training.x, training.targets);
         let o = targets.outputs();
-        let found = cluster(x, self.codes, self.steps, training.seed, training.interrupt)?;
+        let found = cluster(x, self, training.seed, training.interrupt)?;
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); found.codes.count()];
         for (i, &code) in found.assignment.iter().enumerate() {
             members[code].push(i);

@@ -1,7 +1,7 @@
 //! Held-out parts of the training split, of which a rival is asked what its settings are worth.
 
 use crate::error::Result;
-use crate::fitting::choose::{Candidates, Choice, choose};
+use crate::fitting::choose::{Candidates, Choice, Walk, choose};
 use crate::fitting::config::Outputs;
 use crate::interrupt::Interrupt;
 use crate::task::Targets;
@@ -72,7 +72,11 @@ impl Pieces {
         for (training, held) in self.parts(seed, interrupt) {
             parts.push(rival.candidates(training, held)?);
         }
-        choose(how, &self.held, &mut parts, rival.patience())
+        let walk = Walk {
+            patience: rival.patience(),
+            run: rival.run(),
+        };
+        choose(how, &self.held, &mut parts, walk)
     }
 
     /// Setting number `at` and the map of its outputs.
@@ -89,7 +93,7 @@ impl Pieces {
                 held,
             }));
         }
-        let choice = choose(how, &self.held, &mut parts, 1)?;
+        let choice = choose(how, &self.held, &mut parts, Walk::ALL)?;
         Ok(Choice { at, ..choice })
     }
 

@@ -16,7 +16,7 @@ use crate::task::{Targets, Task};
 use super::config::RivalConfig;
 use super::fit::Training;
 use super::input::{Features, Input, Reading, Scale};
-use super::kmeans::{cluster, lloyd};
+use super::kmeans::{KmeansConfig, cluster, lloyd};
 use super::method::Kind;
 use super::outcome::RivalOutcome;
 use super::prototypes::Prototypes;
@@ -337,7 +337,7 @@ fn k_means_reaches_scikit_learns_objective() {
         .map(|v| v as usize)
         .collect();
     let points = x.pick(&start).expect("read");
-    let ours = lloyd(&x, &Prototypes { points, width: 64 }, 25, &Interrupt::default()).expect("runs");
+    let ours = lloyd(&x, &Prototypes { points, width: 64 }, 25, 0.0, &Interrupt::default()).expect("runs");
     let peer = golden["kmeans_inertia"].as_f64().expect("number");
     assert!(
         (ours.inertia / peer - 1.0).abs() < 1e-4,
@@ -347,10 +347,14 @@ fn k_means_reaches_scikit_learns_objective() {
 
     // Seeding of our own: within a few per cent of the best of twenty starts of the peer.
     let best = golden["kmeans_best"].as_f64().expect("number");
-    let seeded = cluster(&x, 20, 25, 1, &Interrupt::default()).expect("runs");
+    let coded = |codes| KmeansConfig {
+        codes,
+        ..KmeansConfig::default()
+    };
+    let seeded = cluster(&x, &coded(20), 1, &Interrupt::default()).expect("runs");
     assert!(seeded.inertia < 1.06 * best, "{} against {best}", seeded.inertia);
     // As many codes as samples leave nothing over, and no code stays empty.
-    let all = cluster(&x, TRAIN, 25, 1, &Interrupt::default()).expect("runs");
+    let all = cluster(&x, &coded(TRAIN), 1, &Interrupt::default()).expect("runs");
     assert!(all.inertia < 1e-2, "{}", all.inertia);
 }
 

@@ -23,7 +23,7 @@ pub struct Plane {
     pub passes: usize,
 }
 
-/// Samples of one problem: rows of an n × m table, with signs ±1 and boxes C > 0 in the same order.
+/// Samples of one problem: rows of an n × m table, with signs ±1 in the same order.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {
     /// n × m features, row-major.
@@ -34,16 +34,23 @@ pub struct Problem<'a> {
     pub rows: &'a [usize],
     /// Sign of each.
     pub signs: &'a [f64],
-    /// Box of each.
-    pub boxes: &'a [f64],
+    /// C > 0.
+    pub c: f64,
 }
 
-/// Solves until projected gradients span no more than `tolerance` (scikit-learn: 1e-4). The seed orders the passes.
+/// Solves until projected gradients span no more than `tolerance` (scikit-learn: 1e-4). The seed orders the passes. Starts from
+/// the dual weights in `alphas`, none or those of a smaller C, and leaves its own there.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
-pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Interrupt) -> Result<Plane> {
-    let m = problem.width;
+pub fn solve(
+    problem: &Problem<'_>,
+    tolerance: f64,
+    seed: u64,
+    alphas: &mut Vec<f64>,
+    interrupt: &Interrupt,
+) -> Result<Plane> {
+    let (m, c) = (problem.width, problem.c);
     let sample = |at: usize| &problem.x[problem.rows[at] * m..(problem.rows[at] + 1) * m];
     let l = problem.rows.len();
     let mut norms = Vec::with_capacity(l);
@@ -51,8 +58,14 @@ pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Inter
         let own = sample(at).iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
         norms.push(own + 1.0);
     }
-    let mut alphas = vec![0.0_f64; l];
     let (mut weights, mut bias) = (vec![0.0_f64; m], 0.0_f64);
+    alphas.resize(l, 0.0);
+    for (at, &alpha) in alphas.iter().enumerate() {
+        if alpha > 0.0 {
+            add(&mut weights, alpha * problem.signs[at], sample(at));
+            bias += alpha * problem.signs[at];
+        }
+    }
     let mut order: Vec<usize> = (0..l).collect();
     let mut random = Random(seed);
     let (mut active, mut passes) = (l, 0);
@@ -69,7 +82,7 @@ pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Inter
         let mut place = 0;
         while place < active {
             let at = order[place];
-            let (y, c) = (problem.signs[at], problem.boxes[at]);
+            let y = problem.signs[at];
             let gradient = y * (dot(sample(at), &weights) + bias) - 1.0;
             let (empty, full) = (alphas[at] <= 0.0, alphas[at] >= c);
             if (empty && gradient > ceiling) || (full && gradient < floor) {
@@ -90,10 +103,7 @@ pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Inter
                 let next = (alphas[at] - gradient / norms[at]).clamp(0.0, c);
                 let step = (next - alphas[at]) * y;
                 alphas[at] = next;
-                weights
-                    .iter_mut()
-                    .zip(sample(at))
-                    .for_each(|(w, &v)| *w += step * f64::from(v));
+                add(&mut weights, step, sample(at));
                 bias += step;
             }
         }
@@ -110,6 +120,11 @@ pub fn solve(problem: &Problem<'_>, tolerance: f64, seed: u64, interrupt: &Inter
         floor = if lowest < 0.0 { lowest } else { f64::NEG_INFINITY };
     }
     Ok(Plane { weights, bias, passes })
+}
+
+fn add(weights: &mut [f64], step: f64, sample: &[f32]) {
+    let moved = weights.iter_mut().zip(sample);
+    moved.for_each(|(weight, &value)| *weight += step * f64::from(value));
 }
 
 /// `SplitMix64` (Steele, Lea & Flood 2014): an order of passes needs no more.
@@ -145,13 +160,12 @@ mod tests {
                 }
             })
             .collect();
-        let boxes = vec![c; n];
         let problem = Problem {
             x: &x,
             width: m,
             rows: &rows,
             signs: &signs,
-            boxes: &boxes,
+            c,
         };
         let objective = |plane: &Plane| {
             let loss =
@@ -159,8 +173,8 @@ mod tests {
             let norm: f64 = plane.weights.iter().map(|w| w * w).sum();
             0.5 * (norm + plane.bias * plane.bias) + c * loss.sum::<f64>()
         };
-        let first = solve(&problem, 1e-6, 1, &Interrupt::default()).unwrap();
-        let second = solve(&problem, 1e-6, 2, &Interrupt::default()).unwrap();
+        let solved = |seed| solve(&problem, 1e-6, seed, &mut Vec::new(), &Interrupt::default()).unwrap();
+        let (first, second) = (solved(1), solved(2));
         assert!(first.passes < PASSES);
         assert!((first.bias - second.bias).abs() < 1e-3);
         let least = objective(&first);
@@ -171,6 +185,12 @@ mod tests {
                 assert!(objective(&moved) >= least - 1e-5);
             }
         }
-        assert_eq!(solve(&problem, 1e-6, 1, &Interrupt::default()).unwrap(), first);
+        assert_eq!(solved(1), first);
+        // From where a smaller C ended.
+        let mut alphas = Vec::new();
+        let smaller = Problem { c: 0.2, ..problem };
+        solve(&smaller, 1e-6, 1, &mut alphas, &Interrupt::default()).unwrap();
+        let warm = solve(&problem, 1e-6, 1, &mut alphas, &Interrupt::default()).unwrap();
+        assert!((objective(&warm) - least).abs() < 1e-5 && warm.passes < first.passes);
     }
 }

@@ -212,7 +212,6 @@ fn linear_svc() {
     let golden = Golden::read();
     let case = &golden.all["linear_svc"];
     let rows: Vec<usize> = (0..golden.labels.len()).collect();
-    let boxes = vec![case["c"].as_f64().unwrap(); rows.len()];
     let mut scores = vec![0.0; golden.test.len() / golden.d * 4];
     for class in 0..4 {
         let signs: Vec<f64> = golden
@@ -225,9 +224,9 @@ fn linear_svc() {
             width: golden.d,
             rows: &rows,
             signs: &signs,
-            boxes: &boxes,
+            c: case["c"].as_f64().unwrap(),
         };
-        let plane = dual::solve(&problem, 1e-8, 0, &Interrupt::default()).unwrap();
+        let plane = dual::solve(&problem, 1e-8, 0, &mut Vec::new(), &Interrupt::default()).unwrap();
         for (i, x) in golden.test.chunks_exact(golden.d).enumerate() {
             scores[i * 4 + class] = crate::solver::linalg::dot(x, &plane.weights) + plane.bias;
         }

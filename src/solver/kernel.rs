@@ -37,6 +37,14 @@ impl Shape {
     }
 }
 
+/// Inner products of n samples with m centres.
+#[derive(Debug, Clone)]
+pub struct Products {
+    inner: Dense,
+    /// Squared norm of each sample.
+    norms: Vec<f64>,
+}
+
 /// Samples against which kernels are taken.
 #[derive(Debug, Clone)]
 pub struct Kernel {
@@ -77,26 +85,103 @@ impl Kernel {
         }
     }
 
-    /// Kernels of the samples of a block to the first `upto` centres.
-    fn against(&self, samples: &Dense, upto: usize) -> Dense {
-        let mut kernel = Dense::zeros(samples.rows, upto);
-        let norms: Vec<f64> = samples
-            .data
-            .chunks_exact(self.width)
-            .map(|row| norm(row.iter().copied()))
-            .collect();
+    /// Inner products of the samples of a block with the first `upto` centres.
+    fn inner(&self, samples: &Dense, upto: usize) -> Dense {
+        let mut products = Dense::zeros(samples.rows, upto);
         for cols in blocks(upto, BLOCK) {
-            let products = samples.times_transposed(&self.table().block(cols.clone()));
-            for (i, norm) in norms.iter().enumerate() {
-                let to = &mut kernel.row_mut(i)[cols.clone()];
-                for ((k, product), centre) in to.iter_mut().zip(products.row(i)).zip(&self.norms[cols.clone()]) {
-                    let squared = norm + centre - 2.0 * product;
-                    // Rounding can make the distance of twins negative; what is no number stays none, as `max` would not let it.
-                    *k = (-self.gamma * if squared < 0.0 { 0.0 } else { squared }).exp() + self.linear * product;
-                }
+            let part = samples.times_transposed(&self.table().block(cols.clone()));
+            for i in 0..samples.rows {
+                products.row_mut(i)[cols.clone()].copy_from_slice(part.row(i));
             }
         }
+        products
+    }
+
+    /// Inner products of one sample with the first centres become kernels.
+    fn bend(&self, norm: f64, products: &mut [f64]) {
+        for (value, centre) in products.iter_mut().zip(&self.norms) {
+            let product = *value;
+            let squared = norm + centre - 2.0 * product;
+            // Rounding can make the distance of twins negative; what is no number stays none, as `max` would not let it.
+            *value = (-self.gamma * if squared < 0.0 { 0.0 } else { squared }).exp() + self.linear * product;
+        }
+    }
+
+    fn row_norms(&self, samples: &Dense) -> Vec<f64> {
+        let rows = samples.data.chunks_exact(self.width);
+        rows.map(|row| norm(row.iter().copied())).collect()
+    }
+
+    /// Kernels of the samples of a block to the first `upto` centres.
+    fn against(&self, samples: &Dense, upto: usize) -> Dense {
+        let mut kernel = self.inner(samples, upto);
+        for (i, norm) in self.row_norms(samples).into_iter().enumerate() {
+            self.bend(norm, kernel.row_mut(i));
+        }
         kernel
+    }
+
+    /// Inner products of n samples with the centres, from which kernels of any shape follow: [`Self::of_products`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`]; if the samples cannot be read.
+    pub fn products(&self, x: &dyn Rows, interrupt: &Interrupt) -> Result<Products> {
+        let mut inner = Dense::zeros(0, self.count());
+        inner.data.reserve_exact(x.count() * self.count());
+        let mut norms = Vec::with_capacity(x.count());
+        for rows in blocks(x.count(), BLOCK) {
+            interrupt.check()?;
+            let samples = x.read(rows)?;
+            norms.extend(self.row_norms(&samples));
+            inner.rows += samples.rows;
+            inner.data.extend(self.inner(&samples, self.count()).data);
+        }
+        Ok(Products { inner, norms })
+    }
+
+    /// Inner products of the centres with one another, for [`Self::matrix_of_products`]; above the diagonal stands nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn own_products(&self, interrupt: &Interrupt) -> Result<Products> {
+        let m = self.count();
+        let mut inner = Dense::zeros(m, m);
+        for rows in blocks(m, BLOCK) {
+            interrupt.check()?;
+            let part = self.inner(&self.table().block(rows.clone()), rows.end);
+            for (i, row) in rows.zip(part.data.chunks_exact(part.cols)) {
+                inner.row_mut(i)[..=i].copy_from_slice(&row[..=i]);
+            }
+        }
+        Ok(Products {
+            inner,
+            norms: self.norms.clone(),
+        })
+    }
+
+    /// n × m kernels from inner products with the same centres, the bits of [`Self::block`].
+    pub fn of_products(&self, products: &Products) -> Dense {
+        let mut kernel = products.inner.clone();
+        for (i, &norm) in products.norms.iter().enumerate() {
+            self.bend(norm, kernel.row_mut(i));
+        }
+        kernel
+    }
+
+    /// The centres' kernel from [`Self::own_products`], the bits of [`Self::matrix`].
+    pub fn matrix_of_products(&self, products: &Products) -> Dense {
+        let mut kernel = products.inner.clone();
+        for (i, &norm) in products.norms.iter().enumerate() {
+            self.bend(norm, &mut kernel.row_mut(i)[..i]);
+            kernel.row_mut(i)[i] = self.alone(norm);
+        }
+        kernel.mirror();
+        kernel
+    }
+
+    /// Kernel of a sample with itself.
+    fn alone(&self, norm: f64) -> f64 {
+        1.0 + self.linear * norm
     }
 
     /// rows × m kernels of the samples of a range.
@@ -152,7 +237,7 @@ impl Kernel {
                     .iter_mut()
                     .zip(row)
                     .for_each(|(to, &v)| *to = cast(v));
-                all[i * m + i] = cast(1.0 + self.linear * self.norms[i]);
+                all[i * m + i] = cast(self.alone(self.norms[i]));
             }
         }
         mirror(&mut all, m);
@@ -277,6 +362,25 @@ mod tests {
                 assert_eq!(all.row(i)[j].to_bits(), all.row(j)[i].to_bits());
                 assert_eq!(half[i * n + j].to_bits(), (all.row(i)[j] as f32).to_bits());
             }
+        }
+    }
+
+    #[test]
+    fn products_give_the_bits_of_every_shape() {
+        let (n, d) = (BLOCK + 70, 5);
+        let (x, quiet) = (samples(n, d), Interrupt::default());
+        let table = Table { x: &x, width: d };
+        let first = Kernel::new(table, 0.3, 0.0);
+        let (own, all) = (
+            first.own_products(&quiet).unwrap(),
+            first.products(&table, &quiet).unwrap(),
+        );
+        for (gamma, linear) in [(0.3, 0.0), (0.7, 0.2)] {
+            let kernel = Kernel::new(table, gamma, linear);
+            assert_eq!(kernel.matrix_of_products(&own), kernel.matrix(&quiet).unwrap());
+            let blocks =
+                [kernel.block(&table, 0..BLOCK), kernel.block(&table, BLOCK..n)].map(|block| block.unwrap().data);
+            assert_eq!(kernel.of_products(&all).data, blocks.concat());
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::expansion::{Described, Expansion};
-use super::kernel::{Basis, Width};
+use super::kernel::{Basis, Products, Width};
 use super::linalg::{Cholesky, Dense};
 use super::linear::Linear;
 use super::ridge::{Intercept, Ridge};
@@ -48,6 +48,21 @@ impl KernelRidge {
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`].
     pub fn new(x: &dyn Rows, answers: &Answers<'_>, width: &Width<'_>, interrupt: &Interrupt) -> Result<Self> {
+        Self::sharing(&mut None, x, answers, width, interrupt)
+    }
+
+    /// The same for another width, for which the inner products of the training samples are not computed again; where the
+    /// kernel is exact they are left here.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn sharing(
+        products: &mut Option<Products>,
+        x: &dyn Rows,
+        answers: &Answers<'_>,
+        width: &Width<'_>,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let basis = Basis::new(x, width, interrupt)?;
         let form = if let Some(kernel) = basis.exact() {
             let groups = answers.groups().into_iter().map(|(outputs, rows)| {
@@ -59,8 +74,12 @@ impl KernelRidge {
                     right,
                 }
             });
+            let own = match products.take() {
+                Some(own) => own,
+                None => kernel.own_products(interrupt)?,
+            };
             Form::Exact {
-                kernel: kernel.matrix(interrupt)?,
+                kernel: kernel.matrix_of_products(products.insert(own)),
                 groups: groups.collect(),
             }
         } else {

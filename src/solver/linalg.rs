@@ -1,12 +1,12 @@
-//! Row-major f64 matrices, products and Cholesky factors, over ndarray's products (matrixmultiply, on one thread).
+//! Row-major f64 matrices, products and Cholesky factors, over gemm's products, on one thread.
 //!
 //! Results depend on the instruction set, not on the number of threads.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::blocks::blocks;
 use super::cholesky::{self, PANEL};
+use super::product::multiply;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
@@ -61,7 +61,7 @@ impl Dense {
     #[must_use]
     pub fn times(&self, b: &Self) -> Self {
         let mut product = Self::zeros(self.rows, b.cols);
-        general_mat_mul(1.0, &self.view(), &b.view(), 0.0, &mut product.view_mut());
+        multiply(1.0, &self.view(), &b.view(), 0.0, &mut product.view_mut());
         product
     }
 
@@ -69,13 +69,13 @@ impl Dense {
     #[must_use]
     pub fn times_transposed(&self, b: &Self) -> Self {
         let mut product = Self::zeros(self.rows, b.rows);
-        general_mat_mul(1.0, &self.view(), &b.view().t(), 0.0, &mut product.view_mut());
+        multiply(1.0, &self.view(), &b.view().t(), 0.0, &mut product.view_mut());
         product
     }
 
     /// self += aᵀ · b.
     pub fn add_transposed_times(&mut self, a: &Self, b: &Self) {
-        general_mat_mul(1.0, &a.view().t(), &b.view(), 1.0, &mut self.view_mut());
+        multiply(1.0, &a.view().t(), &b.view(), 1.0, &mut self.view_mut());
     }
 
     /// self += aᵀ · a in the lower triangle; [`Self::mirror`] completes the matrix.

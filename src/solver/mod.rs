@@ -13,6 +13,7 @@ pub mod kernel_ridge;
 pub mod lda;
 pub mod linalg;
 pub mod linear;
+pub mod product;
 pub mod ridge;
 pub mod samples;
 pub mod smo;

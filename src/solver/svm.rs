@@ -22,6 +22,8 @@ use crate::interrupt::Interrupt;
 const TOLERANCE: f64 = 1e-3;
 /// Span of projected gradients at which planes are found (scikit-learn's `LinearSVC`).
 const PLANE_TOLERANCE: f64 = 1e-4;
+/// The same on the way along a path, where planes are only compared (LIBLINEAR's own: 0.1).
+const PATH_TOLERANCE: f64 = 1e-2;
 
 /// What machines tell apart.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +61,8 @@ pub struct SvmPath {
     table: Vec<f32>,
     machines: Vec<Machine>,
     votes: Option<Votes>,
+    /// Dual weights of each machine on features, as the C before left them.
+    alphas: Vec<Vec<f64>>,
 }
 
 impl SvmPath {
@@ -96,6 +100,7 @@ impl SvmPath {
         Ok(Self {
             basis: Arc::new(basis),
             table,
+            alphas: vec![Vec::new(); machines.len()],
             machines,
             votes,
         })
@@ -111,14 +116,30 @@ impl SvmPath {
     /// # Errors
     /// [`crate::Error::Interrupted`].
     pub fn solve(&self, c: f64, interrupt: &Interrupt) -> Result<Svm> {
+        let mut alphas = vec![Vec::new(); self.machines.len()];
+        self.found(c, PLANE_TOLERANCE, &mut alphas, interrupt)
+    }
+
+    /// Machines for the next of ascending C: planes start where those before ended, and are found less exactly.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn next(&mut self, c: f64, interrupt: &Interrupt) -> Result<Svm> {
+        let mut alphas = std::mem::take(&mut self.alphas);
+        let svm = self.found(c, PATH_TOLERANCE, &mut alphas, interrupt)?;
+        self.alphas = alphas;
+        Ok(svm)
+    }
+
+    fn found(&self, c: f64, tolerance: f64, alphas: &mut [Vec<f64>], interrupt: &Interrupt) -> Result<Svm> {
         let mut weights = Dense::zeros(self.basis.width(), self.machines.len());
         let mut bias = vec![0.0; self.machines.len()];
-        for (at, machine) in self.machines.iter().enumerate() {
-            let boxes = vec![c; machine.rows.len()];
+        for ((at, machine), alphas) in self.machines.iter().enumerate().zip(alphas) {
             if self.basis.exact().is_some() {
                 let n = self.basis.width();
                 let part = principal(&self.table, n, &machine.rows);
                 let kernel = part.as_deref().unwrap_or(&self.table);
+                let boxes = vec![c; machine.rows.len()];
                 let found = smo::solve(kernel, &machine.signs, &boxes, TOLERANCE, interrupt)?;
                 bias[at] = -found.rho;
                 for (&i, weight) in machine.rows.iter().zip(found.weights) {
@@ -130,9 +151,9 @@ impl SvmPath {
                     width: self.basis.width(),
                     rows: &machine.rows,
                     signs: &machine.signs,
-                    boxes: &boxes,
+                    c,
                 };
-                let plane = dual::solve(&problem, PLANE_TOLERANCE, at as u64, interrupt)?;
+                let plane = dual::solve(&problem, tolerance, at as u64, alphas, interrupt)?;
                 bias[at] = plane.bias;
                 for (j, weight) in plane.weights.into_iter().enumerate() {
                     weights.row_mut(j)[at] = weight;
@@ -259,6 +280,31 @@ mod tests {
             );
             let right = (0..120).filter(|&i| Some(largest(scores.row(i))) == labels[i]).count();
             assert!(right > 90 && (0..120).all(|i| scores.row(i)[3] <= -0.99), "{right}");
+        }
+    }
+
+    /// Along a path planes start elsewhere and end sooner, near the same place.
+    #[test]
+    fn the_next_of_a_path_is_near_what_is_found_from_nothing() {
+        let (x, labels) = clusters();
+        let table = Table { x: &x, width: 3 };
+        let landmarks: Vec<usize> = (0..60).collect();
+        let width = Width {
+            shape: Shape::rbf(1.0),
+            limit: 100,
+            landmarks: &landmarks,
+        };
+        let states = States::Classes {
+            labels: &labels,
+            count: 3,
+        };
+        let quiet = Interrupt::default();
+        let mut path = SvmPath::new(&table, &states, &width, &quiet).unwrap();
+        for c in [0.3, 1.0, 3.0] {
+            let next = path.next(c, &quiet).unwrap().predict(&table, &quiet).unwrap();
+            let alone = path.solve(c, &quiet).unwrap().predict(&table, &quiet).unwrap();
+            let apart = next.data.iter().zip(&alone.data).map(|(a, b)| (a - b).abs());
+            assert!(apart.fold(0.0, f64::max) < 0.05, "C = {c}");
         }
     }
 

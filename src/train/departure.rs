@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::fitting::choose::{Candidates, choose};
+use crate::fitting::choose::{Candidates, Walk, choose};
 use crate::fitting::config::FittingConfig;
 use crate::fitting::folds;
 use crate::fitting::map::Fit;
@@ -45,12 +45,15 @@ pub const STRENGTHS: [f64; 3] = [1.0, 0.5, 0.25];
 const EXACT: usize = 4_096;
 const LANDMARKS: usize = 2_000;
 
+/// A regression, and what it says of the samples that it was fitted on, n × O.
+type Fitted = (Arc<Regression>, Arc<Matrix>);
+
 /// The penalty of one training split, and the regressions of the split and of its held-out parts: no seed changes them, so each
 /// is fitted once.
 #[derive(Debug, Default)]
 pub struct Regressions {
     penalty: RefCell<Option<Option<f64>>>,
-    of: RefCell<BTreeMap<Option<usize>, Arc<Regression>>>,
+    of: RefCell<BTreeMap<Option<usize>, Fitted>>,
 }
 
 impl Regressions {
@@ -88,12 +91,14 @@ pub struct Tuned<'a> {
 }
 
 impl Tuned<'_> {
-    fn regression(&self, train: &FeatureSet, how: Standardise, interrupt: &Interrupt) -> Result<Arc<Regression>> {
+    fn regression(&self, train: &FeatureSet, how: Standardise, interrupt: &Interrupt) -> Result<Fitted> {
         if let Some(there) = self.regressions.of.borrow().get(&self.part) {
-            return Ok(Arc::clone(there));
+            return Ok(there.clone());
         }
-        let found = Arc::new(Regression::fit(train, how, self.penalty, interrupt)?);
-        self.regressions.of.borrow_mut().insert(self.part, Arc::clone(&found));
+        let regression = Regression::fit(train, how, self.penalty, interrupt)?;
+        let scores = regression.scores(&train.global, interrupt)?;
+        let found = (Arc::new(regression), Arc::new(scores));
+        self.regressions.of.borrow_mut().insert(self.part, found.clone());
         Ok(found)
     }
 }
@@ -130,7 +135,7 @@ fn penalty(
     if paths.is_empty() {
         return Ok(None);
     }
-    let choice = choose(fitting.outputs, &held, &mut paths, usize::MAX)?;
+    let choice = choose(fitting.outputs, &held, &mut paths, Walk::ALL)?;
     Ok(PENALTIES.get(choice.at).copied())
 }
 
@@ -376,8 +381,7 @@ impl Departure {
         tuned: Tuned<'_>,
         interrupt: &Interrupt,
     ) -> Result<Self> {
-        let regression = tuned.regression(train, how, interrupt)?;
-        let scores = regression.scores(&train.global, interrupt)?;
+        let (regression, scores) = tuned.regression(train, how, interrupt)?;
         let o = scores.cols;
         let mut sums = vec![0.0_f64; archetypes * o];
         let mut counts = vec![0.0_f64; archetypes];

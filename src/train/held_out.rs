@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
 use crate::error::{Context, Result};
-use crate::fitting::choose::{Candidates, Choice, choose};
+use crate::fitting::choose::{Candidates, Choice, Walk, choose};
 use crate::fitting::config::Outputs;
 use crate::fitting::folds;
 use crate::metric::evaluate;
@@ -130,7 +130,7 @@ impl HeldOut {
         let how = setup.fitting.outputs;
         by_method
             .into_iter()
-            .map(|(method, mut parts)| Ok((method, choose(how, &self.targets, &mut parts, usize::MAX)?)))
+            .map(|(method, mut parts)| Ok((method, choose(how, &self.targets, &mut parts, Walk::ALL)?)))
             .collect()
     }
 }
