@@ -167,7 +167,7 @@ impl Pass {
         let moments = in_place(&mut first)?
             .par_chunks_mut(STRIDE)
             .zip(in_place(&mut second)?.par_chunks_mut(STRIDE));
-        let gradient = gradient.as_slice::<f32>().map_err(no_floats)?;
+        let gradient = gradient.as_slice::<f32>().map_err(|error| no_floats(&error))?;
         let values = in_place(&mut value)?
             .par_chunks_mut(STRIDE)
             .zip(gradient.par_chunks(STRIDE));
@@ -184,10 +184,10 @@ impl Pass {
 }
 
 fn in_place(data: &mut TensorData) -> Result<&mut [f32]> {
-    data.as_mut_slice::<f32>().map_err(no_floats)
+    data.as_mut_slice::<f32>().map_err(|error| no_floats(&error))
 }
 
-fn no_floats(error: DataError) -> Error {
+fn no_floats(error: &DataError) -> Error {
     Error::Device(format!("a parameter holds no f32 values: {error:?}"))
 }
 
