@@ -13,8 +13,10 @@ const ROW: u64 = 1_500;
 const HELD: u64 = 768 << 20;
 /// What a rival takes besides.
 const BESIDES: u64 = 512 << 20;
-/// Nyström features that `svm` holds for expressions, at most, and 4 KB a sample.
+/// Nyström features that `svm` holds, at most, and 4 KB a sample.
 const SVM: u64 = 1 << 30;
+/// Training samples up to which the kernel of `aura_tuned` is exact.
+const TUNED: u64 = 4_096;
 
 /// The sizes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,18 @@ pub struct Size {
     pub rivals: bool,
     /// `fitting.folds`.
     pub folds: usize,
-    /// `baselines.kernel_ridge.exact`.
-    pub exact: usize,
+    /// `baselines.kernel_ridge.exact`, where that runs.
+    pub kernel_ridge: Option<usize>,
+    /// `baselines.svm.exact`, where that runs.
+    pub svm: Option<usize>,
+    /// Whether `aura_tuned` is read.
+    pub tuned: bool,
+}
+
+/// Samples of an exact kernel where `rows` rows, some of them to test on, have one; 0 where even half of them are too many.
+fn exact_of(exact: usize, rows: u64) -> u64 {
+    let exact = exact as u64;
+    if rows > 2 * exact { 0 } else { rows.min(exact) }
 }
 
 impl Size {
@@ -58,25 +70,46 @@ impl Size {
         if self.rivals {
             rivals += BESIDES + if features > HELD { 0 } else { 2 * features };
         }
-        if self.rivals && self.task == Task::Expression {
-            rivals += SVM.min(4_000 * n);
-        } else if self.rivals {
-            rivals += self.kernels();
+        if self.rivals {
+            rivals += self.of_kernel_ridge().max(self.of_svm());
         }
-        BASE + n * (ROW + 4 * self.width as u64) + step.max(rivals)
+        // Kernel and factor, and what held-out samples are described by.
+        let tuned = if self.tuned { 24 * n.min(TUNED).pow(2) } else { 0 };
+        BASE + n * (ROW + 4 * self.width as u64) + step.max(rivals).max(tuned)
     }
 
-    /// Bytes of exact kernels: inner products, kernel and factor of one held-out part, with what its held-out samples are described
-    /// by, or kernel and factor of all samples; nothing where even half of the rows are too many for that.
-    fn kernels(&self) -> u64 {
-        let (folds, exact, n) = (self.folds.max(2) as u64, self.exact as u64, self.rows as u64);
-        let kept = n * (folds - 1) / folds;
-        if kept > 2 * exact {
+    fn folds(&self) -> u64 {
+        self.folds.max(2) as u64
+    }
+
+    /// Rows of the other parts where one is held out.
+    fn kept(&self) -> u64 {
+        self.rows as u64 * (self.folds() - 1) / self.folds()
+    }
+
+    /// Bytes of exact kernels, a held-out part at a time: inner products, kernel, factor, of action units that not every sample
+    /// knows the part of the kernel too, and what its held-out samples are described by.
+    fn of_kernel_ridge(&self) -> u64 {
+        let Some(exact) = self.kernel_ridge else {
             return 0;
-        }
-        let kept = kept.min(exact);
-        let all = n.min(exact);
-        8 * (3 * kept * kept + 2 * kept * kept / (folds - 1)).max(2 * all * all)
+        };
+        let matrices = if self.task == Task::ActionUnits { 4 } else { 3 };
+        let kept = exact_of(exact, self.kept());
+        let walked = kept * kept * matrices + 2 * kept * kept / (self.folds() - 1);
+        let fitted = matrices * exact_of(exact, self.rows as u64).pow(2);
+        8 * walked.max(fitted)
+    }
+
+    /// Bytes of exact kernels in single precision of all held-out parts, and of what their held-out samples are described by; or of
+    /// Nyström features.
+    fn of_svm(&self) -> u64 {
+        let Some(exact) = self.svm else {
+            return 0;
+        };
+        let kept = exact_of(exact, self.kept());
+        let walked = (self.folds() + 1) * 4 * kept * kept + 8 * self.folds() * kept * kept / (self.folds() - 1);
+        let fitted = 8 * exact_of(exact, self.rows as u64).pow(2);
+        walked.max(fitted).max(SVM.min(4_000 * self.rows as u64))
     }
 
     /// Bytes of one row's features as they are stored.
@@ -109,8 +142,24 @@ mod tests {
             batch,
             rivals: true,
             folds: 5,
-            exact: 5_000,
+            kernel_ridge: (task != Task::Expression).then_some(5_000),
+            svm: (task == Task::Expression).then_some(5_000),
+            tuned: false,
         }
+    }
+
+    #[test]
+    fn exact_kernels_count_as_far_as_the_recipe_says() {
+        let mut size = clip(Task::ValenceArousal, 30_000, 0, 1_024);
+        let before = size.memory();
+        size.kernel_ridge = Some(40_000);
+        assert!(size.memory() > before + 3 * 8 * 30_000_u64.pow(2) - (1 << 30));
+        let mut size = clip(Task::Expression, 6_900, 0, 256);
+        size.svm = None;
+        size.rivals = false;
+        let without = size.memory();
+        size.tuned = true;
+        assert!(size.memory() > without + (200 << 20));
     }
 
     #[test]

@@ -10,13 +10,17 @@ use crate::feature::pool::pooled_shape;
 use crate::meter::available_memory;
 use crate::model::config::Level;
 use crate::recipe::Recipe;
+use crate::rival::method::Kind;
 use crate::size::Size;
+use crate::train::setup::Method;
 
 use super::state::Chain;
 
 /// The sizes of a run of `rows` samples whose features have `global` values and, where there are any, these tokens.
 pub(crate) fn of(recipe: &Recipe, rows: usize, global: usize, tokens: Option<TokenShape>) -> Size {
     let task = recipe.protocol.task;
+    let rivals = recipe.baselines.methods_for(task, &[]);
+    let runs = |kind| recipe.baselines.enabled && rivals.iter().any(|method| method.kind == kind);
     let read = tokens.filter(|_| recipe.model.level_for(task) == Level::Patch);
     Size {
         task,
@@ -30,7 +34,9 @@ pub(crate) fn of(recipe: &Recipe, rows: usize, global: usize, tokens: Option<Tok
         batch: recipe.train.batch_for(task, rows),
         rivals: recipe.baselines.enabled,
         folds: recipe.fitting.folds,
-        exact: recipe.baselines.kernel_ridge.exact,
+        kernel_ridge: runs(Kind::KernelRidge).then_some(recipe.baselines.kernel_ridge.exact),
+        svm: runs(Kind::Svm).then_some(recipe.baselines.svm.exact),
+        tuned: recipe.method == Method::Tuned,
     }
 }
 

@@ -11,8 +11,8 @@ use super::map::Fit;
 
 /// The candidate settings of a method on one part, from the first to the last.
 pub trait Candidates {
-    /// Outputs (held × O) of the held-out samples under candidate `at`, asked for in ascending order from 0 on; `None` behind
-    /// the last.
+    /// Outputs (held × O) of the held-out samples under candidate `at`, asked for in ascending order from 0 on, without gaps within a
+    /// run; `None` behind the last.
     ///
     /// # Errors
     /// Whatever fitting fails with.

@@ -8,3 +8,4 @@ pub mod choose;
 pub mod config;
 pub mod folds;
 pub mod map;
+pub mod walked;

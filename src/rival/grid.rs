@@ -81,7 +81,13 @@ impl Grid<'_> {
                 return Err((format!("{section}.{key}"), "expected 1 to 50000 samples".to_owned()));
             }
         }
-        enough(section, self.choose_on)
+        enough(section, self.choose_on)?;
+        if self.choose_on <= self.exact {
+            // Else many samples would be chosen for with exact kernels, and fitted with features.
+            let expected = format!("expected more than `exact`, {}: lower that too", self.exact);
+            return Err((format!("{section}.choose_on"), expected));
+        }
+        Ok(())
     }
 }
 
@@ -115,6 +121,8 @@ mod tests {
         let only = Some((Shape::rbf(0.5), 4.0));
         assert_eq!((fixed.settings(), fixed.setting(0), fixed.setting(1)), (1, only, None));
         assert_eq!(grid.validate("svm", "c"), Ok(()));
+        let other = Grid { exact: 100, ..grid };
+        assert_eq!(other.validate("svm", "c").unwrap_err().0, "svm.choose_on");
         let wrong = Grid { landmarks: 0, ..grid };
         assert_eq!(wrong.validate("svm", "c").unwrap_err().0, "svm.landmarks");
     }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::fitting::choose::Candidates;
+use crate::fitting::walked::Walked;
 use crate::interrupt::Interrupt;
 use crate::sets::Matrix;
 use crate::solver::kernel::{Basis, Products, Shape, Width};
@@ -14,7 +15,7 @@ use super::host::lot;
 use super::input::Features;
 
 /// Values of held-out samples as a kernel describes them that are kept from one strength to the next.
-const KEPT: usize = 1 << 25;
+const KEPT: usize = 1 << 26;
 
 /// A rival whose settings are kernels by strengths.
 pub trait KernelMachine {
@@ -39,7 +40,9 @@ pub trait KernelMachine {
     fn solve(solver: &Self::Solver, strength: f64, interrupt: &Interrupt) -> Result<Self::Found>;
 
     /// As [`Self::solve`], for the next of ascending strengths, where what is found is only compared.
-    fn next(solver: &mut Self::Solver, strength: f64, interrupt: &Interrupt) -> Result<Self::Found>;
+    fn next(solver: &mut Self::Solver, strength: f64, interrupt: &Interrupt) -> Result<Self::Found> {
+        Self::solve(solver, strength, interrupt)
+    }
 
     /// Scores of samples as the basis describes them.
     fn judge(found: &Self::Found, described: &Dense) -> Dense;
@@ -128,23 +131,6 @@ impl<M: KernelMachine> Candidates for Path<'_, M> {
     }
 }
 
-/// A path that is walked to its end at once, so that the kernels of one part at a time are in memory.
-struct Walked<'a, M: KernelMachine> {
-    path: Option<Path<'a, M>>,
-    outputs: Vec<Matrix>,
-}
-
-impl<M: KernelMachine> Candidates for Walked<'_, M> {
-    fn outputs(&mut self, at: usize) -> Result<Option<Matrix>> {
-        if let Some(mut path) = self.path.take() {
-            while let Some(outputs) = path.outputs(self.outputs.len())? {
-                self.outputs.push(outputs);
-            }
-        }
-        Ok(self.outputs.get(at).cloned())
-    }
-}
-
 impl<M: KernelMachine + 'static> Rival for M {
     fn settings(&self) -> usize {
         self.grid().settings()
@@ -174,10 +160,7 @@ impl<M: KernelMachine + 'static> Rival for M {
         Ok(if M::PATIENCE.is_some() {
             Box::new(path)
         } else {
-            Box::new(Walked {
-                path: Some(path),
-                outputs: Vec::new(),
-            })
+            Box::new(Walked::new(path))
         })
     }
 

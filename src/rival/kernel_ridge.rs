@@ -40,7 +40,7 @@ pub struct KernelRidgeConfig {
     /// Training samples from which those features are made.
     pub landmarks: usize,
     /// Samples that a setting is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
-    /// chosen is fitted to all.
+    /// chosen is fitted to all. More than `exact`.
     pub choose_on: usize,
 }
 
@@ -99,10 +99,6 @@ impl KernelMachine for KernelRidgeConfig {
     }
 
     fn solve(solver: &KernelRidge, strength: f64, interrupt: &Interrupt) -> Result<Expansion> {
-        solver.solve(strength, interrupt)
-    }
-
-    fn next(solver: &mut KernelRidge, strength: f64, interrupt: &Interrupt) -> Result<Expansion> {
         solver.solve(strength, interrupt)
     }
 

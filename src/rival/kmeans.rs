@@ -22,6 +22,8 @@ use super::prototypes::{Prototypes, weighted_sums};
 
 /// Samples a code from which the first codes are drawn, at most: every code is drawn in a pass over all of them.
 const SEEDING: usize = 40;
+/// The same for all codes.
+const SEEDING_IN_ALL: usize = 50_000;
 
 /// Codebook with majority vote (`kmeans`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,9 +77,10 @@ pub struct Clustering {
 /// before; the best is the one that leaves the least total distance. scikit-learn does the same.
 fn plus_plus(x: &Features, k: usize, rng: &mut ChaCha8Rng, interrupt: &Interrupt) -> Result<Prototypes> {
     let mut rows: Vec<usize> = (0..x.rows).collect();
-    if rows.len() > SEEDING * k {
+    let most = (SEEDING * k).min(SEEDING_IN_ALL.max(k));
+    if rows.len() > most {
         rows.shuffle(rng);
-        rows.truncate(SEEDING * k);
+        rows.truncate(most);
         rows.sort_unstable();
     }
     let pool = x.select(&rows)?;
@@ -148,7 +151,11 @@ pub(super) fn lloyd(
     interrupt: &Interrupt,
 ) -> Result<Clustering> {
     let norms = x.squared_norms()?;
-    let still = tolerance * variance(x, &norms)?;
+    let still = if tolerance > 0.0 {
+        tolerance * variance(x, &norms)?
+    } else {
+        0.0
+    };
     let (mut codes, k) = (start.clone(), start.count());
     let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
     for _ in 0..steps {

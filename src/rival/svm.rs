@@ -44,7 +44,7 @@ pub struct SvmConfig {
     /// within 1 GiB.
     pub landmarks: usize,
     /// Samples that a setting is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
-    /// chosen is fitted to all.
+    /// chosen is fitted to all. More than `exact`.
     pub choose_on: usize,
 }
 

@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 
 /// Size below which sums are written out.
 const SMALL: usize = 32;
-/// Columns of a product between two looks for Ctrl-C.
+/// Rows or columns of a product between two looks for Ctrl-C.
 pub const PANEL: usize = 256;
 
 /// c += α·a·aᵀ from the diagonal down, in a range of at most [`PANEL`] columns; above the diagonal of its first square it writes
@@ -56,8 +56,10 @@ pub fn factorise(mut a: ArrayViewMut2<'_, f64>, interrupt: &Interrupt) -> Result
     if !factorise(head.view_mut(), interrupt)? {
         return Ok(false);
     }
-    interrupt.check()?;
-    whiten(&head.view(), below.view_mut());
+    for rows in blocks(n - half, PANEL) {
+        interrupt.check()?;
+        whiten(&head.view(), below.slice_mut(s![rows, ..]));
+    }
     for cols in blocks(n - half, PANEL) {
         interrupt.check()?;
         add_panel(-1.0, &below.view(), cols, &mut rest);

@@ -1,6 +1,6 @@
 //! Linear support vectors by dual coordinate descent (Hsieh et al. 2008), the hinge loss of LIBLINEAR.
 //!
-//! minimises ½‖(w, b)‖² + Σ Cᵢ max(0, 1 − yᵢ(w·xᵢ + b)): the bias is the weight of an appended 1 and penalised as the others
+//! minimises ½‖(w, b)‖² + C Σ max(0, 1 − yᵢ(w·xᵢ + b)): the bias is the weight of an appended 1 and penalised as the others
 //! are, as in scikit-learn's `LinearSVC(loss="hinge")`.
 
 use super::linalg::dot;

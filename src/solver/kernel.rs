@@ -159,7 +159,7 @@ impl Kernel {
         })
     }
 
-    /// n × m kernels from inner products with the same centres, the bits of [`Self::block`].
+    /// n × m kernels from inner products with the same centres, the bits of [`Self::block`] for the same blocks.
     pub fn of_products(&self, products: &Products) -> Dense {
         let mut kernel = products.inner.clone();
         for (i, &norm) in products.norms.iter().enumerate() {
@@ -169,14 +169,20 @@ impl Kernel {
     }
 
     /// The centres' kernel from [`Self::own_products`], the bits of [`Self::matrix`].
-    pub fn matrix_of_products(&self, products: &Products) -> Dense {
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn matrix_of_products(&self, products: &Products, interrupt: &Interrupt) -> Result<Dense> {
         let mut kernel = products.inner.clone();
         for (i, &norm) in products.norms.iter().enumerate() {
+            if i % BLOCK == 0 {
+                interrupt.check()?;
+            }
             self.bend(norm, &mut kernel.row_mut(i)[..i]);
             kernel.row_mut(i)[i] = self.alone(norm);
         }
         kernel.mirror();
-        kernel
+        Ok(kernel)
     }
 
     /// Kernel of a sample with itself.
@@ -377,7 +383,10 @@ mod tests {
         );
         for (gamma, linear) in [(0.3, 0.0), (0.7, 0.2)] {
             let kernel = Kernel::new(table, gamma, linear);
-            assert_eq!(kernel.matrix_of_products(&own), kernel.matrix(&quiet).unwrap());
+            assert_eq!(
+                kernel.matrix_of_products(&own, &quiet).unwrap(),
+                kernel.matrix(&quiet).unwrap()
+            );
             let blocks =
                 [kernel.block(&table, 0..BLOCK), kernel.block(&table, BLOCK..n)].map(|block| block.unwrap().data);
             assert_eq!(kernel.of_products(&all).data, blocks.concat());

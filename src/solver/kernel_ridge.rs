@@ -79,7 +79,7 @@ impl KernelRidge {
                 None => kernel.own_products(interrupt)?,
             };
             Form::Exact {
-                kernel: kernel.matrix_of_products(products.insert(own)),
+                kernel: kernel.matrix_of_products(products.insert(own), interrupt)?,
                 groups: groups.collect(),
             }
         } else {
@@ -139,11 +139,14 @@ impl KernelRidge {
 
 /// Rows and columns of a square matrix.
 fn principal(all: &Dense, rows: &[usize]) -> Dense {
-    let data = rows.iter().flat_map(|&i| rows.iter().map(move |&j| all.row(i)[j]));
+    let mut data = Vec::with_capacity(rows.len() * rows.len());
+    for &i in rows {
+        data.extend(rows.iter().map(|&j| all.row(i)[j]));
+    }
     Dense {
         rows: rows.len(),
         cols: rows.len(),
-        data: data.collect(),
+        data,
     }
 }
 
@@ -177,7 +180,17 @@ mod tests {
                 limit,
                 landmarks: &landmarks,
             };
-            let path = KernelRidge::new(&table, &answers, &width, &Interrupt::default()).unwrap();
+            // Inner products of another kernel serve this one.
+            let (mut products, other) = (
+                None,
+                Width {
+                    shape: Shape::rbf(0.3),
+                    ..width
+                },
+            );
+            KernelRidge::sharing(&mut products, &table, &answers, &other, &Interrupt::default()).unwrap();
+            assert_eq!(products.is_some(), limit == 60);
+            let path = KernelRidge::sharing(&mut products, &table, &answers, &width, &Interrupt::default()).unwrap();
             let fit = path.solve(0.3, &Interrupt::default()).unwrap();
             let direct = fit.predict(&table, &Interrupt::default()).unwrap();
             assert_eq!(

@@ -1,6 +1,6 @@
 //! Row-major f64 matrices, products and Cholesky factors, over gemm's products, on one thread.
 //!
-//! Results depend on the instruction set, not on the number of threads.
+//! Last bits depend on the instruction set and, in long sums, on the sizes of the caches; not on the number of threads.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 

@@ -20,6 +20,7 @@ use crate::fitting::choose::{Candidates, Walk, choose};
 use crate::fitting::config::FittingConfig;
 use crate::fitting::folds;
 use crate::fitting::map::Fit;
+use crate::fitting::walked::Walked;
 use crate::interrupt::Interrupt;
 use crate::metric::evaluate;
 use crate::model::config::Standardise;
@@ -125,12 +126,12 @@ fn penalty(
     for (kept, asked) in &sets {
         held.values.extend(&asked.targets.values);
         held.known.extend(&asked.targets.known);
-        paths.push(Box::new(Path {
+        paths.push(Box::new(Walked::new(Path {
             solver: None,
             prepared: Prepared::new(kept, how, interrupt)?,
             asked,
             interrupt,
-        }));
+        })));
     }
     if paths.is_empty() {
         return Ok(None);

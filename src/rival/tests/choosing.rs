@@ -57,3 +57,20 @@ fn neighbours_are_asked_about_some_and_looked_for_among_all() {
     // Each sample has itself three times over, in other parts: with all of them kept it is its own nearest neighbour.
     assert_eq!(setting(&some, "k"), Some(1.0));
 }
+
+/// Support vectors on landmarks: a C, and every C until two bring nothing.
+#[test]
+fn support_vectors_on_landmarks_choose_among_what_is_tried() {
+    let data = digits(Task::Expression);
+    let mut config = of_one_scale("svm");
+    config.svm.exact = 100;
+    config.svm.landmarks = 80;
+    let chosen = run(&data, &config).remove(0);
+    assert_eq!(setting(&chosen, "landmarks"), Some(80.0));
+    let mut accuracy = chosen.metrics.iter().filter(|row| row.metric == "acc");
+    assert!(accuracy.next().expect("there").value > 0.85);
+    config.svm.gamma = setting(&chosen, "gamma").expect("chosen");
+    config.svm.c = setting(&chosen, "c").expect("chosen");
+    let given = run(&data, &config).remove(0);
+    assert_eq!(chosen.predictions, given.predictions);
+}

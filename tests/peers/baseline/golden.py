@@ -53,6 +53,8 @@ start = list(range(0, 60, 3))
 kmeans = KMeans(len(start), init=x[train][start], n_init=1, max_iter=25, tol=0).fit(x[train])
 golden["kmeans_start"] = start
 golden["kmeans_inertia"] = float(kmeans.inertia_)
+early = KMeans(len(start), init=x[train][start], n_init=1, max_iter=25, tol=2).fit(x[train])
+golden["kmeans_early"] = float(early.inertia_)
 golden["kmeans_best"] = float(KMeans(20, n_init=20, max_iter=25, random_state=0).fit(x[train]).inertia_)
 
 # Valence and arousal: the centre of gravity of each image, brought to [-1, 1].
