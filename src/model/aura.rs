@@ -9,6 +9,7 @@ use crate::document::invalid::Invalid;
 use crate::error::Result;
 use crate::task::Task;
 
+use super::adamw::AdamW;
 use super::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
 use super::config::{Among, ModelConfig, Routing, Semantic, Value};
 use super::contextualization::Contextualization;
@@ -17,7 +18,7 @@ use super::loss::reg::{self, Dictionary, Margins};
 use super::loss::task::{Target, TaskLoss};
 use super::loss::{assign, contx, dis, vas};
 use super::math::{off_diagonal, one_hot, rows_at, unit_rows};
-use super::params::{AdamW, Leaves, Named, Parameter, Store};
+use super::params::{Leaves, Named, Parameter, Store};
 use super::parts::{self, Parts, known_gradient};
 use super::projector::{Head, Masks, Projection, Projector, Sizes};
 

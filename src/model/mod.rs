@@ -2,6 +2,7 @@
 //!
 //! `docs/method.md` gives every equation with the function that computes it.
 
+pub mod adamw;
 pub mod aura;
 pub mod codebook;
 pub mod config;

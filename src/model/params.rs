@@ -6,26 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DataError, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
 
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
-/// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdamW {
-    /// Step size of this step.
-    pub lr: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// Weight decay, for the parameters that take part in it.
-    pub weight_decay: f64,
-}
+use super::adamw::{AdamW, Pass};
 
 /// Running means of a parameter's gradient.
 #[derive(Debug, Clone)]
@@ -127,68 +114,6 @@ impl Moments {
             value - step
         }
     }
-}
-
-/// Values that one thread moves.
-const STRIDE: usize = 1 << 14;
-
-/// A step in one pass over host memory: what [`Moments::step`] does with a dozen operations of a device, the same bits.
-struct Pass {
-    beta1: f32,
-    rest1: f32,
-    beta2: f32,
-    rest2: f32,
-    scale: f32,
-    eps: f32,
-    rate: f32,
-    keep: f32,
-}
-
-impl Pass {
-    fn new(adam: &AdamW, steps: u64, decays: bool) -> Self {
-        let correction = |beta: f64| 1.0 - beta.powf(steps as f64);
-        let decay = if decays { adam.lr * adam.weight_decay } else { 0.0 };
-        Self {
-            beta1: adam.beta1 as f32,
-            rest1: (1.0 - adam.beta1) as f32,
-            beta2: adam.beta2 as f32,
-            rest2: (1.0 - adam.beta2) as f32,
-            scale: correction(adam.beta2).sqrt().recip() as f32,
-            eps: adam.eps as f32,
-            rate: (adam.lr / correction(adam.beta1)) as f32,
-            keep: (1.0 - decay) as f32,
-        }
-    }
-
-    /// In the memory of the tensors themselves: handing values out and taking them back would copy each twice.
-    fn over(&self, tensors: [Tensor<2>; 4]) -> Result<[Tensor<2>; 3]> {
-        let device = tensors[0].device();
-        let [mut value, gradient, mut first, mut second] = tensors.map(Tensor::into_data);
-        let moments = in_place(&mut first)?
-            .par_chunks_mut(STRIDE)
-            .zip(in_place(&mut second)?.par_chunks_mut(STRIDE));
-        let gradient = gradient.as_slice::<f32>().map_err(|error| no_floats(&error))?;
-        let values = in_place(&mut value)?
-            .par_chunks_mut(STRIDE)
-            .zip(gradient.par_chunks(STRIDE));
-        values.zip(moments).for_each(|((value, gradient), (first, second))| {
-            for (((value, gradient), first), second) in value.iter_mut().zip(gradient).zip(first).zip(second) {
-                *first = *first * self.beta1 + gradient * self.rest1;
-                *second = *second * self.beta2 + gradient * gradient * self.rest2;
-                let step = *first / (second.sqrt() * self.scale + self.eps) * self.rate;
-                *value = *value * self.keep - step;
-            }
-        });
-        Ok([value, first, second].map(|data| Tensor::from_data(data, &device)))
-    }
-}
-
-fn in_place(data: &mut TensorData) -> Result<&mut [f32]> {
-    data.as_mut_slice::<f32>().map_err(|error| no_floats(&error))
-}
-
-fn no_floats(error: &DataError) -> Error {
-    Error::Device(format!("a parameter holds no f32 values: {error:?}"))
 }
 
 /// One parameter matrix. Vectors are matrices of one row.

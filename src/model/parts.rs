@@ -118,12 +118,12 @@ pub fn known_gradient<const D: usize>(tensor: Tensor<D>, gradient: Tensor<D>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::adamw::AdamW;
     use crate::model::aura::{Aura, Batch, Prior};
     use crate::model::config::ModelConfig;
     use crate::model::loss::config::LossConfig;
     use crate::model::loss::task::Target;
     use crate::model::math::{Purpose, host, matrix, normal, one_hot, stream};
-    use crate::model::params::AdamW;
     use crate::model::projector::{Masks, Sizes};
     use crate::task::Task;
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 
+use super::adamw::AdamW;
 use super::aura::{Aura, Batch, DICTIONARY, Prior};
 use super::codebook::{Assigned, Buffers, cosines, primal, soft_assignment};
 use super::config::{ContextualizationConfig, ModelConfig};
@@ -19,7 +20,7 @@ use super::loss::task::{Target, TaskLoss, concordance};
 use super::loss::{assign, contx, dis, vas};
 use super::math::{host, host_indices, matrix, off_diagonal, one_hot, stream};
 use super::merge::{Criterion, ward};
-use super::params::{AdamW, Leaves, Parameter, Store};
+use super::params::{Leaves, Parameter, Store};
 use super::projector::{Head, Masks, Projector, Sizes};
 
 #[derive(Debug, Deserialize)]

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::fitting::choose::Candidates;
-use crate::model::params::{AdamW, Moments, taken};
+use crate::model::adamw::AdamW;
+use crate::model::params::{Moments, taken};
 use crate::sets::Matrix;
 
 use super::fit::{Fitted, Rival, Settings, Training};

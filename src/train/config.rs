@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::invalid::{Invalid, require};
-use crate::model::params::AdamW;
+use crate::model::adamw::AdamW;
 use crate::task::Task;
 
 /// Which epoch's model is reported: part of the protocol, since it decides what numbers may be compared.

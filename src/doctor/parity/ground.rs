@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::model::adamw::AdamW;
 use crate::model::aura::{Aura, Batch, LOSS_NAMES, Prior};
 use crate::model::codebook::cosines;
 use crate::model::config::{ModelConfig, Routing, Value};
@@ -11,7 +12,6 @@ use crate::model::kmeans;
 use crate::model::loss::assign;
 use crate::model::loss::config::LossConfig;
 use crate::model::math::{Purpose, host, matrix, stream};
-use crate::model::params::AdamW;
 use crate::model::projector::{Masks, Sizes};
 use crate::model::standardise::Standardiser;
 use crate::sets::{Matrix, Rows, SplitSets};
