@@ -154,7 +154,7 @@ fn validate_reads_the_table_and_writes_nothing() {
     assert_eq!(report["needs"]["disk_bytes"], 2 * 1797 * 64 * 4);
     let text = bench.ok(&["validate", "digits.toml"]);
     assert!(
-        text.contains("needs: 1797 rows: training and rivals take at most 922.7"),
+        text.contains("needs: 1797 rows: training and rivals take at most 915.8"),
         "{text}"
     );
     // A study of such a recipe asks for no generated faces.
