@@ -9,11 +9,10 @@
 //! For a quarter of the rows and for all of them a feature table is drawn and written, the file of its rows is made, AURA is
 //! trained for `--epochs` passes (1) with all that comes after, and every rival is chosen and fitted. Printed for each stage:
 //! seconds by the clock and of the processor, the largest resident memory, microseconds of the processor a row, and the exponent
-//! with which its time grew from the quarter to the whole (k-means takes ten steps at both). Fails if a stage of more than fifteen
-//! seconds grew with an exponent above 1.15, exact kernels apart, or if the memory of a stage is above what
-//! `aura-bench validate` announces. `--people N` names subjects and makes three folds of them, of which the first is run;
-//! `--only train,knn` runs some stages; `--one-size` leaves the quarter out; `--keep DIR` keeps the tables there for the next
-//! call.
+//! with which its time grew from the quarter to the whole. Fails if a stage of more than three seconds grew with an exponent above
+//! 1.15, or if the memory of a stage is above what `aura-bench validate` announces. `--people N` names subjects and makes
+//! three folds of them, of which the first is run; `--only train,knn` runs some stages; `--one-size` leaves the quarter out;
+//! `--keep DIR` keeps the tables there for the next call.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -36,8 +35,8 @@ use serde_json::json;
 
 /// Growth above which a stage is said to be super-linear: twice the rows may cost 2.22 times as much.
 const STEEPEST: f64 = 1.15;
-/// Seconds below which growth says more of caches, into which a quarter fits, than of what is computed.
-const NOISE: f64 = 15.0;
+/// Seconds below which growth is noise.
+const NOISE: f64 = 3.0;
 /// Samples to test on, at most: databases grow, their test splits hardly.
 const TESTED: usize = 4_000;
 /// Rows of a part.
@@ -97,19 +96,6 @@ impl Options {
     /// Samples to test on, as many of a quarter of the rows as of all.
     fn tested(&self) -> usize {
         (self.rows / 40).clamp(1, TESTED)
-    }
-
-    /// Whether a rival computes exact kernels of a quarter of the rows, which take the square or the cube of the samples by what
-    /// they are, up to `exact` of them: their growth is printed, not judged.
-    fn exact_in_the_quarter(&self, rival: &str) -> bool {
-        let config = RivalConfig::default();
-        let exact = match rival {
-            "svm" => config.svm.exact,
-            "kernel_ridge" => config.kernel_ridge.exact,
-            _ => return false,
-        };
-        let folds = FittingConfig::default().folds;
-        !self.one_size && (self.rows / 4 - self.tested()) * (folds - 1) / folds <= exact
     }
 
     fn wants(&self, stage: &str) -> bool {
@@ -337,15 +323,10 @@ fn rehearse(options: &Options, task: Task, rows: usize) -> Costs {
     let rivals = Rivals::new(&sets, &all, &fitting, &device, Progress::hidden(), &interrupt);
     let rivals = rivals.names().unwrap();
     for name in rivals.into_iter().filter(|name| options.wants(name)) {
-        let mut config = RivalConfig {
+        let config = RivalConfig {
             methods: vec![name.clone()],
             ..RivalConfig::default()
         };
-        if !options.one_size {
-            // How many of k-means' steps it takes until nothing moves is a matter of the samples; `steps` bounds them.
-            config.kmeans.steps = 10;
-            config.kmeans.tolerance = 0.0;
-        }
         stage(&name, &mut || {
             let mut rivals = Rivals::new(&sets, &config, &fitting, &device, Progress::hidden(), &interrupt);
             drop(rivals.of_seed(0).unwrap());
@@ -379,7 +360,7 @@ fn main() {
             folds: FittingConfig::default().folds,
             kernel_ridge: (task != Task::Expression).then_some(rivals.kernel_ridge.exact),
             svm: (task == Task::Expression).then_some(rivals.svm.exact),
-            tuned: false,
+            tuned: None,
         };
         let bound = size.memory();
         println!(
@@ -405,8 +386,7 @@ fn main() {
             let quarter = runs[..runs.len() - 1].iter().flatten().find(|(other, _)| other == name);
             let growth = quarter
                 .map(|(_, before)| (cpu / before.cpu_seconds.unwrap_or(before.seconds).max(0.01)).ln() / 4.0_f64.ln());
-            let exact = options.exact_in_the_quarter(name);
-            let steep = growth.is_some_and(|growth| growth > STEEPEST) && cpu > NOISE && !exact;
+            let steep = growth.is_some_and(|growth| growth > STEEPEST) && cpu > NOISE;
             let large = memory > bound;
             failed |= steep || large;
             println!(
@@ -415,13 +395,7 @@ fn main() {
                 memory >> 20,
                 cpu * 1e6 / options.rows as f64,
                 growth.map_or_else(|| "-".to_owned(), |growth| format!("{growth:.2}")),
-                if steep {
-                    "  super-linear"
-                } else if exact {
-                    "  exact kernels in the quarter"
-                } else {
-                    ""
-                },
+                if steep { "  super-linear" } else { "" },
                 if large { "  above the bound" } else { "" },
             );
         }

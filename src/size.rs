@@ -15,8 +15,6 @@ const HELD: u64 = 768 << 20;
 const BESIDES: u64 = 512 << 20;
 /// Nyström features that `svm` holds, at most, and 4 KB a sample.
 const SVM: u64 = 1 << 30;
-/// Training samples up to which the kernel of `aura_tuned` is exact.
-const TUNED: u64 = 4_096;
 
 /// The sizes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +45,8 @@ pub struct Size {
     pub kernel_ridge: Option<usize>,
     /// `baselines.svm.exact`, where that runs.
     pub svm: Option<usize>,
-    /// Whether `aura_tuned` is read.
-    pub tuned: bool,
+    /// Training samples up to which the kernel of `aura_tuned` is exact, where that is read.
+    pub tuned: Option<usize>,
 }
 
 /// Samples of an exact kernel where `rows` rows, some of them to test on, have one; 0 where even half of them are too many.
@@ -74,7 +72,7 @@ impl Size {
             rivals += self.of_kernel_ridge().max(self.of_svm());
         }
         // Kernel and factor, and what held-out samples are described by.
-        let tuned = if self.tuned { 24 * n.min(TUNED).pow(2) } else { 0 };
+        let tuned = self.tuned.map_or(0, |exact| 24 * n.min(exact as u64).pow(2));
         BASE + n * (ROW + 4 * self.width as u64) + step.max(rivals).max(tuned)
     }
 
@@ -144,7 +142,7 @@ mod tests {
             folds: 5,
             kernel_ridge: (task != Task::Expression).then_some(5_000),
             svm: (task == Task::Expression).then_some(5_000),
-            tuned: false,
+            tuned: None,
         }
     }
 
@@ -158,7 +156,7 @@ mod tests {
         size.svm = None;
         size.rivals = false;
         let without = size.memory();
-        size.tuned = true;
+        size.tuned = Some(4_096);
         assert!(size.memory() > without + (200 << 20));
     }
 

@@ -12,6 +12,7 @@ use crate::model::config::Level;
 use crate::recipe::Recipe;
 use crate::rival::method::Kind;
 use crate::size::Size;
+use crate::train::departure;
 use crate::train::setup::Method;
 
 use super::state::Chain;
@@ -36,7 +37,7 @@ pub(crate) fn of(recipe: &Recipe, rows: usize, global: usize, tokens: Option<Tok
         folds: recipe.fitting.folds,
         kernel_ridge: runs(Kind::KernelRidge).then_some(recipe.baselines.kernel_ridge.exact),
         svm: runs(Kind::Svm).then_some(recipe.baselines.svm.exact),
-        tuned: recipe.method == Method::Tuned,
+        tuned: (recipe.method == Method::Tuned).then_some(departure::EXACT),
     }
 }
 

@@ -182,6 +182,7 @@ mod tests {
         assert_eq!(choose(Outputs::Task, &targets, &mut parts, walk).unwrap().at, 0);
         assert!(choose(Outputs::Task, &targets, &mut [], walk).is_err());
     }
+
     /// Of two runs of three the first ends where it got worse, and the second is walked all the same.
     #[test]
     fn patience_leaves_out_the_rest_of_a_run_only() {

@@ -178,6 +178,9 @@ pub const HELD: usize = 768 << 20;
 /// Rows that are multiplied at once where the product is large, and values that they may have.
 const CHUNK: usize = 4096;
 const CHUNK_VALUES: usize = 1 << 24;
+/// Values of held rows that one pass reads for a sum and for its derivative: they stay in a cache in between, where all of them
+/// would come from memory twice.
+const PASS_VALUES: usize = 1 << 20;
 
 /// How features are read.
 #[derive(Debug, Clone)]
@@ -246,18 +249,22 @@ impl Features {
 
     /// Ranges of at most [`CHUNK`] rows that cover all.
     pub fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (rows, step) = (self.rows, (CHUNK_VALUES / self.cols.max(1)).clamp(1, CHUNK));
+        self.ranges((CHUNK_VALUES / self.cols.max(1)).clamp(1, CHUNK))
+    }
+
+    /// Ranges that cover all, for sums over the samples.
+    pub fn passes(&self) -> Vec<Range<usize>> {
+        match &self.held {
+            Some(_) => self.ranges((PASS_VALUES / self.cols.max(1)).max(1)).collect(),
+            None => self.chunks().collect(),
+        }
+    }
+
+    fn ranges(&self, step: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let rows = self.rows;
         (0..rows)
             .step_by(step)
             .map(move |start| start..(start + step).min(rows))
-    }
-
-    /// Ranges that cover all, for sums over the samples: one where the values are held.
-    pub fn passes(&self) -> Vec<Range<usize>> {
-        match &self.held {
-            Some(_) => std::iter::once(0..self.rows).collect(),
-            None => self.chunks().collect(),
-        }
     }
 
     /// The rows of a range.

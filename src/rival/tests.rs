@@ -476,6 +476,12 @@ fn settings_are_checked() {
     let mut config = RivalConfig::default();
     config.svm.choose_on = 99;
     assert_eq!(wrong(config), "svm.choose_on");
+    let mut config = RivalConfig::default();
+    config.kernel_ridge.exact = 20_000;
+    assert_eq!(wrong(config), "kernel_ridge.choose_on");
+    let mut config = RivalConfig::default();
+    config.kmeans.tolerance = -1.0;
+    assert_eq!(wrong(config), "kmeans.tolerance");
 }
 
 #[test]

@@ -42,8 +42,9 @@ const PENALTIES: [f64; 4] = [0.15, 0.5, 1.5, 5.0];
 /// Strengths of what archetypes say that may be chosen, the whole first: few noisy samples are learned by heart, and their
 /// archetypes are then surer than they should be.
 pub const STRENGTHS: [f64; 3] = [1.0, 0.5, 0.25];
-/// Training samples up to which the kernel is exact, and how many stand for all beyond.
-const EXACT: usize = 4_096;
+/// Training samples up to which the kernel is exact.
+pub const EXACT: usize = 4_096;
+/// How many stand for all beyond.
 const LANDMARKS: usize = 2_000;
 
 /// A regression, and what it says of the samples that it was fitted on, n × O.
