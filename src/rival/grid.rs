@@ -84,7 +84,10 @@ impl Grid<'_> {
         enough(section, self.choose_on)?;
         if self.choose_on <= self.exact {
             // Else many samples would be chosen for with exact kernels, and fitted with features.
-            let expected = format!("expected more than `exact` ({}): raise it, or lower `exact`", self.exact);
+            let expected = format!(
+                "expected more than `exact` ({}): raise it, or lower `exact`",
+                self.exact
+            );
             return Err((format!("{section}.choose_on"), expected));
         }
         Ok(())
