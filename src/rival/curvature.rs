@@ -9,10 +9,14 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::solver::linalg::{Cholesky, Dense};
 
+use super::host::lot;
 use super::input::{Features, tensor, values};
 
 /// Directions along which G is known.
 const DIRECTIONS: usize = 64;
+/// Samples that it is taken from, at most: what they leave open costs the minimiser a step or two, and all of them would be read as
+/// often as for a whole fit.
+const SAMPLED: usize = 4_096;
 /// Rounds of subspace iteration.
 const ROUNDS: usize = 3;
 /// Least second derivative: where a model is certain of every sample, none is left.
@@ -34,6 +38,10 @@ impl Curvature {
     /// # Errors
     /// [`crate::Error::Data`] if features are no numbers; [`crate::Error::Interrupted`]; a failing device.
     pub fn of(x: &Features, interrupt: &Interrupt) -> Result<Self> {
+        let few = (x.rows > SAMPLED)
+            .then(|| x.select(&lot(x.rows, SAMPLED)))
+            .transpose()?;
+        let x = few.as_ref().unwrap_or(x);
         let (n, d) = (x.rows, x.cols);
         let all = x.squared_norms()?.into_iter().map(f64::from).sum::<f64>() / n as f64;
         let directions = DIRECTIONS.min(d).min(n);

@@ -38,8 +38,9 @@ pub trait Rival {
         self.settings()
     }
 
-    /// Samples on which a setting is chosen in each held-out part, and about which it is asked in all of them together, at most.
-    fn choose_on(&self) -> usize {
+    /// Samples of `width` values on which a setting is chosen in each held-out part, and about which it is asked in all of them
+    /// together, at most.
+    fn choose_on(&self, _width: usize) -> usize {
         usize::MAX
     }
 
@@ -69,13 +70,16 @@ pub trait Rival {
 /// Samples on which a rival chooses its setting, at most, unless the recipe says otherwise.
 pub const CHOOSE_ON: usize = 20_000;
 
+/// Samples from which a setting can be chosen at all.
+pub const LEAST: usize = 100;
+
 /// Checks `[baselines.<section>] choose_on`.
 pub fn enough(section: &str, samples: usize) -> std::result::Result<(), (String, String)> {
-    if samples >= 100 {
+    if samples >= LEAST {
         return Ok(());
     }
-    let expected = "expected 100 samples or more, from which a setting can be chosen";
-    Err((format!("{section}.choose_on"), expected.to_owned()))
+    let expected = format!("expected {LEAST} samples or more, from which a setting can be chosen");
+    Err((format!("{section}.choose_on"), expected))
 }
 
 /// Settings by name.

@@ -136,7 +136,7 @@ impl<M: KernelMachine + 'static> Rival for M {
         self.grid().settings()
     }
 
-    fn choose_on(&self) -> usize {
+    fn choose_on(&self, _: usize) -> usize {
         self.grid().choose_on
     }
 

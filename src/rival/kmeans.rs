@@ -1,7 +1,6 @@
 //! A k-means codebook: every code says what its training samples say on average (majority vote, mean score).
 //!
-//! k-means++ (Arthur & Vassilvitskii 2007) on some of the samples, then Lloyd's steps on all; a code that loses its last
-//! sample moves to the sample farthest from its own code.
+//! k-means++ (Arthur & Vassilvitskii 2007) on some of the samples, then Lloyd's steps on all.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -18,7 +17,8 @@ use crate::solver::samples::Rows as _;
 use super::fit::{Apart, Fitted, Rival, Settings, Training};
 use super::input::Features;
 use super::knn::prior;
-use super::prototypes::{Prototypes, weighted_sums};
+use super::lloyd::{Clustering, lloyd};
+use super::prototypes::Prototypes;
 
 /// Samples a code from which the first codes are drawn, at most: every code is drawn in a pass over all of them.
 const SEEDING: usize = 40;
@@ -58,17 +58,6 @@ impl KmeansConfig {
         }
         Ok(())
     }
-}
-
-/// Codes, the code of every sample, and the sum of squared distances.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Clustering {
-    /// The codes.
-    pub codes: Prototypes,
-    /// Code of each sample.
-    pub assignment: Vec<usize>,
-    /// Σ squared distance of a sample from its code.
-    pub inertia: f64,
 }
 
 /// Draws K codes among the samples (greedy k-means++).
@@ -131,85 +120,6 @@ fn weighted_draw(weights: &[f64], rng: &mut ChaCha8Rng) -> usize {
     }
     // Rounding may leave a rest behind the last weight above 0.
     weights.iter().rposition(|&w| w > 0.0).unwrap_or(weights.len() - 1)
-}
-
-/// Mean variance of the dimensions of n samples whose squared norms are given.
-fn variance(x: &Features, norms: &[f32]) -> Result<f64> {
-    let n = x.rows.max(1) as f64;
-    let mean = weighted_sums(x, 1, |_, _| 1.0)?;
-    let of_mean: f64 = mean.iter().map(|&sum| (f64::from(sum) / n).powi(2)).sum();
-    let square: f64 = norms.iter().map(|&norm| f64::from(norm)).sum::<f64>() / n;
-    Ok((square - of_mean).max(0.0) / x.cols.max(1) as f64)
-}
-
-/// Lloyd's steps from given codes until nothing changes or the codes hardly move, `steps` at most.
-pub(super) fn lloyd(
-    x: &Features,
-    start: &Prototypes,
-    steps: usize,
-    tolerance: f64,
-    interrupt: &Interrupt,
-) -> Result<Clustering> {
-    let norms = x.squared_norms()?;
-    let still = if tolerance > 0.0 {
-        tolerance * variance(x, &norms)?
-    } else {
-        0.0
-    };
-    let (mut codes, k) = (start.clone(), start.count());
-    let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
-    for _ in 0..steps {
-        interrupt.check()?;
-        let mut counts = vec![0_usize; k];
-        for &c in &assignment {
-            counts[c] += 1;
-        }
-        // Codes without samples take the farthest ones; equal distances in the order of samples.
-        let empty: Vec<usize> = (0..k).filter(|&c| counts[c] == 0).collect();
-        if !empty.is_empty() {
-            let mut far: Vec<usize> = (0..x.rows).collect();
-            far.sort_by(|&a, &b| distance[b].total_cmp(&distance[a]).then(a.cmp(&b)));
-            let mut far = far.into_iter();
-            for code in empty {
-                if let Some(i) = far.by_ref().find(|&i| counts[assignment[i]] > 1) {
-                    counts[assignment[i]] -= 1;
-                    counts[code] = 1;
-                    assignment[i] = code;
-                }
-            }
-        }
-        let mut points = weighted_sums(x, k, |i, c| f32::from(assignment[i] == c))?;
-        for ((point, &count), old) in points
-            .chunks_exact_mut(x.cols)
-            .zip(&counts)
-            .zip(codes.points.chunks_exact(x.cols))
-        {
-            if count == 0 {
-                point.copy_from_slice(old);
-            } else {
-                for v in point {
-                    *v /= count as f32;
-                }
-            }
-        }
-        let moves = points
-            .iter()
-            .zip(&codes.points)
-            .map(|(new, old)| f64::from(new - old).powi(2));
-        let moved: f64 = moves.sum();
-        codes.points = points;
-        let (next, next_distance) = codes.nearest(x, &norms)?;
-        let settled = next == assignment;
-        (assignment, distance) = (next, next_distance);
-        if settled || moved <= still {
-            break;
-        }
-    }
-    Ok(Clustering {
-        codes,
-        assignment,
-        inertia: distance.iter().map(|&d| f64::from(d)).sum(),
-    })
 }
 
 /// Clusters the rows of `x`.

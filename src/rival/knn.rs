@@ -194,7 +194,7 @@ impl Rival for KnnConfig {
         if self.k > 0 { 1 } else { GRID.len() }
     }
 
-    fn choose_on(&self) -> usize {
+    fn choose_on(&self, _: usize) -> usize {
         self.choose_on
     }
 

@@ -86,7 +86,7 @@ impl Rival for LdaConfig {
         if self.shrinkage > 0.0 { 1 } else { PATH.len() }
     }
 
-    fn choose_on(&self) -> usize {
+    fn choose_on(&self, _: usize) -> usize {
         self.choose_on
     }
 

@@ -15,7 +15,7 @@ use crate::sets::Matrix;
 use crate::task::Task;
 
 use super::curvature::Curvature;
-use super::fit::{CHOOSE_ON, Fitted, Rival, Settings, Training, enough};
+use super::fit::{CHOOSE_ON, Fitted, LEAST, Rival, Settings, Training, enough};
 use super::input::{Features, tensor, values};
 use super::lbfgs::{Minimum, Stop, minimise};
 use super::objective::{self, Loss, known_counts, second_derivatives};
@@ -24,6 +24,8 @@ use super::objective::{self, Loss, known_counts, second_derivatives};
 const PATH: [f64; 12] = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.3, 1.0, 10.0, 100.0];
 /// Strengths without a better result after which the path ends.
 const PATIENCE: usize = 2;
+/// Values of the samples that a strength is chosen on: a path reads them some hundred times.
+const CHOOSE_VALUES: usize = 1 << 29;
 
 /// The linear probes (`logistic`, `ridge`, `linear_ccc`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,8 +37,8 @@ pub struct LinearConfig {
     pub tolerance: f64,
     /// Steps of L-BFGS at most.
     pub steps: usize,
-    /// Samples that C is chosen on in each held-out part, and about which it is asked in all parts together, at most; what is
-    /// chosen is fitted to all.
+    /// Samples that C is chosen on in each held-out part, and about which it is asked in all parts together, at most; fewer where a
+    /// sample has more than 26,843 values, so that theirs stay below 2^29. What is chosen is fitted to all.
     pub choose_on: usize,
 }
 
@@ -265,8 +267,8 @@ impl Rival for Linear<'_> {
         PATIENCE
     }
 
-    fn choose_on(&self) -> usize {
-        self.config.choose_on
+    fn choose_on(&self, width: usize) -> usize {
+        self.config.choose_on.min((CHOOSE_VALUES / width.max(1)).max(LEAST))
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

@@ -19,6 +19,7 @@ pub mod knn;
 pub mod lbfgs;
 pub mod lda;
 pub mod linear;
+pub mod lloyd;
 pub mod method;
 pub mod mlp;
 pub mod objective;

@@ -30,6 +30,11 @@ pub struct Pieces {
 }
 
 impl Pieces {
+    /// Values a sample.
+    pub fn width(&self) -> usize {
+        self.pieces.first().map_or(0, |piece| piece.kept.cols)
+    }
+
     /// The same with no more than `most` samples to fit on in each part, unless all of them are needed, and `most` to ask about
     /// in all parts together; nothing where there are no more.
     ///

@@ -418,7 +418,7 @@ impl<'a> Rivals<'a> {
         // Where there is nothing to choose, fewer samples would only be fitted beside all of them.
         let settings = rival.settings() * self.config.scales().len();
         let most = if settings > 1 || rival.needs_all() {
-            rival.choose_on()
+            rival.choose_on(pieces.width())
         } else {
             usize::MAX
         };

@@ -23,23 +23,56 @@ pub struct Plane {
     pub passes: usize,
 }
 
-/// Samples of one problem: rows of an n × m table, with signs ±1 in the same order.
+/// Samples, and on which side of each of O hyperplanes they lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem<'a> {
     /// n × m features, row-major.
     pub x: &'a [f32],
     /// m.
     pub width: usize,
-    /// Which rows.
-    pub rows: &'a [usize],
-    /// Sign of each.
-    pub signs: &'a [f64],
+    /// n × O sides: ±1, or 0 where the sample does not count.
+    pub sides: &'a [f64],
+    /// O.
+    pub outputs: usize,
     /// C > 0.
     pub c: f64,
 }
 
-/// Solves until projected gradients span no more than `tolerance` (scikit-learn: 1e-4). The seed orders the passes. Starts from
-/// the dual weights in `alphas`, none or those of a smaller C, and leaves its own there.
+/// A hyperplane on its way.
+struct Course {
+    plane: Plane,
+    /// Samples that still take part in its passes.
+    active: usize,
+    /// Gradients beyond which a sample on a bound is left out of the passes that follow.
+    ceiling: f64,
+    floor: f64,
+    /// Largest and smallest projected gradient of the pass.
+    highest: f64,
+    lowest: f64,
+    found: bool,
+}
+
+impl Course {
+    /// Whether every sample that counts has to be looked at once more.
+    fn end_of_pass(&mut self, all: usize, tolerance: f64) -> bool {
+        self.plane.passes += 1;
+        let (highest, lowest) = (self.highest, self.lowest);
+        (self.highest, self.lowest) = (f64::NEG_INFINITY, f64::INFINITY);
+        if highest - lowest <= tolerance {
+            self.found = self.active == all;
+            (self.ceiling, self.floor) = (f64::INFINITY, f64::NEG_INFINITY);
+            return !self.found;
+        }
+        self.ceiling = if highest > 0.0 { highest } else { f64::INFINITY };
+        self.floor = if lowest < 0.0 { lowest } else { f64::NEG_INFINITY };
+        false
+    }
+}
+
+/// Solves until the projected gradients of each plane span no more than `tolerance` (scikit-learn: 1e-4). The seed orders the
+/// passes. Starts from the n × O dual weights in `alphas`, none or those of a smaller C, and leaves its own there.
+///
+/// All planes walk over the samples together: a sample is read once for all of them, and reading is what takes the time.
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`].
@@ -49,82 +82,114 @@ pub fn solve(
     seed: u64,
     alphas: &mut Vec<f64>,
     interrupt: &Interrupt,
-) -> Result<Plane> {
-    let (m, c) = (problem.width, problem.c);
-    let sample = |at: usize| &problem.x[problem.rows[at] * m..(problem.rows[at] + 1) * m];
-    let l = problem.rows.len();
-    let mut norms = Vec::with_capacity(l);
-    for at in 0..l {
-        let own = sample(at).iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
-        norms.push(own + 1.0);
-    }
-    let (mut weights, mut bias) = (vec![0.0_f64; m], 0.0_f64);
-    alphas.resize(l, 0.0);
-    for (at, &alpha) in alphas.iter().enumerate() {
-        if alpha > 0.0 {
-            add(&mut weights, alpha * problem.signs[at], sample(at));
-            bias += alpha * problem.signs[at];
+) -> Result<Vec<Plane>> {
+    let &Problem {
+        x,
+        width: m,
+        sides,
+        outputs: o,
+        c,
+    } = problem;
+    let n = x.len() / m.max(1);
+    alphas.resize(n * o, 0.0);
+    let mut active: Vec<bool> = sides.iter().map(|&side| side != 0.0).collect();
+    let counts: Vec<usize> = (0..o)
+        .map(|k| active.iter().skip(k).step_by(o).filter(|&&a| a).count())
+        .collect();
+    let course = |&active: &usize| Course {
+        plane: Plane {
+            weights: vec![0.0; m],
+            bias: 0.0,
+            passes: 0,
+        },
+        active,
+        ceiling: f64::INFINITY,
+        floor: f64::NEG_INFINITY,
+        highest: f64::NEG_INFINITY,
+        lowest: f64::INFINITY,
+        // A plane without samples is the one of zeros.
+        found: active == 0,
+    };
+    let mut courses: Vec<Course> = counts.iter().map(course).collect();
+    let mut norms = Vec::with_capacity(n);
+    for (i, sample) in x.chunks_exact(m).enumerate() {
+        norms.push(1.0 + sample.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>());
+        for (k, course) in courses.iter_mut().enumerate() {
+            if alphas[i * o + k] > 0.0 {
+                course.plane.add(alphas[i * o + k] * sides[i * o + k], sample);
+            }
         }
     }
-    let mut order: Vec<usize> = (0..l).collect();
+    let mut order: Vec<usize> = (0..n).collect();
     let mut random = Random(seed);
-    let (mut active, mut passes) = (l, 0);
-    // Gradients beyond which a sample on a bound is left out of the passes that follow.
-    let (mut ceiling, mut floor) = (f64::INFINITY, f64::NEG_INFINITY);
-    while passes < PASSES {
+    let mut live = n;
+    for _ in 0..PASSES {
         interrupt.check()?;
-        passes += 1;
-        for at in 0..active {
-            let other = at + random.below(active - at);
-            order.swap(at, other);
+        for at in 0..live {
+            order.swap(at, at + random.below(live - at));
         }
-        let (mut highest, mut lowest) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut place = 0;
-        while place < active {
-            let at = order[place];
-            let y = problem.signs[at];
-            let gradient = y * (dot(sample(at), &weights) + bias) - 1.0;
-            let (empty, full) = (alphas[at] <= 0.0, alphas[at] >= c);
-            if (empty && gradient > ceiling) || (full && gradient < floor) {
-                active -= 1;
-                order.swap(place, active);
+        while place < live {
+            let i = order[place];
+            let cells = i * o..(i + 1) * o;
+            if !active[cells.clone()].contains(&true) {
+                live -= 1;
+                order.swap(place, live);
                 continue;
             }
             place += 1;
-            let projected = if empty {
-                gradient.min(0.0)
-            } else if full {
-                gradient.max(0.0)
-            } else {
-                gradient
-            };
-            (highest, lowest) = (highest.max(projected), lowest.min(projected));
-            if projected.abs() > STILL {
-                let next = (alphas[at] - gradient / norms[at]).clamp(0.0, c);
-                let step = (next - alphas[at]) * y;
-                alphas[at] = next;
-                add(&mut weights, step, sample(at));
-                bias += step;
+            let sample = &x[i * m..(i + 1) * m];
+            for (course, cell) in courses.iter_mut().zip(cells) {
+                if !active[cell] {
+                    continue;
+                }
+                let (y, alpha) = (sides[cell], alphas[cell]);
+                let gradient = y * (dot(sample, &course.plane.weights) + course.plane.bias) - 1.0;
+                let (empty, full) = (alpha <= 0.0, alpha >= c);
+                if (empty && gradient > course.ceiling) || (full && gradient < course.floor) {
+                    active[cell] = false;
+                    course.active -= 1;
+                    continue;
+                }
+                let projected = if empty {
+                    gradient.min(0.0)
+                } else if full {
+                    gradient.max(0.0)
+                } else {
+                    gradient
+                };
+                (course.highest, course.lowest) = (course.highest.max(projected), course.lowest.min(projected));
+                if projected.abs() > STILL {
+                    alphas[cell] = (alpha - gradient / norms[i]).clamp(0.0, c);
+                    course.plane.add((alphas[cell] - alpha) * y, sample);
+                }
             }
         }
-        if highest - lowest <= tolerance {
-            if active == l {
-                break;
+        for (k, course) in courses.iter_mut().enumerate().filter(|(_, course)| !course.found) {
+            if course.end_of_pass(counts[k], tolerance) {
+                (course.active, live) = (counts[k], n);
+                for cell in (k..n * o).step_by(o) {
+                    active[cell] = sides[cell] != 0.0;
+                }
             }
-            // Look at every sample once more before the end.
-            active = l;
-            (ceiling, floor) = (f64::INFINITY, f64::NEG_INFINITY);
-            continue;
+            if course.found {
+                active.iter_mut().skip(k).step_by(o).for_each(|active| *active = false);
+            }
         }
-        ceiling = if highest > 0.0 { highest } else { f64::INFINITY };
-        floor = if lowest < 0.0 { lowest } else { f64::NEG_INFINITY };
+        if courses.iter().all(|course| course.found) {
+            break;
+        }
     }
-    Ok(Plane { weights, bias, passes })
+    Ok(courses.into_iter().map(|course| course.plane).collect())
 }
 
-fn add(weights: &mut [f64], step: f64, sample: &[f32]) {
-    let moved = weights.iter_mut().zip(sample);
-    moved.for_each(|(weight, &value)| *weight += step * f64::from(value));
+impl Plane {
+    /// Moves by `step` times a sample and its appended 1.
+    fn add(&mut self, step: f64, sample: &[f32]) {
+        let moved = self.weights.iter_mut().zip(sample);
+        moved.for_each(|(weight, &value)| *weight += step * f64::from(value));
+        self.bias += step;
+    }
 }
 
 /// `SplitMix64` (Steele, Lea & Flood 2014): an order of passes needs no more.
@@ -150,21 +215,19 @@ mod tests {
     fn the_objective_is_least_and_the_seed_does_not_matter() {
         let (n, m, c) = (150, 4, 0.7);
         let x: Vec<f32> = (0..n * m).map(|i| ((i * i + 3 * i) % 29) as f32 / 9.0 - 1.5).collect();
-        let rows: Vec<usize> = (0..n).collect();
-        let signs: Vec<f64> = (0..n)
-            .map(|i| {
-                if x[i * m] + x[i * m + 1] > (i % 3) as f32 - 1.0 {
-                    1.0
-                } else {
-                    -1.0
-                }
-            })
-            .collect();
+        let above = |i: usize, j: usize| {
+            if x[i * m + j] + x[i * m + j + 1] > (i % 3) as f32 - 1.0 {
+                1.0
+            } else {
+                -1.0
+            }
+        };
+        let signs: Vec<f64> = (0..n).map(|i| above(i, 0)).collect();
         let problem = Problem {
             x: &x,
             width: m,
-            rows: &rows,
-            signs: &signs,
+            sides: &signs,
+            outputs: 1,
             c,
         };
         let objective = |plane: &Plane| {
@@ -173,7 +236,10 @@ mod tests {
             let norm: f64 = plane.weights.iter().map(|w| w * w).sum();
             0.5 * (norm + plane.bias * plane.bias) + c * loss.sum::<f64>()
         };
-        let solved = |seed| solve(&problem, 1e-6, seed, &mut Vec::new(), &Interrupt::default()).unwrap();
+        let found = |problem: &Problem<'_>, seed, alphas: &mut Vec<f64>| {
+            solve(problem, 1e-6, seed, alphas, &Interrupt::default()).unwrap()
+        };
+        let solved = |seed| found(&problem, seed, &mut Vec::new()).remove(0);
         let (first, second) = (solved(1), solved(2));
         assert!(first.passes < PASSES);
         assert!((first.bias - second.bias).abs() < 1e-3);
@@ -189,8 +255,30 @@ mod tests {
         // From where a smaller C ended.
         let mut alphas = Vec::new();
         let smaller = Problem { c: 0.2, ..problem };
-        solve(&smaller, 1e-6, 1, &mut alphas, &Interrupt::default()).unwrap();
-        let warm = solve(&problem, 1e-6, 1, &mut alphas, &Interrupt::default()).unwrap();
+        found(&smaller, 1, &mut alphas);
+        let warm = found(&problem, 1, &mut alphas).remove(0);
         assert!((objective(&warm) - least).abs() < 1e-5 && warm.passes < first.passes);
+        // Beside another plane, and one that knows no sample; of the other, every third sample does not count.
+        let sides: Vec<f64> = (0..n)
+            .flat_map(|i| [if i % 3 == 0 { 0.0 } else { above(i, 1) }, signs[i], 0.0])
+            .collect();
+        let three = Problem {
+            sides: &sides,
+            outputs: 3,
+            ..problem
+        };
+        let planes = found(&three, 1, &mut Vec::new());
+        assert!((objective(&planes[1]) - least).abs() < 1e-5);
+        assert_eq!((planes[2].bias, planes[2].passes), (0.0, 0));
+        let kept: Vec<usize> = (0..n).filter(|i| i % 3 > 0).collect();
+        let x_kept: Vec<f32> = kept.iter().flat_map(|i| &x[i * m..(i + 1) * m]).copied().collect();
+        let alone = Problem {
+            x: &x_kept,
+            sides: &kept.iter().map(|&i| above(i, 1)).collect::<Vec<_>>(),
+            ..problem
+        };
+        let alone = found(&alone, 2, &mut Vec::new()).remove(0);
+        let apart = planes[0].weights.iter().zip(&alone.weights).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f64::max) < 1e-3);
     }
 }

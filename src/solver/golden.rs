@@ -211,25 +211,27 @@ fn svc() {
 fn linear_svc() {
     let golden = Golden::read();
     let case = &golden.all["linear_svc"];
-    let rows: Vec<usize> = (0..golden.labels.len()).collect();
-    let mut scores = vec![0.0; golden.test.len() / golden.d * 4];
-    for class in 0..4 {
-        let signs: Vec<f64> = golden
-            .labels
-            .iter()
-            .map(|&c| if c == Some(class) { 1.0 } else { -1.0 })
-            .collect();
-        let problem = dual::Problem {
-            x: &golden.x,
-            width: golden.d,
-            rows: &rows,
-            signs: &signs,
-            c: case["c"].as_f64().unwrap(),
-        };
-        let plane = dual::solve(&problem, 1e-8, 0, &mut Vec::new(), &Interrupt::default()).unwrap();
-        for (i, x) in golden.test.chunks_exact(golden.d).enumerate() {
-            scores[i * 4 + class] = crate::solver::linalg::dot(x, &plane.weights) + plane.bias;
-        }
-    }
+    let sides: Vec<f64> = golden
+        .labels
+        .iter()
+        .flat_map(|&label| (0..4).map(move |class| if label == Some(class) { 1.0 } else { -1.0 }))
+        .collect();
+    let problem = dual::Problem {
+        x: &golden.x,
+        width: golden.d,
+        sides: &sides,
+        outputs: 4,
+        c: case["c"].as_f64().unwrap(),
+    };
+    let planes = dual::solve(&problem, 1e-8, 0, &mut Vec::new(), &Interrupt::default()).unwrap();
+    let scores: Vec<f64> = golden
+        .test
+        .chunks_exact(golden.d)
+        .flat_map(|x| {
+            planes
+                .iter()
+                .map(|plane| crate::solver::linalg::dot(x, &plane.weights) + plane.bias)
+        })
+        .collect();
     close(&scores, &case["scores"], 1e-4);
 }

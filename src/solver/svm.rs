@@ -61,8 +61,8 @@ pub struct SvmPath {
     table: Vec<f32>,
     machines: Vec<Machine>,
     votes: Option<Votes>,
-    /// Dual weights of each machine on features, as the C before left them.
-    alphas: Vec<Vec<f64>>,
+    /// Dual weights of the machines on features, as the C before left them.
+    alphas: Vec<f64>,
 }
 
 impl SvmPath {
@@ -100,7 +100,7 @@ impl SvmPath {
         Ok(Self {
             basis: Arc::new(basis),
             table,
-            alphas: vec![Vec::new(); machines.len()],
+            alphas: Vec::new(),
             machines,
             votes,
         })
@@ -116,8 +116,7 @@ impl SvmPath {
     /// # Errors
     /// [`crate::Error::Interrupted`].
     pub fn solve(&self, c: f64, interrupt: &Interrupt) -> Result<Svm> {
-        let mut alphas = vec![Vec::new(); self.machines.len()];
-        self.found(c, PLANE_TOLERANCE, &mut alphas, interrupt)
+        self.found(c, PLANE_TOLERANCE, &mut Vec::new(), interrupt)
     }
 
     /// Machines for the next of ascending C: planes start where those before ended, and are found less exactly.
@@ -131,12 +130,12 @@ impl SvmPath {
         Ok(svm)
     }
 
-    fn found(&self, c: f64, tolerance: f64, alphas: &mut [Vec<f64>], interrupt: &Interrupt) -> Result<Svm> {
-        let mut weights = Dense::zeros(self.basis.width(), self.machines.len());
-        let mut bias = vec![0.0; self.machines.len()];
-        for ((at, machine), alphas) in self.machines.iter().enumerate().zip(alphas) {
-            if self.basis.exact().is_some() {
-                let n = self.basis.width();
+    fn found(&self, c: f64, tolerance: f64, alphas: &mut Vec<f64>, interrupt: &Interrupt) -> Result<Svm> {
+        let (n, o) = (self.basis.width(), self.machines.len());
+        let mut weights = Dense::zeros(n, o);
+        let mut bias = vec![0.0; o];
+        if self.basis.exact().is_some() {
+            for (at, machine) in self.machines.iter().enumerate() {
                 let part = principal(&self.table, n, &machine.rows);
                 let kernel = part.as_deref().unwrap_or(&self.table);
                 let boxes = vec![c; machine.rows.len()];
@@ -145,15 +144,25 @@ impl SvmPath {
                 for (&i, weight) in machine.rows.iter().zip(found.weights) {
                     weights.row_mut(i)[at] = weight;
                 }
-            } else {
-                let problem = dual::Problem {
-                    x: &self.table,
-                    width: self.basis.width(),
-                    rows: &machine.rows,
-                    signs: &machine.signs,
-                    c,
-                };
-                let plane = dual::solve(&problem, tolerance, at as u64, alphas, interrupt)?;
+            }
+        } else {
+            let mut sides = vec![0.0; self.table.len() / n * o];
+            for (at, machine) in self.machines.iter().enumerate() {
+                for (&i, &sign) in machine.rows.iter().zip(&machine.signs) {
+                    sides[i * o + at] = sign;
+                }
+            }
+            let problem = dual::Problem {
+                x: &self.table,
+                width: n,
+                sides: &sides,
+                outputs: o,
+                c,
+            };
+            for (at, plane) in dual::solve(&problem, tolerance, 0, alphas, interrupt)?
+                .into_iter()
+                .enumerate()
+            {
                 bias[at] = plane.bias;
                 for (j, weight) in plane.weights.into_iter().enumerate() {
                     weights.row_mut(j)[at] = weight;

@@ -1,0 +1,164 @@
+//! Lloyd's steps from given codes; a code that loses its last sample moves to the sample farthest from its own code.
+
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::solver::samples::Rows as _;
+
+use super::input::Features;
+use super::prototypes::{Prototypes, weighted_sums};
+
+/// Samples that are read at once where they move to another code.
+const CARRIED: usize = 4_096;
+
+/// Codes, the code of every sample, and the sum of squared distances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clustering {
+    /// The codes.
+    pub codes: Prototypes,
+    /// Code of each sample.
+    pub assignment: Vec<usize>,
+    /// Σ squared distance of a sample from its code.
+    pub inertia: f64,
+}
+
+/// Mean variance of the dimensions of n samples whose squared norms are given.
+fn variance(x: &Features, norms: &[f32]) -> Result<f64> {
+    let n = x.rows.max(1) as f64;
+    let mean = weighted_sums(x, 1, |_, _| 1.0)?;
+    let of_mean: f64 = mean.iter().map(|&sum| (f64::from(sum) / n).powi(2)).sum();
+    let square: f64 = norms.iter().map(|&norm| f64::from(norm)).sum::<f64>() / n;
+    Ok((square - of_mean).max(0.0) / x.cols.max(1) as f64)
+}
+
+/// A sample that moves to another code.
+struct Move {
+    row: usize,
+    from: Option<usize>,
+    to: usize,
+}
+
+/// Sums of the samples of each code, and how many they are.
+struct Sums {
+    /// K × D.
+    values: Vec<f64>,
+    counts: Vec<usize>,
+}
+
+impl Sums {
+    /// Of codes without samples.
+    fn none(k: usize, width: usize) -> Self {
+        Self {
+            values: vec![0.0; k * width],
+            counts: vec![0; k],
+        }
+    }
+
+    /// Carries samples from their codes, if they had any, to others: only what moves is read.
+    fn carry(&mut self, x: &Features, moves: impl IntoIterator<Item = Move>) -> Result<()> {
+        let (d, mut moves) = (x.cols, moves.into_iter());
+        loop {
+            let block: Vec<Move> = moves.by_ref().take(CARRIED).collect();
+            if block.is_empty() {
+                return Ok(());
+            }
+            let rows: Vec<usize> = block.iter().map(|one| one.row).collect();
+            for (one, sample) in block.iter().zip(x.pick(&rows)?.chunks_exact(d)) {
+                let mut add = |code: usize, sign: f64| {
+                    let sum = self.values[code * d..(code + 1) * d].iter_mut();
+                    sum.zip(sample)
+                        .for_each(|(sum, &value)| *sum += sign * f64::from(value));
+                };
+                add(one.to, 1.0);
+                self.counts[one.to] += 1;
+                if let Some(from) = one.from {
+                    add(from, -1.0);
+                    self.counts[from] -= 1;
+                }
+            }
+        }
+    }
+
+    /// Means; codes without samples stay where they are. Returns the sum of squared moves too.
+    fn means(&self, old: &Prototypes) -> (Prototypes, f64) {
+        let (mut codes, mut moved) = (old.clone(), 0.0);
+        let means = self.values.chunks_exact(old.width).zip(&self.counts);
+        for (point, (sum, &count)) in codes.points.chunks_exact_mut(old.width).zip(means) {
+            if count > 0 {
+                for (value, sum) in point.iter_mut().zip(sum) {
+                    let mean = (sum / count as f64) as f32;
+                    moved += f64::from(mean - *value).powi(2);
+                    *value = mean;
+                }
+            }
+        }
+        (codes, moved)
+    }
+}
+
+/// Lloyd's steps from given codes until nothing changes or the codes hardly move, `steps` at most.
+pub fn lloyd(
+    x: &Features,
+    start: &Prototypes,
+    steps: usize,
+    tolerance: f64,
+    interrupt: &Interrupt,
+) -> Result<Clustering> {
+    let norms = x.squared_norms()?;
+    let still = if tolerance > 0.0 {
+        tolerance * variance(x, &norms)?
+    } else {
+        0.0
+    };
+    let (mut codes, k) = (start.clone(), start.count());
+    let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
+    let mut sums = Sums::none(k, x.cols);
+    let arrivals = assignment.iter().enumerate();
+    sums.carry(x, arrivals.map(|(row, &to)| Move { row, from: None, to }))?;
+    for _ in 0..steps {
+        interrupt.check()?;
+        // Codes without samples take the farthest ones; equal distances in the order of samples.
+        let empty: Vec<usize> = (0..k).filter(|&c| sums.counts[c] == 0).collect();
+        if !empty.is_empty() {
+            let mut far: Vec<usize> = (0..x.rows).collect();
+            far.sort_by(|&a, &b| distance[b].total_cmp(&distance[a]).then(a.cmp(&b)));
+            let mut far = far.into_iter();
+            for code in empty {
+                if let Some(i) = far.by_ref().find(|&i| sums.counts[assignment[i]] > 1) {
+                    let from = std::mem::replace(&mut assignment[i], code);
+                    let one = Move {
+                        row: i,
+                        from: Some(from),
+                        to: code,
+                    };
+                    sums.carry(x, [one])?;
+                }
+            }
+        }
+        let (next_codes, moved) = sums.means(&codes);
+        codes = next_codes;
+        let (next, next_distance) = codes.nearest(x, &norms)?;
+        let changes = assignment
+            .iter()
+            .zip(&next)
+            .enumerate()
+            .filter(|(_, (from, to))| from != to);
+        sums.carry(
+            x,
+            changes.map(|(row, (&from, &to))| Move {
+                row,
+                from: Some(from),
+                to,
+            }),
+        )?;
+        let settled = next == assignment;
+        (assignment, distance) = (next, next_distance);
+        if settled || moved <= still {
+            break;
+        }
+    }
+    Ok(Clustering {
+        codes,
+        assignment,
+        inertia: distance.iter().map(|&d| f64::from(d)).sum(),
+    })
+}
