@@ -33,8 +33,7 @@ pub struct KmeansConfig {
     pub codes: usize,
     /// Lloyd's steps at most.
     pub steps: usize,
-    /// Ends where the codes moved by less: the sum of their squared moves against the mean variance of a dimension, scikit-learn's
-    /// `tol`; 0: where no sample changes its code.
+    /// Ends where a step lowers the sum of squared distances by no more than this share; 0: where no sample changes its code.
     pub tolerance: f64,
 }
 
@@ -43,7 +42,7 @@ impl Default for KmeansConfig {
         Self {
             codes: 150,
             steps: 25,
-            tolerance: 1e-4,
+            tolerance: 3e-4,
         }
     }
 }
@@ -53,8 +52,11 @@ impl KmeansConfig {
         if !(1..=100_000).contains(&self.codes) {
             return Err(("kmeans.codes".to_owned(), "expected 1 to 100000 codes".to_owned()));
         }
-        if !(self.tolerance.is_finite() && self.tolerance >= 0.0) {
-            return Err(("kmeans.tolerance".to_owned(), "expected 0 or more".to_owned()));
+        if !(0.0..1.0).contains(&self.tolerance) {
+            return Err((
+                "kmeans.tolerance".to_owned(),
+                "expected a share from 0 to below 1".to_owned(),
+            ));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::interrupt::Interrupt;
 use crate::solver::samples::Rows as _;
 
 use super::input::Features;
-use super::prototypes::{Prototypes, weighted_sums};
+use super::prototypes::Prototypes;
 
 /// Samples that are read at once where they move to another code.
 const CARRIED: usize = 4_096;
@@ -19,15 +19,6 @@ pub struct Clustering {
     pub assignment: Vec<usize>,
     /// Σ squared distance of a sample from its code.
     pub inertia: f64,
-}
-
-/// Mean variance of the dimensions of n samples whose squared norms are given.
-fn variance(x: &Features, norms: &[f32]) -> Result<f64> {
-    let n = x.rows.max(1) as f64;
-    let mean = weighted_sums(x, 1, |_, _| 1.0)?;
-    let of_mean: f64 = mean.iter().map(|&sum| (f64::from(sum) / n).powi(2)).sum();
-    let square: f64 = norms.iter().map(|&norm| f64::from(norm)).sum::<f64>() / n;
-    Ok((square - of_mean).max(0.0) / x.cols.max(1) as f64)
 }
 
 /// A sample that moves to another code.
@@ -78,24 +69,26 @@ impl Sums {
         }
     }
 
-    /// Means; codes without samples stay where they are. Returns the sum of squared moves too.
-    fn means(&self, old: &Prototypes) -> (Prototypes, f64) {
-        let (mut codes, mut moved) = (old.clone(), 0.0);
+    /// Means; codes without samples stay where they are.
+    fn means(&self, old: &Prototypes) -> Prototypes {
+        let mut codes = old.clone();
         let means = self.values.chunks_exact(old.width).zip(&self.counts);
         for (point, (sum, &count)) in codes.points.chunks_exact_mut(old.width).zip(means) {
             if count > 0 {
                 for (value, sum) in point.iter_mut().zip(sum) {
-                    let mean = (sum / count as f64) as f32;
-                    moved += f64::from(mean - *value).powi(2);
-                    *value = mean;
+                    *value = (sum / count as f64) as f32;
                 }
             }
         }
-        (codes, moved)
+        codes
     }
 }
 
-/// Lloyd's steps from given codes until nothing changes or the codes hardly move, `steps` at most.
+/// Lloyd's steps from given codes, `steps` at most, until no sample changes its code, or one lowers the sum of squared distances
+/// by no more than the share `tolerance` > 0.
+///
+/// # Errors
+/// If the samples cannot be read, or the device fails; [`crate::Error::Interrupted`].
 pub fn lloyd(
     x: &Features,
     start: &Prototypes,
@@ -104,13 +97,10 @@ pub fn lloyd(
     interrupt: &Interrupt,
 ) -> Result<Clustering> {
     let norms = x.squared_norms()?;
-    let still = if tolerance > 0.0 {
-        tolerance * variance(x, &norms)?
-    } else {
-        0.0
-    };
     let (mut codes, k) = (start.clone(), start.count());
     let (mut assignment, mut distance) = codes.nearest(x, &norms)?;
+    let sum = |distance: &[f32]| distance.iter().map(|&d| f64::from(d)).sum::<f64>();
+    let mut inertia = sum(&distance);
     let mut sums = Sums::none(k, x.cols);
     let arrivals = assignment.iter().enumerate();
     sums.carry(x, arrivals.map(|(row, &to)| Move { row, from: None, to }))?;
@@ -134,8 +124,7 @@ pub fn lloyd(
                 }
             }
         }
-        let (next_codes, moved) = sums.means(&codes);
-        codes = next_codes;
+        codes = sums.means(&codes);
         let (next, next_distance) = codes.nearest(x, &norms)?;
         let changes = assignment
             .iter()
@@ -152,13 +141,14 @@ pub fn lloyd(
         )?;
         let settled = next == assignment;
         (assignment, distance) = (next, next_distance);
-        if settled || moved <= still {
+        let before = std::mem::replace(&mut inertia, sum(&distance));
+        if settled || (tolerance > 0.0 && before - inertia <= tolerance * before) {
             break;
         }
     }
     Ok(Clustering {
         codes,
         assignment,
-        inertia: distance.iter().map(|&d| f64::from(d)).sum(),
+        inertia,
     })
 }

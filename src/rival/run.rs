@@ -235,7 +235,7 @@ impl<'a> Rivals<'a> {
     }
 
     /// A setting that was chosen on some of the samples is fitted to all that are kept, and the map of its outputs is that of this
-    /// model: outputs of one that saw fewer lie elsewhere.
+    /// model: outputs of one that saw fewer lie elsewhere. Where outputs are not mapped, nothing would come of it.
     fn fitted_to_all(
         &self,
         raw: &Splits<Rows>,
@@ -243,6 +243,9 @@ impl<'a> Rivals<'a> {
         seed: u64,
         bar: &Bar,
     ) -> Result<BTreeMap<Method, Plan>> {
+        if !self.fits(self.data.train.targets.task) {
+            return Ok(plans);
+        }
         for &how in self.config.scales() {
             let on_some = |(method, plan): &(&Method, &mut Plan)| {
                 plan.how == how && plan.chosen_on.is_some() && !self.config.rival(method.kind).needs_all()

@@ -53,8 +53,10 @@ start = list(range(0, 60, 3))
 kmeans = KMeans(len(start), init=x[train][start], n_init=1, max_iter=25, tol=0).fit(x[train])
 golden["kmeans_start"] = start
 golden["kmeans_inertia"] = float(kmeans.inertia_)
-early = KMeans(len(start), init=x[train][start], n_init=1, max_iter=25, tol=2).fit(x[train])
-golden["kmeans_early"] = float(early.inertia_)
+# The objective at the start and after each step.
+to_start = ((x[train][:, None] - x[train][start]) ** 2).sum(2).min(1).sum()
+path = [KMeans(len(start), init=x[train][start], n_init=1, max_iter=t, tol=0).fit(x[train]).inertia_ for t in range(1, 26)]
+golden["kmeans_path"] = [float(v) for v in [to_start, *path]]
 golden["kmeans_best"] = float(KMeans(20, n_init=20, max_iter=25, random_state=0).fit(x[train]).inertia_)
 
 # Valence and arousal: the centre of gravity of each image, brought to [-1, 1].
