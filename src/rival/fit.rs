@@ -49,6 +49,12 @@ pub trait Rival {
         false
     }
 
+    /// Whether candidates fitted to up to `samples` are found less exactly than what is fitted at last, so that their outputs serve
+    /// to compare them and not to be mapped.
+    fn rough(&self, _samples: usize) -> bool {
+        false
+    }
+
     /// Whether the seed changes anything.
     fn seeded(&self) -> bool {
         false

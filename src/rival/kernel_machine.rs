@@ -32,6 +32,9 @@ pub trait KernelMachine {
     /// held-out part after the other.
     const PATIENCE: Option<usize>;
 
+    /// Whether [`Self::next`] finds less exactly on Nyström features.
+    const ROUGH: bool = false;
+
     /// May leave the inner products of the training samples for the next kernel.
     fn prepare(training: &Training<'_>, width: &Width<'_>, products: &mut Option<Products>) -> Result<Self::Solver>;
 
@@ -146,6 +149,10 @@ impl<M: KernelMachine + 'static> Rival for M {
 
     fn run(&self) -> usize {
         self.grid().strengths().len()
+    }
+
+    fn rough(&self, samples: usize) -> bool {
+        M::ROUGH && self.grid().landmarks(samples) > 0
     }
 
     fn candidates<'a>(&'a self, training: Training<'a>, held: &'a Features) -> Result<Box<dyn Candidates + 'a>> {

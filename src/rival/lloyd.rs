@@ -7,8 +7,8 @@ use crate::solver::samples::Rows as _;
 use super::input::Features;
 use super::prototypes::Prototypes;
 
-/// Samples that are read at once where they move to another code.
-const CARRIED: usize = 4_096;
+/// Values of the samples that are read at once where they move to another code: 16 MiB.
+const CARRIED: usize = 1 << 22;
 
 /// Codes, the code of every sample, and the sum of squared distances.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ impl Sums {
     fn carry(&mut self, x: &Features, moves: impl IntoIterator<Item = Move>) -> Result<()> {
         let (d, mut moves) = (x.cols, moves.into_iter());
         loop {
-            let block: Vec<Move> = moves.by_ref().take(CARRIED).collect();
+            let block: Vec<Move> = moves.by_ref().take((CARRIED / d).max(1)).collect();
             if block.is_empty() {
                 return Ok(());
             }

@@ -234,8 +234,9 @@ impl<'a> Rivals<'a> {
         self.fitted_to_all(raw, plans, seed, bar)
     }
 
-    /// A setting that was chosen on some of the samples is fitted to all that are kept, and the map of its outputs is that of this
-    /// model: outputs of one that saw fewer lie elsewhere. Where outputs are not mapped, nothing would come of it.
+    /// A setting that was chosen on some of the samples, or between models found roughly, is fitted to all that are kept, and the map
+    /// of its outputs is that of this model: outputs of the others lie elsewhere. Where outputs are not mapped, nothing would come of
+    /// it.
     fn fitted_to_all(
         &self,
         raw: &Splits<Rows>,
@@ -247,10 +248,12 @@ impl<'a> Rivals<'a> {
             return Ok(plans);
         }
         for &how in self.config.scales() {
-            let on_some = |(method, plan): &(&Method, &mut Plan)| {
-                plan.how == how && plan.chosen_on.is_some() && !self.config.rival(method.kind).needs_all()
+            let otherwise = |(method, plan): &(&Method, &mut Plan)| {
+                let rival = self.config.rival(method.kind);
+                let on_some = plan.chosen_on.is_some() && !rival.needs_all();
+                plan.how == how && (on_some || rival.rough(self.data.train.len()))
             };
-            let mut wanted = plans.iter_mut().filter(on_some).peekable();
+            let mut wanted = plans.iter_mut().filter(otherwise).peekable();
             if wanted.peek().is_none() {
                 continue;
             }

@@ -72,6 +72,7 @@ impl KernelMachine for SvmConfig {
     const STRENGTH: &'static str = "c";
     /// The larger C, the longer its machines take: 30 takes as long as all the others together.
     const PATIENCE: Option<usize> = Some(2);
+    const ROUGH: bool = true;
 
     fn grid(&self) -> Grid<'_> {
         Grid {

@@ -74,3 +74,19 @@ fn support_vectors_on_landmarks_choose_among_what_is_tried() {
     let given = run(&data, &config).remove(0);
     assert_eq!(chosen.predictions, given.predictions);
 }
+
+/// Planes of a path are found roughly: thresholds are those of what is fitted, whichever way the setting came about.
+#[test]
+fn thresholds_of_planes_do_not_come_from_their_path() {
+    let data = digits(Task::ActionUnits);
+    let mut config = of_one_scale("svm");
+    config.svm.exact = 100;
+    config.svm.landmarks = 80;
+    let chosen = run(&data, &config).remove(0);
+    assert_eq!(setting(&chosen, "choose_on"), None);
+    config.svm.gamma = setting(&chosen, "gamma").expect("chosen");
+    config.svm.c = setting(&chosen, "c").expect("chosen");
+    let given = run(&data, &config).remove(0);
+    assert_eq!(chosen.predictions, given.predictions);
+    assert_eq!(chosen.metrics, given.metrics);
+}
