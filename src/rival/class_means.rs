@@ -15,8 +15,8 @@ use crate::sets::Matrix;
 use crate::task::Task;
 
 use super::fit::{Apart, Fitted, Rival, Settings, Training};
-use super::input::Features;
-use super::prototypes::{Prototypes, weighted_sums};
+use super::input::{Features, tensor, values};
+use super::prototypes::Prototypes;
 
 /// Nearest class mean (`class_means`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,23 @@ impl ClassMeansConfig {
 
 /// A class of one sample has no spread; below this, distances would overflow.
 const LEAST_VARIANCE: f64 = 1e-9;
+
+/// Sums of the samples of each of k groups, k × D; `members` names the groups of each sample.
+fn member_sums(x: &Features, k: usize, members: &[Vec<usize>]) -> Result<Vec<f32>> {
+    let mut sums = vec![0.0_f32; k * x.cols];
+    for range in x.chunks() {
+        let n = range.len();
+        let mut member = vec![0.0; k * n];
+        for (at, i) in range.clone().enumerate() {
+            for &c in &members[i] {
+                member[c * n + at] = 1.0;
+            }
+        }
+        let part = values(tensor(member, k, n, &x.device()).matmul(x.slice(range)?))?;
+        sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+    }
+    Ok(sums)
+}
 
 #[derive(Debug)]
 struct Means {
@@ -123,7 +140,7 @@ impl Rival for ClassMeansConfig {
             Task::ActionUnits => 2 * o,
             Task::ValenceArousal => scores.len(),
         };
-        let mut points = weighted_sums(x, k, |i, c| f32::from(members[i].contains(&c)))?;
+        let mut points = member_sums(x, k, &members)?;
         let mut counts = vec![0.0_f32; k];
         for &c in members.iter().flatten() {
             counts[c] += 1.0;

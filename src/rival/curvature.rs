@@ -14,8 +14,8 @@ use super::input::{Features, tensor, values};
 
 /// Directions along which G is known.
 const DIRECTIONS: usize = 64;
-/// Samples that it is taken from, at most: what they leave open costs the minimiser a step or two, and all of them would be read as
-/// often as for a whole fit.
+/// Samples that it is taken from, at most. Of 20,000 drawn samples of 512 values that costs the minimiser none to four steps of some
+/// twenty; of patch tokens, products of all samples with all directions would take longer than these steps.
 const SAMPLED: usize = 4_096;
 /// Rounds of subspace iteration.
 const ROUNDS: usize = 3;

@@ -37,8 +37,8 @@ pub struct LinearConfig {
     pub tolerance: f64,
     /// Steps of L-BFGS at most.
     pub steps: usize,
-    /// Samples that C is chosen on in each held-out part, and about which it is asked in all parts together, at most; fewer where a
-    /// sample has more than 26,843 values, so that theirs stay below 2^29. What is chosen is fitted to all.
+    /// Samples that C is chosen on in each held-out part, and about which it is asked in all parts together, at most; fewer where
+    /// they would have more than 2^29 values together. What is chosen is fitted to all.
     pub choose_on: usize,
 }
 

@@ -44,14 +44,15 @@ impl Sums {
         }
     }
 
-    /// Carries samples from their codes, if they had any, to others: only what moves is read.
-    fn carry(&mut self, x: &Features, moves: impl IntoIterator<Item = Move>) -> Result<()> {
-        let (d, mut moves) = (x.cols, moves.into_iter());
+    /// Carries samples from their codes, if they had any, to others, and counts them: only what moves is read.
+    fn carry(&mut self, x: &Features, moves: impl IntoIterator<Item = Move>) -> Result<usize> {
+        let (d, mut moves, mut carried) = (x.cols, moves.into_iter(), 0);
         loop {
             let block: Vec<Move> = moves.by_ref().take((CARRIED / d).max(1)).collect();
             if block.is_empty() {
-                return Ok(());
+                return Ok(carried);
             }
+            carried += block.len();
             let rows: Vec<usize> = block.iter().map(|one| one.row).collect();
             for (one, sample) in block.iter().zip(x.pick(&rows)?.chunks_exact(d)) {
                 let mut add = |code: usize, sign: f64| {
@@ -69,18 +70,16 @@ impl Sums {
         }
     }
 
-    /// Means; codes without samples stay where they are.
-    fn means(&self, old: &Prototypes) -> Prototypes {
-        let mut codes = old.clone();
-        let means = self.values.chunks_exact(old.width).zip(&self.counts);
-        for (point, (sum, &count)) in codes.points.chunks_exact_mut(old.width).zip(means) {
+    /// Moves codes to the means of their samples; those without samples stay where they are.
+    fn move_to_means(&self, codes: &mut Prototypes) {
+        let means = self.values.chunks_exact(codes.width).zip(&self.counts);
+        for (point, (sum, &count)) in codes.points.chunks_exact_mut(codes.width).zip(means) {
             if count > 0 {
                 for (value, sum) in point.iter_mut().zip(sum) {
                     *value = (sum / count as f64) as f32;
                 }
             }
         }
-        codes
     }
 }
 
@@ -124,14 +123,14 @@ pub fn lloyd(
                 }
             }
         }
-        codes = sums.means(&codes);
+        sums.move_to_means(&mut codes);
         let (next, next_distance) = codes.nearest(x, &norms)?;
         let changes = assignment
             .iter()
             .zip(&next)
             .enumerate()
             .filter(|(_, (from, to))| from != to);
-        sums.carry(
+        let carried = sums.carry(
             x,
             changes.map(|(row, (&from, &to))| Move {
                 row,
@@ -139,10 +138,9 @@ pub fn lloyd(
                 to,
             }),
         )?;
-        let settled = next == assignment;
         (assignment, distance) = (next, next_distance);
         let before = std::mem::replace(&mut inertia, sum(&distance));
-        if settled || (tolerance > 0.0 && before - inertia <= tolerance * before) {
+        if carried == 0 || (tolerance > 0.0 && before - inertia <= tolerance * before) {
             break;
         }
     }

@@ -61,20 +61,3 @@ impl Prototypes {
         Ok((index, distance))
     }
 }
-
-/// Weighted sums of rows: `weights` is n × K, the result K × D.
-pub(super) fn weighted_sums(x: &Features, k: usize, weight: impl Fn(usize, usize) -> f32) -> Result<Vec<f32>> {
-    let mut sums = vec![0.0_f32; k * x.cols];
-    for range in x.chunks() {
-        let n = range.len();
-        let data = (0..k)
-            .flat_map(|c| range.clone().map(move |i| (i, c)))
-            .map(|(i, c)| weight(i, c))
-            .collect();
-        let part = values(tensor(data, k, n, &x.device()).matmul(x.slice(range)?))?;
-        for (sum, v) in sums.iter_mut().zip(part) {
-            *sum += v;
-        }
-    }
-    Ok(sums)
-}

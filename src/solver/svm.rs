@@ -46,20 +46,16 @@ pub enum States<'a> {
     },
 }
 
-/// Samples of one machine.
-#[derive(Debug)]
-struct Machine {
-    rows: Vec<usize>,
-    signs: Vec<f64>,
-}
-
 /// Support vector machines for one width and a path of C.
 #[derive(Debug)]
 pub struct SvmPath {
     basis: Arc<Basis>,
     /// n × n kernel, or n × m features.
     table: Vec<f32>,
-    machines: Vec<Machine>,
+    /// n × machines: on which side ±1 of each machine a sample lies; 0 where it is none of its samples.
+    sides: Vec<f64>,
+    /// How many machines.
+    machines: usize,
     votes: Option<Votes>,
     /// Dual weights of the machines on features, as the C before left them.
     alphas: Vec<f64>,
@@ -82,25 +78,22 @@ impl SvmPath {
             }
             features
         };
-        let (machines, votes) = match *states {
+        let (sides, machines, votes) = match *states {
             States::Classes { labels, count } if basis.exact().is_some() => {
-                let (machines, votes) = pairs(labels, count);
-                (machines, Some(votes))
+                let votes = Votes::between((0..count).map(|class| labels.contains(&Some(class))).collect());
+                (pairs(labels, &votes.pairs), votes.pairs.len(), Some(votes))
             }
-            States::Classes { labels, count } => ((0..count).map(|c| against_rest(labels, c)).collect(), None),
+            States::Classes { labels, count } => (against_rest(labels, count), count, None),
             States::Outputs { active, known, count } => {
-                let one = |o: usize| {
-                    let rows: Vec<usize> = (0..x.count()).filter(|i| known[i * count + o]).collect();
-                    let signs = rows.iter().map(|i| sign(active[i * count + o])).collect();
-                    Machine { rows, signs }
-                };
-                ((0..count).map(one).collect(), None)
+                let side = |(&active, &known)| if known { sign(active) } else { 0.0 };
+                (active.iter().zip(known).map(side).collect(), count, None)
             }
         };
         Ok(Self {
             basis: Arc::new(basis),
             table,
             alphas: Vec::new(),
+            sides,
             machines,
             votes,
         })
@@ -131,31 +124,26 @@ impl SvmPath {
     }
 
     fn found(&self, c: f64, tolerance: f64, alphas: &mut Vec<f64>, interrupt: &Interrupt) -> Result<Svm> {
-        let (n, o) = (self.basis.width(), self.machines.len());
+        let (n, o) = (self.basis.width(), self.machines);
         let mut weights = Dense::zeros(n, o);
         let mut bias = vec![0.0; o];
         if self.basis.exact().is_some() {
-            for (at, machine) in self.machines.iter().enumerate() {
-                let part = principal(&self.table, n, &machine.rows);
+            for at in 0..o {
+                let rows: Vec<usize> = (0..n).filter(|i| self.sides[i * o + at] != 0.0).collect();
+                let signs: Vec<f64> = rows.iter().map(|i| self.sides[i * o + at]).collect();
+                let part = principal(&self.table, n, &rows);
                 let kernel = part.as_deref().unwrap_or(&self.table);
-                let boxes = vec![c; machine.rows.len()];
-                let found = smo::solve(kernel, &machine.signs, &boxes, TOLERANCE, interrupt)?;
+                let found = smo::solve(kernel, &signs, &vec![c; rows.len()], TOLERANCE, interrupt)?;
                 bias[at] = -found.rho;
-                for (&i, weight) in machine.rows.iter().zip(found.weights) {
+                for (i, weight) in rows.into_iter().zip(found.weights) {
                     weights.row_mut(i)[at] = weight;
                 }
             }
         } else {
-            let mut sides = vec![0.0; self.table.len() / n * o];
-            for (at, machine) in self.machines.iter().enumerate() {
-                for (&i, &sign) in machine.rows.iter().zip(&machine.signs) {
-                    sides[i * o + at] = sign;
-                }
-            }
             let problem = dual::Problem {
                 x: &self.table,
                 width: n,
-                sides: &sides,
+                sides: &self.sides,
                 outputs: o,
                 c,
             };
@@ -220,21 +208,26 @@ fn sign(active: bool) -> f64 {
     if active { 1.0 } else { -1.0 }
 }
 
-/// One machine for each pair of classes that have samples, those of the first class first.
-fn pairs(labels: &[Option<usize>], count: usize) -> (Vec<Machine>, Votes) {
-    let of = |class: usize| (0..labels.len()).filter(move |&i| labels[i] == Some(class));
-    let votes = Votes::between((0..count).map(|c| of(c).next().is_some()).collect());
-    let machine = |&(first, second): &(usize, usize)| Machine {
-        rows: of(first).chain(of(second)).collect(),
-        signs: of(first).map(|_| 1.0).chain(of(second).map(|_| -1.0)).collect(),
+/// Sides of one machine for each pair of classes, the first of the pair above.
+fn pairs(labels: &[Option<usize>], pairs: &[(usize, usize)]) -> Vec<f64> {
+    let side = |label: Option<usize>, &(first, second): &(usize, usize)| match label {
+        Some(class) if class == first => 1.0,
+        Some(class) if class == second => -1.0,
+        _ => 0.0,
     };
-    (votes.pairs.iter().map(machine).collect(), votes)
+    labels
+        .iter()
+        .flat_map(|&label| pairs.iter().map(move |pair| side(label, pair)))
+        .collect()
 }
 
-fn against_rest(labels: &[Option<usize>], class: usize) -> Machine {
-    let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i].is_some()).collect();
-    let signs = rows.iter().map(|&i| sign(labels[i] == Some(class))).collect();
-    Machine { rows, signs }
+/// Sides of one machine for each class.
+fn against_rest(labels: &[Option<usize>], count: usize) -> Vec<f64> {
+    let side = |label: Option<usize>, class: usize| label.map_or(0.0, |own| sign(own == class));
+    labels
+        .iter()
+        .flat_map(|&label| (0..count).map(move |class| side(label, class)))
+        .collect()
 }
 
 /// Rows and columns of an n × n table; `None` if these are all of them in order.

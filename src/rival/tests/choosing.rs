@@ -3,6 +3,7 @@
 use crate::model::config::Standardise;
 use crate::task::Task;
 
+use super::super::method::Kind;
 use super::{RivalConfig, RivalOutcome, digits, only, run};
 
 fn setting(outcome: &RivalOutcome, name: &str) -> Option<f64> {
@@ -58,35 +59,76 @@ fn neighbours_are_asked_about_some_and_looked_for_among_all() {
     assert_eq!(setting(&some, "k"), Some(1.0));
 }
 
-/// Support vectors on landmarks: a C, and every C until two bring nothing.
-#[test]
-fn support_vectors_on_landmarks_choose_among_what_is_tried() {
-    let data = digits(Task::Expression);
+/// Support vectors on landmarks.
+fn on_landmarks() -> RivalConfig {
     let mut config = of_one_scale("svm");
     config.svm.exact = 100;
     config.svm.landmarks = 80;
-    let chosen = run(&data, &config).remove(0);
+    config
+}
+
+/// The same setting, given instead of chosen.
+fn given(chosen: &RivalOutcome) -> RivalConfig {
+    let mut config = on_landmarks();
+    config.svm.gamma = setting(chosen, "gamma").expect("chosen");
+    config.svm.c = setting(chosen, "c").expect("chosen");
+    config
+}
+
+/// A C, and every C until two bring nothing.
+#[test]
+fn support_vectors_on_landmarks_choose_among_what_is_tried() {
+    let data = digits(Task::Expression);
+    let chosen = run(&data, &on_landmarks()).remove(0);
     assert_eq!(setting(&chosen, "landmarks"), Some(80.0));
     let mut accuracy = chosen.metrics.iter().filter(|row| row.metric == "acc");
     assert!(accuracy.next().expect("there").value > 0.85);
-    config.svm.gamma = setting(&chosen, "gamma").expect("chosen");
-    config.svm.c = setting(&chosen, "c").expect("chosen");
-    let given = run(&data, &config).remove(0);
-    assert_eq!(chosen.predictions, given.predictions);
+    assert_eq!(chosen.predictions, run(&data, &given(&chosen)).remove(0).predictions);
 }
 
 /// Planes of a path are found roughly: thresholds are those of what is fitted, whichever way the setting came about.
 #[test]
 fn thresholds_of_planes_do_not_come_from_their_path() {
     let data = digits(Task::ActionUnits);
-    let mut config = of_one_scale("svm");
-    config.svm.exact = 100;
-    config.svm.landmarks = 80;
-    let chosen = run(&data, &config).remove(0);
+    let chosen = run(&data, &on_landmarks()).remove(0);
     assert_eq!(setting(&chosen, "choose_on"), None);
-    config.svm.gamma = setting(&chosen, "gamma").expect("chosen");
-    config.svm.c = setting(&chosen, "c").expect("chosen");
-    let given = run(&data, &config).remove(0);
-    assert_eq!(chosen.predictions, given.predictions);
-    assert_eq!(chosen.metrics, given.metrics);
+    let given = run(&data, &given(&chosen)).remove(0);
+    assert!(
+        chosen.metrics == given.metrics,
+        "thresholds, or what they make of outputs"
+    );
+    assert!(chosen.predictions == given.predictions);
+}
+
+/// Classes have no map to fit: the setting goes straight to all samples, and what decided is what the few said.
+#[test]
+fn of_classes_only_the_setting_comes_from_some_samples() {
+    let data = digits(Task::Expression);
+    let mut fewer = of_one_scale("logistic");
+    fewer.linear.choose_on = 100;
+    let chosen = run(&data, &fewer).remove(0);
+    assert_eq!(setting(&chosen, "choose_on"), Some(100.0));
+    let mut config = of_one_scale("logistic");
+    config.linear.c = setting(&chosen, "c").expect("chosen");
+    assert_eq!(chosen.predictions, run(&data, &config).remove(0).predictions);
+    let held = chosen
+        .metrics
+        .iter()
+        .find(|row| row.metric == "held_out_acc")
+        .expect("there")
+        .value;
+    let right = 100.0 * held;
+    assert!(
+        (right - right.round()).abs() < 1e-9 && right > 80.0,
+        "of a hundred that were asked: {held}"
+    );
+}
+
+/// A path reads the samples a hundred times: wide ones are fewer.
+#[test]
+fn linear_probes_choose_on_a_bounded_number_of_values() {
+    let config = RivalConfig::default();
+    let logistic = config.rival(Kind::Logistic);
+    assert_eq!(logistic.choose_on(512), 20_000);
+    assert_eq!(logistic.choose_on(196 * 768), 3_566);
 }
