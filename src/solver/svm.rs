@@ -128,13 +128,13 @@ impl SvmPath {
         let mut weights = Dense::zeros(n, o);
         let mut bias = vec![0.0; o];
         if self.basis.exact().is_some() {
-            for at in 0..o {
+            for (at, bias) in bias.iter_mut().enumerate() {
                 let rows: Vec<usize> = (0..n).filter(|i| self.sides[i * o + at] != 0.0).collect();
                 let signs: Vec<f64> = rows.iter().map(|i| self.sides[i * o + at]).collect();
                 let part = principal(&self.table, n, &rows);
                 let kernel = part.as_deref().unwrap_or(&self.table);
                 let found = smo::solve(kernel, &signs, &vec![c; rows.len()], TOLERANCE, interrupt)?;
-                bias[at] = -found.rho;
+                *bias = -found.rho;
                 for (i, weight) in rows.into_iter().zip(found.weights) {
                     weights.row_mut(i)[at] = weight;
                 }
