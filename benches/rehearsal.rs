@@ -33,6 +33,10 @@ use aura_bench::inside::{
 use aura_bench::{Interrupt, Progress};
 use serde_json::json;
 
+// As the program allocates (`src/main.rs`), so that what is measured is its time and its memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Growth above which a stage is said to be super-linear: twice the rows may cost 2.22 times as much.
 const STEEPEST: f64 = 1.15;
 /// Seconds below which growth is noise.

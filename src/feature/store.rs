@@ -38,7 +38,7 @@ const HEADER: usize = 64;
 const DIGEST: usize = 32;
 /// Bytes of features that are read from the table at once, or one row.
 const BLOCK: usize = 16 << 20;
-/// Bytes up to which one thread reads.
+/// Bytes that one thread reads at once, or one row.
 const ALONE: usize = 1 << 18;
 
 /// A feature column of a table.
@@ -346,8 +346,13 @@ impl<'a> Values<'a> {
 fn decode(bytes: &[u8], dtype: Dtype, to: &mut [f32]) {
     match dtype {
         Dtype::F16 => {
-            let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|&two| f16::from_le_bytes(two)).collect();
-            halves.convert_to_f32_slice(to);
+            let mut halves = [f16::ZERO; 256];
+            for (bytes, to) in bytes.chunks(2 * halves.len()).zip(to.chunks_mut(halves.len())) {
+                for (half, &two) in halves.iter_mut().zip(bytes.as_chunks().0) {
+                    *half = f16::from_le_bytes(two);
+                }
+                halves[..to.len()].convert_to_f32_slice(to);
+            }
         }
         Dtype::F32 => {
             for (value, &four) in to.iter_mut().zip(bytes.as_chunks().0) {
@@ -364,27 +369,28 @@ impl Source for Store {
 
     fn read(&self, first: usize, to: &mut [f32]) -> Result<()> {
         let (cols, row_bytes) = (self.shape.cols.max(1), self.shape.row_bytes().max(1));
-        let mut bytes = vec![0; to.len() * self.shape.dtype.bytes()];
-        read_at(&self.file, &mut bytes, (HEADER + first * row_bytes) as u64).at("read", &self.path)?;
-        let one = |at: usize, row: &[u8], to: &mut [f32]| {
-            if crc32fast::hash(row) != self.ledger.sums[first + at] {
-                return Err(Error::unusable_table(format!(
-                    "{}: row {} is not what was written there; delete this file, which is made anew from the feature table",
-                    self.path.display(),
-                    first + at
-                )));
+        let some = |bytes: &mut Vec<u8>, first: usize, to: &mut [f32]| {
+            bytes.resize(to.len() * self.shape.dtype.bytes(), 0);
+            read_at(&self.file, bytes, (HEADER + first * row_bytes) as u64).at("read", &self.path)?;
+            for (at, (row, to)) in bytes.chunks_exact(row_bytes).zip(to.chunks_exact_mut(cols)).enumerate() {
+                if crc32fast::hash(row) != self.ledger.sums[first + at] {
+                    return Err(Error::unusable_table(format!(
+                        "{}: row {} is not what was written there; delete this file, which is made anew from the feature table",
+                        self.path.display(),
+                        first + at
+                    )));
+                }
+                decode(row, self.shape.dtype, to);
             }
-            decode(row, self.shape.dtype, to);
             Ok(())
         };
-        // Waking other threads for a few rows takes longer than these.
-        if bytes.len() < ALONE {
-            let mut rows = bytes.chunks_exact(row_bytes).zip(to.chunks_exact_mut(cols)).enumerate();
-            rows.try_for_each(|(at, (row, to))| one(at, row, to))
-        } else {
-            let rows = bytes.par_chunks_exact(row_bytes).zip(to.par_chunks_exact_mut(cols));
-            rows.enumerate().try_for_each(|(at, (row, to))| one(at, row, to))
+        // As many rows at once as a cache holds; waking other threads for these few takes longer than reading them.
+        let rows = (ALONE / row_bytes).max(1);
+        if to.len() <= rows * cols {
+            return some(&mut Vec::new(), first, to);
         }
+        let parts = to.par_chunks_mut(rows * cols).enumerate();
+        parts.try_for_each_init(Vec::new, |bytes, (at, to)| some(bytes, first + at * rows, to))
     }
 
     fn value_bytes(&self) -> usize {

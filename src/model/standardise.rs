@@ -1,5 +1,7 @@
 //! Features brought to scale by statistics of the training split, for AURA and its rivals alike.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::error::Result;
@@ -86,8 +88,9 @@ impl Standardiser {
     /// Standardised features, row-major; in f32, as a device computes them.
     pub fn narrow(&self, mut values: Matrix) -> Vec<f32> {
         let (mean, factor) = (self.mean_f32(), self.factor_f32());
-        each_vector(&mut values.data, mean.len(), |vector| {
-            for ((value, mean), factor) in vector.iter_mut().zip(&mean).zip(&factor) {
+        each_tile(&mut values.data, mean.len(), |tile, columns| {
+            let statistics = mean[columns.clone()].iter().zip(&factor[columns]);
+            for (value, (mean, factor)) in tile.iter_mut().zip(statistics) {
                 *value = (*value - mean) * factor;
             }
         });
@@ -96,8 +99,9 @@ impl Standardiser {
 
     /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
     pub fn apply(&self, mut values: Matrix) -> Vec<f32> {
-        each_vector(&mut values.data, self.mean.len(), |vector| {
-            for ((value, mean), factor) in vector.iter_mut().zip(&self.mean).zip(&self.factor) {
+        each_tile(&mut values.data, self.mean.len(), |tile, columns| {
+            let statistics = self.mean[columns.clone()].iter().zip(&self.factor[columns]);
+            for (value, (mean, factor)) in tile.iter_mut().zip(statistics) {
                 *value = ((f64::from(*value) - mean) * factor) as f32;
             }
         });
@@ -117,12 +121,24 @@ impl Standardiser {
 
 /// Values up to which one thread does the work: waking others takes longer.
 const ALONE: usize = 1 << 17;
+/// Columns whose statistics stay in the nearest cache from vector to vector.
+const TILE: usize = 1 << 10;
+/// Vectors that are worked on together.
+const TOGETHER: usize = 16;
 
-fn each_vector(values: &mut [f32], width: usize, work: impl Fn(&mut [f32]) + Sync + Send) {
+/// Some columns of every vector, and which they are.
+fn each_tile(values: &mut [f32], width: usize, work: impl Fn(&mut [f32], Range<usize>) + Sync + Send) {
+    let together = |vectors: &mut [f32]| {
+        for columns in (0..width).step_by(TILE).map(|start| start..(start + TILE).min(width)) {
+            for vector in vectors.chunks_exact_mut(width) {
+                work(&mut vector[columns.clone()], columns.clone());
+            }
+        }
+    };
     if values.len() < ALONE {
-        values.chunks_exact_mut(width).for_each(work);
+        together(values);
     } else {
-        values.par_chunks_exact_mut(width).for_each(work);
+        values.par_chunks_mut(TOGETHER * width).for_each(together);
     }
 }
 
@@ -153,6 +169,24 @@ mod tests {
         assert!((gathered[4] - 1.224_745).abs() < 1e-5, "{gathered:?}");
         assert_eq!(gathered[5], 0.0);
         assert_eq!(gathered, each.apply(values));
+    }
+
+    /// Wide and many: more columns and more vectors than are worked on together, and a rest of both.
+    #[test]
+    fn every_value_meets_the_statistics_of_its_column() {
+        let (rows, cols) = (3 * TOGETHER + 5, 3 * TILE + 7);
+        let wave = |at: usize| (at as f32 * 0.37).sin() + (at % cols) as f32;
+        let values = matrix(cols, (0..rows * cols).map(wave).collect());
+        assert!(values.data.len() > ALONE);
+        let fitted = fit(&values, cols, Standardise::Dimension);
+        let seen = fitted.apply(values.clone());
+        for (at, (&value, &seen)) in values.data.iter().zip(&seen).enumerate() {
+            let own = at % cols;
+            assert_eq!(
+                seen,
+                ((f64::from(value) - fitted.mean[own]) * fitted.factor[own]) as f32
+            );
+        }
     }
 
     #[test]

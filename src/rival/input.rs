@@ -177,7 +177,7 @@ impl Scale {
 pub const HELD: usize = 768 << 20;
 /// Rows that are multiplied at once where the product is large, and values that they may have.
 const CHUNK: usize = 4096;
-const CHUNK_VALUES: usize = 1 << 24;
+const CHUNK_VALUES: usize = 1 << 23;
 /// Values of held rows that one pass reads for a sum and for its derivative: they stay in a cache in between, where all of them
 /// would come from memory twice.
 const PASS_VALUES: usize = 1 << 20;
