@@ -138,11 +138,12 @@ fn draw(options: &Options, task: Task, rows: usize, folder: &Path) {
     let side = (options.tokens as f64).sqrt() as usize;
     let metadata = FeatureMetadata {
         digest: format!(
-            "rehearsal {} {rows} {} {} {}",
+            "rehearsal {} {rows} {} {} {} {}",
             task.name(),
             options.dims,
             options.tokens,
-            options.tested()
+            options.tested(),
+            options.people
         ),
         encoder_name: "drawn".into(),
         encoder_digest: String::new(),
@@ -277,11 +278,12 @@ fn rehearse(options: &Options, task: Task, rows: usize) -> Costs {
     let scratch = tempfile::tempdir().unwrap();
     let folder = match &options.keep {
         Some(keep) => keep.join(format!(
-            "{}-{rows}-{}-{}-{}",
+            "{}-{rows}-{}-{}-{}-{}",
             task.name(),
             options.dims,
             options.tokens,
-            options.tested()
+            options.tested(),
+            options.people
         )),
         None => scratch.path().join("table"),
     };

@@ -59,17 +59,17 @@ impl Size {
     /// Bytes of resident memory at most, on the processor.
     pub fn memory(&self) -> u64 {
         let n = self.rows as u64;
-        let features = n * self.global as u64 * 4;
+        let widest = self.global.max(self.tokens * self.token_width) as u64;
         let vectors = (self.batch * self.tokens.max(1)) as u64;
         let input = if self.tokens > 0 { self.token_width } else { self.global };
         // Values of the forward pass that stay for the backward one, their derivatives, and what an operation makes anew.
         let step = vectors * (4 * input + 8 * self.hidden + 12 * self.width) as u64 * 4;
         let mut rivals = 0;
         if self.rivals {
-            rivals += BESIDES + if features > HELD { 0 } else { 2 * features };
-        }
-        if self.rivals {
-            rivals += self.of_kernel_ridge().max(self.of_svm());
+            // Features that are fitted on may be held where those of all are not.
+            let fits = self.kept() * widest * 4 <= HELD;
+            let held = if fits { 2 * HELD.min(n * widest * 4) } else { 0 };
+            rivals = BESIDES + held + self.of_kernel_ridge().max(self.of_svm());
         }
         // Kernel and factor, and what held-out samples are described by.
         let tuned = self.tuned.map_or(0, |exact| 24 * n.min(exact as u64).pow(2));

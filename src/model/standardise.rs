@@ -123,7 +123,7 @@ impl Standardiser {
 const ALONE: usize = 1 << 17;
 /// Columns whose statistics stay in the nearest cache from vector to vector.
 const TILE: usize = 1 << 10;
-/// Vectors that are worked on together.
+/// Vectors that one thread works on together, at most; fewer where they are wide.
 const TOGETHER: usize = 16;
 
 /// Some columns of every vector, and which they are.
@@ -138,7 +138,8 @@ fn each_tile(values: &mut [f32], width: usize, work: impl Fn(&mut [f32], Range<u
     if values.len() < ALONE {
         together(values);
     } else {
-        values.par_chunks_mut(TOGETHER * width).for_each(together);
+        let vectors = (ALONE / width.max(1)).clamp(1, TOGETHER);
+        values.par_chunks_mut(vectors * width).for_each(together);
     }
 }
 

@@ -96,7 +96,7 @@ impl Rival for ClassMeansConfig {
         let (x, targets) = (training.x, training.targets);
         let (n, o) = (targets.len(), targets.outputs());
         let mut scores = Vec::new();
-        // Prototype c takes sample i with weight member(i, c).
+        // The prototypes that sample i belongs to.
         let members: Vec<Vec<usize>> = match targets.task {
             Task::Expression => (0..n).map(|i| targets.class(i).into_iter().collect()).collect(),
             Task::ActionUnits => (0..n)

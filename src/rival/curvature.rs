@@ -45,14 +45,6 @@ impl Curvature {
         let (n, d) = (x.rows, x.cols);
         let all = x.squared_norms()?.into_iter().map(f64::from).sum::<f64>() / n as f64;
         let directions = DIRECTIONS.min(d).min(n);
-        if all == 0.0 {
-            // Features that do not vary have no directions.
-            return Ok(Self {
-                basis: Dense::zeros(d, 0),
-                along: Dense::zeros(0, 0),
-                across: 0.0,
-            });
-        }
         let product = |basis: &Dense| -> Result<Dense> {
             interrupt.check()?;
             let narrow = basis.data.iter().map(|&v| v as f32).collect();
@@ -72,6 +64,14 @@ impl Curvature {
         // It starts from samples spread over all.
         let rows: Vec<usize> = (0..directions).map(|i| i * n / directions).collect();
         let samples = values(x.select(&rows)?.slice(0..directions)?.transpose())?;
+        if samples.iter().all(|&v| v == 0.0) {
+            // They show no direction, be it that features do not vary or that just these lie in the middle of all.
+            return Ok(Self {
+                basis: Dense::zeros(d, 0),
+                along: Dense::zeros(0, 0),
+                across: all / d as f64,
+            });
+        }
         let mut basis = Dense {
             rows: d,
             cols: directions,
@@ -188,6 +188,22 @@ mod tests {
         let wave = |i: usize, j: usize| ((i * i + 7 * j * j + 3 * i * j) as f32 * 0.37).sin();
         let cell = |at: usize| (0..rank).map(|r| wave(at / d, r) * wave(r + 50, at % d)).sum();
         (0..n * d).map(cell).collect()
+    }
+
+    /// The only sample that is looked at first is the mean: no direction comes of it, and the rest is known as it is.
+    #[test]
+    fn samples_in_the_middle_of_all_show_no_direction() {
+        let matrix = Matrix {
+            rows: 5,
+            cols: 1,
+            data: vec![0.0, -2.0, -1.0, 1.0, 2.0],
+        };
+        let x = Features::new(matrix.into(), None, reading(usize::MAX)).unwrap();
+        let stop = Interrupt::default();
+        let curvature = Curvature::of(&x, &stop).unwrap();
+        let step = curvature.inverse(&[0.5], &[0.25], &stop).unwrap().apply(vec![1.0, 1.0]);
+        let off = (step[0] - 1.0 / (0.5 * 2.0 + 0.25)).abs() + (step[1] - 2.0).abs();
+        assert!(off < 1e-12, "{step:?}");
     }
 
     /// Where the directions hold all that features vary along, few dimensions or few among many, nothing is left out: the inverse

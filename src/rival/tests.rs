@@ -625,7 +625,7 @@ fn features_that_are_read_anew_give_what_held_ones_give() {
             Task::Expression,
             vec![Kind::Logistic, Kind::Lda, Kind::Knn, Kind::ClassMeans, Kind::Mlp],
         ),
-        (Task::ValenceArousal, vec![Kind::Ridge, Kind::LinearCcc]),
+        (Task::ValenceArousal, vec![Kind::Ridge, Kind::LinearCcc, Kind::Kmeans]),
     ] {
         let rows: Vec<usize> = (0..12 * TRAIN).map(|row| row % TRAIN).collect();
         let (train, test) = (digits(task).train.select(&rows), digits(task).test);

@@ -9,6 +9,8 @@ use crate::interrupt::Interrupt;
 
 /// Passes over the samples at most (scikit-learn's `max_iter`).
 const PASSES: usize = 1_000;
+/// Samples between two looks for Ctrl-C.
+const LOOK: usize = 4_096;
 /// Projected gradients below this count as none.
 const STILL: f64 = 1e-12;
 
@@ -113,6 +115,9 @@ pub fn solve(
     let mut courses: Vec<Course> = counts.iter().map(course).collect();
     let mut norms = Vec::with_capacity(n);
     for (i, sample) in x.chunks_exact(m).enumerate() {
+        if i % LOOK == 0 {
+            interrupt.check()?;
+        }
         norms.push(1.0 + sample.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>());
         for (k, course) in courses.iter_mut().enumerate() {
             if alphas[i * o + k] > 0.0 {
@@ -124,12 +129,14 @@ pub fn solve(
     let mut random = Random(seed);
     let mut live = n;
     for _ in 0..PASSES {
-        interrupt.check()?;
         for at in 0..live {
             order.swap(at, at + random.below(live - at));
         }
         let mut place = 0;
         while place < live {
+            if place % LOOK == 0 {
+                interrupt.check()?;
+            }
             let i = order[place];
             let cells = i * o..(i + 1) * o;
             if !active[cells.clone()].contains(&true) {

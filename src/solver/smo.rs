@@ -1,7 +1,8 @@
 //! Support vectors of two classes by sequential minimal optimisation, with working sets of second order (Fan, Chen & Lin 2005).
 //!
 //! minimises ½βᵀKβ − yᵀβ with Σβ = 0 and 0 ≤ yᵢβᵢ ≤ Cᵢ, the dual of the hinge loss with a free bias. βᵢ = yᵢαᵢ; steps, ties,
-//! stopping and bias are those of LIBSVM without shrinking, so that its solutions come out but for rounding.
+//! stopping and bias are those of LIBSVM without shrinking: its solutions come out but for rounding where samples stand in its order,
+//! class behind class, and within the tolerance where they do not.
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;

@@ -92,6 +92,10 @@ fn thresholds_of_planes_do_not_come_from_their_path() {
     let data = digits(Task::ActionUnits);
     let chosen = run(&data, &on_landmarks()).remove(0);
     assert_eq!(setting(&chosen, "choose_on"), None);
+    assert!(
+        setting(&chosen, "c") > Some(0.3),
+        "the first of a path has nothing before it"
+    );
     let given = run(&data, &given(&chosen)).remove(0);
     assert!(
         chosen.metrics == given.metrics,
