@@ -59,16 +59,14 @@ impl Size {
     /// Bytes of resident memory at most, on the processor.
     pub fn memory(&self) -> u64 {
         let n = self.rows as u64;
-        let widest = self.global.max(self.tokens * self.token_width) as u64;
         let vectors = (self.batch * self.tokens.max(1)) as u64;
         let input = if self.tokens > 0 { self.token_width } else { self.global };
         // Values of the forward pass that stay for the backward one, their derivatives, and what an operation makes anew.
         let step = vectors * (4 * input + 8 * self.hidden + 12 * self.width) as u64 * 4;
         let mut rivals = 0;
         if self.rivals {
-            // Features that are fitted on may be held where those of all are not.
-            let fits = self.kept() * widest * 4 <= HELD;
-            let held = if fits { 2 * HELD.min(n * widest * 4) } else { 0 };
+            // One input after the other.
+            let held = self.held(self.global).max(self.held(self.tokens * self.token_width));
             rivals = BESIDES + held + self.of_kernel_ridge().max(self.of_svm());
         }
         // Kernel and factor, and what held-out samples are described by.
@@ -83,6 +81,16 @@ impl Size {
     /// Rows of the other parts where one is held out.
     fn kept(&self) -> u64 {
         self.rows as u64 * (self.folds() - 1) / self.folds()
+    }
+
+    /// Bytes of an input that rivals hold: what is fitted on may be little enough where all rows are not.
+    fn held(&self, width: usize) -> u64 {
+        let bytes = |rows: u64| rows * width as u64 * 4;
+        if bytes(self.kept()) > HELD {
+            0
+        } else {
+            2 * HELD.min(bytes(self.rows as u64))
+        }
     }
 
     /// Bytes of exact kernels, a held-out part at a time: inner products, kernel, factor, of action units that not every sample
@@ -176,6 +184,26 @@ mod tests {
         let of = |rows| clip(Task::ValenceArousal, rows, 0, 256).memory();
         assert!((1_300 << 20..1_900 << 20).contains(&of(6_400)));
         assert!(of(20_000) < of(6_400), "Nystroem features take less");
+    }
+
+    /// Global vectors are held where tokens are too many; tokens too where they are few; and what is fitted on where all rows are
+    /// not.
+    #[test]
+    fn held_features_count() {
+        let rivals = |rows, tokens| {
+            let mut size = clip(Task::ActionUnits, rows, tokens, 1);
+            size.kernel_ridge = None;
+            let with = size.memory();
+            size.rivals = false;
+            with - size.memory()
+        };
+        assert_eq!(
+            rivals(130_814, 196) - rivals(500_000, 196),
+            2 * 130_814 * 512 * 4,
+            "half a million rows are read anew"
+        );
+        assert_eq!(rivals(1_000, 196) - rivals(500_000, 196), 2 * 1_000 * 196 * 768 * 4);
+        assert_eq!(rivals(450_000, 0) - rivals(500_000, 0), 2 * HELD);
     }
 
     #[test]

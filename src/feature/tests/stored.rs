@@ -33,6 +33,67 @@ fn rows_come_in_any_order_and_as_often_as_asked_for() {
     assert_eq!((blocks.next(), blocks.next()), (Some(0..train.len()), None));
 }
 
+/// Says 40,000 values of which each names its image and its column.
+struct Wide;
+
+impl Wide {
+    const WIDTH: usize = 40_000;
+
+    fn row(image: usize) -> Vec<f32> {
+        (0..Self::WIDTH)
+            .map(|column| ((7 * image + column) % 2_001) as f32)
+            .collect()
+    }
+}
+
+impl Encoder for Wide {
+    fn name(&self) -> &'static str {
+        "wide"
+    }
+
+    fn describe(&self) -> Value {
+        json!({"kind": "wide"})
+    }
+
+    fn global_dim(&self) -> usize {
+        Self::WIDTH
+    }
+
+    fn tokens(&self) -> Option<TokenShape> {
+        None
+    }
+
+    fn prepare(&self, image: &RgbImage) -> Result<RgbImage> {
+        Ok(image.clone())
+    }
+
+    fn forward(&self, prepared: &[RgbImage]) -> Result<Vec<Encoded>> {
+        let said = |image: &RgbImage| Encoded {
+            global: Self::row(usize::from(image.get_pixel(0, 0).0[0])),
+            tokens: None,
+        };
+        Ok(prepared.iter().map(said).collect())
+    }
+}
+
+/// Rows that several threads read, and whose numbers are decoded in several turns.
+#[test]
+fn many_values_come_in_their_places() {
+    let world = World::new(24);
+    world.extract_with(&Wide, &FeaturesConfig::default()).unwrap();
+    let train = load(&world).unwrap().sets.train;
+    let images = ids(&train);
+    let longest = images
+        .chunk_by(|a, b| a + 1 == *b)
+        .map(|run| run.len() * Wide::WIDTH * 2)
+        .max();
+    assert!(longest > Some(1 << 18), "one thread could read {longest:?} bytes");
+    let all = train.global.all().unwrap();
+    for (at, &image) in images.iter().enumerate() {
+        assert!(all.row(at) == Wide::row(image), "image {image}");
+    }
+}
+
 #[test]
 fn a_file_is_made_once_and_anew_when_the_table_changes() {
     let world = World::new(24);
