@@ -163,6 +163,26 @@ impl Error {
     }
 }
 
+/// Whether an error of the operating system speaks of the machine at this moment (a disk that does not answer, too many open
+/// files, a permission) and not of the file that was asked for. What was found under such an error is no fact about the data,
+/// and is kept nowhere.
+pub(crate) fn is_passing(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    /// ELOOP: links that lead in a circle.
+    const CIRCLE: i32 = 40;
+    let of_the_file = matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData
+            | ErrorKind::UnexpectedEof
+    );
+    !of_the_file && !(cfg!(target_os = "linux") && error.raw_os_error() == Some(CIRCLE))
+}
+
 /// Adds the action and the path to an error of a library that knows neither.
 pub trait Context<T> {
     /// `file.read().at("read", path)` fails as "failed to read PATH: …".

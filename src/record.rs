@@ -177,6 +177,25 @@ pub struct StandingRow {
     pub clusters: i64,
 }
 
+/// A sample whose picture is in a later split too: training before validation before test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuplicateRow {
+    /// The fold that was tested on, in a run with folds.
+    pub fold: Option<i32>,
+    /// The sample.
+    pub sample_id: String,
+    /// Its split: `train` or `val`.
+    pub split: String,
+    /// The first sample of the other split with the same picture.
+    pub same_as: String,
+    /// The other split: `val` or `test`.
+    pub same_split: String,
+    /// `bytes`: the image files are equal; `features`: the features are.
+    pub same: String,
+    /// Whether the sample was taken out for it (`protocol.duplicates`).
+    pub dropped: bool,
+}
+
 /// One replacement of an under-used archetype during the warm-up (appendix B).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResetRow {
@@ -314,6 +333,28 @@ impl Table for StandingRow {
                 "clusters",
                 false,
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.clusters))),
+            ),
+        ])
+    }
+}
+
+impl Table for DuplicateRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            (
+                "fold",
+                true,
+                Arc::new(rows.iter().map(|r| r.fold).collect::<Int32Array>()),
+            ),
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+            ("split", false, strings(rows.iter().map(|r| r.split.as_str()))),
+            ("same_as", false, strings(rows.iter().map(|r| r.same_as.as_str()))),
+            ("same_split", false, strings(rows.iter().map(|r| r.same_split.as_str()))),
+            ("same", false, strings(rows.iter().map(|r| r.same.as_str()))),
+            (
+                "dropped",
+                false,
+                Arc::new(rows.iter().map(|r| Some(r.dropped)).collect::<BooleanArray>()),
             ),
         ])
     }

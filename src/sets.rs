@@ -131,6 +131,11 @@ impl Rows {
         self.index.len()
     }
 
+    /// Their numbers in the source.
+    pub fn numbers(&self) -> &[u32] {
+        &self.index
+    }
+
     /// Values a row D.
     pub fn cols(&self) -> usize {
         self.source.cols()

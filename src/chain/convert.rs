@@ -46,7 +46,7 @@ impl Chain<'_> {
             .cache
             .join("samples")
             .join(format!("{}-{}", recipe.card.id, &digest[..16]));
-        let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
+        let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             convert_located(&located, partial, &self.progress, self.interrupt)?;
             Ok(())
         })?;
@@ -61,7 +61,9 @@ impl Chain<'_> {
             stand_in,
             truth: Some(data.root.join(TRUTH_FILE)).filter(|path| stand_in && path.is_file()),
         };
-        self.done("convert", &started, cached, &digest);
+        self.done("convert", &started, published.cached, &digest);
+        self.warn_of(&conversion, &folder, published.cached);
+        self.in_use.push(published);
         Ok(samples)
     }
 
@@ -77,8 +79,45 @@ impl Chain<'_> {
     }
 }
 
+impl Chain<'_> {
+    /// Keeps what a conversion warns of, and how many rows it left out; says it, where the conversion was not made by this call.
+    pub(super) fn warn_of(&mut self, conversion: &Conversion, folder: &Path, cached: bool) {
+        for warning in &conversion.warnings {
+            if cached {
+                self.warn(warning.clone());
+            } else {
+                self.warnings.push(warning.clone());
+            }
+        }
+        if conversion.rejected > 0 {
+            let reasons = conversion.reject_reasons.iter();
+            let reasons: Vec<String> = reasons
+                .map(|(reason, n)| format!("{n} {}", reason.replace('_', " ")))
+                .collect();
+            self.warn(format!(
+                "{} of {} rows are left out ({}); listed in {} of the cache",
+                conversion.rejected,
+                conversion.rejected + conversion.samples,
+                reasons.join(", "),
+                rejects_of(folder)
+            ));
+        }
+    }
+}
+
+/// Where a folder of the cache lists what it left out, below the cache: the same on every machine.
+pub(super) fn rejects_of(folder: &Path) -> String {
+    let name = |path: Option<&Path>| {
+        path.and_then(Path::file_name)
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    format!("{}/{}/rejects.csv", name(folder.parent()), name(Some(folder)))
+}
+
 /// What a conversion says of itself.
-fn read(folder: &Path) -> Result<Conversion> {
+pub(super) fn read(folder: &Path) -> Result<Conversion> {
     let path = folder.join("conversion.json");
     let text = std::fs::read_to_string(&path).at("read", &path)?;
     serde_json::from_str(&text).at("read", &path)

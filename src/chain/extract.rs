@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
-use crate::disk::publish;
+use crate::disk::{parquet, publish};
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
 use crate::export::croissant;
-use crate::feature;
+use crate::feature::{self, FeatureTable};
 use crate::meter::Meter;
 
-use super::convert::Samples;
+use super::convert::{Samples, rejects_of};
 use super::data::Data;
 use super::state::{Chain, json};
 
@@ -52,7 +52,7 @@ impl Chain<'_> {
             .finish();
         let name = format!("{}-{}-{}", recipe.card.id, encoder.name(), &digest[..16]);
         let folder = self.options.cache.join("features").join(name);
-        let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
+        let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             let report = feature::extract(
                 &samples.table,
                 &data.root,
@@ -79,7 +79,16 @@ impl Chain<'_> {
             Ok(())
         })?;
         croissant::write_beside(&folder)?;
-        self.done("extract", &started, cached, &digest);
+        self.done("extract", &started, published.cached, &digest);
+        let (listed, rows) = (parquet::rows(&samples.table)?, FeatureTable::open(&folder)?.rows());
+        if rows < listed {
+            self.warn(format!(
+                "{} of {listed} images gave no features and are left out; listed in {} of the cache",
+                listed - rows,
+                rejects_of(&folder)
+            ));
+        }
+        self.in_use.push(published);
         Ok(Features {
             folder,
             digest,

@@ -10,7 +10,7 @@ use crate::import::features::{FEATURES, Import};
 use crate::meter::Meter;
 use crate::recipe::Recipe;
 
-use super::convert::Samples;
+use super::convert::{self, Samples};
 use super::data::expand;
 use super::extract::Features;
 use super::state::Chain;
@@ -62,7 +62,7 @@ impl Chain<'_> {
         let digest = import.digest()?;
         let name = format!("{}-table-{}", self.recipe.card.id, &digest[..16]);
         let folder = self.options.cache.join("features").join(name);
-        let cached = publish::folder(&folder, self.progress, self.interrupt, |partial| {
+        let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             let imported = import.run(partial, &self.progress, self.interrupt)?;
             let conversion = &imported.conversion;
             self.progress.line(&format!(
@@ -72,7 +72,9 @@ impl Chain<'_> {
             Ok(())
         })?;
         croissant::write_beside(&folder.join(FEATURES))?;
-        self.done("import", &started, cached, &digest);
+        self.done("import", &started, published.cached, &digest);
+        self.warn_of(&convert::read(&folder)?, &folder, published.cached);
+        self.in_use.push(published);
         let table = folder.join("samples.parquet");
         Ok((
             Samples {

@@ -64,13 +64,13 @@ impl Chain<'_> {
         }
         let digest = digest.finish();
         let here = folder.seed(fold, seed);
-        let stamp = here.file(".maps.digest");
+        let stamp = here.maps_stamp();
         if std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
             self.done("map", &started, true, &digest);
             return Ok(digest);
         }
         self.interrupt.check()?;
-        let sets = self.load(features, fold)?;
+        let sets = self.load(features, fold)?.sets;
         let model = Trained::load(&here.file("model.safetensors"), &device.device)?;
         let spaces = self.spaces(&sets, &model, folder.path())?;
         let umap = Umap {
@@ -83,6 +83,7 @@ impl Chain<'_> {
             self.interrupt.check()?;
             draw(space, place, &umap, &mut points, &mut numbers)?;
         }
+        folder.unseal()?;
         parquet::write(&here.file("maps.parquet"), &points, &[])?;
         parquet::write(&here.file("separability.parquet"), &numbers, &[])?;
         atomic::write(&stamp, digest.as_bytes())?;

@@ -6,10 +6,13 @@
 pub mod convert;
 pub mod cost;
 pub mod data;
+pub mod done;
+pub mod duplicates;
 pub mod extract;
 pub mod finite;
 pub mod import;
 pub mod map;
+pub mod mend;
 pub mod needs;
 pub mod report;
 pub mod rivals;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::digest::{Digest, stage};
 use crate::disk::atomic;
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::meter::Meter;
 use crate::report::{ReportOptions, statistics};
 use crate::run::folder::RunFolder;
@@ -35,7 +35,7 @@ impl Chain<'_> {
             .part("code", stage::REPORT)
             .finish();
         let page = folder.report().join("report.html");
-        let stamp = folder.report().join(".digest");
+        let stamp = folder.report_stamp();
         if page.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
             self.done("statistics", &started, true, &digest);
             self.done("report", &Meter::start(), true, &digest);
@@ -50,14 +50,16 @@ impl Chain<'_> {
         self.interrupt.check()?;
         let started = Meter::start();
         // A stamp of another state must not outlive the pages that it belonged to.
-        if stamp.is_file() {
-            std::fs::remove_file(&stamp).at("remove", &stamp)?;
-        }
+        folder.unseal()?;
+        atomic::remove(&stamp)?;
         let paths = statistics.report(&folder.report())?;
         for warning in &paths.warnings {
             self.progress.line(&format!("            {warning}"));
         }
-        atomic::write(&stamp, digest.as_bytes())?;
+        // A page that lacks pictures is no finished one: they may be there the next time.
+        if paths.lacking == 0 {
+            atomic::write(&stamp, digest.as_bytes())?;
+        }
         self.done("report", &started, false, &digest);
         Ok(paths.html)
     }

@@ -1,15 +1,17 @@
 //! The rivals' share of a seed: they have a `done` of their own, so that a change in a rival trains no AURA again.
 //!
 //! Rivals stand in the tables of the seed beside AURA, in files that are rewritten whole: AURA's rows stay, those of the
-//! rivals that are fitted anew are replaced. `rivals.json` is removed before and written last.
+//! rivals that are fitted anew are replaced. `rivals.json` says before what is about to change, and is written last.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, stage};
+use crate::disk::seal::Sealed;
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Result};
 use crate::record::Table;
@@ -53,6 +55,10 @@ impl RivalsDigest {
 pub(crate) struct RivalsDone {
     probes: Option<String>,
     finetuned: Option<String>,
+    /// What was not done as the recipe says, and why.
+    pub(crate) warnings: Vec<String>,
+    /// What the tables that rivals write may be: one thing each, but for the moment in which they are replaced.
+    tables: BTreeMap<String, Vec<Sealed>>,
 }
 
 impl RivalsDone {
@@ -74,25 +80,33 @@ impl RivalsDone {
         wanted.finetuned.is_none() || self.finetuned == wanted.finetuned
     }
 
-    /// Takes the rivals' word back before the tables change.
+    /// Whether a table is as rivals left it.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] if the file is there and cannot be removed.
-    pub fn forget(folder: &SeedFolder) -> Result<()> {
-        let path = folder.rivals();
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", &path),
-            _ => Ok(()),
+    /// [`crate::Error::Io`] if it is there and cannot be read.
+    pub fn knows(&self, table: &Path) -> Result<bool> {
+        let name = table.file_name().unwrap_or_default().to_string_lossy();
+        for sealed in self.tables.get(name.as_ref()).into_iter().flatten() {
+            if sealed.damage(table)?.is_none() {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     /// Writes the rivals on frozen features in place of those that are there.
     ///
     /// # Errors
     /// If a metric is no number, or a table cannot be read or written.
-    pub fn write_probes(folder: &SeedFolder, outcomes: Vec<RivalOutcome>, wanted: &RivalsDigest) -> Result<()> {
+    pub fn write_probes(
+        folder: &SeedFolder,
+        outcomes: Vec<RivalOutcome>,
+        warnings: Vec<String>,
+        wanted: &RivalsDigest,
+    ) -> Result<()> {
         let there = Self {
             probes: Some(wanted.probes.clone()),
+            warnings,
             ..Self::read(folder)
         };
         there.write(folder, outcomes, |method| is_aura(method) || method == METHOD)
@@ -117,9 +131,33 @@ impl RivalsDone {
             predictions.extend(outcome.predictions);
         }
         check_finite(&metrics)?;
-        Self::forget(folder)?;
-        replace(&folder.file("metrics.parquet"), &metrics, &stays)?;
-        replace(&folder.file("predictions.parquet"), &predictions, &stays)?;
+        let tables = [
+            prepare(&folder.file("metrics.parquet"), &metrics, &stays)?,
+            prepare(&folder.file("predictions.parquet"), &predictions, &stays)?,
+        ];
+        let mut after = Self {
+            probes: self.probes.clone(),
+            finetuned: self.finetuned.clone(),
+            warnings: self.warnings.clone(),
+            tables: BTreeMap::new(),
+        };
+        // A call that is killed between the two leaves one table old and one new, and both are known.
+        let mut between = Self::default();
+        for table in &tables {
+            let name = table.path.file_name().unwrap_or_default().to_string_lossy();
+            between
+                .tables
+                .insert(name.to_string(), vec![table.old.clone(), table.new.clone()]);
+            after.tables.insert(name.to_string(), vec![table.new.clone()]);
+        }
+        between.put(folder)?;
+        for Prepared { path, beside, .. } in &tables {
+            std::fs::rename(beside, path).at("write", path)?;
+        }
+        after.put(folder)
+    }
+
+    fn put(&self, folder: &SeedFolder) -> Result<()> {
         let path = folder.rivals();
         let mut text = serde_json::to_string_pretty(self).at("encode", &path)?;
         text.push('\n');
@@ -127,12 +165,20 @@ impl RivalsDone {
     }
 }
 
+/// A table that is written beside the one that it will replace.
+struct Prepared {
+    path: PathBuf,
+    beside: PathBuf,
+    old: Sealed,
+    new: Sealed,
+}
+
 fn is_aura(method: &str) -> bool {
     method == "aura" || method.starts_with("aura_")
 }
 
 /// The table at `path` with the rows of the methods that stay, and `rows` behind them.
-fn replace<T: Table>(path: &Path, rows: &[T], stays: &impl Fn(&str) -> bool) -> Result<()> {
+fn prepare<T: Table>(path: &Path, rows: &[T], stays: &impl Fn(&str) -> bool) -> Result<Prepared> {
     let new = T::batch(rows).at("encode", path)?;
     let there = parquet::read(path)?;
     let kept: Vec<bool> = {
@@ -151,7 +197,14 @@ fn replace<T: Table>(path: &Path, rows: &[T], stays: &impl Fn(&str) -> bool) -> 
     // Of equal columns, but without the metadata of the file.
     let kept = RecordBatch::try_new(new.schema(), kept.columns().to_vec()).at("read", path)?;
     let both = concat_batches(&new.schema(), [&kept, &new]).at("encode", path)?;
-    parquet::write_batch(path, &both, &[])
+    let beside = path.with_extension("next");
+    parquet::write_batch(&beside, &both, &[])?;
+    Ok(Prepared {
+        old: Sealed::of(path)?,
+        new: Sealed::of(&beside)?,
+        path: path.to_owned(),
+        beside,
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +238,10 @@ mod tests {
             row(METHOD, 0.7),
         ];
         parquet::write(&path, &first, &[]).expect("written");
+        let replace = |path: &Path, rows: &[MetricRow], stays: &dyn Fn(&str) -> bool| {
+            let Prepared { path, beside, .. } = prepare(path, rows, &stays)?;
+            std::fs::rename(beside, &path).at("write", &path)
+        };
         replace(&path, &[row("knn", 0.2), row("mlp", 0.3)], &|method: &str| {
             is_aura(method) || method == METHOD
         })

@@ -61,6 +61,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         stages: Vec::new(),
         cost: None,
         image_root: None,
+        warnings: Vec::new(),
+        in_use: Vec::new(),
     };
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
@@ -108,6 +110,8 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
     let lock = Lock::hold(folder.path(), progress, interrupt)?;
 
+    chain.mend(&folder, &digest)?;
+    chain.duplicates(&features, &folder)?;
     let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
     chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
@@ -143,6 +147,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             .collect(),
         test_looks,
         versions: versions(),
+        warnings: chain.warnings.clone(),
         git: manifest::git_state(std::path::Path::new(".")),
         stages: chain.stages.clone(),
         // Where AURA was there already, its training took what it took.
@@ -159,11 +164,15 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);
+        folder.unseal()?;
         Manifest {
             stages,
             ..manifest.clone()
         }
         .write(folder.path())?;
+    }
+    if !folder.is_sealed() {
+        folder.seal()?;
     }
     drop(lock);
     summary::summarise(recipe, &folder, &manifest, &report, chain.stages)

@@ -6,23 +6,11 @@ use std::path::PathBuf;
 use crate::check::answers::{self, Predictions};
 use crate::check::standing;
 use crate::disk::parquet;
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::metric::Bootstrap;
 use crate::run::folder::RunFolder;
 
 use super::state::Chain;
-
-/// Takes the table away before one of the seeds that it speaks of changes.
-///
-/// # Errors
-/// If the file is there and cannot be removed.
-pub(crate) fn forget(folder: &RunFolder) -> Result<()> {
-    let path = folder.standings();
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", &path),
-        _ => Ok(()),
-    }
-}
 
 impl Chain<'_> {
     /// Compares AURA's read-outs with every rival over the seeds of the folder, unless the table is there.
@@ -32,6 +20,7 @@ impl Chain<'_> {
             return Ok(());
         }
         self.interrupt.check()?;
+        folder.unseal()?;
         let files: Vec<(Option<i32>, i64, PathBuf)> = self
             .recipe
             .protocol

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::disk::atomic;
+use crate::disk::publish::Published;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::meter::{Meter, Spent};
@@ -37,9 +38,21 @@ pub(crate) struct Chain<'a> {
     pub(crate) cost: Option<Cost>,
     /// The folder that image paths are relative to, where there are images.
     pub(crate) image_root: Option<PathBuf>,
+    /// What changes what is measured, and was not asked for.
+    pub(crate) warnings: Vec<String>,
+    /// Folders of the cache that the run reads.
+    pub(crate) in_use: Vec<Published>,
 }
 
 impl Chain<'_> {
+    /// Says what changes what is measured; the manifest and the page say it too.
+    pub(crate) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.progress.line(&format!("warning: {warning}"));
+            self.warnings.push(warning);
+        }
+    }
+
     /// Records a stage and says on stderr how it went.
     pub(crate) fn done(&mut self, name: &str, started: &Meter, cached: bool, digest: &str) {
         self.record(name, started.spent(), cached, digest);
@@ -70,9 +83,12 @@ impl Chain<'_> {
             && let Ok(there) = Manifest::read(folder.path())
             && there.seeds == manifest.seeds
             && there.data_root == manifest.data_root
+            && there.warnings == manifest.warnings
+            && folder.recipe().is_file()
         {
             return Ok(there);
         }
+        folder.unseal()?;
         atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
         manifest.write(folder.path())?;
         Ok(manifest)

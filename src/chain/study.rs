@@ -339,9 +339,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
     let mut text = serde_json::to_string_pretty(&list).at("encode", &path)?;
     text.push('\n');
     atomic::write(&path, text.as_bytes())?;
-    if stamp.is_file() {
-        std::fs::remove_file(&stamp).at("remove", &stamp)?;
-    }
+    atomic::remove(&stamp)?;
     let options = ReportOptions {
         config: Some(study.report.clone()),
         progress,
@@ -351,7 +349,9 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
     for warning in &paths.warnings {
         progress.line(&format!("            {warning}"));
     }
-    atomic::write(&stamp, digest.as_bytes())?;
+    if paths.lacking == 0 {
+        atomic::write(&stamp, digest.as_bytes())?;
+    }
     Ok(paths.html)
 }
 

@@ -1,15 +1,14 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 use crate::device::machine::Resolved;
 use crate::digest::of_file;
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
 use crate::feature::holdout::Validation;
+use crate::feature::load::Loaded;
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::meter::{Meter, Spent, peak_memory};
 use crate::model::config::Level;
@@ -25,10 +24,10 @@ use crate::train::{Seeds, checkpoint};
 
 use super::convert::Samples;
 use super::cost::calibrate;
+use super::done::{self, Done};
 use super::extract::Features;
 use super::finite::check_finite;
 use super::rivals::{RivalsDigest, RivalsDone};
-use super::standings;
 use super::state::Chain;
 use super::truth::Truth;
 
@@ -42,14 +41,6 @@ pub struct TrainedSeeds {
     pub fresh: bool,
     /// Whether this call trained AURA, and did not only fit rivals anew.
     pub trained: bool,
-}
-
-/// `done.json` of a seed: AURA is whole in it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Done {
-    schema: u32,
-    digest: String,
-    outputs: Vec<String>,
 }
 
 /// One model to train: a seed, in a fold where the protocol has folds.
@@ -108,21 +99,30 @@ impl Chain<'_> {
             .collect();
         let untrained = missing
             .iter()
-            .filter(|unit| done(&folder.seed(unit.fold, unit.seed), digest).is_none())
+            .filter(|unit| Done::read(&folder.seed(unit.fold, unit.seed), digest).is_none())
             .count();
         if untrained == 0 {
             self.done("train", &started, true, digest);
         }
+        copy(&samples.table, folder.samples(), folder)?;
+        if let Some(table) = &samples.truth {
+            copy(table, folder.truth(), folder)?;
+        }
         if missing.is_empty() {
             self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
         } else {
+            folder.unseal()?;
             // It says how seeds stand together, and goes with the first that changes.
-            standings::forget(folder)?;
+            atomic::remove(&folder.standings())?;
             self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
         }
         for unit in &units {
-            let there = done(&folder.seed(unit.fold, unit.seed), digest)
+            let there = Done::read(&folder.seed(unit.fold, unit.seed), digest)
                 .ok_or_else(|| Error::data(format!("{} vanished while it was written", folder.path().display())))?;
+            let of_rivals = RivalsDone::read(&folder.seed(unit.fold, unit.seed)).warnings;
+            for warning in there.warnings.iter().chain(&of_rivals) {
+                self.warn(warning.clone());
+            }
             if outputs.is_empty() {
                 // Features made elsewhere, whose labels alone name the classes.
                 outputs.clone_from(&there.outputs);
@@ -164,10 +164,6 @@ impl Chain<'_> {
         };
         let read = |path: &Path| Truth::read(path, &recipe.card.class_names(), classes);
         let truth = samples.truth.as_deref().map(read).transpose()?;
-        copy(&samples.table, &folder.samples())?;
-        if let Some(table) = &samples.truth {
-            copy(table, &folder.truth())?;
-        }
         let shared = Shared {
             folder,
             digest,
@@ -197,7 +193,7 @@ impl Chain<'_> {
         // What an interrupted call trained was not timed.
         let from_the_start = missing.iter().all(|unit| {
             let seed = folder.seed(unit.fold, unit.seed);
-            !checkpoint::begun(seed.path()) && done(&seed, digest).is_none()
+            !checkpoint::begun(seed.path()) && Done::read(&seed, digest).is_none()
         });
         let (mut spent, mut by_rival) = (UnitCost::default(), BTreeMap::<String, Spent>::new());
         for fold in protocol.units() {
@@ -206,7 +202,9 @@ impl Chain<'_> {
                 continue;
             }
             // One fold at a time is held in memory.
-            let sets = self.load(features, fold)?;
+            let loaded = self.load(features, fold)?;
+            self.tell(&loaded, fold);
+            let sets = loaded.sets;
             let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
             let mut probes = Rivals::new(
                 &sets,
@@ -257,12 +255,19 @@ impl Chain<'_> {
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
         let mut spent = UnitCost::default();
         let mut meter = Meter::start();
-        if done(&here, shared.digest).is_none() {
+        if Done::read(&here, shared.digest).is_none() {
             let outcome = seeds.train(unit.seed, here.path())?;
             spent.training = meter.spent();
             spent.samples = outcome.trained_on;
             meter = Meter::start();
-            write_seed(&here, outcome, shared.truth.as_ref(), shared.digest, sets)?;
+            write_seed(
+                &here,
+                outcome,
+                shared.truth.as_ref(),
+                shared.digest,
+                sets,
+                seeds.warnings(),
+            )?;
         }
         self.fit_rivals(&here, unit.seed, sets, shared, probes)?;
         let seed = unit.seed;
@@ -285,8 +290,8 @@ impl Chain<'_> {
     ) -> Result<()> {
         let there = RivalsDone::read(here);
         if !there.has_probes(shared.rivals) {
-            let probes = probes.of_seed(seed)?;
-            RivalsDone::write_probes(here, probes, shared.rivals)?;
+            let outcomes = probes.of_seed(seed)?;
+            RivalsDone::write_probes(here, outcomes, probes.warnings(), shared.rivals)?;
         }
         if let Some(images) = &shared.images
             && !there.has_finetuned(shared.rivals)
@@ -312,7 +317,7 @@ impl Chain<'_> {
     }
 
     /// Reads the labels of the feature table, split by the protocol.
-    pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<SplitSets> {
+    pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<Loaded> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {
@@ -328,10 +333,19 @@ impl Chain<'_> {
                 by_subject: fold.is_some(),
             }),
             fold,
+            duplicates: protocol.duplicates,
             progress: self.progress,
             interrupt: self.interrupt.clone(),
             ..LoadOptions::new(protocol.task)
         })?;
+        if fold.is_some() {
+            exclusive(&loaded.sets)?;
+        }
+        Ok(loaded)
+    }
+
+    /// Says how many samples there are, and which were left out.
+    fn tell(&self, loaded: &Loaded, fold: Option<i32>) {
         let counts = &loaded.counts;
         let which = fold.map_or_else(String::new, |fold| format!("fold {fold}: "));
         self.progress.line(&format!(
@@ -347,10 +361,6 @@ impl Chain<'_> {
                 self.progress.line(&format!("            {n} samples {why} left out"));
             }
         }
-        if fold.is_some() {
-            exclusive(&loaded.sets)?;
-        }
-        Ok(loaded.sets)
     }
 }
 
@@ -386,6 +396,7 @@ fn write_seed(
     truth: Option<&Truth>,
     digest: &str,
     sets: &SplitSets,
+    warnings: Vec<String>,
 ) -> Result<()> {
     let mut metrics = outcome.metrics;
     if let Some(truth) = truth {
@@ -393,35 +404,21 @@ fn write_seed(
     }
     check_finite(&metrics)?;
     // Rivals that stood beside an older model are no longer there once its tables are written.
-    RivalsDone::forget(folder)?;
+    done::forget(folder)?;
     parquet::write(&folder.file("metrics.parquet"), &metrics, &[])?;
     parquet::write(&folder.file("predictions.parquet"), &outcome.predictions, &[])?;
     parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, &[])?;
     parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, &[])?;
     parquet::write(&folder.file("resets.parquet"), &outcome.resets, &[])?;
     outcome.model.save(&folder.file("model.safetensors"))?;
-    let done = Done {
-        schema: 1,
-        digest: digest.to_owned(),
-        outputs: sets.train.targets.names.clone(),
-    };
-    let mut text = serde_json::to_string_pretty(&done).at("encode", &folder.done())?;
-    text.push('\n');
-    atomic::write(&folder.done(), text.as_bytes())?;
+    Done::write(folder, digest, &sets.train.targets.names, warnings)?;
     checkpoint::discard(folder.path())
-}
-
-fn done(folder: &SeedFolder, digest: &str) -> Option<Done> {
-    let text = std::fs::read_to_string(folder.done()).ok()?;
-    serde_json::from_str::<Done>(&text)
-        .ok()
-        .filter(|done| done.digest == digest)
 }
 
 /// Whether AURA and all rivals of this call are there.
 fn is_whole(folder: &SeedFolder, digest: &str, rivals: &RivalsDigest) -> bool {
     let there = RivalsDone::read(folder);
-    done(folder, digest).is_some() && there.has_probes(rivals) && there.has_finetuned(rivals)
+    Done::read(folder, digest).is_some() && there.has_probes(rivals) && there.has_finetuned(rivals)
 }
 
 /// Seeds of the folder that are whole in every fold, ascending.
@@ -450,9 +447,10 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: 
 }
 
 /// Copies a table into the run folder, whole or not at all, unless the same bytes are there.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if to.is_file() && of_file(to)? == of_file(from)? {
+fn copy(from: &Path, to: PathBuf, folder: &RunFolder) -> Result<()> {
+    if to.is_file() && of_file(&to)? == of_file(from)? {
         return Ok(());
     }
-    atomic::write(to, &std::fs::read(from).at("read", from)?)
+    folder.unseal()?;
+    atomic::write(&to, &std::fs::read(from).at("read", from)?)
 }

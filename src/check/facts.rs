@@ -12,7 +12,9 @@ use crate::task::Task;
 
 use super::answers::{self, Predictions};
 use super::expect::ExpectConfig;
-use super::names::{CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED};
+use super::names::{
+    CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED, WARNINGS,
+};
 use super::standing;
 
 /// A run folder, read.
@@ -81,6 +83,7 @@ impl Facts {
     }
 
     fn read(run: &FoundRun) -> Result<Self> {
+        run.verify_all()?;
         let manifest = run.manifest.clone();
         let task: Task = serde_json::from_value(manifest.task.clone().into()).map_err(|_| {
             Error::data(format!(
@@ -126,6 +129,9 @@ impl Facts {
             manifest,
         };
         facts.cost = cost(&facts.manifest);
+        facts
+            .cost
+            .insert(WARNINGS.to_owned(), facts.manifest.warnings.len() as f64);
         facts.structure = facts.structural(&context)?;
         Ok(facts)
     }
@@ -135,7 +141,7 @@ impl Facts {
         let bare = metric.rsplit('.').next().unwrap_or(metric);
         match bare {
             TRAIN_SPEED => Some(true),
-            PEAK_MEMORY | CLASSES_WITHOUT_ARCHETYPE | RESETS_AFTER_WARMUP | NOT_FINITE => Some(false),
+            PEAK_MEMORY | WARNINGS | CLASSES_WITHOUT_ARCHETYPE | RESETS_AFTER_WARMUP | NOT_FINITE => Some(false),
             _ => crate::metric::named::info(bare).and_then(|info| info.higher_is_better),
         }
     }

@@ -15,7 +15,7 @@ use super::baseline::{Baseline, BaselineMetric, BaselineStanding, FALSE_ALARM};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
 use super::facts::{Facts, differing};
-use super::names::{COST, STANDING, STRUCTURE};
+use super::names::{COST, STANDING, STRUCTURE, WARNINGS};
 use super::standing;
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
@@ -31,6 +31,8 @@ pub struct CheckOptions {
     pub expect: Option<ExpectConfig>,
     /// *inconclusive* and *missing* fail unless they are named here.
     pub allow: Vec<Verdict>,
+    /// Whether a run fails that warns of what changes what it measures.
+    pub deny_warnings: bool,
     /// How intervals are made.
     pub bootstrap: Bootstrap,
 }
@@ -41,6 +43,7 @@ impl Default for CheckOptions {
             baseline: None,
             expect: None,
             allow: Vec::new(),
+            deny_warnings: false,
             bootstrap: Bootstrap {
                 resamples: 1_999,
                 ..Bootstrap::default()
@@ -267,6 +270,15 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
             findings.push(in_range(run, name, Source::Structure, None, Some(0.0)));
         }
     }
+    if options.deny_warnings && !findings.iter().any(|finding| finding.metric == WARNINGS) {
+        findings.push(in_range(run, WARNINGS, Source::Structure, None, Some(0.0)));
+    }
+    notes.extend(
+        run.manifest
+            .warnings
+            .iter()
+            .map(|warning| format!("the run warns: {warning}")),
+    );
     for finding in &mut findings {
         finding.fails = finding.verdict.fails(&options.allow);
     }

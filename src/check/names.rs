@@ -18,8 +18,11 @@ pub const PEAK_MEMORY: &str = "peak_memory_mib";
 /// The structural facts, which must all be 0.
 pub const STRUCTURE: [&str; 3] = [CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, RESETS_AFTER_WARMUP];
 
-/// The facts about cost: they belong to a run, not to a seed.
-pub const COST: [&str; 2] = [PEAK_MEMORY, TRAIN_SPEED];
+/// Name of the fact that counts what was found in the data and changes what is measured (`warnings` of the manifest).
+pub const WARNINGS: &str = "warnings";
+
+/// The facts that belong to a run, not to a seed: what it cost, and what it warns of.
+pub const COST: [&str; 3] = [PEAK_MEMORY, TRAIN_SPEED, WARNINGS];
 
 /// What the names of standings begin with: `standing.aura.ridge` is 1 where AURA's primal read-out is above ridge regression
 /// on the test split, 0 where they are level, −1 where it is below.

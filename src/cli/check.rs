@@ -34,6 +34,9 @@ pub struct CheckArguments {
     /// Verdicts that do not fail the check
     #[arg(long, value_enum, value_delimiter = ',', value_name = "VERDICTS")]
     allow: Vec<Allowed>,
+    /// Fail where a run warns of what changes what it measures: rows left out, a split that nobody stated, pictures in two splits
+    #[arg(long)]
+    deny_warnings: bool,
     /// Resamples of the bootstrap
     #[arg(long, default_value_t = 1999, value_name = "N", value_parser = clap::value_parser!(u32).range(99..=1_000_000))]
     resamples: u32,
@@ -92,6 +95,7 @@ pub fn run(arguments: &CheckArguments) -> Result<()> {
                 Allowed::Missing => Verdict::Missing,
             })
             .collect(),
+        deny_warnings: arguments.deny_warnings,
         bootstrap: Bootstrap {
             resamples: arguments.resamples as usize,
             ..Bootstrap::default()

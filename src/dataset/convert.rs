@@ -104,6 +104,7 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         data.source_digest()?
     };
     let frame = check_images(&frame, fence, options, &mut rejects, progress, interrupt)?;
+    reject::check_available(&rejects, fence.root())?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let mut table = samples::normalise(&frame, card)?;
     let truth = beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in);
@@ -128,9 +129,8 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         ..Conversion::default()
     };
     count(&table, card, &mut conversion)?;
-    if stand_in {
-        warnings.push("this is a generated stand-in: its counts are not compared with the database's".into());
-    } else if source.is_counted() {
+    // Of a generated stand-in the size is free.
+    if !stand_in && source.is_counted() {
         compare(card, options, &mut conversion, &mut warnings);
     }
     conversion.warnings = warnings;

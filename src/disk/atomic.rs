@@ -50,6 +50,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// [`Error::Io`] if it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", path),
+        _ => Ok(()),
+    }
+}
+
 /// Removes unfinished files that killed calls left in `folder`: those that nobody has locked for writing.
 ///
 /// # Errors

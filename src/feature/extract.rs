@@ -4,36 +4,39 @@
 //! them is bounded, order is kept, and parts that are already whole are not computed again.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use ::image::RgbImage;
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Float32Type, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 use serde::Serialize;
-use serde_json::json;
 
-use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
-use crate::disk::fence::Fence;
+use crate::disk::fence::{Fence, Refusal};
+use crate::disk::seal::{Damage, Seal, Sealed};
 use crate::encoder::interface::{Encoded, Encoder};
-use crate::error::{Context, Error, Result};
-use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
+use crate::error::{Context, Error, Result, is_passing};
+use crate::image::decode::{self, ImageError, decode_bytes};
+use crate::image::{DecodeLimits, FaceBox, crop_face};
 use crate::interrupt::Interrupt;
 use crate::naming;
 use crate::progress::Progress;
 
 use super::config::FeaturesConfig;
-use super::pool::{pool, pooled_shape};
+use super::digests;
+use super::pool::pool;
 use super::reader::read_part;
 use super::reject::Reject;
+use super::samples::Source;
 use super::shard::Shard;
-use super::table::{FEATURES_KEY, FeatureMetadata, PartMetadata, canonical_samples, part_index, part_path};
+use super::table::{FeatureMetadata, PartMetadata, canonical_samples, part_index, part_path};
 use super::writer::{PartWriter, all_finite};
 
 /// Batches that wait between decoding and encoding.
@@ -139,6 +142,7 @@ impl Extraction<'_> {
             source: &source,
             encoder: self.encoder,
             options: self.options,
+            shard: self.shard,
             interrupt,
         };
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
@@ -147,8 +151,9 @@ impl Extraction<'_> {
         let ours: Vec<usize> = (0..job.metadata.parts).filter(|&index| self.shard.has(index)).collect();
         let mut done = Vec::new();
         let mut todo = Vec::new();
+        let known = digests::known(self.out)?;
         for &index in &ours {
-            match job.whole_part(self.out, index) {
+            match job.whole_part(self.out, index, &known, progress)? {
                 Some(part) => done.push(part),
                 None => todo.push(index),
             }
@@ -199,104 +204,20 @@ impl Extraction<'_> {
     }
 }
 
-/// A samples table that was opened and digested.
-struct Source<'a> {
-    path: &'a Path,
-    digest: String,
-    rows: usize,
-    description: Option<serde_json::Value>,
-}
-
-impl<'a> Source<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
-        let mut hasher = blake3::Hasher::new();
-        let file = File::open(path).at("read the samples table", path)?;
-        hasher.update_reader(&file).at("read the samples table", path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read the samples table", path)?)
-            .at("read the samples table", path)?;
-        let file = builder.metadata().file_metadata();
-        let description = match super::reader::value_of(file, SAMPLES_KEY) {
-            Some(text) => Some(serde_json::from_str(text).at("read the description of", path)?),
-            None => None,
-        };
-        if super::reader::value_of(file, FEATURES_KEY).is_some() {
-            return Err(Error::unusable_table(format!(
-                "{} is a feature table; expected a samples table",
-                path.display()
-            )));
-        }
-        Ok(Self {
-            path,
-            digest: hasher.finalize().to_hex().to_string(),
-            rows: usize::try_from(file.num_rows()).unwrap_or(0),
-            description,
-        })
-    }
-
-    /// The description of the table that these samples give.
-    fn describe(&self, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<FeatureMetadata> {
-        let tokens = pooled_shape(options.tokens, encoder.tokens(), encoder.name())?;
-        let limits = options.limits();
-        let mut metadata = FeatureMetadata {
-            digest: String::new(),
-            encoder_name: encoder.name().to_owned(),
-            encoder_digest: encoder.digest(),
-            encoder: encoder.describe(),
-            preprocessing: json!({
-                "crop": options.crop,
-                "margin": options.margin,
-                "max_file_bytes": limits.max_file_bytes,
-                "max_pixels": limits.max_pixels,
-            }),
-            dtype: options.dtype,
-            global_dim: encoder.global_dim(),
-            tokens,
-            samples_digest: self.digest.clone(),
-            samples: self.description.clone(),
-            samples_rows: self.rows,
-            part_rows: 0,
-            parts: 0,
-        };
-        let fitting = (PART_BYTES / metadata.row_bytes().max(1)).clamp(1, PART_ROWS);
-        metadata.part_rows = options.part_rows.map_or(fitting, |rows| rows as usize);
-        metadata.parts = self.rows.div_ceil(metadata.part_rows);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"aura-bench features 1\0");
-        hasher.update(serde_json::to_string(&metadata).at("describe", self.path)?.as_bytes());
-        metadata.digest = hasher.finalize().to_hex().to_string();
-        Ok(metadata)
-    }
-
-    /// The rows `range`, in batches of `batch`.
-    fn read(&self, range: std::ops::Range<usize>, batch: usize) -> Result<ParquetRecordBatchReader> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| {
-                builder
-                    .with_offset(range.start)
-                    .with_limit(range.len())
-                    .with_batch_size(batch)
-                    .build()
-            })
-            .at("read the samples table", self.path)
-    }
-
-    /// The schema of the canonical samples.
-    fn schema(&self) -> Result<SchemaRef> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read the samples table", self.path)?;
-        let empty = RecordBatch::new_empty(std::sync::Arc::clone(builder.schema()));
-        Ok(canonical_samples(&empty, self.path)?.schema())
-    }
-}
-
 /// Decoded and prepared images of consecutive samples.
 struct Batch {
     samples: RecordBatch,
     /// 1-based row of the first sample.
     line: usize,
     /// One a sample; the reason where there is no image.
-    images: Vec<Result<RgbImage, String>>,
+    images: Vec<Result<Prepared, String>>,
+}
+
+/// An image as the encoder takes it.
+struct Prepared {
+    image: RgbImage,
+    /// Digest of its file.
+    digest: String,
 }
 
 struct Job<'a> {
@@ -306,6 +227,7 @@ struct Job<'a> {
     source: &'a Source<'a>,
     encoder: &'a dyn Encoder,
     options: &'a FeaturesConfig,
+    shard: Shard,
     interrupt: &'a Interrupt,
 }
 
@@ -327,18 +249,37 @@ impl Job<'_> {
         whole.then_some(part)
     }
 
-    /// The record of part `index` if it need not be computed: none of its rejects can be read by now.
-    fn whole_part(&self, out: &Path, index: usize) -> Option<PartMetadata> {
-        let part = self.part(out, index)?;
+    /// The record of part `index` if it need not be computed: it is what was written, and none of its rejects can be read by now.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if nothing says what was written; [`Error::Io`] if the part is there and cannot be read.
+    fn whole_part(&self, out: &Path, index: usize, known: &Seal, progress: Progress) -> Result<Option<PartMetadata>> {
+        let path = part_path(out, index);
+        if let Some(sealed) = known.get(&name_of(&path))
+            && let Some(damage @ Damage::Changed(_)) = sealed.damage(&path)?
+        {
+            progress.line(&format!("made again, because {damage}"));
+            return Ok(None);
+        }
+        let Some(part) = self.part(out, index) else {
+            return Ok(None);
+        };
+        if known.get(&name_of(&path)).is_none() {
+            return Err(Error::unusable_table(format!(
+                "nothing says whether {} is what was written: put the digests*.json of whoever extracted it beside it, or remove \
+                 it to extract it again",
+                path.display()
+            )));
+        }
         // A disk that was not mounted, or a file that has been repaired since.
         let stale = |reject: &Reject| {
             !reject.reason.starts_with(AFTER_DECODING)
                 && self
                     .root
                     .resolve(&reject.file)
-                    .is_ok_and(|path| decode(&path, &self.limits).is_ok())
+                    .is_ok_and(|path| decode::decode(&path, &self.limits).is_ok())
         };
-        (!part.rejects.iter().any(stale)).then_some(part)
+        Ok((!part.rejects.iter().any(stale)).then_some(part))
     }
 
     /// Computes the parts `todo`.
@@ -347,12 +288,13 @@ impl Job<'_> {
             return Ok(Vec::new());
         }
         let schema = self.source.schema()?;
+        let mut seal = Seal::read(&out.join(digests::file(self.shard)))?.unwrap_or_default();
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel(QUEUE);
             scope.spawn(move || self.decode_parts(todo, &sender));
             let parts = todo
                 .iter()
-                .map(|&index| self.write_part(index, out, &schema, &receiver, advance))
+                .map(|&index| self.write_part(index, out, &schema, &receiver, &mut seal, advance))
                 .collect();
             // Dropped before the scope waits for the decoding thread, which may be waiting for room in the queue.
             drop(receiver);
@@ -395,7 +337,10 @@ impl Job<'_> {
     }
 
     /// Decodes, crops and prepares the images of `samples` on all threads of the pool.
-    fn images(&self, samples: &RecordBatch) -> Result<Vec<Result<RgbImage, String>>> {
+    ///
+    /// # Errors
+    /// [`Error::Io`] if an image cannot be read for a reason that may be gone a minute later.
+    fn images(&self, samples: &RecordBatch) -> Result<Vec<Result<Prepared, String>>> {
         let paths = strings(samples, "image_path", self.source.path)?;
         let corners = ["bbox_x", "bbox_y", "bbox_w", "bbox_h"]
             .map(|name| samples.column_by_name(name).map(AsArray::as_primitive::<Float32Type>));
@@ -408,27 +353,53 @@ impl Job<'_> {
                 height: height?,
             })
         };
-        Ok((0..samples.num_rows())
+        (0..samples.num_rows())
             .into_par_iter()
             .map(|row| {
                 if paths.is_null(row) {
-                    return Err("has no image path".to_owned());
+                    return Ok(Err("has no image path".to_owned()));
                 }
-                // The path is in the record already; what is wanted here is the reason.
-                let path = self.root.resolve(paths.value(row)).map_err(|error| match error {
-                    Error::Io { source, .. } => format!("cannot be opened: {source}"),
-                    other => other.to_string(),
-                })?;
-                let mut image = decode(&path, &self.limits).map_err(|error| error.to_string())?;
-                if let Some(face) = face(row).filter(|_| self.options.crop) {
-                    image = crop_face(&image, face, self.options.margin)
-                        .map_err(|error| format!("{AFTER_DECODING}{error}"))?;
-                }
-                self.encoder
-                    .prepare(&image)
-                    .map_err(|error| format!("{AFTER_DECODING}{error}"))
+                let bytes = match self.read(paths.value(row))? {
+                    Ok(bytes) => bytes,
+                    Err(reason) => return Ok(Err(reason)),
+                };
+                let face = face(row).filter(|_| self.options.crop);
+                Ok(self.prepare(&bytes, face).map(|image| Prepared {
+                    image,
+                    digest: blake3::hash(&bytes).to_hex()[..32].to_owned(),
+                }))
             })
-            .collect())
+            .collect()
+    }
+
+    /// The bytes of an image, or why it has none that can be used.
+    fn read(&self, relative: &str) -> Result<Result<Vec<u8>, String>> {
+        let failed = |source: std::io::Error| Error::Io {
+            action: "read",
+            path: self.root.root().join(relative),
+            source: source.into(),
+        };
+        // The path is in the record already; what is wanted here is the reason.
+        let path = match self.root.look(relative) {
+            Ok(path) => path,
+            Err(Refusal::Missing(error)) if is_passing(&error) => return Err(failed(error)),
+            Err(Refusal::Missing(error)) => return Ok(Err(format!("cannot be opened: {error}"))),
+            Err(refusal) => return Ok(Err(format!("path {refusal}"))),
+        };
+        match decode::read(&path, &self.limits) {
+            Err(ImageError::Io(error)) if is_passing(&error) => Err(failed(error)),
+            read => Ok(read.map_err(|error| error.to_string())),
+        }
+    }
+
+    /// Decodes, crops and prepares one image; the reason where it cannot be used.
+    fn prepare(&self, bytes: &[u8], face: Option<FaceBox>) -> Result<RgbImage, String> {
+        let after = |error: &dyn Display| format!("{AFTER_DECODING}{error}");
+        let mut image = decode_bytes(bytes, &self.limits).map_err(|error| error.to_string())?;
+        if let Some(face) = face {
+            image = crop_face(&image, face, self.options.margin).map_err(|error| after(&error))?;
+        }
+        self.encoder.prepare(&image).map_err(|error| after(&error))
     }
 
     /// Receives the batches of part `index`, encodes and writes them.
@@ -438,6 +409,7 @@ impl Job<'_> {
         out: &Path,
         schema: &SchemaRef,
         receiver: &Receiver<Result<Batch>>,
+        seal: &mut Seal,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<PartMetadata> {
         let path = part_path(out, index);
@@ -458,17 +430,26 @@ impl Job<'_> {
                     ))
                 })??;
                 let rows = batch.samples.num_rows();
-                self.encode(batch, &mut writer, &mut part.rejects)?;
+                self.encode(batch, schema, &mut writer, &mut part.rejects)?;
                 missing = missing.saturating_sub(rows);
                 advance(rows as u64);
             }
             part.rows = writer.rows();
-            writer.finish(&part)
+            writer.finish(&part)?;
+            // Said before the part has its name: a part without digest is none that this program wrote.
+            seal.add(&name_of(&path), Sealed::of_open(file, &path)?);
+            seal.write(&out.join(digests::file(self.shard)))
         })?;
         Ok(part)
     }
 
-    fn encode(&self, batch: Batch, writer: &mut PartWriter<&mut File>, rejects: &mut Vec<Reject>) -> Result<()> {
+    fn encode(
+        &self,
+        batch: Batch,
+        schema: &SchemaRef,
+        writer: &mut PartWriter<&mut File>,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<()> {
         let paths = strings(&batch.samples, "image_path", self.source.path)?;
         let mut reject = |row: usize, reason: String| {
             rejects.push(Reject {
@@ -483,11 +464,13 @@ impl Job<'_> {
         };
         let mut images = Vec::with_capacity(batch.images.len());
         let mut rows = Vec::with_capacity(batch.images.len());
+        let mut digests = vec![String::new(); batch.images.len()];
         let mut failed = Vec::new();
         for (row, image) in batch.images.into_iter().enumerate() {
             match image {
-                Ok(image) => {
+                Ok(Prepared { image, digest }) => {
                     images.push(image);
+                    digests[row] = digest;
                     rows.push(row);
                 }
                 Err(reason) => failed.push((row, reason)),
@@ -520,7 +503,11 @@ impl Job<'_> {
         for (row, reason) in failed {
             reject(row, reason);
         }
-        let kept = filter_record_batch(&batch.samples, &BooleanArray::from(keep)).at("filter", self.source.path)?;
+        let mut columns = batch.samples.columns().to_vec();
+        columns.push(Arc::new(StringArray::from(digests)));
+        let kept = RecordBatch::try_new(Arc::clone(schema), columns)
+            .and_then(|samples| filter_record_batch(&samples, &BooleanArray::from(keep)))
+            .at("filter", self.source.path)?;
         writer.write(&kept, &features)
     }
 
@@ -545,6 +532,10 @@ impl Job<'_> {
             tokens: Some(pool(&tokens, from, to)),
         })
     }
+}
+
+fn name_of(part: &Path) -> String {
+    part.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Begins the reasons that decoding the same file again cannot remove.

@@ -13,9 +13,11 @@ use crate::progress::Progress;
 use crate::sets::{FeatureSet, Rows, Source, SplitSets, Tokens};
 use crate::task::{Split, Targets, Task};
 
+use super::duplicates::{self, Duplicate, DuplicateRule};
 use super::holdout::{Validation, by_subject, stratified};
 use super::reader::FeatureTable;
 use super::store::{self, Column};
+use super::table::IMAGE_DIGEST;
 use super::threshold::AuThreshold;
 
 impl From<AuThreshold> for String {
@@ -61,6 +63,8 @@ pub struct LoadOptions<'a> {
     pub validation: Option<Validation>,
     /// Test on this fold and train on all others; the table's splits are not used then.
     pub fold: Option<i32>,
+    /// What is done about pictures that two splits share.
+    pub duplicates: DuplicateRule,
     /// Rows to use; all if `None`.
     pub filter: Option<RowFilter<'a>>,
     /// Shows how far the file of the features is.
@@ -80,6 +84,7 @@ impl LoadOptions<'_> {
             tokens: false,
             validation: None,
             fold: None,
+            duplicates: DuplicateRule::Report,
             filter: None,
             progress: Progress::hidden(),
             interrupt: Interrupt::default(),
@@ -113,8 +118,10 @@ pub struct LoadCounts {
 pub struct Loaded {
     /// The sets.
     pub sets: SplitSets,
-    /// The counts.
+    /// The counts, of what is left.
     pub counts: LoadCounts,
+    /// Samples whose picture is in a later split too.
+    pub duplicates: Vec<Duplicate>,
 }
 
 /// Rows whose labels are read at a time.
@@ -141,10 +148,12 @@ impl FeatureTable {
         };
         let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());
         let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+        let mut pictures = Vec::new();
         let mut first = 0;
         for batch in self.batches(Some(&columns), BATCH)? {
             let batch = batch?;
             plan.read(&batch, first, &mut sets, &mut counts)?;
+            plan.pictures(&batch, &mut pictures)?;
             first += batch.num_rows();
             options.interrupt.check()?;
         }
@@ -155,10 +164,15 @@ impl FeatureTable {
         };
         let [train, val, test] = sets.map(|builder| builder.finish(&plan, &sources));
         let (train, val) = plan.validation(train, val)?;
-        counts.train = train.len();
-        counts.val = val.as_ref().map_or(0, FeatureSet::len);
-        counts.test = test.len();
-        for (split, set) in [(Split::Train, &train), (Split::Test, &test)] {
+        let mut sets = SplitSets { train, val, test };
+        let found = duplicates::find(&sets, &pictures)?;
+        if options.duplicates == DuplicateRule::DropTrain {
+            sets = found.dropped(&sets);
+        }
+        counts.train = sets.train.len();
+        counts.val = sets.val.as_ref().map_or(0, FeatureSet::len);
+        counts.test = sets.test.len();
+        for (split, set) in [(Split::Train, &sets.train), (Split::Test, &sets.test)] {
             if set.is_empty() {
                 return Err(Error::unusable_table(format!(
                     "the feature table {} leaves no {split} samples for this task: of {} rows, {} have no label, {} have \
@@ -176,8 +190,9 @@ impl FeatureTable {
             }
         }
         Ok(Loaded {
-            sets: SplitSets { train, val, test },
+            sets,
             counts,
+            duplicates: found.list(),
         })
     }
 }
@@ -247,7 +262,7 @@ impl<'a> Plan<'a> {
             let names = list.and_then(|list| list.as_array()).into_iter().flatten();
             names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
         };
-        let mut columns: Vec<String> = ["sample_id", "split", "subject", "frame", "fold"]
+        let mut columns: Vec<String> = ["sample_id", "split", "subject", "frame", "fold", IMAGE_DIGEST]
             .into_iter()
             .filter(|name| has(name))
             .map(str::to_owned)
@@ -400,6 +415,14 @@ impl<'a> Plan<'a> {
             set.rows.push((first + row) as u32);
             set.values.extend(values);
             set.known.extend(known);
+        }
+        Ok(())
+    }
+
+    /// Appends the digests of the image files of a batch; nothing where the table has none.
+    fn pictures(&self, batch: &RecordBatch, to: &mut Vec<Option<u128>>) -> Result<()> {
+        if let Some(digests) = self.optional_text(batch, IMAGE_DIGEST)? {
+            to.extend(digests.iter().map(|text| u128::from_str_radix(text?, 16).ok()));
         }
         Ok(())
     }

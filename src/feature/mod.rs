@@ -2,6 +2,8 @@
 
 pub mod by_hand;
 pub mod config;
+pub mod digests;
+pub mod duplicates;
 pub mod extract;
 pub mod folder;
 pub mod holdout;
@@ -9,6 +11,7 @@ pub mod load;
 pub mod pool;
 pub mod reader;
 pub mod reject;
+pub mod samples;
 pub mod shard;
 pub mod store;
 pub mod table;

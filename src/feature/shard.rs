@@ -23,8 +23,13 @@ impl Shard {
         if self == Self::WHOLE {
             "rejects.csv".to_owned()
         } else {
-            format!("rejects-{}-of-{}.csv", self.index + 1, self.count)
+            self.name("rejects", "csv")
         }
+    }
+
+    /// The name of a file of this shard alone.
+    pub(crate) fn name(self, what: &str, extension: &str) -> String {
+        format!("{what}-{}-of-{}.{extension}", self.index + 1, self.count)
     }
 }
 

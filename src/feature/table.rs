@@ -30,6 +30,9 @@ pub const PART_KEY: &str = "aura-bench.part";
 pub const GLOBAL: &str = "global";
 /// Column of the tokens.
 pub const TOKENS: &str = "tokens";
+/// Column with the BLAKE3 of the image file of a row, its first 16 bytes in hexadecimal digits; only features that were extracted
+/// here have it.
+pub const IMAGE_DIGEST: &str = "image_digest";
 
 /// What all parts of a table have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,7 +167,7 @@ pub fn canonical_samples(batch: &RecordBatch, path: &Path) -> Result<RecordBatch
     }
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let name = field.name();
-        if name == GLOBAL || name == TOKENS {
+        if [GLOBAL, TOKENS, IMAGE_DIGEST].contains(&name.as_str()) {
             return Err(Error::unusable_table(format!(
                 "{} has a column `{name}`, which belongs to a feature table; expected a samples table",
                 path.display()

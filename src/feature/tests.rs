@@ -248,7 +248,7 @@ fn rows_come_back_in_order_with_their_features() {
     assert_eq!(table.metadata().digest, report.digest);
     let mut options = LoadOptions::new(Task::Expression);
     options.tokens = true;
-    let Loaded { sets, counts } = table.load(&options).unwrap();
+    let Loaded { sets, counts, .. } = table.load(&options).unwrap();
     assert_eq!(
         (counts.rows, counts.unlabelled, counts.train, counts.test),
         (30, 3, 23, 4)

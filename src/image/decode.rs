@@ -95,6 +95,14 @@ pub enum ImageError {
 /// # Errors
 /// [`ImageError`] for anything that is not a whole image within `limits`.
 pub fn decode(path: &Path, limits: &DecodeLimits) -> Result<RgbImage, ImageError> {
+    decode_bytes(&read(path, limits)?, limits)
+}
+
+/// The bytes of the image file at `path`, within `limits`.
+///
+/// # Errors
+/// [`ImageError`] if it is no file, is too large, or cannot be read.
+pub fn read(path: &Path, limits: &DecodeLimits) -> Result<Vec<u8>, ImageError> {
     // Asked before opening: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
@@ -115,7 +123,7 @@ pub fn decode(path: &Path, limits: &DecodeLimits) -> Result<RgbImage, ImageError
     if read as u64 > limits.max_file_bytes {
         return Err(too_large(read as u64));
     }
-    decode_bytes(&bytes, limits)
+    Ok(bytes)
 }
 
 /// Decodes an image held in memory; see [`decode`].

@@ -16,6 +16,7 @@ use crate::disk::guard::guarded;
 use crate::encoder::interface::{Encoded, TokenShape};
 use crate::error::{Context, Error, Result};
 use crate::feature::config::{Dtype, FeaturesConfig, TokenGrid};
+use crate::feature::digests;
 use crate::feature::extract::{PART_BYTES, PART_ROWS};
 use crate::feature::pool::{pool, pooled_shape};
 use crate::feature::table::{FeatureMetadata, PartMetadata, canonical_samples, part_path};
@@ -62,7 +63,10 @@ pub struct Import<'a> {
 /// The files of a table of features: itself, or the parts in a folder.
 pub(crate) fn files_of(features: &Path) -> Result<Vec<PathBuf>> {
     Ok(match Format::of(features)? {
-        Format::Folder => source::parts(features)?,
+        Format::Folder => {
+            digests::check(features)?;
+            source::parts(features)?
+        }
         _ => vec![features.to_owned()],
     })
 }

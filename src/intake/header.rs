@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use crate::error::is_passing;
+
 use super::reject::Reason;
 
 /// Bytes that hold the header of almost every file.
@@ -37,11 +39,12 @@ fn dimensions(path: &Path) -> Result<(u32, u32), Reason> {
 }
 
 fn read_dimensions(path: &Path) -> Result<(u32, u32), Reason> {
-    let unreadable = |error: &dyn std::fmt::Display| Reason::UnreadableHeader(error.to_string());
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let unreadable = |error: &std::io::Error| match error.kind() {
+        _ if is_passing(error) => Reason::unavailable(path.display().to_string(), error),
         std::io::ErrorKind::NotFound => Reason::MissingImage(path.display().to_string()),
-        _ => unreadable(&error),
-    })?;
+        _ => Reason::UnreadableHeader(error.to_string()),
+    };
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut head = Vec::with_capacity(HEAD as usize);
     (&file)
         .take(HEAD)
@@ -62,7 +65,10 @@ fn read_dimensions(path: &Path) -> Result<(u32, u32), Reason> {
             "not a JPEG, PNG, BMP, TIFF or WebP file".into(),
         ));
     }
-    reader.into_dimensions().map_err(|error| unreadable(&error))
+    reader.into_dimensions().map_err(|error| match error {
+        image::ImageError::IoError(error) => unreadable(&error),
+        error => Reason::UnreadableHeader(error.to_string()),
+    })
 }
 
 /// PNG: the IHDR chunk follows the signature.

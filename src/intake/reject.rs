@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::disk::atomic;
 use crate::disk::fence::Refusal;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result, is_passing};
 
 /// Why a row was left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,13 @@ pub enum Reason {
         /// Where it was listed first, as `file:line`.
         first: String,
     },
+    /// The operating system could not say: no fact about the data, and never listed (see [`check_available`]).
+    Unavailable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: String,
+    },
     /// The label file of this sample is missing.
     MissingLabel(String),
     /// There are labels, but no features of this sample.
@@ -81,7 +88,16 @@ impl Reason {
             Refusal::Nul | Refusal::Absolute | Refusal::Climbs | Refusal::Leaves(_) => {
                 Self::LeavesRoot(written.to_owned())
             }
+            Refusal::Missing(error) if is_passing(error) => Self::unavailable(written, error),
             Refusal::Empty | Refusal::Special | Refusal::Missing(_) => Self::MissingImage(written.to_owned()),
+        }
+    }
+
+    /// What could not be read for a reason that may be gone a minute later.
+    pub fn unavailable(path: impl Into<String>, error: &std::io::Error) -> Self {
+        Self::Unavailable {
+            path: path.into(),
+            error: error.to_string(),
         }
     }
 
@@ -99,6 +115,7 @@ impl Reason {
             Self::LeavesRoot(_) => "leaves_root",
             Self::DuplicateId { .. } => "duplicate_id",
             Self::DuplicateImage { .. } => "duplicate_image",
+            Self::Unavailable { .. } => "unavailable",
             Self::MissingLabel(_) => "missing_label",
             Self::MissingFeatures(_) => "missing_features",
         }
@@ -149,6 +166,7 @@ impl fmt::Display for Reason {
             Self::DuplicateImage { path, first } => {
                 write!(f, "image {} is another sample already, listed at {first}", quoted(path))
             }
+            Self::Unavailable { path, error } => write!(f, "cannot read {}: {error}", quoted(path)),
             Self::MissingLabel(what) => write!(f, "missing label: {what}"),
             Self::MissingFeatures(id) => write!(f, "no features of sample {}", quoted(id)),
         }
@@ -172,6 +190,25 @@ impl fmt::Display for Reject {
             Some(line) => write!(f, "{}:{line}: {}", self.file, self.reason),
             None => write!(f, "{}: {}", self.file, self.reason),
         }
+    }
+}
+
+/// Stops where a file could not be read for a reason that may be gone a minute later: its row is not known to be wrong.
+///
+/// # Errors
+/// [`Error::Io`] of the first such file.
+pub fn check_available(rejects: &[Reject], root: &Path) -> Result<()> {
+    let first = rejects.iter().find_map(|reject| match &reject.reason {
+        Reason::Unavailable { path, error } => Some((path, error)),
+        _ => None,
+    });
+    match first {
+        Some((path, error)) => Err(Error::Io {
+            action: "read",
+            path: root.join(path),
+            source: error.clone().into(),
+        }),
+        None => Ok(()),
     }
 }
 

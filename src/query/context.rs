@@ -322,6 +322,7 @@ impl QueryContext {
             "classes" => Some(views::classes_batch(&self.runs)),
             "settings" => Some(views::settings_batch(&self.runs)),
             "stages" => Some(views::stages_batch(&self.runs)),
+            "warnings" => Some(views::warnings_batch(&self.runs)),
             "bins" => Some(views::bins_batch(&self.bins)),
             _ => None,
         };

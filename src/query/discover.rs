@@ -1,9 +1,11 @@
 //! How the query layer finds the run folders below a directory.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
 use crate::run::manifest::{self, Manifest};
 
@@ -19,6 +21,8 @@ pub struct FoundRun {
     pub run: String,
     /// The manifest.
     pub manifest: Manifest,
+    /// The digests of its files; none of a run that was interrupted, or is being written.
+    seal: Option<Seal>,
 }
 
 impl FoundRun {
@@ -29,6 +33,80 @@ impl FoundRun {
         } else {
             self.manifest.folds.iter().copied().map(Some).collect()
         }
+    }
+
+    /// Makes sure that these tables of the run are what was written.
+    ///
+    /// # Errors
+    /// [`Error::Data`] that names the first that is not; [`Error::Io`] if one cannot be read.
+    pub(crate) fn verify<'p>(&self, tables: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+        let Some(seal) = &self.seal else { return Ok(()) };
+        for table in tables {
+            let name = table
+                .strip_prefix(&self.path)
+                .unwrap_or(table)
+                .to_string_lossy()
+                .replace('\\', "/");
+            if let Some(sealed) = seal.get(&name)
+                && let Some(damage) = sealed.damage(table)?
+            {
+                return Err(self.broken(&damage));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that everything of the run but its pages is there and what was written.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub(crate) fn verify_all(&self) -> Result<()> {
+        let Some(seal) = &self.seal else { return Ok(()) };
+        let damages = seal.damages(&self.path)?;
+        let of_pages = |damage: &&Damage| damage.path().starts_with(self.path.join("report"));
+        match damages.iter().find(|damage| !of_pages(damage)) {
+            Some(damage) => Err(self.broken(damage)),
+            None => Ok(()),
+        }
+    }
+
+    fn broken(&self, damage: &Damage) -> Error {
+        Error::unusable_table(format!("run {}: {damage}; {}", self.run, self.remedy()))
+    }
+
+    fn remedy(&self) -> String {
+        match &self.manifest.recipe_file {
+            Some(recipe) => format!("`aura-bench run {recipe}`, with the options of the first time, makes it again"),
+            None => "the command that made the run makes it again".to_owned(),
+        }
+    }
+
+    /// What the run lacks of what was written, as a warning.
+    fn lacks(&self) -> Option<String> {
+        let sealed = self.seal.iter().flat_map(Seal::names);
+        let tables = sealed.filter(|name| name.ends_with(".parquet"));
+        let units = self
+            .units()
+            .into_iter()
+            .map(|(.., folder)| folder.join("metrics.parquet"));
+        let missing: BTreeSet<PathBuf> = tables
+            .map(|name| self.path.join(name))
+            .chain(units)
+            .filter(|path| !path.is_file())
+            .collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = missing
+            .iter()
+            .map(|path| path.strip_prefix(&self.path).unwrap_or(path).display().to_string())
+            .collect();
+        Some(format!(
+            "run {} lacks {}; {}",
+            self.run,
+            names.join(", "),
+            self.remedy()
+        ))
     }
 
     /// Folder of one seed.
@@ -56,7 +134,7 @@ impl FoundRun {
 /// [`Error::Data`] if a path does not exist or a run that was named cannot be read.
 pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders = Vec::new();
-    let mut named = std::collections::BTreeSet::new();
+    let mut named = BTreeSet::new();
     for path in paths {
         if !path.is_dir() {
             return Err(Error::data(format!(
@@ -72,22 +150,27 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| canonical(folder)).collect();
     folders.sort();
     folders.dedup();
-    let read: Vec<(PathBuf, Result<Manifest>)> = folders
+    let read: Vec<(PathBuf, Result<(Manifest, Option<Seal>)>)> = folders
         .into_par_iter()
         .map(|folder| {
-            let manifest = Manifest::read(&folder);
-            (folder, manifest)
+            let read = read(&folder);
+            (folder, read)
         })
         .collect();
     let mut runs = Vec::with_capacity(read.len());
     let mut warnings = Vec::new();
     for (path, manifest) in read {
         match manifest {
-            Ok(manifest) => runs.push(FoundRun {
-                run: manifest.run.clone(),
-                path,
-                manifest,
-            }),
+            Ok((manifest, seal)) => {
+                let run = FoundRun {
+                    run: manifest.run.clone(),
+                    path,
+                    manifest,
+                    seal,
+                };
+                warnings.extend(run.lacks());
+                runs.push(run);
+            }
             Err(error) if named.contains(&path) => return Err(error),
             Err(error) => warnings.push(error.to_string()),
         }
@@ -105,6 +188,24 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
         }
     }
     Ok((runs, warnings))
+}
+
+/// The manifest of a run, if it is what was written, and the digests of the run's files.
+fn read(folder: &Path) -> Result<(Manifest, Option<Seal>)> {
+    let seal = Seal::read(&folder.join(seal::FILE))?;
+    let path = folder.join(manifest::FILE);
+    if let Some(damage) = seal
+        .as_ref()
+        .and_then(|seal| seal.get(manifest::FILE))
+        .map(|sealed| sealed.damage(&path))
+    {
+        if let Some(damage) = damage? {
+            return Err(Error::data(format!(
+                "{damage}; the command that made the run makes it again"
+            )));
+        }
+    }
+    Ok((Manifest::read(folder)?, seal))
 }
 
 fn canonical(path: &Path) -> PathBuf {

@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, 
 
 use crate::disk::parquet;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow,
+    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow,
 };
 
 /// The class names when a test does not bring its own.
@@ -118,6 +118,20 @@ impl Fixture<'_> {
         };
         let standings = [standing("knn", 0.21875, "above"), standing("logistic", 0.05, "level")];
         parquet::write(&folder.join("standings.parquet"), &standings, &[]).unwrap();
+        let duplicates = [
+            ("train", "train_00001", "test_00002", "bytes"),
+            ("train", "train_00003", "test_00000", "features"),
+        ];
+        let duplicates = duplicates.map(|(split, sample_id, same_as, same)| DuplicateRow {
+            fold: None,
+            sample_id: sample_id.to_owned(),
+            split: split.to_owned(),
+            same_as: same_as.to_owned(),
+            same_split: "test".to_owned(),
+            same: same.to_owned(),
+            dropped: false,
+        });
+        parquet::write(&folder.join("duplicates.parquet"), &duplicates, &[]).unwrap();
         for seed in [0, 1] {
             self.write_seed(&folder.join(format!("seed-{seed}")), seed, &samples);
         }

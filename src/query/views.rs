@@ -31,14 +31,15 @@ use crate::columns;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow, Table,
+    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow,
+    StandingRow, Table,
 };
 
 use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 33] = [
+pub const VIEWS: [&str; 35] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -50,6 +51,7 @@ pub const VIEWS: [&str; 33] = [
     "class_allocation_seeds",
     "classes",
     "contradictions",
+    "duplicates",
     "first_seeds",
     "label_doubts",
     "leads",
@@ -72,6 +74,7 @@ pub const VIEWS: [&str; 33] = [
     "truth",
     "units",
     "varied_settings",
+    "warnings",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.
@@ -97,7 +100,7 @@ const IN_MEMORY: u64 = 64 << 20;
 impl RunFiles {
     /// The view `name` over `runs`.
     pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
-        let per_seed = !matches!(name, "samples" | "truth" | "standings");
+        let per_seed = !matches!(name, "samples" | "truth" | "standings" | "duplicates");
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
             if per_seed {
@@ -118,6 +121,10 @@ impl RunFiles {
                 Some((run, unit, path, length))
             })
             .collect();
+        runs.par_iter().try_for_each(|run| {
+            let of_run = found.iter().filter(|(name, ..)| *name == run.run);
+            run.verify(of_run.map(|(_, _, path, _)| path.as_path()))
+        })?;
         let columns = file_columns(
             name,
             &found.iter().map(|(.., path, _)| path.clone()).collect::<Vec<_>>(),
@@ -267,6 +274,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "resets" => schema_of(ResetRow::batch(&[])),
         "maps" => schema_of(MapRow::batch(&[])),
         "separability" => schema_of(SeparabilityRow::batch(&[])),
+        "duplicates" => schema_of(DuplicateRow::batch(&[])),
         "standings" => schema_of(StandingRow::batch(&[])),
         "samples" => Ok(columns::fields(&columns::SAMPLES)),
         "truth" => Ok(columns::fields(&columns::TRUTH)),
@@ -477,6 +485,25 @@ pub(super) fn bins_batch(bins: &Bins) -> std::result::Result<RecordBatch, ArrowE
 }
 
 /// One row a stage of a run.
+pub(super) fn warnings_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
+    let rows: Vec<(&str, i64, &str)> = runs
+        .iter()
+        .flat_map(|run| {
+            let warnings = run.manifest.warnings.iter().zip(0..);
+            warnings.map(|(text, at)| (run.run.as_str(), at, text.as_str()))
+        })
+        .collect();
+    RecordBatch::try_from_iter_with_nullable([
+        ("run", texts(rows.iter().map(|(run, ..)| Some(*run))), true),
+        (
+            "position",
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, at, _)| *at))) as ArrayRef,
+            true,
+        ),
+        ("warning", texts(rows.iter().map(|(.., text)| Some(*text))), true),
+    ])
+}
+
 pub(super) fn stages_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, ArrowError> {
     let rows = || {
         runs.iter().flat_map(|run| {

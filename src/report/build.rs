@@ -19,6 +19,7 @@ use super::figure::canvas::{self, Picture, Rendered};
 use super::figure::{self, ContactRow, Panel};
 use super::page::{self, fill, serial};
 use super::statistics::{Statistic, Statistics, compute};
+use super::tile::Tile;
 use super::{escape, provenance};
 
 /// What was written.
@@ -38,6 +39,8 @@ pub struct ReportPaths {
     pub figures: Vec<PathBuf>,
     /// What could not be shown, and folders that were passed over.
     pub warnings: Vec<String>,
+    /// Pictures that the pages should have and could not read.
+    pub lacking: usize,
 }
 
 /// Builds the report of all runs at or below `runs` in the folder `out`.
@@ -245,6 +248,7 @@ impl Builder<'_> {
                 Chart::Contact => {
                     let root = self.data_root(run);
                     let found = figure::contact_rows(table, &rows, root.as_deref());
+                    self.lack(run, entry, found.iter().flat_map(|row| &row.tiles));
                     let drawn = draw(figure::contact(&found), stand_in)?;
                     sheet = found;
                     drawn
@@ -252,6 +256,7 @@ impl Builder<'_> {
                 Chart::Panels => {
                     let root = self.data_root(run);
                     all_panels = figure::panel_rows(table, &rows, root.as_deref());
+                    self.lack(run, entry, all_panels.iter().flat_map(Panel::all_tiles));
                     let ReportConfig {
                         panels, panel_images, ..
                     } = self.config;
@@ -306,16 +311,33 @@ impl Builder<'_> {
         Ok(out)
     }
 
+    /// Says which pictures of a figure could not be read.
+    fn lack<'t>(&mut self, run: &FoundRun, entry: &Entry, tiles: impl Iterator<Item = &'t Tile>) {
+        let lacking: BTreeSet<(&str, &str)> = tiles
+            .filter(|tile| tile.picture.is_lacking())
+            .filter_map(|tile| Some((tile.sample_id.as_str(), tile.picture.missing?)))
+            .collect();
+        let Some((sample, why)) = lacking.first() else { return };
+        self.paths.lacking += lacking.len();
+        self.paths.warnings.push(format!(
+            "{}: {} pictures of the figure `{}` could not be read, the first of sample {sample} ({why}); the page is made again \
+             by the next call",
+            run.run,
+            lacking.len(),
+            entry.id
+        ));
+    }
+
     fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
         if !self.config.images {
             return None;
         }
-        let root = match (&self.options.data_root, &run.manifest.data_root) {
-            (Some(root), _) => root.clone(),
-            (None, Some(root)) => PathBuf::from(root),
-            (None, None) => run.path.join("data"),
-        };
-        Some(root)
+        match (&self.options.data_root, &run.manifest.data_root) {
+            (Some(root), _) => Some(root.clone()),
+            (None, Some(root)) => Some(PathBuf::from(root)),
+            // Features made elsewhere: there are images only where somebody put them.
+            (None, None) => Some(run.path.join("data")).filter(|root| root.is_dir()),
+        }
     }
 
     /// Writes the page `file` that has all panels of a figure.
@@ -403,6 +425,7 @@ impl Builder<'_> {
                     .map(|run| run.run.as_str())
                     .collect::<Vec<_>>(),
             ),
+            run_warnings => serial(provenance::warnings(runs)),
             protocols => protocols.len(),
             provenance => serial(if many { provenance::merged(facts) } else { facts }),
             stages => serial(if many { Vec::new() } else { provenance::stages(runs) }),
@@ -478,6 +501,7 @@ impl Statistics<'_> {
                 tables: Vec::new(),
                 figures: Vec::new(),
                 warnings: notes,
+                lacking: 0,
             },
         };
         builder.lay_out(results)

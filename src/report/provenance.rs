@@ -106,6 +106,26 @@ pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
     facts
 }
 
+/// What runs warn of.
+#[derive(Debug, Serialize)]
+pub(super) struct WarningRow<'a> {
+    text: &'a str,
+    /// How many of them.
+    runs: usize,
+}
+
+/// What changes what the runs measure, and was not asked for.
+pub(super) fn warnings(runs: &[FoundRun]) -> Vec<WarningRow<'_>> {
+    let mut counts: Vec<WarningRow<'_>> = Vec::new();
+    for text in runs.iter().flat_map(|run| &run.manifest.warnings) {
+        match counts.iter_mut().find(|row| row.text == text) {
+            Some(row) => row.runs += 1,
+            None => counts.push(WarningRow { text, runs: 1 }),
+        }
+    }
+    counts
+}
+
 /// The facts with one value for all runs: what they share, or how many values there are.
 pub(super) fn merged(facts: Vec<Fact>) -> Vec<Fact> {
     facts

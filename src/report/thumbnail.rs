@@ -15,6 +15,11 @@ pub(super) const GREY: image::Rgb<u8> = image::Rgb([200, 204, 209]);
 /// Share of the face box that is shown around it.
 const AROUND: f32 = 0.15;
 
+/// No picture was asked for.
+const LEFT_OUT: &str = "images left out";
+/// The sample has none.
+const NONE: &str = "no image";
+
 /// A square picture, or why there is none.
 #[derive(Debug, Clone)]
 pub(crate) struct Thumbnail {
@@ -36,8 +41,8 @@ impl Thumbnail {
             _ => None,
         };
         let loaded = match (root, table.get(row, "image_path").as_str()) {
-            (None, _) => Err("images left out"),
-            (_, None) => Err("no image"),
+            (None, _) => Err(LEFT_OUT),
+            (_, None) => Err(NONE),
             (Some(root), Some(path)) => load(root, path, face, side),
         };
         let (image, missing) = match loaded {
@@ -60,6 +65,13 @@ impl Thumbnail {
             "data:image/jpeg;base64,{}",
             base64::engine::general_purpose::STANDARD.encode(&self.jpeg)
         )
+    }
+}
+
+impl Thumbnail {
+    /// Whether there should be a picture, and none could be read.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.missing.is_some_and(|why| why != LEFT_OUT && why != NONE)
     }
 }
 

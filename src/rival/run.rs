@@ -44,6 +44,7 @@ pub struct Rivals<'a> {
     plans: BTreeMap<Method, Plan>,
     /// What each method took so far.
     spent: RefCell<BTreeMap<String, Spent>>,
+    warnings: RefCell<Vec<String>>,
 }
 
 /// What all splits have, for all methods on one input.
@@ -82,12 +83,18 @@ impl<'a> Rivals<'a> {
             same: BTreeMap::new(),
             plans: BTreeMap::new(),
             spent: RefCell::default(),
+            warnings: RefCell::default(),
         }
     }
 
     /// What each method took to choose, fit and ask so far.
     pub fn spent(&self) -> BTreeMap<String, Spent> {
         self.spent.borrow().clone()
+    }
+
+    /// What was not done as the recipe says, and why.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
     }
 
     /// Runs a part of a method's work and adds its cost up.
@@ -201,9 +208,10 @@ impl<'a> Rivals<'a> {
             let pieces = if wanted { self.held_out(raw, how, bar)? } else { None };
             if wanted && pieces.is_none() {
                 // Nor can another scale be preferred.
-                self.progress.line(
-                    "warning: rivals take the first of their settings, and their outputs are not fitted: no training sample can \
-                     be held out to choose by (expected two samples or more, of two people where people are named)",
+                self.warnings.borrow_mut().push(
+                    "rivals take the first of their settings, and their outputs are not fitted: no training sample can be held \
+                     out to choose by (expected two samples or more, of two people where people are named)"
+                        .to_owned(),
                 );
                 return Ok(methods
                     .iter()

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::seal;
+use crate::error::Result;
+
 /// A run folder: `<out>/<name>-<digest8>/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder(PathBuf);
@@ -40,6 +43,32 @@ impl RunFolder {
         self.0.join("truth.parquet")
     }
 
+    /// Writes the digests of every file of the run, once it is whole.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub fn seal(&self) -> Result<()> {
+        seal::close(&self.0)
+    }
+
+    /// Takes the digests away, before the first file of the run changes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub fn unseal(&self) -> Result<()> {
+        seal::open(&self.0)
+    }
+
+    /// Whether the run was whole when it was last written.
+    pub fn is_sealed(&self) -> bool {
+        self.0.join(seal::FILE).is_file()
+    }
+
+    /// Pictures that two splits share.
+    pub fn duplicates(&self) -> PathBuf {
+        self.0.join("duplicates.parquet")
+    }
+
     /// How AURA stands against its rivals.
     pub fn standings(&self) -> PathBuf {
         self.0.join("standings.parquet")
@@ -48,6 +77,11 @@ impl RunFolder {
     /// Page, tables and figures.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")
+    }
+
+    /// Written after the report: what it was made from.
+    pub fn report_stamp(&self) -> PathBuf {
+        self.report().join(".digest")
     }
 
     /// The folder that holds the seeds of a fold: `fold-<k>/`, or the run folder itself.
@@ -75,6 +109,11 @@ fn fold_dir(run: &Path, fold: Option<i32>) -> PathBuf {
 pub struct SeedFolder(PathBuf);
 
 impl SeedFolder {
+    /// The folder at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
@@ -88,6 +127,11 @@ impl SeedFolder {
     /// Written last: what the seed was computed from. A seed without it is not whole.
     pub fn done(&self) -> PathBuf {
         self.0.join("done.json")
+    }
+
+    /// Written after the maps: what they were made from.
+    pub fn maps_stamp(&self) -> PathBuf {
+        self.0.join(".maps.digest")
     }
 
     /// Written last of the rivals: what each was fitted from. A seed without it has AURA alone.

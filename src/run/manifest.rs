@@ -63,6 +63,9 @@ pub struct Manifest {
     /// these among them; null where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_looks: Option<u64>,
+    /// What was found that changes what is measured, and was not asked for: rows that could not be used, a split that nobody
+    /// stated, pictures that two splits share.
+    pub warnings: Vec<String>,
     /// Versions of the program and of its formats.
     pub versions: BTreeMap<String, Json>,
     /// State of the repository from which the command was called (`commit`, `dirty`), null outside one.

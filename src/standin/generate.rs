@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE};
 use crate::disk::atomic;
+use crate::disk::seal::{self, Damage, Seal, Sealed};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -117,16 +118,28 @@ pub fn generate(
         size,
         notice: NOTICE.to_owned(),
     };
+    let text = toml::to_string(&marker).at("encode", &out.join(STAND_IN_FILE))?;
+    mend(out, &text, *progress)?;
     let complete = claim(out, &marker)?;
     let Plan { samples, labels } = layout.plan(options, size)?;
     let written = |(path, bytes): &(String, Vec<u8>)| {
         std::fs::metadata(out.join(path)).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
     };
-    if complete && out.join(TRUTH_FILE).is_file() && labels.iter().all(written) {
+    let sealed = out.join(seal::FILE).is_file();
+    if complete && !sealed {
+        // Nobody can say any more that these are the images that were drawn.
+        progress.line(&format!(
+            "drawn again, because {}",
+            Damage::Unsealed(out.join(seal::FILE))
+        ));
+        for sample in &samples {
+            atomic::remove(&out.join(&sample.path))?;
+        }
+    }
+    if complete && sealed && out.join(TRUTH_FILE).is_file() && labels.iter().all(written) {
         return Ok(report(layout, out, &samples, 0, true));
     }
 
-    let text = toml::to_string(&marker).at("encode", &out.join(STAND_IN_FILE))?;
     atomic::write(&out.join(UNFINISHED), text.as_bytes())?;
     let paths = samples.iter().map(|sample| &sample.path);
     let folders = folders(out, paths.chain(labels.iter().map(|(path, _)| path)));
@@ -145,7 +158,28 @@ pub fn generate(
     atomic::write(&out.join(STAND_IN_FILE), text.as_bytes())?;
     let unfinished = out.join(UNFINISHED);
     std::fs::remove_file(&unfinished).at("remove", &unfinished)?;
+    seal::close(out)?;
     Ok(report(layout, out, &samples, drawn, false))
+}
+
+/// Takes away what is not what was drawn, so that it is drawn again. `text` is the marker of the stand-in that is asked for:
+/// of others nothing is touched.
+fn mend(out: &Path, text: &str, progress: Progress) -> Result<()> {
+    let asked = Sealed::of_bytes(text.as_bytes());
+    let Some(seal) = Seal::read(&out.join(seal::FILE))?.filter(|seal| seal.get(STAND_IN_FILE) == Some(&asked)) else {
+        return Ok(());
+    };
+    let damages = seal.damages(out)?;
+    if damages.is_empty() {
+        return Ok(());
+    }
+    atomic::write(&out.join(UNFINISHED), text.as_bytes())?;
+    atomic::remove(&out.join(STAND_IN_FILE))?;
+    for damage in &damages {
+        progress.line(&format!("drawn again, because {damage}"));
+        atomic::remove(damage.path())?;
+    }
+    seal::open(out)
 }
 
 pub(crate) fn layout(options: &StandinOptions) -> Result<&'static dyn Layout> {

@@ -11,11 +11,13 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::model::aura::Aura;
 use crate::model::math::{host, matrix};
 use crate::model::params::{Age, Moments, Store};
+use crate::progress::Progress;
 
 /// The metadata key under which the JSON part lies; a single key, so that the same state gives the same bytes.
 pub const METADATA: &str = "aura-bench";
@@ -237,16 +239,15 @@ pub fn save(file: &Path, digest: &str, state: &State) -> Result<()> {
     atomic::write(file, &encode(&tensors, json, file)?)
 }
 
-/// Reads the state of an interrupted run into `state`. Returns false, and changes nothing, if there is no checkpoint, or
-/// if it belongs to other settings or data.
+/// Reads the state of an interrupted run into `state`. Returns false, and changes nothing, if there is no checkpoint, if it is
+/// damaged, or if it belongs to other settings or data.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Data`] if it is damaged.
-pub fn resume(file: &Path, digest: &str, state: &mut State) -> Result<bool> {
-    if !file.is_file() {
+/// [`Error::Io`] if the file cannot be read, [`Error::Data`] if its matrices are not the model's.
+pub fn resume(file: &Path, digest: &str, state: &mut State, progress: Progress) -> Result<bool> {
+    let Some(loaded) = Loaded::left(file, progress)? else {
         return Ok(false);
-    }
-    let loaded = Loaded::read(file)?;
+    };
     let header: Header = serde_json::from_str(&loaded.json).map_err(|e| damaged(file, &e.to_string()))?;
     if header.schema != 1 || header.digest != digest {
         tracing::info!(
@@ -276,7 +277,7 @@ fn damaged(file: &Path, what: &str) -> Error {
     Error::data(format!("{} is damaged ({what}); remove it", file.display()))
 }
 
-/// Matrices and a JSON text as one safetensors file.
+/// Matrices and a JSON text as one safetensors file, with a digest of both.
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be encoded; [`Error::Device`] if the device fails.
@@ -286,12 +287,40 @@ pub fn encode(tensors: &[(String, Tensor<2>)], json: String, file: &Path) -> Res
         let bytes: Vec<u8> = host(tensor.clone())?.into_iter().flat_map(f32::to_le_bytes).collect();
         buffers.push((name, tensor.dims(), bytes));
     }
+    let parts = buffers
+        .iter()
+        .map(|(name, dims, bytes)| (name.as_str(), &dims[..], &bytes[..]));
+    let content = Content {
+        sum: sum_of(&json, parts),
+        json,
+    };
+    let json = serde_json::to_string(&content).at("encode", file)?;
     let views = buffers
         .iter()
         .map(|(name, dims, bytes)| TensorView::new(Dtype::F32, dims.to_vec(), bytes).map(|view| (name.as_str(), view)))
         .collect::<std::result::Result<Vec<_>, _>>()
         .at("encode", file)?;
     safetensors::serialize(views, Some(HashMap::from([(METADATA.to_owned(), json)]))).at("encode", file)
+}
+
+/// What lies in the metadata of a file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    /// BLAKE3 of the text and of all matrices.
+    sum: String,
+    /// The text.
+    json: String,
+}
+
+/// The digest of a text and of matrices (name, dimensions, bytes), whatever their order.
+fn sum_of<'a>(json: &str, matrices: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>) -> String {
+    let mut matrices: Vec<_> = matrices.collect();
+    matrices.sort_unstable_by_key(|(name, ..)| *name);
+    let mut digest = Digest::new("matrices").part("json", json);
+    for (name, dims, bytes) in matrices {
+        digest = digest.part(&format!("{name} {dims:?}"), bytes);
+    }
+    digest.finish()
 }
 
 /// A safetensors file of f32 matrices in memory.
@@ -304,6 +333,27 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Reads what an interrupted call left; `None` if that is nothing, or damaged, which is said.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file is there and cannot be read.
+    pub fn left(file: &Path, progress: Progress) -> Result<Option<Self>> {
+        if !file.is_file() {
+            return Ok(None);
+        }
+        match Self::read(file) {
+            Ok(loaded) => Ok(Some(loaded)),
+            Err(Error::Data { .. }) => {
+                progress.line(&format!(
+                    "            begun again, because {} is damaged",
+                    file.display()
+                ));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a file that [`encode`] made.
     ///
     /// # Errors
@@ -312,15 +362,21 @@ impl Loaded {
         let bytes = std::fs::read(file).at("read", file)?;
         let broken = |e: safetensors::SafeTensorError| damaged(file, &e.to_string());
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
-        let json = metadata
+        let Content { sum, json } = metadata
             .metadata()
             .as_ref()
-            .and_then(|map| map.get(METADATA))
-            .cloned()
-            .ok_or_else(|| damaged(file, "it was not written by aura-bench"))?;
+            .and_then(|map| serde_json::from_str(map.get(METADATA)?).ok())
+            .ok_or_else(|| damaged(file, "it was not written by this version of aura-bench"))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
+        let views = tensors.tensors();
+        let parts = views
+            .iter()
+            .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+        if sum_of(&json, parts) != sum {
+            return Err(damaged(file, "it is not what was written"));
+        }
         let mut matrices = std::collections::BTreeMap::new();
-        for (name, view) in tensors.tensors() {
+        for (name, view) in views {
             let &[rows, cols] = view.shape() else {
                 return Err(damaged(file, &format!("{name} is not a matrix")));
             };

@@ -181,10 +181,9 @@ fn ask(job: &Job<'_>, tuned: Option<Tuned<'_>>) -> Result<(Asked, u64)> {
 }
 
 fn load(file: &Path, digest: &str, job: &Job<'_>, penalty: Option<f64>) -> Result<Option<(Asked, u64)>> {
-    if !file.is_file() {
+    let Some(loaded) = Loaded::left(file, job.progress)? else {
         return Ok(None);
-    }
-    let loaded = Loaded::read(file)?;
+    };
     let Some(header) = serde_json::from_str::<Header>(&loaded.json)
         .ok()
         .filter(|header| header.digest == digest)

@@ -91,7 +91,7 @@ impl Job<'_> {
         let digest = setup.digest(self.data, self.seed);
         let file = checkpoint::path(self.folder);
         let mut state = trainer.start();
-        if !checkpoint::resume(&file, &digest, &mut state)? {
+        if !checkpoint::resume(&file, &digest, &mut state, self.progress)? {
             trainer.initialise(&mut state.model, self.interrupt)?;
             state.usage_before = state.model.buffers.usage.clone();
         } else if state.position.epoch > 0 || state.position.step > 0 {

@@ -27,6 +27,8 @@ pub struct Seeds<'a> {
     regressions: Regressions,
     /// What was fitted on held-out parts, where outputs are fitted.
     chosen: RefCell<Option<Option<Choices>>>,
+    /// What was left out, and why.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl<'a> Seeds<'a> {
@@ -46,7 +48,13 @@ impl<'a> Seeds<'a> {
             interrupt,
             regressions: Regressions::default(),
             chosen: RefCell::default(),
+            warnings: RefCell::default(),
         }
+    }
+
+    /// What the seeds so far left out, and why.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
     }
 
     /// Trains one seed. `folder` is the seed's part of the run folder: checkpoints go to `folder/checkpoint/` and are found
@@ -104,9 +112,10 @@ impl<'a> Seeds<'a> {
             .regressions
             .penalty(&self.data.train, val, &setup.fitting, how, self.interrupt)?;
         if penalty.is_none() && first {
-            self.progress.line(
-                "warning: `aura_tuned` is left out: no training sample can be held out to choose its penalty (expected two \
-                 samples or more, of two people where people are named)",
+            self.warnings.borrow_mut().push(
+                "`aura_tuned` is left out: no training sample can be held out to choose its penalty (expected two samples or \
+                 more, of two people where people are named)"
+                    .to_owned(),
             );
         }
         Ok(penalty.map(|penalty| Tuned {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::Read;
 
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::disk::fence::Fence;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_passing};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::{npy, text};
@@ -164,6 +164,9 @@ fn check_rows(source: &Source<'_>, list: &str, split: Split, found: usize, warni
     }
 }
 
+/// Most bytes of a file with one label; a number takes 136.
+const MAX_LABEL: u64 = 1 << 16;
+
 /// One label of one image: `N_exp.npy`, `N_val.npy`, `N_aro.npy`.
 fn read_label(fence: &Fence, path: &str) -> std::result::Result<Option<String>, Reason> {
     let file = match fence.file(path).map_err(|refusal| Reason::of_path(&refusal, path)) {
@@ -176,8 +179,17 @@ fn read_label(fence: &Fence, path: &str) -> std::result::Result<Option<String>, 
         found: why,
         expected: "one number or string in .npy format".into(),
     };
-    let input = File::open(&file).map_err(|error| bad(error.to_string()))?;
-    let value = npy::scalar(&mut BufReader::with_capacity(512, input)).map_err(bad)?;
+    let failed = |error: std::io::Error| {
+        if is_passing(&error) {
+            Reason::unavailable(path, &error)
+        } else {
+            bad(error.to_string())
+        }
+    };
+    let mut bytes = Vec::with_capacity(512);
+    let input = File::open(&file).map_err(failed)?;
+    input.take(MAX_LABEL).read_to_end(&mut bytes).map_err(failed)?;
+    let value = npy::scalar(&mut bytes.as_slice()).map_err(bad)?;
     Ok(Some(value.to_text()))
 }
 

@@ -177,7 +177,7 @@ fn compare(
 
 fn resumed(ground: &Ground, file: &Path, device: &Device) -> Result<Aura> {
     let mut state = ground.state(device);
-    if checkpoint::resume(file, "parity", &mut state)? {
+    if checkpoint::resume(file, "parity", &mut state, Progress::hidden())? {
         Ok(state.model)
     } else {
         Err(Error::data("the state of the parity suite could not be read back"))

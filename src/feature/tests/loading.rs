@@ -62,7 +62,7 @@ fn a_subset_of_classes_is_reindexed_in_the_order_asked_for() {
     world.extract();
     let mut options = LoadOptions::new(Task::Expression);
     options.outputs = vec!["angry".into(), "happy".into()];
-    let Loaded { sets, counts } = world.open().load(&options).unwrap();
+    let Loaded { sets, counts, .. } = world.open().load(&options).unwrap();
     assert_eq!(counts.other_class, 9);
     assert_eq!(sets.train.targets.names, ["angry", "happy"]);
     for (row, i) in ids(&sets.train).into_iter().enumerate() {
@@ -76,7 +76,7 @@ fn a_fold_is_tested_and_the_others_train() {
     world.extract();
     let mut options = LoadOptions::new(Task::ActionUnits);
     options.fold = Some(1);
-    let Loaded { sets, counts } = world.open().load(&options).unwrap();
+    let Loaded { sets, counts, .. } = world.open().load(&options).unwrap();
     assert_eq!((counts.train, counts.test), (30, 12));
     assert!(ids(&sets.test).iter().all(|i| i % 7 % 3 == 1));
     let subjects = |set: &FeatureSet| {
@@ -99,7 +99,7 @@ fn a_filter_leaves_rows_out() {
     let early = |row: &RowInfo<'_>| row.frame.is_some_and(|frame| frame <= 12);
     let mut options = LoadOptions::new(Task::Expression);
     options.filter = Some(&early);
-    let Loaded { sets, counts } = world.open().load(&options).unwrap();
+    let Loaded { sets, counts, .. } = world.open().load(&options).unwrap();
     assert_eq!(counts.filtered, 18);
     assert!(ids(&sets.train).iter().all(|&i| i < 12));
 }

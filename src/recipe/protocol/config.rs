@@ -7,6 +7,7 @@ use crate::action_unit::{self, ActionUnit};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::options::TEST_SHARE;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
+use crate::feature::duplicates::DuplicateRule;
 use crate::feature::threshold::AuThreshold;
 use crate::task::Task;
 use crate::train::{Sampling, Selection};
@@ -65,6 +66,9 @@ pub struct ProtocolConfig {
     pub validation: f64,
     /// Seed of that hash: the held-out samples are the same for every training seed.
     pub validation_seed: u64,
+    /// What is done about pictures that two splits share (equal image files, or equal features): `report` counts and lists them,
+    /// `drop_train` takes them out of what is learned from, `fail` refuses the run.
+    pub duplicates: DuplicateRule,
     /// Training seeds; every result is reported over all of them. Not part of the protocol's digest: a further seed
     /// sharpens a mean and changes nothing about what is measured.
     pub seeds: Vec<u64>,
@@ -94,6 +98,7 @@ impl Default for ProtocolConfig {
             selection: Selection::default(),
             validation: 0.0,
             validation_seed: 0,
+            duplicates: DuplicateRule::default(),
             seeds: vec![0, 1, 2],
         }
     }
@@ -202,6 +207,9 @@ pub struct Protocol {
     pub validation: f64,
     /// Seed of the held-out choice.
     pub validation_seed: u64,
+    /// What is done about pictures that two splits share.
+    #[serde(skip_serializing_if = "DuplicateRule::is_report")]
+    pub duplicates: DuplicateRule,
     /// Training seeds, ascending.
     pub seeds: Vec<u64>,
     /// Whether `fold_list` is a file and not the card's division.

@@ -138,6 +138,7 @@ impl Resolver<'_> {
             split_seed: None,
             test_share: None,
             sampling: config.sampling,
+            duplicates: config.duplicates,
             selection: config.selection,
             validation: config.validation,
             validation_seed: config.validation_seed,

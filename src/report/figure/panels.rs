@@ -44,6 +44,11 @@ impl Panel {
         panel.right.tiles.truncate(images);
         panel
     }
+
+    /// The images of both sides.
+    pub(in crate::report) fn all_tiles(&self) -> impl Iterator<Item = &Tile> {
+        self.left.tiles.iter().chain(&self.right.tiles)
+    }
 }
 
 /// From the rows of one run: `panel, side` (`left` or `right`), `heading, note` and those of a [`Tile`], ordered by panel,

@@ -357,10 +357,9 @@ impl Job<'_> {
     /// Goes on from a checkpoint of the same settings and data, if there is one.
     fn resume(&self, state: &mut State) -> Result<()> {
         let file = self.checkpoint();
-        if !file.is_file() {
+        let Some(loaded) = Loaded::left(&file, self.progress)? else {
             return Ok(());
-        }
-        let loaded = Loaded::read(&file)?;
+        };
         let position: Position = serde_json::from_str(&loaded.json).at("read", &file)?;
         if position.digest != state.position.digest {
             return Ok(());

@@ -1,0 +1,85 @@
+//! What of a run folder is not what was written is taken away, so that the stages make it again.
+
+use std::path::Path;
+
+use crate::disk::atomic;
+use crate::disk::seal::{self, Damage, Seal};
+use crate::error::Result;
+use crate::run::folder::{RunFolder, SeedFolder};
+
+use super::done::{self, Done};
+use super::state::Chain;
+
+impl Chain<'_> {
+    /// Looks at every file of the run that is said to be whole.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if a file is there and cannot be read, or a damaged one cannot be removed.
+    pub(crate) fn mend(&self, folder: &RunFolder, digest: &str) -> Result<()> {
+        let root = folder.path();
+        let Some(seal) = Seal::read(&root.join(seal::FILE))? else {
+            return self.mend_unfinished(folder, digest);
+        };
+        let damages = seal.damages(root)?;
+        if damages.is_empty() {
+            return Ok(());
+        }
+        folder.unseal()?;
+        for damage in &damages {
+            self.again(damage);
+            take_away(folder, damage.path())?;
+        }
+        Ok(())
+    }
+
+    /// Of a run that was never finished, or whose digests are gone: seeds have digests of their own; what is made from them takes
+    /// seconds, and is made again.
+    fn mend_unfinished(&self, folder: &RunFolder, digest: &str) -> Result<()> {
+        folder.unseal()?;
+        let protocol = &self.recipe.protocol;
+        for fold in protocol.units() {
+            for &seed in &protocol.seeds {
+                let here = folder.seed(fold, seed);
+                let Some(there) = Done::read(&here, digest) else {
+                    continue;
+                };
+                let damages = there.damages(&here)?;
+                for damage in &damages {
+                    self.again(damage);
+                }
+                if !damages.is_empty() {
+                    done::forget(&here)?;
+                }
+                atomic::remove(&here.maps_stamp())?;
+            }
+        }
+        atomic::remove(&folder.report_stamp())?;
+        atomic::remove(&folder.standings())
+    }
+
+    fn again(&self, damage: &Damage) {
+        self.progress.line(&format!("            made again, because {damage}"));
+    }
+}
+
+/// Takes away what says that the group of a damaged file is whole; of a file that belongs to none, the file itself.
+fn take_away(folder: &RunFolder, damaged: &Path) -> Result<()> {
+    let within = damaged.strip_prefix(folder.path()).unwrap_or(damaged);
+    if within.starts_with("report") {
+        return atomic::remove(&folder.report_stamp());
+    }
+    let seed = within
+        .ancestors()
+        .find(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
+        })
+        .map(|path| SeedFolder::new(folder.path().join(path)));
+    match seed {
+        Some(seed) if within.ends_with("maps.parquet") || within.ends_with("separability.parquet") => {
+            atomic::remove(&seed.maps_stamp())
+        }
+        Some(seed) => done::forget(&seed),
+        None => atomic::remove(damaged),
+    }
+}
