@@ -39,6 +39,8 @@ pub enum DataKind {
     TooManyRejects,
     /// Training ended in numbers that are not finite.
     Diverged,
+    /// What this program wrote has other bytes now.
+    Damaged,
     /// Made by another version of this program, or for another release of the database.
     Incompatible,
     /// Anything else; only the message tells.
@@ -116,6 +118,11 @@ impl Error {
     /// An [`Error::Data`] of [`DataKind::UnusableTable`].
     pub(crate) fn unusable_table(message: impl Into<String>) -> Self {
         Self::of_kind(DataKind::UnusableTable, message)
+    }
+
+    /// An [`Error::Data`] of [`DataKind::Damaged`].
+    pub(crate) fn damaged(message: impl Into<String>) -> Self {
+        Self::of_kind(DataKind::Damaged, message)
     }
 
     /// An [`Error::Data`] of [`DataKind::TooManyRejects`].
@@ -212,6 +219,7 @@ mod tests {
             (Error::missing_database("x"), DataKind::MissingDatabase),
             (Error::missing_weights("x"), DataKind::MissingWeights),
             (Error::unusable_table("x"), DataKind::UnusableTable),
+            (Error::damaged("x"), DataKind::Damaged),
             (Error::too_many_rejects("x"), DataKind::TooManyRejects),
             (Error::diverged("x"), DataKind::Diverged),
             (Error::incompatible("x"), DataKind::Incompatible),

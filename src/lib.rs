@@ -63,6 +63,7 @@
 
 mod action_unit;
 mod bench;
+mod cache;
 mod chain;
 mod check;
 mod cli;

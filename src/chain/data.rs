@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::layout;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
+use crate::disk::publish::Published;
 use crate::error::Result;
 use crate::meter::Meter;
 use crate::recipe::Recipe;
@@ -55,6 +56,7 @@ impl Chain<'_> {
         let _lock = Lock::hold(&folder, self.progress, self.interrupt)?;
         let report = generate::generate(&options, &root, &self.progress, self.interrupt)?;
         self.done("stand-in", &started, report.cached, &digest);
+        self.in_use.push(Published::in_use(&root));
         Ok(Data { root })
     }
 }

@@ -117,11 +117,14 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
     chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
-    let test_looks = if trained.fresh {
-        let address = rivals.address(&digest);
-        Some(looks::record(&options.out, &protocol_digest, &folder.name(), &address)?)
-    } else {
-        Manifest::read(folder.path()).ok().and_then(|there| there.test_looks)
+    let there = Manifest::read(folder.path()).ok();
+    let test_looks = match &there {
+        Some(there) if !trained.fresh => there.test_looks,
+        // The same numbers again are no further look.
+        _ => {
+            let address = rivals.address(&digest);
+            Some(looks::record(&options.out, &protocol_digest, &folder.name(), &address)?)
+        }
     };
     let manifest = Manifest {
         schema: manifest::SCHEMA,
@@ -154,7 +157,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         cost: if trained.trained {
             chain.cost
         } else {
-            Manifest::read(folder.path()).ok().and_then(|there| there.cost)
+            there.and_then(|there| there.cost)
         },
         recipe_file: Some(recipe.file.display().to_string()),
         created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),

@@ -10,8 +10,8 @@ use crate::progress::Progress;
 
 use super::shell::Shell;
 use super::{
-    advice, baseline, bench, check, compare, completions, convert, doctor, explain, export, extract, generate, output,
-    published, query, report, run, schema, standin, validate,
+    advice, baseline, bench, cache, check, compare, completions, convert, doctor, explain, export, extract, generate,
+    output, published, query, report, run, schema, standin, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -59,6 +59,8 @@ enum Verb {
     Validate(validate::ValidateArguments),
     /// Print the JSON Schema of a file or an output
     Schema(schema::SchemaArguments),
+    /// Say what lies in the cache, check it, and remove what nobody needs
+    Cache(cache::CacheArguments),
     /// Say what this machine offers: device, caches, versions
     Doctor(doctor::DoctorArguments),
     /// Measure the speed of training or of an encoder on a device
@@ -104,10 +106,11 @@ pub fn main() -> ExitCode {
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
-        Verb::Query(arguments) => query::run(&arguments),
+        Verb::Query(arguments) => query::run(&arguments, &shell),
         Verb::Export(arguments) => export::run(&arguments),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Cache(arguments) => cache::run(&arguments, &shell),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Bench(arguments) => bench::run(&arguments, &shell),
         Verb::Completions(arguments) => completions::run(&arguments, &Arguments::command()),

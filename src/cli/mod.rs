@@ -4,6 +4,7 @@ pub(crate) mod advice;
 pub mod arguments;
 pub(crate) mod baseline;
 pub(crate) mod bench;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;

@@ -9,6 +9,7 @@ use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{Format, Value};
 
+use super::shell::Shell;
 use super::{output, prompt};
 
 #[derive(Debug, Args)]
@@ -38,8 +39,11 @@ pub struct QueryArguments {
     out: Option<PathBuf>,
 }
 
-pub fn run(arguments: &QueryArguments) -> Result<()> {
+pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
     let context = QueryContext::open(&arguments.runs)?;
+    for warning in context.warnings() {
+        shell.progress.line(&format!("warning: {warning}"));
+    }
     let sql = match (&arguments.sql, &arguments.file) {
         (Some(sql), _) => sql.clone(),
         (None, Some(path)) => read(path)?,

@@ -90,6 +90,11 @@ fn look(target: &Path) -> Result<Found> {
 }
 
 impl Published {
+    /// Of a folder that is whole: keeps whoever tidies the cache away from it.
+    pub fn in_use(target: &Path) -> Self {
+        Self::of(target, true)
+    }
+
     fn of(target: &Path, cached: bool) -> Self {
         let seal = target.join(seal::FILE);
         let file = File::open(&seal).ok().filter(|file| file.try_lock_shared().is_ok());

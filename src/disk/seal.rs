@@ -171,11 +171,6 @@ impl Seal {
         self.files.keys().map(String::as_str)
     }
 
-    /// Bytes of all files together.
-    pub fn bytes(&self) -> u64 {
-        self.files.values().map(|file| file.bytes).sum()
-    }
-
     /// Every file below `folder` that is not what it was, in the order of their names.
     ///
     /// # Errors

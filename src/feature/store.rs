@@ -27,6 +27,7 @@ use crate::progress::Progress;
 use crate::sets::{Matrix, Source};
 
 use super::config::Dtype;
+use super::digests;
 use super::reader::FeatureTable;
 use super::table::{GLOBAL, TOKENS, part_path};
 
@@ -117,6 +118,39 @@ pub fn source(
     }
 }
 
+/// Rows of the table in `folder`, or in `features` below it, whose copies beside the parts are not what was written; nothing where
+/// there are no copies, or they belong to other parts.
+///
+/// # Errors
+/// [`Error::Io`] if something cannot be read; [`Error::Interrupted`].
+pub fn damages(folder: &Path, interrupt: &Interrupt) -> Result<Vec<String>> {
+    let below = folder.join("features");
+    let Ok(table) = FeatureTable::open(if below.is_dir() { &below } else { folder }) else {
+        // Of parts the digests tell.
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for column in [Column::Global, Column::Tokens] {
+        let shape = Shape::of(&table, column)?;
+        let Some(store) = Store::open(&column.file(table.folder()), &shape) else {
+            continue;
+        };
+        let step = (BLOCK / shape.row_bytes().max(1)).max(1);
+        for first in (0..shape.rows).step_by(step) {
+            interrupt.check()?;
+            let mut values = vec![0.0; step.min(shape.rows - first) * shape.cols];
+            match store.read(first, &mut values) {
+                Err(error @ Error::Data { .. }) => {
+                    found.push(error.to_string());
+                    break;
+                }
+                read => read?,
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What a file must be.
 #[derive(Debug, Clone, PartialEq)]
 struct Shape {
@@ -132,12 +166,20 @@ impl Shape {
         let mut digest = Digest::new("feature rows")
             .part("table", &metadata.digest)
             .part("column", column.name());
+        let known = digests::known(table.folder())?;
         for part in 0..metadata.parts {
             let path = part_path(table.folder(), part);
             let file = std::fs::metadata(&path).at("read", &path)?;
-            let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-            let nanos = modified.map_or(0, |since| since.as_nanos());
-            digest = digest.part("part", format!("{} {nanos}", file.len()));
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let which = match known.get(&name) {
+                Some(sealed) => format!("{sealed:?}"),
+                // A part that another program wrote.
+                None => {
+                    let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                    format!("{} {}", file.len(), modified.map_or(0, |since| since.as_nanos()))
+                }
+            };
+            digest = digest.part("part", which);
         }
         Ok(Self {
             rows: table.rows(),
@@ -374,8 +416,14 @@ impl Source for Store {
             read_at(&self.file, bytes, (HEADER + first * row_bytes) as u64).at("read", &self.path)?;
             for (at, (row, to)) in bytes.chunks_exact(row_bytes).zip(to.chunks_exact_mut(cols)).enumerate() {
                 if crc32fast::hash(row) != self.ledger.sums[first + at] {
-                    return Err(Error::unusable_table(format!(
-                        "{}: row {} is not what was written there; delete this file, which is made anew from the feature table",
+                    // Nobody can go on with what was read before; the next call makes the file anew from the feature table.
+                    let gone = if atomic::remove(&self.path).is_ok() {
+                        "it was removed"
+                    } else {
+                        "remove it"
+                    };
+                    return Err(Error::damaged(format!(
+                        "{}: row {} is damaged: it is not what was written; {gone}, and the same command makes it again",
                         self.path.display(),
                         first + at
                     )));

@@ -280,7 +280,10 @@ fn samples_columns_pass_through() {
     let table = world.open();
     let names: Vec<&str> = table.schema().fields().iter().map(|f| f.name().as_str()).collect();
     assert_eq!(names[..4], ["sample_id", "dataset", "split", "subject"]);
-    assert_eq!(names[names.len() - 4..], ["au01", "au12", "global", "tokens"]);
+    assert_eq!(
+        names[names.len() - 5..],
+        ["au01", "au12", "image_digest", "global", "tokens"]
+    );
     let frames: usize = table
         .batches(Some(&["frame"]), 4)
         .unwrap()
@@ -332,7 +335,11 @@ fn an_interrupted_extraction_goes_on_where_it_stopped() {
     .unwrap_err();
     assert!(matches!(error, Error::Interrupted));
     let left: Vec<String> = world.bytes().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(left, ["part-00000.parquet"], "nothing half-written may stay");
+    assert_eq!(
+        left,
+        ["digests.json", "part-00000.parquet"],
+        "nothing half-written may stay"
+    );
     let report = world.extract();
     assert_eq!(report.cached_parts, 1);
     assert_eq!(world.bytes(), whole);

@@ -53,7 +53,8 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let (runs, warnings) = discover(paths)?;
+        let (runs, mut warnings) = discover(paths)?;
+        warnings.extend(runs.iter().filter_map(FoundRun::lacks));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
@@ -91,7 +92,7 @@ impl QueryContext {
         &self.runs
     }
 
-    /// What was passed over: folders whose manifest cannot be read.
+    /// What was passed over: folders whose manifest cannot be read, and tables that a run lacks.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -71,7 +71,7 @@ impl FoundRun {
     }
 
     fn broken(&self, damage: &Damage) -> Error {
-        Error::unusable_table(format!("run {}: {damage}; {}", self.run, self.remedy()))
+        Error::damaged(format!("run {}: {damage}; {}", self.run, self.remedy()))
     }
 
     fn remedy(&self) -> String {
@@ -82,7 +82,7 @@ impl FoundRun {
     }
 
     /// What the run lacks of what was written, as a warning.
-    fn lacks(&self) -> Option<String> {
+    pub(crate) fn lacks(&self) -> Option<String> {
         let sealed = self.seal.iter().flat_map(Seal::names);
         let tables = sealed.filter(|name| name.ends_with(".parquet"));
         let units = self
@@ -168,7 +168,6 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
                     manifest,
                     seal,
                 };
-                warnings.extend(run.lacks());
                 runs.push(run);
             }
             Err(error) if named.contains(&path) => return Err(error),

@@ -109,7 +109,7 @@ fn unknown_names_come_with_the_nearest_ones() {
     .map(|text| context.query(text).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_names, archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, contradictions, first_seeds, label_doubts, leads, mapped_archetypes, maps, metrics, outcomes, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, standings, truth, units, varied_settings
+    no view named `metric`: did you mean `metrics` or `seed_metrics`?; views: archetype_names, archetype_uses, archetypes, assignments, bin_allocation, bin_allocation_seeds, bins, class_allocation, class_allocation_seeds, classes, contradictions, duplicates, first_seeds, label_doubts, leads, mapped_archetypes, maps, metrics, outcomes, predictions, primary_metrics, resets, run_settings, runs, samples, scores, seed_metrics, separability, settings, stages, standings, truth, units, varied_settings, warnings
     no column named `metod`: did you mean `method` or `metric`?; columns here: epoch, fold, high, higher_is_better, low, method, metric, n, run, seed, split, value
     no column named `xyz`; columns here: class, class_name, run
     no column named `valu`: did you mean `value`?; columns here: classes, created, data_root, dataset, device, encoder, encoder_json, epoch, fold, folds, git_commit, git_dirty, high, higher_is_better, low, method, metric, n, name, path, protocol_digest, protocol_json, recipe_digest, run, seconds, seed, seeds, split, stand_in, study, task, test_looks, value, version

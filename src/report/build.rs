@@ -35,7 +35,7 @@ pub struct ReportPaths {
     pub latex: PathBuf,
     /// The tables, as CSV and as LaTeX.
     pub tables: Vec<PathBuf>,
-    /// The figures, as SVG and as PNG.
+    /// The figures, as SVG and as a bitmap: PNG, or JPEG where they hold photographs.
     pub figures: Vec<PathBuf>,
     /// What could not be shown, and folders that were passed over.
     pub warnings: Vec<String>,
@@ -93,6 +93,8 @@ pub(crate) struct FigureFile {
     alt: String,
     /// File name without ending.
     file: String,
+    /// Ending of its bitmap.
+    ending: &'static str,
     /// Share of the text's width, for LaTeX.
     wide: bool,
     /// The drawing, for the page.
@@ -285,7 +287,7 @@ impl Builder<'_> {
                 None => None,
                 Some(name) => Some(self.panel_page(block, run, &all_panels, &format!("{name}{suffix}.html"))?),
             };
-            for (ending, bytes) in [("svg", rendered.svg.as_bytes()), ("png", &rendered.png)] {
+            for (ending, bytes) in [("svg", rendered.svg.as_bytes()), (rendered.ending, &rendered.bitmap)] {
                 let path = self.out.join("figures").join(format!("{file}.{ending}"));
                 atomic::write(&path, bytes)?;
                 self.paths.figures.push(path);
@@ -294,6 +296,7 @@ impl Builder<'_> {
                 run: if several { run.run.clone() } else { String::new() },
                 alt: rendered.alt,
                 file,
+                ending: rendered.ending,
                 wide: matches!(
                     chart,
                     Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps
@@ -320,11 +323,11 @@ impl Builder<'_> {
         let Some((sample, why)) = lacking.first() else { return };
         self.paths.lacking += lacking.len();
         self.paths.warnings.push(format!(
-            "{}: {} pictures of the figure `{}` could not be read, the first of sample {sample} ({why}); the page is made again \
-             by the next call",
+            "{}: pictures of the figure `{}` could not be read: {}, the first of sample {sample} ({why}); the page is made again by \
+             the next call",
             run.run,
-            lacking.len(),
-            entry.id
+            entry.id,
+            lacking.len()
         ));
     }
 

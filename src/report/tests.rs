@@ -208,6 +208,17 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     | right | 15.5 ± 0.7 | 0.900 ± 0.000 | 50.0 ± 0.0 | 50.0 ± 0.0 |
 
     Statistic: `reports/sql/failure_outcomes.sql`
+
+    ## Data
+
+    **[STAND-IN] Table 11. The same picture in two splits.** Samples of the training or validation split whose picture is in a later split too, told by the bytes of the image file or, where these differ or are not known, by the features. What is learned from them is asked for later, which flatters every method. The key protocol.duplicates says whether they are learned from.
+
+    | Split | Sample | Also in | As sample | Equal | Sample is |
+    | :--- | :--- | :--- | :--- | :--- | :--- |
+    | train | train\_00001 | test | test\_00002 | image files | learned from |
+    | train | train\_00003 | test | test\_00000 | features | learned from |
+
+    Statistic: `reports/sql/duplicates.sql`
     ");
     insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
     % Statistic: reports/sql/table1_expression.sql
@@ -455,7 +466,7 @@ fn a_reports_folder_adds_and_replaces() {
         read(&out.path().join("out/tables/mine.csv")),
         "run,n,stand_in\ntiny-0a1b2c3d,40,true\n"
     );
-    assert!(read(&paths.html).contains("<h2 id=\"heading-6\">Mine</h2>"));
+    assert!(read(&paths.html).contains("<h2 id=\"heading-7\">Mine</h2>"));
     let runs = out.path().join("runs");
     for (wrong, expected) in [
         (catalog.replace("mine.sql", "../x.sql"), "must be the name of a file"),
@@ -601,7 +612,11 @@ fn what_the_recipes_say_of_the_report_holds_if_they_agree() {
             .figures
             .iter()
             .any(|path| path.display().to_string().contains("curves"));
-        (curves, read(&paths.markdown), paths.warnings)
+        let others = paths
+            .warnings
+            .into_iter()
+            .filter(|warning| !warning.contains("could not be read"));
+        (curves, read(&paths.markdown), others.collect::<Vec<_>>())
     };
     let (curves, page, warnings) = reported(&runs[..1]);
     assert!(

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE};
+use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE, UNFINISHED};
 use crate::disk::atomic;
 use crate::disk::seal::{self, Damage, Seal, Sealed};
 use crate::error::{Context, Error, Result};
@@ -21,9 +21,6 @@ use super::layout::{affectnet, disfa, emotionet, rafdb};
 use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
-
-/// The content of [`STAND_IN_FILE`] while the stand-in is being written.
-pub(crate) const UNFINISHED: &str = "STAND-IN.unfinished.toml";
 
 pub(crate) const TEMPORARY: &str = ".partial-";
 

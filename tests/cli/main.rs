@@ -5,6 +5,7 @@ mod chain;
 mod checks;
 mod child;
 mod comparisons;
+mod damage;
 mod data;
 mod device;
 mod elsewhere;

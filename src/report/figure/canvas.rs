@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -63,8 +65,10 @@ pub(crate) const LINE_PER_EM: f64 = 2789.0 / 2048.0;
 pub(crate) struct Rendered {
     /// A whole SVG document.
     pub(crate) svg: String,
-    /// A PNG file.
-    pub(crate) png: Vec<u8>,
+    /// The same as pixels.
+    pub(crate) bitmap: Vec<u8>,
+    /// `png`, or `jpg` for a figure with photographs.
+    pub(crate) ending: &'static str,
     /// What the figure shows, for those who do not see it.
     pub(crate) alt: String,
 }
@@ -282,14 +286,22 @@ pub(crate) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
             placed.x
         );
     }
-    let mut png = std::io::Cursor::new(Vec::new());
-    bitmap
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    // Photographs take five times the room as PNG, and came from JPEG.
+    let ending = if raster.is_empty() {
+        let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
+        bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
+        "png"
+    } else {
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, 88);
+        bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
+        "jpg"
+    };
     let alt = picture.alt();
     Ok(Rendered {
         svg: finish_svg(&svg, size, &raster, &alt),
-        png: png.into_inner(),
+        bitmap: bytes,
+        ending,
         alt,
     })
 }

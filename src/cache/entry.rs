@@ -1,0 +1,146 @@
+//! One folder of the cache.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::disk::seal::{self, Damage};
+use crate::error::{Context, Error, Result};
+
+/// What a folder of the cache is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Generated faces.
+    StandIn,
+    /// A samples table.
+    Samples,
+    /// A feature table.
+    Features,
+    /// Frames decoded from videos.
+    Frames,
+    /// Work that was begun and not ended; the same command continues it.
+    Unfinished,
+    /// The state of a model whose training was not ended; the same command continues it.
+    Checkpoint,
+    /// What a call that was killed while it removed a folder left of it.
+    Remains,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StandIn => "stand-in",
+            Self::Samples => "samples",
+            Self::Features => "features",
+            Self::Frames => "frames",
+            Self::Unfinished => "unfinished",
+            Self::Checkpoint => "checkpoint",
+            Self::Remains => "remains",
+        }
+    }
+}
+
+/// One folder, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Its path below the cache, with `/`; of a checkpoint, as the folder of runs was given.
+    pub name: String,
+    /// What it was made from.
+    pub made_from: String,
+    /// Names of the runs, of those that were looked at, that were computed from it.
+    pub used_by: Vec<String>,
+    /// Files in it.
+    pub files: usize,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// When a run last opened it, or it was last written; RFC 3339, UTC.
+    pub last_used: String,
+    /// Whether another process uses it now.
+    pub in_use: bool,
+    /// When it was last used.
+    #[serde(skip)]
+    pub last: SystemTime,
+    /// Where it lies.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The file that whoever uses it has locked.
+    #[serde(skip)]
+    pub lock: PathBuf,
+}
+
+impl Entry {
+    /// Whether somebody else holds it; where the file system knows no locks, nobody does.
+    pub(super) fn held(lock: &Path) -> bool {
+        File::open(lock).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Whether its files have digests.
+    pub fn is_published(&self) -> bool {
+        !matches!(self.kind, Kind::Unfinished | Kind::Checkpoint | Kind::Remains)
+    }
+
+    /// Its files that are not what was written.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if one is there and cannot be read.
+    pub fn damages(&self) -> Result<Vec<Damage>> {
+        if self.is_published() {
+            seal::damages(&self.path)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Removes it, unless somebody uses it. A call that is killed meanwhile leaves nothing under its name.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is in use; [`Error::Io`] if it cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        // Held until the folder has another name: whoever comes now finds nothing, and makes it again.
+        let lock = File::open(&self.lock).ok();
+        let free = lock
+            .as_ref()
+            .is_none_or(|file| !matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+        if !free {
+            return Err(Error::data(format!(
+                "{} is in use; nothing of it was removed",
+                self.name
+            )));
+        }
+        let mut aside = std::ffi::OsString::from(REMAINS);
+        aside.push(self.path.file_name().unwrap_or_default());
+        aside.push(format!("-{}", std::process::id()));
+        let aside = self.path.with_file_name(aside);
+        std::fs::rename(&self.path, &aside).at("remove", &self.path)?;
+        drop(lock);
+        std::fs::remove_dir_all(&aside).at("remove", &aside)
+    }
+}
+
+/// How the names of folders begin that are being removed.
+pub(super) const REMAINS: &str = ".removed-";
+
+/// Files below a folder, their bytes, and when the last of them was written. Links are not followed.
+pub(super) fn extent(folder: &Path) -> Result<(usize, u64, SystemTime)> {
+    let own = folder.metadata().and_then(|metadata| metadata.modified());
+    let mut found = (0, 0, own.unwrap_or(SystemTime::UNIX_EPOCH));
+    for entry in std::fs::read_dir(folder).at("list", folder)? {
+        let entry = entry.at("list", folder)?;
+        // Another call may finish or remove a file while this one looks at it.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() {
+            let (files, bytes, last) = extent(&entry.path())?;
+            found = (found.0 + files, found.1 + bytes, found.2.max(last));
+        } else {
+            let last = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            found = (found.0 + 1, found.1 + metadata.len(), found.2.max(last));
+        }
+    }
+    Ok(found)
+}
