@@ -123,7 +123,7 @@ pub fn study(
             run: summary,
         });
     }
-    let page = report(study, &points, &folder, progress)?;
+    let page = report(study, &points, &folder, progress, interrupt)?;
     Ok(StudySummary {
         schema: 1,
         study: study.name.clone(),
@@ -250,8 +250,13 @@ fn side_by_side(
             break;
         }
         if interrupt.is_raised() {
-            // The terminal has told the children too; whoever does not end continues from its last checkpoint.
-            let since = *stopped_at.get_or_insert_with(Instant::now);
+            // A closed stdin tells the children; whoever does not end continues from its last checkpoint.
+            let since = *stopped_at.get_or_insert_with(|| {
+                for process in &mut running {
+                    drop(process.child.stdin.take());
+                }
+                Instant::now()
+            });
             if since.elapsed() > PATIENCE {
                 for process in &mut running {
                     let _ = process.child.kill();
@@ -266,7 +271,8 @@ fn side_by_side(
             let mut command = (options.command)(index, device)?;
             command
                 .env("RAYON_NUM_THREADS", &threads)
-                .stdin(Stdio::null())
+                // It ends with this process, however that ends: then the other end of its stdin is closed.
+                .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .stderr(file);
             progress.line(&format!(
@@ -310,7 +316,13 @@ fn failure(label: &str, code: Option<i32>, log: &Path) -> Error {
 }
 
 /// Writes the list of points and the report over all of them, unless they are there for exactly these runs.
-fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progress) -> Result<PathBuf> {
+fn report(
+    study: &Study,
+    points: &[PointSummary],
+    folder: &Path,
+    progress: Progress,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
     let runs: Vec<PathBuf> = points.iter().map(|point| PathBuf::from(&point.run.run_dir)).collect();
     let mut digest = Digest::new("study report")
         .part("options", json(&study.report)?.to_string())
@@ -345,6 +357,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
     let options = ReportOptions {
         config: Some(study.report.clone()),
         progress,
+        interrupt: interrupt.clone(),
         ..ReportOptions::default()
     };
     let paths = build::build(&runs, &out, &options)?;

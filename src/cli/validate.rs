@@ -201,7 +201,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         Job::Study(study) => return print_study(arguments, shell, &study),
     };
     if arguments.resolved {
-        return output::print(&recipe.to_toml()?);
+        return output::print_data(&recipe.to_toml()?);
     }
     let (recipe_digest, protocol_digest) = (recipe.digest()?, recipe.protocol_digest()?);
     let data = match &recipe.stand_in {

@@ -10,10 +10,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use ::image::RgbImage;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Float32Type, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
@@ -21,6 +21,8 @@ use serde_json::json;
 use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
 use crate::disk::fence::Fence;
+use crate::disk::guard::guarded;
+use crate::disk::parquet;
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
@@ -212,8 +214,7 @@ impl<'a> Source<'a> {
         let mut hasher = blake3::Hasher::new();
         let file = File::open(path).at("read the samples table", path)?;
         hasher.update_reader(&file).at("read the samples table", path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read the samples table", path)?)
-            .at("read the samples table", path)?;
+        let builder = parquet::open(path)?;
         let file = builder.metadata().file_metadata();
         let description = match super::reader::value_of(file, SAMPLES_KEY) {
             Some(text) => Some(serde_json::from_str(text).at("read the description of", path)?),
@@ -269,22 +270,19 @@ impl<'a> Source<'a> {
 
     /// The rows `range`, in batches of `batch`.
     fn read(&self, range: std::ops::Range<usize>, batch: usize) -> Result<ParquetRecordBatchReader> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| {
-                builder
-                    .with_offset(range.start)
-                    .with_limit(range.len())
-                    .with_batch_size(batch)
-                    .build()
-            })
-            .at("read the samples table", self.path)
+        guarded(self.path, || {
+            parquet::open(self.path)?
+                .with_offset(range.start)
+                .with_limit(range.len())
+                .with_batch_size(batch)
+                .build()
+                .at("read the samples table", self.path)
+        })
     }
 
     /// The schema of the canonical samples.
     fn schema(&self) -> Result<SchemaRef> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read the samples table", self.path)?;
+        let builder = parquet::open(self.path)?;
         let empty = RecordBatch::new_empty(std::sync::Arc::clone(builder.schema()));
         Ok(canonical_samples(&empty, self.path)?.schema())
     }

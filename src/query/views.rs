@@ -23,11 +23,12 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use crate::action_unit::ActionUnit;
 use crate::columns;
+use crate::disk::guard::guarded;
+use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
@@ -72,6 +73,20 @@ pub const VIEWS: [&str; 33] = [
     "truth",
     "units",
     "varied_settings",
+];
+
+/// The views that show files.
+const FILES: [&str; 10] = [
+    "archetypes",
+    "assignments",
+    "maps",
+    "metrics",
+    "predictions",
+    "resets",
+    "samples",
+    "separability",
+    "standings",
+    "truth",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.
@@ -173,11 +188,11 @@ impl RunFiles {
     }
 
     fn read(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
-        let file = std::fs::File::open(path).at("read", path)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .at("read", path)?
-            .build()
-            .at("read", path)?;
+        guarded(path, || self.read_unguarded(path, part))
+    }
+
+    fn read_unguarded(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+        let reader = parquet::open(path)?.build().at("read", path)?;
         let mut out = Vec::new();
         for batch in reader {
             let batch = batch.at("read", path)?;
@@ -301,13 +316,21 @@ fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fiel
 }
 
 fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
-    let file = std::fs::File::open(path).at("read", path)?;
-    let reader = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(
-        &file,
-        parquet::arrow::arrow_reader::ArrowReaderOptions::default(),
-    )
-    .at("read", path)?;
-    Ok(Arc::clone(reader.schema()))
+    guarded(path, || Ok(Arc::clone(parquet::open(path)?.schema())))
+}
+
+/// Reads the files behind a view one after the other, to name the one that cannot be.
+pub(super) fn read_through(view: &str, runs: &[FoundRun]) -> Result<()> {
+    if !FILES.contains(&view) {
+        return Ok(());
+    }
+    let files = RunFiles::open(view, runs)?;
+    files.paths.iter().try_for_each(|path| {
+        guarded(path, || {
+            let mut batches = parquet::open(path)?.build().at("read", path)?;
+            batches.try_for_each(|batch| batch.map(drop)).at("read", path)
+        })
+    })
 }
 
 /// Text of a JSON member, empty members and nulls as nothing.

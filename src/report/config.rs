@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
 use crate::query::{FoundRun, Value};
@@ -253,4 +254,6 @@ pub struct ReportOptions {
     pub data_root: Option<PathBuf>,
     /// Where it is shown how far the work has come.
     pub progress: Progress,
+    /// What ends it between two tables, or within a query.
+    pub interrupt: Interrupt,
 }
