@@ -97,6 +97,21 @@ pub fn available_memory() -> Option<u64> {
     Some(within.map_or(free, |within| within.min(free)))
 }
 
+/// Memory that this process can have at all, in bytes: the machine's with what it swaps to, within the limits set for this
+/// process and its group; `None` where the system does not say.
+pub fn memory_limit() -> Option<u64> {
+    let machine = machine_memory()? + kibibytes("/proc/meminfo", "SwapTotal:").unwrap_or(0);
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    let limits = std::fs::read_to_string("/proc/self/limits").ok();
+    let addresses = limits.and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+        // Without a limit the list says `unlimited`.
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    [group, addresses].into_iter().flatten().fold(machine, u64::min).into()
+}
+
 /// The number behind `key` in one of the kernel's lists.
 fn kibibytes(file: &str, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(file).ok()?;

@@ -87,7 +87,7 @@ pub fn study(
     interrupt: &Interrupt,
 ) -> Result<StudySummary> {
     check_data(study, &options.run)?;
-    prepare(study, &options.run, progress)?;
+    prepare(study, &options.run, progress, interrupt)?;
     let choice: DeviceChoice = options
         .run
         .device
@@ -189,11 +189,11 @@ fn check_data(study: &Study, options: &RunOptions) -> Result<()> {
 }
 
 /// Finds every point's database and fetches its weights, so that those of the last are not missed after hours of the others.
-fn prepare(study: &Study, options: &RunOptions, progress: Progress) -> Result<()> {
+fn prepare(study: &Study, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<()> {
     for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
         let recipe = &point.recipe;
         data::check(recipe, options.data.as_deref())
-            .and_then(|()| recipe.encoder.fetched(None, progress).map(drop))
+            .and_then(|()| recipe.encoder.fetched(None, progress, interrupt).map(drop))
             .map_err(|error| error.within(&format!("point {}", point.label())))?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use crate::disk::guard::guarded;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::metric::truth::{TruthSample, agreement};
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow};
@@ -30,7 +31,7 @@ impl Truth {
     /// [`Error::Io`] if it cannot be read, [`Error::Data`] if a column is missing.
     pub fn read(path: &Path, card_classes: &[String], classes: &[String]) -> Result<Self> {
         let table = guarded(path, || {
-            let file = std::fs::File::open(path).at("read", path)?;
+            let file = regular::open(path).at("read", path)?;
             ParquetReader::new(file).finish().at("read", path)
         })?;
         let column = |name: &str| table.column(name).at("read", path);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::disk::regular;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{Format, Value};
 
@@ -67,7 +67,7 @@ pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
 
 fn read(path: &Path) -> Result<String> {
     if path != Path::new("-") {
-        return regular::text(path);
+        return regular::text(path).at("read", path);
     }
     let stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
@@ -75,7 +75,7 @@ fn read(path: &Path) -> Result<String> {
             "--file - reads the query from stdin, which is a terminal; leave it out for a prompt".to_owned(),
         ));
     }
-    regular::text_of(stdin, Path::new("stdin"))
+    regular::text_of(stdin).at("read", Path::new("stdin"))
 }
 
 /// `name=value`, with the type after a colon where it does not show.

@@ -70,7 +70,7 @@ pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>>
 /// As [`open`], with options of the reader.
 pub(crate) fn open_with(path: &Path, options: ArrowReaderOptions) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     guarded(path, || {
-        let file = regular::open(path)?;
+        let file = regular::open(path).at("read", path)?;
         let length = file.metadata().at("read", path)?.len();
         let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).at("read", path)?;
         bounded(path, length, reader.metadata())?;

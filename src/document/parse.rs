@@ -10,6 +10,10 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::Mistake;
 use super::tree::{DocumentText, Node, NodeEntry, NodeKind, OVERRIDE, Place};
 
+/// Parts that a dotted key may have; the deepest that means anything has five. Trees are walked by descending into them, and
+/// TOML's own reader allows 80.
+const DEEPEST: usize = 32;
+
 impl Node {
     /// Parses a whole TOML text. `document` says what kind of file it is (`recipe`), `name` which.
     ///
@@ -68,6 +72,7 @@ impl Node {
                 kind: NodeKind::Leaf(toml::Value::String(value.to_owned())),
             },
         };
+        shallow(&whole, path)?;
         let mut result = leaf;
         let mut end = path.len();
         for key in path.rsplit('.') {
@@ -98,6 +103,19 @@ impl Node {
     }
 }
 
+/// Refuses a dotted key that is deeper than any there is.
+fn shallow(place: &Place, key: &str) -> Result<(), Box<Mistake>> {
+    let parts = key.split('.').count();
+    if parts > DEEPEST {
+        return Err(place.error(
+            format!("a key of {parts} parts; at most {DEEPEST} mean anything"),
+            "no such key",
+            None,
+        ));
+    }
+    Ok(())
+}
+
 fn entries(source: &Arc<DocumentText>, table: &DeTable<'_>) -> Result<BTreeMap<String, NodeEntry>, Box<Mistake>> {
     table
         .iter()
@@ -107,6 +125,7 @@ fn entries(source: &Arc<DocumentText>, table: &DeTable<'_>) -> Result<BTreeMap<S
                 span: key.span(),
             };
             let name: &Cow<'_, str> = key.get_ref();
+            shallow(&place, name)?;
             Ok((
                 name.clone().into_owned(),
                 NodeEntry {

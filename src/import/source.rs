@@ -1,6 +1,5 @@
 //! Features as other programs write them: Parquet, `.npy`, `.npz`.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use arrow::datatypes::{DataType, Float32Type};
 use crate::dataset::table::TableConfig;
 use crate::disk::guard::guarded;
 use crate::disk::parquet;
+use crate::disk::regular;
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
@@ -94,7 +94,7 @@ impl Reading<'_> {
     }
 
     fn npy(&self, path: &Path) -> Result<Features> {
-        let mut input = BufReader::new(File::open(path).at("read", path)?);
+        let mut input = BufReader::new(regular::open(path).at("read", path)?);
         for (key, named) in [
             ("features", &self.config.features),
             ("tokens", &self.config.tokens),
@@ -134,7 +134,7 @@ impl Reading<'_> {
         let begins = zip::read::Config {
             archive_offset: zip::read::ArchiveOffset::Known(0),
         };
-        let file = BufReader::new(File::open(path).at("read", path)?);
+        let file = BufReader::new(regular::open(path).at("read", path)?);
         let mut archive = zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&error))?;
         let names: Vec<String> = archive
             .file_names()

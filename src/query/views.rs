@@ -29,6 +29,7 @@ use crate::action_unit::ActionUnit;
 use crate::columns;
 use crate::disk::guard::guarded;
 use crate::disk::parquet;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
@@ -539,7 +540,7 @@ pub(super) fn settings_batch(runs: &[FoundRun]) -> std::result::Result<RecordBat
     let rows: Vec<(&str, String, String)> = runs
         .par_iter()
         .flat_map_iter(|run| {
-            let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+            let text = regular::text(&run.path.join("recipe.toml")).unwrap_or_default();
             let mut found = Vec::new();
             if let Ok(recipe) = text.parse::<toml::Table>() {
                 for (key, value) in &recipe {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
+use crate::disk::regular;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
@@ -230,7 +231,7 @@ pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
         return Some(ReportConfig::default());
     }
     let mut asked = runs.iter().map(|run| {
-        let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+        let text = regular::text(&run.path.join("recipe.toml")).unwrap_or_default();
         let recipe: toml::Table = text.parse().unwrap_or_default();
         let section = recipe.get("report").cloned();
         let mut config: ReportConfig = section.and_then(|section| section.try_into().ok()).unwrap_or_default();

@@ -4,7 +4,6 @@
 //! where there are seven classes) are masked. The official validation set is the test set.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::BufReader;
 
 use polars::prelude::*;
@@ -14,6 +13,7 @@ use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::disk::fence::Fence;
+use crate::disk::regular;
 use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
@@ -176,7 +176,7 @@ fn read_label(fence: &Fence, path: &str) -> std::result::Result<Option<String>, 
         found: why,
         expected: "one number or string in .npy format".into(),
     };
-    let input = File::open(&file).map_err(|error| bad(error.to_string()))?;
+    let input = regular::open(&file).map_err(|error| bad(error.to_string()))?;
     let value = npy::scalar(&mut BufReader::with_capacity(512, input)).map_err(bad)?;
     Ok(Some(value.to_text()))
 }
