@@ -152,7 +152,16 @@ fn node(source: &Arc<DocumentText>, value: &Spanned<DeValue<'_>>) -> Result<Node
 
 fn leaf(place: &Place, value: &DeValue<'_>) -> Result<toml::Value, Box<Mistake>> {
     Ok(match value {
-        DeValue::String(text) => toml::Value::String(text.clone().into_owned()),
+        DeValue::String(text) => {
+            if let Some(control) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\t')) {
+                return Err(place.error(
+                    format!("a text with the control character {}", control.escape_unicode()),
+                    "no name, path or title has one",
+                    None,
+                ));
+            }
+            toml::Value::String(text.clone().into_owned())
+        }
         DeValue::Integer(number) => toml::Value::Integer(
             i64::from_str_radix(number.as_str(), number.radix())
                 .map_err(|_| place.error("the number does not fit 64 bits", "too large", None))?,

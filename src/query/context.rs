@@ -257,26 +257,27 @@ impl QueryContext {
                      or join on more of them",
                     HumanBytes(self.engine.memory())
                 )),
-                _ => explain(&error),
+                _ => match explain(&error) {
+                    // It says less well than the file's own reader which file it is, and what is wrong with it.
+                    error @ Error::Data { .. } => self.broken_file().unwrap_or(error),
+                    error => error,
+                },
             },
-            Stopped::GaveUp => self.gave_up(),
+            Stopped::GaveUp => self.broken_file().unwrap_or_else(|| {
+                Error::Usage("the query cannot be answered: the engine gave up on it; ask in a simpler way".to_owned())
+            }),
             Stopped::Interrupted => Error::Interrupted,
         }
     }
 
-    /// The file behind a view that no reader gets through; where there is none, the query itself cannot be answered.
-    fn gave_up(&self) -> Error {
+    /// The file behind a view that no reader gets through.
+    fn broken_file(&self) -> Option<Error> {
         let opened: Vec<&str> = {
             let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
             opened.keys().copied().collect()
         };
-        let files = opened.into_iter().filter(|view| derived::sql(view).is_none());
-        for view in files {
-            if let Err(error) = views::read_through(view, &self.runs) {
-                return error;
-            }
-        }
-        Error::Usage("the query cannot be answered: the engine gave up on it; ask in a simpler way".to_owned())
+        let mut files = opened.into_iter().filter(|view| derived::sql(view).is_none());
+        files.find_map(|view| views::read_through(view, &self.runs).err())
     }
 
     /// Opens a view, unless it is open; `rows`: with its rows, not with its columns alone.

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const STACK: usize = 256 << 20;
 
 /// What a query may always take, however little memory is free.
-const LEAST_MEMORY: u64 = 512 << 20;
+const LEAST_MEMORY: u64 = 64 << 20;
 
 /// What its threads are called. One that gives up says so to whoever waits, and not on stderr.
 pub(crate) const THREADS: &str = "query";

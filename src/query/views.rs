@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -188,11 +188,11 @@ impl RunFiles {
         Ok(Some(batches.into_iter().flatten().collect()))
     }
 
-    fn read(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+    fn read(&self, path: &Path, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
         guarded(path, || self.read_unguarded(path, part))
     }
 
-    fn read_unguarded(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+    fn read_unguarded(&self, path: &Path, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
         let reader = parquet::open(path)?.build().at("read", path)?;
         let mut out = Vec::new();
         for batch in reader {
@@ -294,7 +294,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))
         .collect();
     if matches!(name, "samples" | "truth") {
-        let found: Vec<SchemaRef> = files.par_iter().map(read_schema).collect::<Result<_>>()?;
+        let found: Vec<SchemaRef> = files.par_iter().map(|path| read_schema(path)).collect::<Result<_>>()?;
         let mut extra = BTreeSet::new();
         for schema in &found {
             for field in schema.fields() {
@@ -316,7 +316,7 @@ fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fiel
         .map_err(|error| Error::data(format!("the columns of a table do not fit together: {error}")))
 }
 
-fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
+fn read_schema(path: &Path) -> Result<SchemaRef> {
     guarded(path, || Ok(Arc::clone(parquet::open(path)?.schema())))
 }
 

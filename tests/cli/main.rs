@@ -8,6 +8,8 @@ mod comparisons;
 mod data;
 mod device;
 mod elsewhere;
+#[cfg(target_os = "linux")]
+mod endings;
 mod explanations;
 mod exports;
 mod extract;
