@@ -205,7 +205,7 @@ pub const FAMILIES: [Family; 17] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 26] = [
+pub const OTHERS: [&str; 27] = [
     "base64",
     "blake3",
     "clap",
@@ -225,6 +225,7 @@ pub const OTHERS: [&str; 26] = [
     "serde",
     "serde_json",
     "serde_path_to_error",
+    "sha2",
     "strsim",
     "tempfile",
     "thiserror",

@@ -1,9 +1,34 @@
-//! Ctrl-C once stops cleanly: long loops ask [`Interrupt::check`] and leave a checkpoint behind.
+//! Ctrl-C once stops cleanly: long loops ask [`Interrupt::check`] and leave a checkpoint behind. So do the signals by which a
+//! machine asks for an end (SIGTERM) and a terminal says that it is gone (SIGHUP).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
+use crate::terminal;
+
+/// Signals within this time are one: a terminal, a shell and `timeout` each tell the whole group.
+const ONE: Duration = Duration::from_millis(300);
+
+/// How long a verb that keeps nothing may take to end by itself.
+const SOON: Duration = Duration::from_millis(500);
+
+/// When it is said what has to end first.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How often blocking work is left to look at the flag.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What work does with a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It looks at the flag and leaves what a later call goes on with.
+    AtCheckpoint,
+    /// It leaves nothing behind, and is ended where it stands.
+    AtOnce,
+}
 
 /// Shared flag that the signal handler raises.
 #[derive(Debug, Clone, Default)]
@@ -15,19 +40,45 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Installs the handler: the first Ctrl-C raises the flag, the second ends the process at once.
+    /// Installs the handler: the first signal raises the flag, the second ends the process at once.
     pub fn install() -> Self {
+        Self::install_for(Stop::AtCheckpoint, || None)
+    }
+
+    /// As [`Self::install`]; `doing` names what has to end first, where that takes a while.
+    pub(crate) fn install_for(stop: Stop, doing: fn() -> Option<String>) -> Self {
         let interrupt = Self::default();
         let flag = interrupt.clone();
+        let first: Mutex<Option<Instant>> = Mutex::default();
         let installed = ctrlc::set_handler(move || {
-            if flag.raised.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            match *first {
+                None => {
+                    *first = Some(Instant::now());
+                    flag.raise();
+                    // Not waited for here: the next signal must be heard.
+                    let _ = std::thread::Builder::new().spawn(move || wait(stop, doing));
+                }
+                Some(at) if at.elapsed() < ONE => {}
+                Some(_) => end(),
             }
         });
         if let Err(error) = installed {
             tracing::warn!("Ctrl-C will end the program at once: {error}");
         }
         interrupt
+    }
+
+    /// Raises the flag once `stream` ends: a process whose parent holds the other end stops with it, however that ended.
+    pub(crate) fn raise_at_end_of(&self, mut stream: impl std::io::Read + Send + 'static) {
+        let flag = self.clone();
+        let watched = std::thread::Builder::new().spawn(move || {
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            flag.raise();
+        });
+        if let Err(error) = watched {
+            tracing::warn!("this process will not stop with the one that started it: {error}");
+        }
     }
 
     /// Raises itself at the `n`th look: a stop that comes after so much work, on every machine.
@@ -66,4 +117,59 @@ impl Interrupt {
             Ok(())
         }
     }
+
+    /// Does work that cannot look at the flag on a thread of its own, and leaves it there once the flag is raised or `stuck`
+    /// says why nothing more is to be expected of it.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], what `stuck` returns, or what the work does.
+    pub(crate) fn leaving<T: Send + 'static>(
+        &self,
+        mut stuck: impl FnMut() -> Option<Error>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (done, wait) = sync_channel(1);
+        std::thread::Builder::new()
+            .spawn(move || {
+                // Nobody waits any more where the user stopped.
+                let _ = done.send(work());
+            })
+            .map_err(|error| Error::data(format!("failed to start a thread: {error}")))?;
+        loop {
+            match wait.recv_timeout(LOOK) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::data("work on a thread of its own gave up"));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.check()?;
+                    if let Some(error) = stuck() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wait(stop: Stop, doing: fn() -> Option<String>) {
+    match stop {
+        Stop::AtOnce => {
+            std::thread::sleep(SOON);
+            end();
+        }
+        Stop::AtCheckpoint => {
+            std::thread::sleep(LATE);
+            let what = doing().map_or_else(String::new, |what| format!(" ({what})"));
+            terminal::say(&format!(
+                "stopping: the step under way ends first{what}; another Ctrl-C ends at once, and loses what was done since the last \
+                 checkpoint"
+            ));
+        }
+    }
+}
+
+fn end() -> ! {
+    terminal::say("error: interrupted");
+    std::process::exit(i32::from(exit::INTERRUPTED));
 }

@@ -104,6 +104,7 @@ mod size;
 mod solver;
 mod standin;
 mod task;
+mod terminal;
 mod train;
 
 pub use chain::Summary;

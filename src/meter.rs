@@ -84,8 +84,8 @@ fn high_water() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
-/// Memory that a new process could take, in bytes: what the system has free or can free, within the limit that is set for this
-/// process's group; `None` where the system does not say.
+/// Memory that can be taken now, in bytes: what the system has free or can free, within the limits that are set for this
+/// process and its group; `None` where the system does not say.
 pub fn available_memory() -> Option<u64> {
     let free = kibibytes("/proc/meminfo", "MemAvailable:")?;
     let number = |name: &str| {
@@ -93,8 +93,31 @@ pub fn available_memory() -> Option<u64> {
         text.trim().parse::<u64>().ok()
     };
     // Without a limit the file says `max`.
-    let within = number("memory.max").map(|limit| limit.saturating_sub(number("memory.current").unwrap_or(0)));
-    Some(within.map_or(free, |within| within.min(free)))
+    let group = number("memory.max").map(|limit| limit.saturating_sub(number("memory.current").unwrap_or(0)));
+    let taken = || kibibytes("/proc/self/status", "VmSize:").unwrap_or(0);
+    let own = address_limit().map(|limit| limit.saturating_sub(taken()));
+    [group, own].into_iter().flatten().fold(free, u64::min).into()
+}
+
+/// Bytes of addresses that this process may have (`ulimit -v`), where there is a limit.
+fn address_limit() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    // Without a limit the list says `unlimited`.
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Memory that this process can have at all, in bytes: the machine's with what it swaps to, within the limits set for this
+/// process and its group; `None` where the system does not say.
+pub fn memory_limit() -> Option<u64> {
+    let machine = machine_memory()? + kibibytes("/proc/meminfo", "SwapTotal:").unwrap_or(0);
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    [group, address_limit()]
+        .into_iter()
+        .flatten()
+        .fold(machine, u64::min)
+        .into()
 }
 
 /// The number behind `key` in one of the kernel's lists.

@@ -6,6 +6,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::terminal;
+
+/// The title of the latest bar.
+static DOING: Mutex<String> = Mutex::new(String::new());
+
+/// What is being done, as far as a bar was opened for it.
+pub(crate) fn doing() -> Option<String> {
+    let title = DOING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Some(title).filter(|title| !title.is_empty())
+}
+
 /// How progress is shown; cheap to copy around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -36,11 +47,10 @@ impl Progress {
         }
     }
 
-    /// One line on stderr, unless quiet.
-    #[expect(clippy::print_stderr, reason = "progress is what stderr is for")]
+    /// One line on stderr, unless quiet. A stderr that is gone stops no work.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            terminal::say(&terminal::printable(text));
         }
     }
 
@@ -57,6 +67,7 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
+        title.clone_into(&mut DOING.lock().unwrap_or_else(PoisonError::into_inner));
         bar.set_prefix(title.to_owned());
         Bar(Arc::new(Shown {
             bar,
@@ -107,7 +118,7 @@ impl Bar {
 
     /// Replaces the text behind the bar.
     pub fn message(&self, text: impl Into<String>) {
-        let text = text.into();
+        let text = terminal::printable(&text.into());
         self.0.bar.set_message(text.clone());
         *self.0.text.lock().unwrap_or_else(PoisonError::into_inner) = Text {
             text,

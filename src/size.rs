@@ -118,6 +118,12 @@ impl Size {
         walked.max(fitted).max(SVM.min(4_000 * self.rows as u64))
     }
 
+    /// Bytes that an exact kernel takes without which no rival of these can be fitted.
+    pub fn kernels(&self) -> u64 {
+        let exact = |most: Option<usize>| exact_of(most.unwrap_or(0), self.rows as u64);
+        8 * exact(self.kernel_ridge).max(exact(self.svm)).pow(2)
+    }
+
     /// Bytes of one row's features as they are stored.
     pub fn row_bytes(&self) -> u64 {
         ((self.global + self.tokens * self.token_width) * self.value_bytes) as u64
@@ -126,6 +132,43 @@ impl Size {
     /// Bytes on disk: the feature table and the file of its rows.
     pub fn disk(&self) -> u64 {
         2 * self.rows as u64 * self.row_bytes()
+    }
+}
+
+/// The sizes of a model, and of a batch that goes through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    /// Values of an input of the projector.
+    pub input: usize,
+    /// `model.hidden`.
+    pub hidden: usize,
+    /// `model.width`.
+    pub width: usize,
+    /// `model.k_max`.
+    pub archetypes: usize,
+    /// Vectors that contextualization looks at for each sample; 0: none.
+    pub attended: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Inputs of a sample.
+    pub tokens: usize,
+}
+
+impl Weights {
+    /// Bytes without which it cannot be trained: parameters with gradient and two moments, and what a step makes of a batch.
+    pub fn least(&self) -> u64 {
+        let product = |factors: &[usize]| factors.iter().fold(4_u64, |all, &n| all.saturating_mul(n as u64));
+        let parameters = [
+            product(&[4, self.input, self.hidden]),
+            product(&[4, self.hidden, self.width]),
+            product(&[4, self.archetypes, self.width]),
+        ];
+        let step = [
+            product(&[self.batch, self.tokens, self.hidden]),
+            product(&[self.batch, self.archetypes]),
+            product(&[self.batch, self.attended, self.width]),
+        ];
+        parameters.into_iter().chain(step).fold(0, u64::saturating_add)
     }
 }
 
@@ -152,6 +195,34 @@ mod tests {
             svm: (task == Task::Expression).then_some(5_000),
             tuned: None,
         }
+    }
+
+    #[test]
+    fn what_a_model_needs_at_least_is_less_than_what_is_announced() {
+        for (task, tokens, batch) in [(Task::ValenceArousal, 0, 1_024), (Task::ActionUnits, 196, 512)] {
+            let size = clip(task, 130_814, tokens, batch);
+            let weights = Weights {
+                input: 768,
+                hidden: 512,
+                width: 256,
+                archetypes: 300,
+                attended: 32,
+                batch,
+                tokens: tokens.max(1),
+            };
+            assert!(weights.least() < size.memory());
+            assert!(size.kernels() < size.memory());
+        }
+        let absurd = Weights {
+            input: 768,
+            hidden: 65_536,
+            width: 8_192,
+            archetypes: 65_536,
+            attended: usize::MAX,
+            batch: usize::MAX,
+            tokens: 1,
+        };
+        assert_eq!(absurd.least(), u64::MAX);
     }
 
     #[test]

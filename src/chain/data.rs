@@ -93,14 +93,20 @@ pub(super) fn check(recipe: &Recipe, given: Option<&Path>) -> Result<()> {
     layout::detect(&recipe.card, &locate(recipe, given)?, options.layout.as_deref()).map(drop)
 }
 
-/// Expands `${NAME}` from the environment.
+/// Expands `${NAME}` from the environment. A recipe may be somebody else's, and its paths are shown in messages: a variable that
+/// holds no path is not looked into.
 pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, tail) = after.split_once('}').ok_or("`${` has no `}`")?;
         out.push_str(before);
-        out.push_str(&std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?);
+        let value = std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?;
+        out.push_str(&value);
+        let is_path = Path::new(&value).is_absolute() || value.starts_with('.') || Path::new(&out).exists();
+        if !is_path {
+            return Err(format!("the environment variable {name} holds no path that is there"));
+        }
         rest = tail;
     }
     out.push_str(rest);
@@ -126,6 +132,12 @@ mod tests {
         assert_eq!(
             missing,
             Err("the environment variable AURA_BENCH_NO_SUCH_VARIABLE is not set".to_owned())
+        );
+        // Set by cargo for every test, and no path.
+        let version = expand("${CARGO_PKG_VERSION}");
+        assert_eq!(
+            version,
+            Err("the environment variable CARGO_PKG_VERSION holds no path that is there".to_owned())
         );
         assert_eq!(expand("${OPEN"), Err("`${` has no `}`".to_owned()));
     }

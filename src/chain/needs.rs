@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use indicatif::HumanBytes;
 
 use crate::encoder::interface::TokenShape;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::pool::pooled_shape;
-use crate::meter::available_memory;
+use crate::meter::{available_memory, memory_limit};
 use crate::model::config::Level;
 use crate::recipe::Recipe;
 use crate::rival::method::Kind;
-use crate::size::Size;
+use crate::size::{Size, Weights};
 use crate::train::departure;
 use crate::train::setup::Method;
 
@@ -69,11 +69,56 @@ pub(crate) fn text(size: &Size) -> String {
     text
 }
 
+/// Refuses a model, or a kernel, that this process cannot hold: an allocation that fails ends it without a word.
+///
+/// # Errors
+/// [`Error::Data`] with what is needed and what there is.
+fn possible(recipe: &Recipe, size: &Size, limit: Option<u64>) -> Result<()> {
+    let Some(limit) = limit else { return Ok(()) };
+    let model = &recipe.model;
+    let context = &model.contextualization;
+    let weights = Weights {
+        input: if size.tokens > 0 { size.token_width } else { size.global },
+        hidden: size.hidden,
+        width: size.width,
+        archetypes: model.k_max,
+        attended: if context.enabled { context.top_k } else { 0 },
+        batch: size.batch.min(size.rows),
+        tokens: size.tokens.max(1),
+    };
+    let needs = [
+        (
+            weights.least(),
+            "the model",
+            "lower model.k_max, model.width, model.hidden, model.contextualization.top_k or train.batch",
+        ),
+        (
+            size.kernels(),
+            "an exact kernel",
+            "lower baselines.kernel_ridge.exact or baselines.svm.exact",
+        ),
+    ];
+    for (bytes, what, advice) in needs {
+        if bytes > limit {
+            return Err(Error::data(format!(
+                "{what} of this recipe takes at least {} of memory, and this process can have {}: {advice}",
+                HumanBytes(bytes),
+                HumanBytes(limit)
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl Chain<'_> {
     /// Says what the run needs, before features are made or training begins.
-    pub(crate) fn announce(&self, size: &Size) {
+    ///
+    /// # Errors
+    /// [`Error::Data`] where this process cannot have it.
+    pub(crate) fn announce(&self, size: &Size) -> Result<()> {
         for line in text(size).lines() {
             self.progress.line(&format!("            {line}"));
         }
+        possible(self.recipe, size, memory_limit())
     }
 }

@@ -19,6 +19,7 @@ impl Chain<'_> {
         let options = ReportOptions {
             config: Some(self.recipe.report.clone()),
             progress: self.progress,
+            interrupt: self.interrupt.clone(),
             ..ReportOptions::default()
         };
         // The page shows everything of the manifest; only times may differ without making it another page.

@@ -75,13 +75,16 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         let (samples, features) = chain.import()?;
         let table = FeatureTable::open(&features.folder)?;
         let metadata = table.metadata();
-        chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens));
+        chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens))?;
         (chain.image_root()?, samples, features)
     } else {
         // A database that is missing is told before weights are fetched for it, weights that are missing or do not fit before
         // thousands of faces are drawn or converted.
         data::check(recipe, options.data.as_deref())?;
-        let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
+        let encoder = recipe
+            .encoder
+            .fetched(None, progress, interrupt)?
+            .build_on(&device.device)?;
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
         let tokens = pooled_shape(recipe.features.tokens, encoder.tokens(), encoder.name())?;
@@ -90,7 +93,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             parquet::rows(&samples.table)?,
             encoder.global_dim(),
             tokens,
-        ));
+        ))?;
         let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
         (Some(data.root), samples, features)
     };
@@ -160,7 +163,7 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             there.and_then(|there| there.cost)
         },
         recipe_file: Some(recipe.file.display().to_string()),
-        created: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+        created: manifest::stamp(std::time::SystemTime::now()),
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
     let report = chain.report(&folder, &manifest, &format!("{} {maps}", rivals.address(&digest)))?;

@@ -87,7 +87,7 @@ pub fn study(
     interrupt: &Interrupt,
 ) -> Result<StudySummary> {
     check_data(study, &options.run)?;
-    prepare(study, &options.run, progress)?;
+    prepare(study, &options.run, progress, interrupt)?;
     let choice: DeviceChoice = options
         .run
         .device
@@ -123,7 +123,7 @@ pub fn study(
             run: summary,
         });
     }
-    let page = report(study, &points, &folder, progress)?;
+    let page = report(study, &points, &folder, progress, interrupt)?;
     Ok(StudySummary {
         schema: 1,
         study: study.name.clone(),
@@ -189,11 +189,11 @@ fn check_data(study: &Study, options: &RunOptions) -> Result<()> {
 }
 
 /// Finds every point's database and fetches its weights, so that those of the last are not missed after hours of the others.
-fn prepare(study: &Study, options: &RunOptions, progress: Progress) -> Result<()> {
+fn prepare(study: &Study, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<()> {
     for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
         let recipe = &point.recipe;
         data::check(recipe, options.data.as_deref())
-            .and_then(|()| recipe.encoder.fetched(None, progress).map(drop))
+            .and_then(|()| recipe.encoder.fetched(None, progress, interrupt).map(drop))
             .map_err(|error| error.within(&format!("point {}", point.label())))?;
     }
     Ok(())
@@ -250,8 +250,13 @@ fn side_by_side(
             break;
         }
         if interrupt.is_raised() {
-            // The terminal has told the children too; whoever does not end continues from its last checkpoint.
-            let since = *stopped_at.get_or_insert_with(Instant::now);
+            // A closed stdin tells the children; whoever does not end continues from its last checkpoint.
+            let since = *stopped_at.get_or_insert_with(|| {
+                for process in &mut running {
+                    drop(process.child.stdin.take());
+                }
+                Instant::now()
+            });
             if since.elapsed() > PATIENCE {
                 for process in &mut running {
                     let _ = process.child.kill();
@@ -266,7 +271,8 @@ fn side_by_side(
             let mut command = (options.command)(index, device)?;
             command
                 .env("RAYON_NUM_THREADS", &threads)
-                .stdin(Stdio::null())
+                // It ends with this process, however that ends: then the other end of its stdin is closed.
+                .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .stderr(file);
             progress.line(&format!(
@@ -310,7 +316,13 @@ fn failure(label: &str, code: Option<i32>, log: &Path) -> Error {
 }
 
 /// Writes the list of points and the report over all of them, unless they are there for exactly these runs.
-fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progress) -> Result<PathBuf> {
+fn report(
+    study: &Study,
+    points: &[PointSummary],
+    folder: &Path,
+    progress: Progress,
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
     let runs: Vec<PathBuf> = points.iter().map(|point| PathBuf::from(&point.run.run_dir)).collect();
     let mut digest = Digest::new("study report")
         .part("options", json(&study.report)?.to_string())
@@ -343,6 +355,7 @@ fn report(study: &Study, points: &[PointSummary], folder: &Path, progress: Progr
     let options = ReportOptions {
         config: Some(study.report.clone()),
         progress,
+        interrupt: interrupt.clone(),
         ..ReportOptions::default()
     };
     let paths = build::build(&runs, &out, &options)?;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use polars::prelude::*;
 
+use crate::disk::guard::guarded;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::metric::truth::{TruthSample, agreement};
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow};
@@ -28,8 +30,10 @@ impl Truth {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Data`] if a column is missing.
     pub fn read(path: &Path, card_classes: &[String], classes: &[String]) -> Result<Self> {
-        let file = std::fs::File::open(path).at("read", path)?;
-        let table = ParquetReader::new(file).finish().at("read", path)?;
+        let table = guarded(path, || {
+            let file = regular::open(path).at("read", path)?;
+            ParquetReader::new(file).finish().at("read", path)
+        })?;
         let column = |name: &str| table.column(name).at("read", path);
         let ids = column("sample_id")?.str().at("read", path)?.clone();
         let modes = column("mode")?.str().at("read", path)?.clone();

@@ -1,12 +1,10 @@
 //! What methods say of every test sample, read from a run folder or from the predictions that lie beside a baseline.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
-use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{
     Array, ArrayRef, AsArray, Float32Array, Float32Builder, Int32Array, Int64Array, ListBuilder, RecordBatch,
     StringArray,
@@ -15,6 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Int64Type};
 
 use crate::digest::Digest;
+use crate::disk::guard::guarded;
 use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::sets::Matrix;
@@ -285,11 +284,12 @@ pub fn subjects(path: &Path) -> Result<BTreeMap<String, String>> {
 
 /// The named columns of a Parquet file.
 fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
-    let file = File::open(path).at("read", path)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read", path)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    let reader = builder.with_projection(mask).build().at("read", path)?;
-    reader.collect::<std::result::Result<_, _>>().at("read", path)
+    guarded(path, || {
+        let builder = parquet::open(path)?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        let reader = builder.with_projection(mask).build().at("read", path)?;
+        reader.collect::<std::result::Result<_, _>>().at("read", path)
+    })
 }
 
 fn column(batch: &RecordBatch, name: &str, kind: &DataType, path: &Path) -> Result<ArrayRef> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
 use crate::disk::fence::is_name;
+use crate::disk::regular;
 use crate::document::invalid::{Invalid, require};
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
@@ -249,7 +250,7 @@ impl Baseline {
     /// [`Error::Document`] with file and line if it is not a baseline of this version, [`Error::Data`] if the predictions do
     /// not belong to it.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).at("read", path)?;
+        let text = regular::text(path).at("read", path)?;
         let mut baseline = Self::parse(&path.display().to_string(), &text)?;
         if let Some(file) = &baseline.predictions {
             let beside = path.parent().unwrap_or(Path::new("")).join(file);
@@ -370,7 +371,7 @@ impl Baseline {
     /// # Errors
     /// If the old file cannot be read as a baseline, or a file cannot be written.
     pub fn save(mut self, path: &Path, predictions: bool) -> Result<Saved> {
-        let old = match std::fs::read_to_string(path) {
+        let old = match regular::text(path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).at("read", path),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table};
@@ -254,7 +255,7 @@ fn expectations(folder: &Path) -> Result<ExpectConfig> {
         expect: ExpectConfig,
     }
     let path = folder.join("recipe.toml");
-    let text = match std::fs::read_to_string(&path) {
+    let text = match regular::text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ExpectConfig::default()),
         Err(error) => return Err(error).at("read", &path),

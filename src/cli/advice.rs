@@ -1,5 +1,7 @@
 //! What the command line adds to an error of the library, which knows no options: the ones that help.
 
+use std::io::ErrorKind;
+
 use clap::Command;
 
 use crate::error::{DataKind, Error};
@@ -7,7 +9,7 @@ use crate::error::{DataKind, Error};
 /// Whether an error is meant, the option that helps, and what it does.
 type Advice = (fn(&Error) -> bool, &'static str, &'static str);
 
-const ADVICE: [Advice; 6] = [
+const ADVICE: [Advice; 8] = [
     (
         database_is_missing,
         "data",
@@ -34,6 +36,12 @@ const ADVICE: [Advice; 6] = [
         "force",
         "--force shows them side by side all the same, marked as not comparable",
     ),
+    (
+        cannot_be_written,
+        "cache",
+        "--cache DIR, or AURA_BENCH_CACHE, keeps samples and features in another folder",
+    ),
+    (cannot_be_written, "out", "--out writes results elsewhere"),
 ];
 
 fn database_is_missing(error: &Error) -> bool {
@@ -42,6 +50,23 @@ fn database_is_missing(error: &Error) -> bool {
 
 fn weights_are_missing(error: &Error) -> bool {
     error.data_kind() == Some(DataKind::MissingWeights)
+}
+
+fn cannot_be_written(error: &Error) -> bool {
+    let Error::Io { action, source, .. } = error else {
+        return false;
+    };
+    let refused = source.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+                | ErrorKind::NotADirectory
+        )
+    });
+    refused && !action.starts_with("read") && !action.starts_with("open")
 }
 
 /// The lines of help for `error`: of the options that `verb` takes.
@@ -60,7 +85,7 @@ pub(crate) fn of(error: &Error, verb: Option<&Command>) -> Vec<&'static str> {
 mod tests {
     use clap::CommandFactory;
 
-    use super::of;
+    use super::{ErrorKind, of};
     use crate::cli::arguments::Arguments;
     use crate::error::Error;
 
@@ -81,6 +106,13 @@ mod tests {
         );
         assert_eq!(lines(&weights, "extract"), "--weights DIR reads them from a folder");
         assert_eq!(lines(&Error::data("anything else"), "run"), "");
+        let full = Error::Io {
+            action: "create the folder",
+            path: "/home/me/.cache".into(),
+            source: std::io::Error::from(ErrorKind::PermissionDenied).into(),
+        };
+        assert!(lines(&full, "run").contains("AURA_BENCH_CACHE") && lines(&full, "run").contains("--out"));
+        assert!(!lines(&full, "report").contains("AURA_BENCH_CACHE"));
         assert!(lines(&Error::NotComparable("two".to_owned()), "compare").contains("--force"));
     }
 }

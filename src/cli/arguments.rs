@@ -1,17 +1,18 @@
 //! The command line as a whole.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, exit};
-use crate::interrupt::Interrupt;
-use crate::progress::Progress;
+use crate::interrupt::{Interrupt, Stop};
+use crate::progress::{self, Progress};
 
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, explain, export, extract, generate,
-    output, published, query, report, run, schema, standin, validate,
+    output, panics, paths, published, query, report, run, schema, standin, threads, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -75,25 +76,27 @@ enum Verb {
 /// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
 pub fn main() -> ExitCode {
     let mut command = Arguments::command();
+    output::start_log();
+    panics::become_errors();
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
         .and_then(|matches| {
             let arguments = Arguments::from_arg_matches(&matches)?;
-            Ok((arguments, matches.subcommand_name().map(str::to_owned)))
+            Ok((arguments, matches))
         });
-    let (arguments, verb) = match parsed {
+    let (arguments, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
-            // Help and version come through here too, with their own streams and code.
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
+        Err(error) => return explained(&error),
     };
-    output::start_log();
+    let verb = matches.subcommand_name().map(str::to_owned);
+    let ready = paths::check(&command, &matches).and_then(|()| threads::ready());
+    if let Err(error) = ready {
+        show(&error);
+        return ExitCode::from(error.exit_code());
+    }
     let shell = Shell {
         progress: Progress::new(arguments.quiet),
-        interrupt: Interrupt::install(),
+        interrupt: Interrupt::install_for(arguments.verb.stop(), progress::doing),
     };
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
@@ -126,10 +129,58 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Help, version, or what is wrong with the arguments, each on its own stream.
+fn explained(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        // The arguments are repeated in it.
+        let steers = std::env::args_os().any(|argument| argument.to_string_lossy().contains(crate::terminal::steers));
+        if steers {
+            output::complain(error.to_string().trim_end());
+        } else {
+            let _ = error.print();
+        }
+        return ExitCode::from(exit::USAGE);
+    }
+    match output::wrote(error.print().and_then(|()| std::io::stdout().flush())) {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            show(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+impl Verb {
+    /// Whether it leaves something that a later call goes on with.
+    fn stop(&self) -> Stop {
+        match self {
+            Self::Run(_)
+            | Self::Convert(_)
+            | Self::Extract(_)
+            | Self::Standin(_)
+            | Self::Report(_)
+            | Self::Bench(_)
+            | Self::Generate(_) => Stop::AtCheckpoint,
+            Self::Check(_)
+            | Self::Compare(_)
+            | Self::Baseline(_)
+            | Self::Explain(_)
+            | Self::Published(_)
+            | Self::Query(_)
+            | Self::Export(_)
+            | Self::Validate(_)
+            | Self::Schema(_)
+            | Self::Cache(_)
+            | Self::Doctor(_)
+            | Self::Completions(_) => Stop::AtOnce,
+        }
+    }
+}
+
 /// Shows an error once, on stderr: mistakes of documents with their source, all others as one sentence.
 pub(crate) fn show(error: &Error) {
     match error {
-        Error::Document(mistake) => output::complain(&output::diagnostic(mistake)),
+        Error::Document(mistake) => output::complain_of(mistake),
         other => output::complain(&format!("error: {other}")),
     }
 }

@@ -9,6 +9,7 @@ use crate::check::facts::Facts;
 use crate::check::judge::{self, CheckOptions, CheckReport, Place, Source};
 use crate::check::verdict::Verdict;
 use crate::disk::atomic;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::metric::Bootstrap;
 use crate::published::results::values_for;
@@ -147,7 +148,7 @@ fn add_places(
 ) -> Result<()> {
     let file = arguments.baseline.as_ref().filter(|path| path.is_file());
     let text = match file {
-        Some(path) => std::fs::read_to_string(path).at("read", path)?,
+        Some(path) => regular::text(path).at("read", path)?,
         None => String::new(),
     };
     for (run, facts) in report.runs.iter_mut().zip(runs) {

@@ -23,5 +23,5 @@ pub fn run(arguments: &CompletionsArguments, command: &Command) -> Result<()> {
         .subcommands(verbs.cloned());
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut shown, "aura-bench", &mut script);
-    output::print(&String::from_utf8_lossy(&script))
+    output::print_data(&String::from_utf8_lossy(&script))
 }

@@ -7,12 +7,29 @@ use miette::{GraphicalReportHandler, GraphicalTheme, NamedSource};
 use crate::document::mistake::Mistake;
 use crate::document::tree::OVERRIDE;
 use crate::error::{Error, Result};
+use crate::terminal;
 
-/// Prints a result to stdout.
+/// Prints a result for people to stdout: nothing in it steers a terminal.
 ///
 /// # Errors
-/// If stdout cannot be written for another reason than a closed pipe.
+/// If stdout cannot be written for another reason than that its reader left, as `head` does: that is no failure.
 pub fn print(text: &str) -> Result<()> {
+    write(&terminal::lines(text))
+}
+
+/// Prints a result for programs to stdout, as it is; on a terminal as [`print`] does.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_data(text: &str) -> Result<()> {
+    if std::io::stdout().is_terminal() {
+        print(text)
+    } else {
+        write(text)
+    }
+}
+
+fn write(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| {
         if text.ends_with('\n') {
@@ -21,7 +38,15 @@ pub fn print(text: &str) -> Result<()> {
             out.write_all(b"\n")
         }
     });
-    match written.and_then(|()| out.flush()) {
+    wrote(written.and_then(|()| out.flush()))
+}
+
+/// What came of writing to stdout.
+///
+/// # Errors
+/// As [`print`].
+pub fn wrote(written: std::io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| Error::Io {
             action: "write to",
@@ -31,10 +56,14 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Writes a mistake in a document to stderr, with its source lines and caret.
+pub fn complain_of(error: &Mistake) {
+    terminal::say_as_is(&diagnostic(error));
+}
+
 /// Writes what went wrong to stderr.
-#[expect(clippy::print_stderr, reason = "this is where errors become visible")]
 pub fn complain(text: &str) {
-    eprintln!("{text}");
+    terminal::say(text);
 }
 
 /// Writes what helps against it to stderr.
@@ -49,7 +78,7 @@ pub fn help(lines: &[&str]) {
 /// # Errors
 /// As [`print`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    print(&json(value)?)
+    write(&json(value)?)
 }
 
 /// A value as JSON, as [`print_json`] shows it.
@@ -58,6 +87,7 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
 /// If it cannot be encoded, which is a defect of this program.
 pub fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string_pretty(value)
+        .map(|text| terminal::json(&text))
         .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))
 }
 
@@ -68,7 +98,8 @@ pub fn start_log() {
     // A second initialisation happens only inside tests and changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Lenient)
+        .log_internal_errors(false)
         .with_ansi(colours())
         .without_time()
         .try_init();
@@ -81,28 +112,28 @@ pub fn diagnostic(error: &Mistake) -> String {
     } else {
         GraphicalTheme::unicode_nocolor()
     };
-    let named;
-    let error = if error.file() == OVERRIDE {
-        named = Mistake {
-            document: error.document,
-            message: error.message.clone(),
-            source_text: NamedSource::new("--set", error.source_text.inner().clone()),
-            span: error.span,
-            label: error.label.clone(),
-            advice: error.advice.clone(),
-        };
-        &named
+    let name = if error.file() == OVERRIDE {
+        "--set"
     } else {
-        error
+        error.file()
+    };
+    // The source is shown as it is written, so nothing in it may steer; its places must stay.
+    let shown = Mistake {
+        document: error.document,
+        message: terminal::lines(&error.message),
+        source_text: NamedSource::new(terminal::printable(name), terminal::masked(error.source_text.inner())),
+        span: error.span,
+        label: terminal::printable(&error.label),
+        advice: error.advice.as_deref().map(terminal::lines),
     };
     let mut text = String::new();
     match GraphicalReportHandler::new_themed(theme)
         .with_links(false)
         .with_width(110)
-        .render_report(&mut text, error)
+        .render_report(&mut text, &shown)
     {
         Ok(()) => text,
-        Err(_) => error.message.clone(),
+        Err(_) => shown.message,
     }
 }
 

@@ -241,7 +241,7 @@ impl Session<'_> {
             return Ok(());
         }
         match self.context.query_with(statement, &self.parameters) {
-            Ok(table) => output::print(&table.to_text(self.format)),
+            Ok(table) => output::print_data(&table.to_text(self.format)),
             Err(error) if self.interactive => output::print(&format!("error: {error}")),
             Err(error) => Err(error),
         }

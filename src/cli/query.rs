@@ -1,10 +1,11 @@
 //! `aura-bench query "SELECT …"`.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{Format, Value};
@@ -40,7 +41,7 @@ pub struct QueryArguments {
 }
 
 pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
-    let context = QueryContext::open(&arguments.runs)?;
+    let context = QueryContext::open(&arguments.runs)?.with_interrupt(&shell.interrupt);
     for warning in context.warnings() {
         shell.progress.line(&format!("warning: {warning}"));
     }
@@ -63,23 +64,21 @@ pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
             let text = context.query_with(&sql, &parameters)?.to_text(format);
             crate::disk::atomic::write(path, text.as_bytes())
         }
-        (None, format) => output::print(&context.query_with(&sql, &parameters)?.to_text(format)),
+        (None, format) => output::print_data(&context.query_with(&sql, &parameters)?.to_text(format)),
     }
 }
 
 fn read(path: &Path) -> Result<String> {
     if path != Path::new("-") {
-        return std::fs::read_to_string(path).at("read", path);
+        return regular::text(path).at("read", path);
     }
-    let mut stdin = std::io::stdin().lock();
+    let stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
         return Err(Error::Usage(
             "--file - reads the query from stdin, which is a terminal; leave it out for a prompt".to_owned(),
         ));
     }
-    let mut text = String::new();
-    stdin.read_to_string(&mut text).at("read", Path::new("stdin"))?;
-    Ok(text)
+    regular::text_of(stdin).at("read", Path::new("stdin"))
 }
 
 /// `name=value`, with the type after a colon where it does not show.

@@ -32,6 +32,7 @@ pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
         reports: arguments.reports.clone(),
         data_root: arguments.data.clone(),
         progress: shell.progress,
+        interrupt: shell.interrupt.clone(),
     };
     let paths = build::build(&arguments.runs, &arguments.out, &options)?;
     output::print(&paths.html.display().to_string())

@@ -44,6 +44,9 @@ pub struct RunArguments {
     /// Only this point of a study, from 0, without the study's report
     #[arg(long, value_name = "N")]
     point: Option<usize>,
+    /// Stop when stdin is closed: the process that started this one, and holds the other end, is gone
+    #[arg(long, hide = true)]
+    with_parent: bool,
     /// Print one JSON object with `run_dir`, metrics and stages
     #[arg(long)]
     json: bool,
@@ -60,6 +63,9 @@ impl SeedList {
 }
 
 pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
+    if arguments.with_parent {
+        shell.interrupt.raise_at_end_of(std::io::stdin());
+    }
     let mut set = arguments.set.clone();
     if let Some(SeedList(seeds)) = &arguments.seeds {
         set.push(format!("protocol.seeds={seeds:?}"));
@@ -131,7 +137,8 @@ fn child(
         .arg("--device")
         .arg(device)
         .arg("--point")
-        .arg(point.to_string());
+        .arg(point.to_string())
+        .arg("--with-parent");
     command
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::chain;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
+use crate::disk::regular;
 use crate::error::{Error, Result};
 use crate::recipe::{Job, RecipeOptions, Study, conversion_options};
 
@@ -55,7 +56,7 @@ fn card(target: &Path) -> Result<Option<Card>> {
     let name = target.to_string_lossy();
     let built_in = Card::names().iter().any(|known| *known == name);
     let is_card = || {
-        let text = std::fs::read_to_string(target).ok()?;
+        let text = regular::text(target).ok()?;
         let table: toml::Table = text.parse().ok()?;
         // Of a card that extends another one, any of these may be all that is written.
         let keys = ["id", "licence", "layout", "citation", "tasks", "class"];
@@ -201,7 +202,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         Job::Study(study) => return print_study(arguments, shell, &study),
     };
     if arguments.resolved {
-        return output::print(&recipe.to_toml()?);
+        return output::print_data(&recipe.to_toml()?);
     }
     let (recipe_digest, protocol_digest) = (recipe.digest()?, recipe.protocol_digest()?);
     let data = match &recipe.stand_in {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use include_dir::include_dir;
 use serde_json::{Value, json};
 
+use crate::disk::regular;
 use crate::document::assets::{Asset, Embedded};
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
@@ -107,7 +108,7 @@ fn built_in(path: &Path) -> std::result::Result<Asset, String> {
 /// A file, or the built-in card of this name: a user's card may say `extends = "rafdb"` or `extends = "rafdb.toml"`, and a
 /// copy of a built-in card extends what that one does.
 fn on_disk(path: &Path) -> std::result::Result<Asset, String> {
-    match std::fs::read_to_string(path) {
+    match regular::text(path) {
         Ok(text) => Ok(Asset {
             text: text.into(),
             shown: path.display().to_string(),

@@ -1,12 +1,12 @@
 //! Who is in the pictures of a generated tree, which no label file of its database says.
 
 use std::collections::HashMap;
-use std::fs::File;
 
 use polars::prelude::*;
 
 use crate::disk::fence::Fence;
 use crate::disk::guard::guarded;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 
 use super::frame::wrap;
@@ -23,7 +23,7 @@ pub(super) fn name_subjects(table: &mut DataFrame, fence: &Fence, truth: &str) -
         return Ok(());
     }
     let path = fence.resolve(truth)?;
-    let file = File::open(&path).at("read", &path)?;
+    let file = regular::open(&path).at("read", &path)?;
     let columns = ["sample_id", "subject"];
     let read = guarded(&path, || {
         let reader = ParquetReader::new(file).with_columns(Some(columns.map(str::to_owned).to_vec()));

@@ -7,7 +7,8 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{self, Kind, SAMPLES_KEY, SCHEMA_KEY};
-use crate::disk::atomic;
+use crate::disk::guard::guarded;
+use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
 use crate::task::Split;
 
@@ -139,11 +140,10 @@ pub fn write(path: &Path, table: &mut DataFrame, meta: &SamplesMeta) -> Result<(
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is no samples table of this version.
 pub fn read(path: &Path) -> Result<(arrow::record_batch::RecordBatch, SamplesMeta)> {
-    use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-    let file = std::fs::File::open(path).at("read", path)?;
+    use ::parquet::arrow::arrow_reader::ArrowReaderOptions;
     // Without the embedded arrow schema the text columns come as plain `Utf8`, not as views.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).at("read", path)?;
+    let builder = parquet::open_with(path, options)?;
     let pairs = builder
         .metadata()
         .file_metadata()
@@ -167,11 +167,10 @@ pub fn read(path: &Path) -> Result<(arrow::record_batch::RecordBatch, SamplesMet
     let meta = value(SAMPLES_KEY).unwrap_or_default();
     let meta: SamplesMeta = serde_json::from_str(&meta).at("understand the metadata of", path)?;
     let schema = builder.schema().clone();
-    let batches = builder
-        .build()
-        .at("read", path)?
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .at("read", path)?;
+    let batches = guarded(path, || {
+        let reader = builder.build().at("read", path)?;
+        reader.collect::<std::result::Result<Vec<_>, _>>().at("read", path)
+    })?;
     let table = arrow::compute::concat_batches(&schema, &batches).at("read", path)?;
     Ok((table, meta))
 }

@@ -23,15 +23,11 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Re
         _ => Path::new("."),
     };
     std::fs::create_dir_all(parent).at("create the folder", parent)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(parent)
-        .at("write a file in", parent)?;
+    let mut temporary = temporary().tempfile_in(parent).at("write a file in", parent)?;
     // Tells `sweep` that somebody is writing. Where the file system has no locks, nothing is swept.
     let _ = temporary.as_file().try_lock();
     fill(temporary.as_file_mut())?;
     temporary.as_file().sync_all().at("write", path)?;
-    set_readable(temporary.as_file(), path)?;
     temporary.persist(path).map_err(|error| error.error).at("write", path)?;
     Ok(())
 }
@@ -86,17 +82,22 @@ pub fn sweep(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Temporary files are created readable by their owner alone; results are for the group too.
+/// Temporary files are made for their owner alone; results are for whom the user's umask lets in.
 #[cfg(unix)]
-fn set_readable(file: &File, path: &Path) -> Result<()> {
+fn temporary() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-        .at("write", path)
+    let mut builder = tempfile::Builder::new();
+    builder
+        .prefix(TEMPORARY)
+        .permissions(std::fs::Permissions::from_mode(0o666));
+    builder
 }
 
 #[cfg(not(unix))]
-fn set_readable(_file: &File, _path: &Path) -> Result<()> {
-    Ok(())
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    builder
 }
 
 #[cfg(test)]

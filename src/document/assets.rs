@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::Dir;
 
+use crate::disk::regular;
 use crate::error::{Context, Result};
 
 /// A folder of the repository that is built into the program. The room that reads its files embeds it, so that only the
@@ -98,7 +99,7 @@ impl Assets {
             return Ok(None);
         }
         Ok(Some(Asset {
-            text: std::fs::read_to_string(&path).at("read", &path)?.into(),
+            text: regular::text(&path).at("read", &path)?.into(),
             shown: path.display().to_string(),
         }))
     }

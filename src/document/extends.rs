@@ -6,6 +6,9 @@ use super::assets::Asset;
 use super::mistake::Mistake;
 use super::tree::Node;
 
+/// Files that may lie over one another.
+const LONGEST: usize = 32;
+
 /// How documents of one kind are read.
 pub struct Extending<'a> {
     /// What kind of file it is: `recipe`.
@@ -48,6 +51,13 @@ impl Extending<'_> {
                 Some(node) => node
                     .place
                     .error(message, "this file is already part of the chain", None),
+                None => Mistake::of_file(self.document, &shown, message, None),
+            });
+        }
+        if chain.len() == LONGEST {
+            let message = format!("`extends` goes on for more than {LONGEST} files: {shown}");
+            return Err(match named_by {
+                Some(node) => node.place.error(message, "one too many", None),
                 None => Mistake::of_file(self.document, &shown, message, None),
             });
         }

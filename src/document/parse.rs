@@ -10,6 +10,10 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::Mistake;
 use super::tree::{DocumentText, Node, NodeEntry, NodeKind, OVERRIDE, Place};
 
+/// Parts that a dotted key may have; the deepest that means anything has five. Trees are walked by descending into them, and
+/// TOML's own reader allows 80.
+const DEEPEST: usize = 32;
+
 impl Node {
     /// Parses a whole TOML text. `document` says what kind of file it is (`recipe`), `name` which.
     ///
@@ -68,6 +72,7 @@ impl Node {
                 kind: NodeKind::Leaf(toml::Value::String(value.to_owned())),
             },
         };
+        shallow(&whole, path)?;
         let mut result = leaf;
         let mut end = path.len();
         for key in path.rsplit('.') {
@@ -98,6 +103,19 @@ impl Node {
     }
 }
 
+/// Refuses a dotted key that is deeper than any there is.
+fn shallow(place: &Place, key: &str) -> Result<(), Box<Mistake>> {
+    let parts = key.split('.').count();
+    if parts > DEEPEST {
+        return Err(place.error(
+            format!("a key of {parts} parts; at most {DEEPEST} mean anything"),
+            "no such key",
+            None,
+        ));
+    }
+    Ok(())
+}
+
 fn entries(source: &Arc<DocumentText>, table: &DeTable<'_>) -> Result<BTreeMap<String, NodeEntry>, Box<Mistake>> {
     table
         .iter()
@@ -107,6 +125,7 @@ fn entries(source: &Arc<DocumentText>, table: &DeTable<'_>) -> Result<BTreeMap<S
                 span: key.span(),
             };
             let name: &Cow<'_, str> = key.get_ref();
+            shallow(&place, name)?;
             Ok((
                 name.clone().into_owned(),
                 NodeEntry {
@@ -133,7 +152,16 @@ fn node(source: &Arc<DocumentText>, value: &Spanned<DeValue<'_>>) -> Result<Node
 
 fn leaf(place: &Place, value: &DeValue<'_>) -> Result<toml::Value, Box<Mistake>> {
     Ok(match value {
-        DeValue::String(text) => toml::Value::String(text.clone().into_owned()),
+        DeValue::String(text) => {
+            if let Some(control) = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\t')) {
+                return Err(place.error(
+                    format!("a text with the control character {}", control.escape_unicode()),
+                    "no name, path or title has one",
+                    None,
+                ));
+            }
+            toml::Value::String(text.clone().into_owned())
+        }
         DeValue::Integer(number) => toml::Value::Integer(
             i64::from_str_radix(number.as_str(), number.radix())
                 .map_err(|_| place.error("the number does not fit 64 bits", "too large", None))?,

@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::naming::RANDOM;
 use crate::progress::Progress;
 
@@ -20,12 +21,12 @@ impl EncoderConfig {
     ///
     /// # Errors
     /// As [`hub::HubModel::fetch`]; [`Error::Usage`] if the name of the model cannot be.
-    pub fn fetched(&self, cache: Option<&Path>, progress: Progress) -> Result<Self> {
+    pub fn fetched(&self, cache: Option<&Path>, progress: Progress, interrupt: &Interrupt) -> Result<Self> {
         let config = self.clone().completed();
         let Some(model) = config.hub_model()? else {
             return Ok(config);
         };
-        let folder = model.fetch(cache, progress)?;
+        let folder = model.fetch(cache, progress, interrupt)?;
         let Some(folder) = folder.to_str() else {
             return Err(Error::data(format!(
                 "{} is not Unicode; move the cache",
@@ -94,7 +95,7 @@ impl EncoderConfig {
         match self.kind {
             EncoderKind::Hog => Ok(Box::new(Hog::new(self.hog.clone())?)),
             EncoderKind::Clip | EncoderKind::Dino | EncoderKind::Dinov2 => {
-                let here = self.fetched(None, Progress::hidden())?;
+                let here = self.fetched(None, Progress::hidden(), &Interrupt::default())?;
                 Ok(Box::new(Frozen::load(&here, device)?))
             }
         }

@@ -10,7 +10,10 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use crate::encoder::model_folder::shards_of;
 use crate::error::{Context, Error, Result};
-use crate::progress::{Bar, Progress};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+
+use self::download::{Broken, Download, Heard, Patience, set, sha256};
 
 /// How a recipe marks a model of the hub.
 const SCHEME: &str = "hf://";
@@ -64,12 +67,30 @@ impl HubModel {
     /// # Errors
     /// [`Error::Data`] if the model is not in the cache and the hub cannot be reached, does not have it, or may not be asked
     /// (`HF_HUB_OFFLINE`).
-    pub fn fetch(&self, cache: Option<&Path>, progress: Progress) -> Result<PathBuf> {
-        let cache = cache.map_or_else(usual_cache, |folder| Cache::new(folder.to_owned()));
+    pub fn fetch(&self, cache: Option<&Path>, progress: Progress, interrupt: &Interrupt) -> Result<PathBuf> {
+        let cache = cache.map_or_else(usual_cache, |folder| Ok(Cache::new(folder.to_owned())))?;
         if let Some(folder) = self.cached(&cache) {
             return Ok(folder);
         }
         self.may_be_fetched(&cache)?;
+        // The transport waits for as long as a server lets it, and looks at no flag.
+        let mut patience = Patience::new();
+        let (model, shelf, heard) = (self.clone(), cache.clone(), patience.heard());
+        let silent = || {
+            let silence = patience.exceeded()?;
+            Some(self.failed(
+                &cache,
+                &format!(
+                    "the hub has sent nothing for {} s; the same command goes on with what came, and HF_HUB_DOWNLOAD_TIMEOUT sets \
+                     how many seconds are waited",
+                    silence.as_secs()
+                ),
+            ))
+        };
+        interrupt.leaving(silent, move || model.fetch_now(shelf, progress, heard))
+    }
+
+    fn fetch_now(&self, cache: Cache, progress: Progress, heard: Heard) -> Result<PathBuf> {
         let mut builder = ApiBuilder::from_cache(cache.clone())
             .with_progress(false)
             .with_retries(RETRIES);
@@ -97,7 +118,9 @@ impl HubModel {
             cache,
             commit: info.sha,
             progress,
+            heard,
         };
+        fetch.heard.now();
         let has = |name: &str| info.siblings.iter().any(|file| file.rfilename == name);
         if !has(CONFIG) {
             return Err(Error::data(format!(
@@ -159,7 +182,7 @@ impl HubModel {
     /// # Errors
     /// [`Error::Data`] if it does not lie here and may not be fetched.
     pub fn whereabouts(&self) -> Result<String> {
-        let cache = usual_cache();
+        let cache = usual_cache()?;
         if let Some(folder) = self.cached(&cache) {
             return Ok(format!("{self}, in {}", folder.display()));
         }
@@ -217,6 +240,7 @@ struct Fetch<'a> {
     cache: Cache,
     commit: String,
     progress: Progress,
+    heard: Heard,
 }
 
 impl Fetch<'_> {
@@ -226,6 +250,15 @@ impl Fetch<'_> {
 
     /// The file `name` in the cache, fetched if it is not there.
     fn file(&self, name: &str) -> Result<PathBuf> {
+        match self.attempt(name) {
+            // What was gone on with may have been of another file: all of it is fetched anew, once.
+            Err(Broken::Content(_)) => self.attempt(name),
+            other => other,
+        }
+        .map_err(|(Broken::Content(error) | Broken::Other(error))| error)
+    }
+
+    fn attempt(&self, name: &str) -> Result<PathBuf, Broken> {
         let cached = self.cache.repo(self.repo()).pointer_path(&self.commit).join(name);
         if cached.is_file() {
             return Ok(cached);
@@ -238,28 +271,45 @@ impl Fetch<'_> {
                 "the hub answered with commit {:?} and tag {:?}, which do not fit",
                 metadata.commit_hash(),
                 metadata.etag()
-            )));
+            ))
+            .into());
         }
         let bar = Download {
             progress: self.progress,
             bar: None,
+            heard: self.heard.clone(),
         };
         let path = repo.download_with_progress(name, bar).map_err(|error| failed(&error))?;
         let length = std::fs::metadata(&path).at("read", &path)?.len();
         let expected = metadata.size() as u64;
-        if length != expected {
-            // Not left under its final name: the next call would take it for whole. What came is kept if it can be gone on with.
+        // Not left under its final name: the next call would take it for whole. What came is kept if it can be gone on with.
+        let take_away = |keep: bool| -> Result<()> {
             let blob = std::fs::canonicalize(&path).at("read", &path)?;
             std::fs::remove_file(&path).at("remove", &path)?;
-            if length < expected {
+            if keep {
                 let part = blob.with_extension("part");
-                std::fs::rename(&blob, &part).at("rename", &blob)?;
+                std::fs::rename(&blob, &part).at("rename", &blob)
             } else {
-                std::fs::remove_file(&blob).at("remove", &blob)?;
+                std::fs::remove_file(&blob).at("remove", &blob)
             }
+        };
+        if length != expected {
+            take_away(length < expected)?;
             return Err(failed(&format!(
                 "{length} of {expected} bytes arrived; the same command goes on with it"
-            )));
+            ))
+            .into());
+        }
+        // Large files are known by the digest of their content.
+        let promised = metadata.etag();
+        if promised.len() == 64 && promised.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let found = sha256(&path, || self.heard.now())?;
+            if !found.eq_ignore_ascii_case(promised) {
+                take_away(false)?;
+                return Err(Broken::Content(failed(&format!(
+                    "what arrived has the SHA-256 {found}, the hub promised {promised}; it was thrown away"
+                ))));
+            }
         }
         Ok(path)
     }
@@ -274,38 +324,20 @@ impl Fetch<'_> {
     }
 }
 
-/// A download's bar.
-struct Download {
-    progress: Progress,
-    bar: Option<Bar>,
-}
-
-impl hf_hub::api::Progress for Download {
-    fn init(&mut self, size: usize, filename: &str) {
-        let bar = self.progress.bar("fetch", size as u64, "bytes");
-        bar.message(filename);
-        self.bar = Some(bar);
-    }
-
-    fn update(&mut self, size: usize) {
-        if let Some(bar) = &self.bar {
-            bar.inc(size as u64);
-        }
-    }
-
-    fn finish(&mut self) {
-        self.bar = None;
-    }
-}
-
 /// The hub's own cache folder.
-fn usual_cache() -> Cache {
-    set("HF_HUB_CACHE").map_or_else(Cache::from_env, |folder| Cache::new(folder.into()))
-}
-
-/// An environment variable that is set to something.
-fn set(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+///
+/// # Errors
+/// [`Error::Usage`] where nothing says where it is.
+fn usual_cache() -> Result<Cache> {
+    if let Some(folder) = set("HF_HUB_CACHE") {
+        return Ok(Cache::new(folder.into()));
+    }
+    if set("HF_HOME").is_none() && std::env::home_dir().is_none_or(|home| home.as_os_str().is_empty()) {
+        return Err(Error::Usage(
+            "no folder for models of the hub: set HOME, HF_HOME or HF_HUB_CACHE".to_owned(),
+        ));
+    }
+    Ok(Cache::from_env())
 }
 
 /// Whether `part` can stand as one part of a path: no separators, not hidden, not upwards.
@@ -323,5 +355,6 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+mod download;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::disk::fence::{is_name, resolve_inside};
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::image::{Filter, Preprocess, Resize};
 
@@ -69,7 +70,7 @@ pub fn shards_of(index: &Path) -> Result<BTreeSet<String>> {
 }
 
 fn read_json(path: &Path) -> Result<Value> {
-    let file = std::fs::File::open(path).at("read", path)?;
+    let file = regular::open(path).at("read", path)?;
     let mut bytes = Vec::new();
     file.take(MAX_JSON + 1).read_to_end(&mut bytes).at("read", path)?;
     if bytes.len() as u64 > MAX_JSON {

@@ -11,6 +11,7 @@ use burn::store::pytorch_reader::{self, PytorchReader};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
 
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 
 /// Bytes of the largest description of tensors that the safetensors format allows.
@@ -47,7 +48,7 @@ impl Stored {
                 .map(|(name, tensor)| (name, Self::Torch(tensor)))
                 .collect());
         }
-        let file = File::open(path).at("read the weights", path)?;
+        let file = regular::open(path).at("read the weights", path)?;
         let header = Header::read(&file, path)?;
         digest(path, hasher)?;
         let file = Arc::new(file);
@@ -200,7 +201,7 @@ impl Float {
 }
 
 fn digest(path: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
-    let file = File::open(path).at("read the weights", path)?;
+    let file = regular::open(path).at("read the weights", path)?;
     hasher.update_reader(file).at("read the weights", path)?;
     Ok(())
 }

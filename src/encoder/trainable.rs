@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::image::Preprocess;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 use super::architecture::{Architecture, Global};
@@ -30,14 +31,14 @@ impl Trainable {
     ///
     /// # Errors
     /// As [`EncoderConfig::build_on`]; [`Error::Usage`] for `hog`, which has nothing to train.
-    pub fn load(config: &EncoderConfig, device: &Device, progress: Progress) -> Result<Self> {
+    pub fn load(config: &EncoderConfig, device: &Device, progress: Progress, interrupt: &Interrupt) -> Result<Self> {
         if config.kind == EncoderKind::Hog {
             return Err(Error::Usage(
                 "encoder.kind = \"hog\" has no weights that could be fine-tuned; expected clip, dino or dinov2"
                     .to_owned(),
             ));
         }
-        let mut opened = Opened::open(&config.fetched(None, progress)?)?;
+        let mut opened = Opened::open(&config.fetched(None, progress, interrupt)?)?;
         let architecture = opened.architecture.fitted(opened.size)?;
         let parameters = architecture
             .parameters()

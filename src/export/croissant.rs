@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Schema};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use serde_json::{Value as Json, json};
 
 use crate::columns;
-use crate::disk::atomic;
+use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
 use crate::feature::FeatureMetadata;
 use crate::feature::table::{FEATURES_KEY, GLOBAL, TOKENS, part_index};
@@ -164,8 +163,7 @@ impl Parts {
 type Read = (Schema, std::collections::HashMap<String, String>, i64);
 
 fn read(path: &Path) -> Result<Read> {
-    let file = std::fs::File::open(path).at("read", path)?;
-    let reader = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).at("read", path)?;
+    let reader = parquet::open(path)?;
     let rows = reader.metadata().file_metadata().num_rows();
     let pairs = reader.metadata().file_metadata().key_value_metadata();
     let metadata = pairs

@@ -1,16 +1,16 @@
 //! Opens a feature table and checks that its parts are whole and belong together.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use ::parquet::file::metadata::FileMetaData;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::FileMetaData;
 
 use crate::columns::SCHEMA_KEY;
 use crate::disk::guard::guarded;
+use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 
 use super::table::{
@@ -27,19 +27,12 @@ pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
         .as_deref()
 }
 
-fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).at("read", path)?;
-    guarded(path, || {
-        ParquetRecordBatchReaderBuilder::try_new(file).at("read the feature table", path)
-    })
-}
-
 /// The descriptions in one part file, checked against its columns and rows.
 ///
 /// # Errors
 /// [`Error::Io`] if it is no Parquet file or truncated, [`Error::Data`] if it is not a part of a feature table.
 pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
-    let builder = builder(path)?;
+    let builder = parquet::open(path)?;
     let file = builder.metadata().file_metadata();
     let foreign = |what: String| {
         Error::unusable_table(format!(
@@ -160,7 +153,7 @@ impl FeatureTable {
             }
             parts.push(part);
         }
-        let schema = builder(&part_path(folder, first))?.schema().clone();
+        let schema = parquet::open(&part_path(folder, first))?.schema().clone();
         Ok(Self {
             folder: folder.to_owned(),
             metadata,
@@ -242,7 +235,7 @@ fn next_batch(path: &Path, reader: &mut ParquetRecordBatchReader) -> Option<Resu
 }
 
 fn open_part(path: &Path, columns: Option<&[String]>, rows: usize) -> Result<ParquetRecordBatchReader> {
-    let builder = builder(path)?;
+    let builder = parquet::open(path)?;
     let mask = match columns {
         Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().map(String::as_str)),
         None => ProjectionMask::all(),

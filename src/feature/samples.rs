@@ -4,12 +4,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use serde_json::json;
 
 use crate::columns::SAMPLES_KEY;
+use crate::disk::guard::guarded;
+use crate::disk::parquet;
 use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
 
@@ -32,8 +34,7 @@ impl<'a> Source<'a> {
         let mut hasher = blake3::Hasher::new();
         let file = File::open(path).at("read the samples table", path)?;
         hasher.update_reader(&file).at("read the samples table", path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read the samples table", path)?)
-            .at("read the samples table", path)?;
+        let builder = parquet::open(path)?;
         let file = builder.metadata().file_metadata();
         let description = match value_of(file, SAMPLES_KEY) {
             Some(text) => Some(serde_json::from_str(text).at("read the description of", path)?),
@@ -89,22 +90,19 @@ impl<'a> Source<'a> {
 
     /// The rows `range`, in batches of `batch`.
     pub(super) fn read(&self, range: std::ops::Range<usize>, batch: usize) -> Result<ParquetRecordBatchReader> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| {
-                builder
-                    .with_offset(range.start)
-                    .with_limit(range.len())
-                    .with_batch_size(batch)
-                    .build()
-            })
-            .at("read the samples table", self.path)
+        guarded(self.path, || {
+            parquet::open(self.path)?
+                .with_offset(range.start)
+                .with_limit(range.len())
+                .with_batch_size(batch)
+                .build()
+                .at("read the samples table", self.path)
+        })
     }
 
     /// The schema of the canonical samples, with what extraction adds to them.
     pub(super) fn schema(&self) -> Result<SchemaRef> {
-        let file = File::open(self.path).at("read the samples table", self.path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).at("read the samples table", self.path)?;
+        let builder = parquet::open(self.path)?;
         let empty = RecordBatch::new_empty(Arc::clone(builder.schema()));
         let samples = canonical_samples(&empty, self.path)?.schema();
         let digest = Arc::new(Field::new(IMAGE_DIGEST, DataType::Utf8, false));

@@ -1,17 +1,17 @@
 //! Features as other programs write them: Parquet, `.npy`, `.npz`.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use ::parquet::arrow::ProjectionMask;
 use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::dataset::table::TableConfig;
 use crate::disk::guard::guarded;
+use crate::disk::parquet;
+use crate::disk::regular;
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
@@ -94,7 +94,7 @@ impl Reading<'_> {
     }
 
     fn npy(&self, path: &Path) -> Result<Features> {
-        let mut input = BufReader::new(File::open(path).at("read", path)?);
+        let mut input = BufReader::new(regular::open(path).at("read", path)?);
         for (key, named) in [
             ("features", &self.config.features),
             ("tokens", &self.config.tokens),
@@ -134,7 +134,7 @@ impl Reading<'_> {
         let begins = zip::read::Config {
             archive_offset: zip::read::ArchiveOffset::Known(0),
         };
-        let file = BufReader::new(File::open(path).at("read", path)?);
+        let file = BufReader::new(regular::open(path).at("read", path)?);
         let mut archive = zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&error))?;
         let names: Vec<String> = archive
             .file_names()
@@ -293,8 +293,7 @@ impl Reading<'_> {
         let mut plan: Option<Plan> = None;
         let mut rows = 0;
         for file in files {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
+            let builder = parquet::open(file)?;
             let names: Vec<String> = builder
                 .schema()
                 .fields()
@@ -417,7 +416,7 @@ struct Plan {
 
 /// The grid that a feature table of this program stores with its tokens, as a shape with rows; empty for other tables.
 fn stored_grid(file: &Path) -> Result<Vec<usize>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(file).at("read", file)?).at("read", file)?;
+    let builder = parquet::open(file)?;
     let text =
         crate::feature::reader::value_of(builder.metadata().file_metadata(), crate::feature::table::FEATURES_KEY);
     let metadata: Option<crate::feature::FeatureMetadata> = text.and_then(|text| serde_json::from_str(text).ok());
@@ -541,7 +540,7 @@ pub(crate) fn read_parquet_labels(
     config: &TableConfig,
     interrupt: &Interrupt,
 ) -> Result<(Roles, Columns)> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).at("read", path)?).at("read", path)?;
+    let builder = parquet::open(path)?;
     let names: Vec<String> = builder
         .schema()
         .fields()

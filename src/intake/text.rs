@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 
 use super::reject::{Reason, Reject};
@@ -57,7 +58,7 @@ struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     fn open(path: &'a Path, name: &'a str) -> Result<Self> {
         Ok(Self {
-            input: File::open(path).at("read", path)?,
+            input: regular::open(path).at("read", path)?,
             path,
             name,
             rest: Vec::new(),

@@ -11,6 +11,7 @@ use std::path::Path;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 
 /// Most bytes that one part of the archive may unpack to.
@@ -213,7 +214,7 @@ fn column_of(reference: &str) -> Option<usize> {
 /// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is no workbook, or one beyond the bounds; whatever `each`
 /// returns.
 pub fn rows(path: &Path, mut each: impl FnMut(&str, u32, &[Option<String>]) -> Result<()>) -> Result<()> {
-    let file = File::open(path).at("read", path)?;
+    let file = regular::open(path).at("read", path)?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file))
         .map_err(|error| Error::unusable_table(format!("{}: not an .xlsx workbook: {error}", path.display())))?;
     let strings = shared_strings(&mut archive, path)?;

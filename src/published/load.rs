@@ -4,6 +4,7 @@ use std::path::Path;
 
 use include_dir::include_dir;
 
+use crate::disk::regular;
 use crate::document::assets::Embedded;
 use crate::document::invalid::{Invalid, require};
 use crate::document::tree::Node;
@@ -43,7 +44,7 @@ impl Paper {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Document`] if it is not a file of published numbers.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).at("read", path)?;
+        let text = regular::text(path).at("read", path)?;
         Self::parse(&text, &path.display().to_string())
     }
 

@@ -11,26 +11,30 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser;
+use indicatif::HumanBytes;
 
 use crate::action_unit::ActionUnit;
+use crate::disk::guard::guarded;
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 
 use super::bins::Bins;
 use super::derived;
 use super::discover::{FoundRun, discover};
+use super::engine::{Engine, Stopped};
 use super::functions;
+use super::statement;
 use super::value::{self, Table, Value};
 use super::views::{self, VIEWS};
 
 /// A read-only SQL session over run folders.
 pub struct QueryContext {
-    runtime: tokio::runtime::Runtime,
-    session: SessionContext,
+    engine: Engine,
     runs: Vec<FoundRun>,
     warnings: Vec<String>,
     bins: Bins,
@@ -55,20 +59,8 @@ impl QueryContext {
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let (runs, mut warnings) = discover(paths)?;
         warnings.extend(runs.iter().filter_map(FoundRun::lacks));
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .build()
-            .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
-        // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes
-        // every time. Decoding still overlaps with the work, and the largest tables here have a few million rows.
-        let config = SessionConfig::new()
-            .with_target_partitions(1)
-            .with_information_schema(true)
-            .with_create_default_catalog_and_schema(true);
         Ok(Self {
-            runtime,
-            session: SessionContext::new_with_config(config),
+            engine: Engine::start()?,
             runs,
             warnings,
             bins: Bins::default(),
@@ -81,10 +73,21 @@ impl QueryContext {
     #[must_use]
     pub(crate) fn with_bins(mut self, bins: Bins) -> Self {
         for function in functions::of_bins(&bins) {
-            self.session.register_udf(function);
+            self.session().register_udf(function);
         }
         self.bins = bins;
         self
+    }
+
+    /// The same, whose queries end once `interrupt` is raised.
+    #[must_use]
+    pub fn with_interrupt(mut self, interrupt: &Interrupt) -> Self {
+        self.engine.heed(interrupt.clone());
+        self
+    }
+
+    fn session(&self) -> &SessionContext {
+        self.engine.session()
     }
 
     /// The runs, sorted by name.
@@ -112,7 +115,8 @@ impl QueryContext {
     /// As [`QueryContext::query`]; a parameter without a value is a usage error.
     pub fn query_with(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<Table> {
         let (schema, batches) = self.collect(sql, parameters)?;
-        Table::from_batches(&schema, &batches)
+        // Texts that are no longer shared between rows may be longer than a column can be; arrow does not return then.
+        guarded(Path::new("the result"), || Table::from_batches(&schema, &batches))
     }
 
     /// Runs one query and writes its rows as Parquet, with the types that they have.
@@ -166,7 +170,7 @@ impl QueryContext {
         let mut found = BTreeMap::new();
         let mut open = queries.to_vec();
         while let Some(query) = open.pop() {
-            let (_, tables) = self.parse(query).map_err(|error| not_a_query(&error))?;
+            let (_, tables) = self.parse(query).map_err(|stopped| self.why(stopped, not_a_query))?;
             for table in &tables {
                 if let Some(view) = derived::view(table.table())
                     && let Some(below) = derived::sql(view)
@@ -180,15 +184,19 @@ impl QueryContext {
     }
 
     /// A statement and the tables that it names.
-    fn parse(&self, sql: &str) -> std::result::Result<(Parsed, Vec<TableReference>), DataFusionError> {
-        let dialect = datafusion::config::Dialect::Generic;
-        let statement = self.session.state().sql_to_statement(sql, &dialect)?;
-        let (tables, _) = resolve_table_references(&statement, true)?;
-        Ok((statement, tables))
+    fn parse(&self, sql: &str) -> std::result::Result<(Parsed, Vec<TableReference>), Stopped> {
+        let (session, sql) = (self.session().clone(), sql.to_owned());
+        self.engine.run(async move {
+            let dialect = datafusion::config::Dialect::Generic;
+            let statement = session.state().sql_to_statement(&sql, &dialect)?;
+            let (tables, _) = resolve_table_references(&statement, true)?;
+            Ok((statement, tables))
+        })
     }
 
     fn collect(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        let (statement, tables) = self.parse(sql).map_err(|error| not_a_query(&error))?;
+        statement::check(sql)?;
+        let (statement, tables) = self.parse(sql).map_err(|stopped| self.why(stopped, not_a_query))?;
         let reads = match &statement {
             Parsed::Statement(inner) => matches!(**inner, sqlparser::ast::Statement::Query(_)),
             Parsed::Explain(_) => true,
@@ -219,33 +227,58 @@ impl QueryContext {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), scalar(value)))
             .collect();
-        self.runtime.block_on(async {
-            let plan = self
-                .session
-                .state()
-                .statement_to_plan(statement)
-                .await
-                .map_err(|error| explain(&error))?;
+        let session = self.session().clone();
+        let planned = self.engine.run(async move {
+            let plan = session.state().statement_to_plan(statement).await?;
             let allowed = SQLOptions::new()
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
                 .with_allow_statements(false);
-            allowed.verify_plan(&plan).map_err(|error| {
-                Error::Usage(format!(
+            if let Err(error) = allowed.verify_plan(&plan) {
+                return Ok(Err(Error::Usage(format!(
                     "a query only reads (SELECT, WITH, VALUES): {}",
                     message(&error)
-                ))
-            })?;
-            let plan = bind(plan, values)?;
-            let frame = self
-                .session
-                .execute_logical_plan(plan)
-                .await
-                .map_err(|error| explain(&error))?;
-            let schema = Arc::clone(frame.schema().inner());
-            let batches = frame.collect().await.map_err(|error| explain(&error))?;
-            Ok((schema, batches))
-        })
+                ))));
+            }
+            match bind(plan, values) {
+                Ok(plan) => session.execute_logical_plan(plan).await.map(Ok),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        let frame = planned.map_err(|stopped| self.why(stopped, explain))??;
+        self.engine.collect(frame).map_err(|stopped| self.why(stopped, explain))
+    }
+
+    /// Why there is no answer, `explain` where the engine itself says so.
+    fn why(&self, stopped: Stopped, explain: impl FnOnce(&DataFusionError) -> Error) -> Error {
+        match stopped {
+            Stopped::Failed(error) => match error.find_root() {
+                DataFusionError::ResourcesExhausted(_) => Error::data(format!(
+                    "the query needs more than {} of memory, half of what was free: ask for fewer rows (WHERE, LIMIT) or columns, \
+                     or join on more of them",
+                    HumanBytes(self.engine.memory())
+                )),
+                _ => match explain(&error) {
+                    // It says less well than the file's own reader which file it is, and what is wrong with it.
+                    error @ Error::Data { .. } => self.broken_file().unwrap_or(error),
+                    error => error,
+                },
+            },
+            Stopped::GaveUp => self.broken_file().unwrap_or_else(|| {
+                Error::Usage("the query cannot be answered: the engine gave up on it; ask in a simpler way".to_owned())
+            }),
+            Stopped::Interrupted => Error::Interrupted,
+        }
+    }
+
+    /// The file behind a view that no reader gets through.
+    fn broken_file(&self) -> Option<Error> {
+        let opened: Vec<&str> = {
+            let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.keys().copied().collect()
+        };
+        let mut files = opened.into_iter().filter(|view| derived::sql(view).is_none());
+        files.find_map(|view| views::read_through(view, &self.runs).err())
     }
 
     /// Opens a view, unless it is open; `rows`: with its rows, not with its columns alone.
@@ -271,9 +304,9 @@ impl QueryContext {
         };
         let registered = table.and_then(|table| {
             if known.is_some() {
-                self.session.deregister_table(view).map_err(failed)?;
+                self.session().deregister_table(view).map_err(failed)?;
             }
-            self.session.register_table(view, table).map_err(failed).map(|_| ())
+            self.session().register_table(view, table).map_err(failed).map(|_| ())
         });
         if registered.is_err() {
             self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
@@ -283,15 +316,20 @@ impl QueryContext {
 
     /// A view that is made from others. Most are computed once and kept: the statistics of a report share a few of them.
     fn derive(&self, view: &str, query: &str, rows: bool) -> Result<Arc<dyn TableProvider>> {
-        let failed =
-            |error: DataFusionError| Error::data(format!("failed to compute the view `{view}`: {}", message(&error)));
-        let (_, tables) = self.parse(query).map_err(failed)?;
+        let of_view =
+            |error: &DataFusionError| Error::data(format!("failed to compute the view `{view}`: {}", message(error)));
+        let failed = |error: DataFusionError| of_view(&error);
+        let (_, tables) = self.parse(query).map_err(|stopped| self.why(stopped, of_view))?;
         for table in &tables {
             if let Some(below) = derived::view(table.table()) {
                 self.register(below, rows)?;
             }
         }
-        let frame = self.runtime.block_on(self.session.sql(query)).map_err(failed)?;
+        let (session, text) = (self.session().clone(), query.to_owned());
+        let frame = self
+            .engine
+            .run(async move { session.sql(&text).await })
+            .map_err(|stopped| self.why(stopped, of_view))?;
         if !rows || !derived::kept(view) {
             return Ok(frame.into_view());
         }
@@ -301,7 +339,10 @@ impl QueryContext {
         let schema = Arc::new(Schema::new(
             frame.schema().fields().iter().map(nullable).collect::<Vec<_>>(),
         ));
-        let batches = self.runtime.block_on(frame.collect()).map_err(failed)?;
+        let (_, batches) = self
+            .engine
+            .collect(frame)
+            .map_err(|stopped| self.why(stopped, of_view))?;
         let batches = batches
             .iter()
             .map(|batch| as_declared(batch, &schema))
@@ -349,10 +390,11 @@ impl QueryContext {
     fn units(&self) -> Result<Arc<dyn TableProvider>> {
         self.register("samples", true)?;
         self.register("truth", true)?;
-        let made = self.runtime.block_on(async {
+        let session = self.session().clone();
+        let made = self.engine.run(async move {
             let mut parts = Vec::new();
             for source in ["samples", "truth"] {
-                let table = self.session.table_provider(source).await?;
+                let table = session.table_provider(source).await?;
                 for field in table.schema().fields() {
                     let unit = field.name();
                     if ActionUnit::of_column(unit).is_some() {
@@ -369,10 +411,12 @@ impl QueryContext {
                         .to_owned(),
                 );
             }
-            Ok(self.session.sql(&parts.join(" UNION ALL ")).await?.into_view())
+            Ok(session.sql(&parts.join(" UNION ALL ")).await?.into_view())
         });
-        made.map_err(|error: DataFusionError| {
-            Error::data(format!("failed to open the view `units`: {}", message(&error)))
+        made.map_err(|stopped| {
+            self.why(stopped, |error| {
+                Error::data(format!("failed to open the view `units`: {}", message(error)))
+            })
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::terminal::printable;
+
 use super::value::{Kind, Table, Value};
 
 /// How a result is printed.
@@ -141,31 +143,4 @@ fn json(value: &Value) -> String {
 
 fn json_string(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
-}
-
-/// Whether a character changes the direction in which its neighbours are read.
-pub(crate) fn reorders(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Text that cannot move the cursor: control characters, and those that turn the direction of reading, are
-/// shown by their escape.
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || reorders(c) {
-            let _ = write!(
-                out,
-                "{}",
-                if c.is_ascii() {
-                    c.escape_default().to_string()
-                } else {
-                    c.escape_unicode().to_string()
-                }
-            );
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }

@@ -7,6 +7,7 @@ pub mod bins;
 pub mod context;
 pub mod derived;
 pub mod discover;
+pub(crate) mod engine;
 #[cfg(test)]
 mod failure_tests;
 #[cfg(test)]
@@ -15,6 +16,8 @@ pub mod format;
 mod functions;
 #[cfg(test)]
 mod golden;
+mod order;
+mod statement;
 #[cfg(test)]
 mod study_tests;
 #[cfg(test)]
@@ -24,5 +27,5 @@ pub mod views;
 
 pub use discover::{FoundRun, discover};
 pub use format::Format;
-pub(crate) use format::{csv_line, plain, printable, reorders};
+pub(crate) use format::{csv_line, plain};
 pub use value::{Column, Table, Value};

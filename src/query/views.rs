@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -23,11 +23,13 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use crate::action_unit::ActionUnit;
 use crate::columns;
+use crate::disk::guard::guarded;
+use crate::disk::parquet;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
@@ -75,6 +77,20 @@ pub const VIEWS: [&str; 35] = [
     "units",
     "varied_settings",
     "warnings",
+];
+
+/// The views that show files.
+const FILES: [&str; 10] = [
+    "archetypes",
+    "assignments",
+    "maps",
+    "metrics",
+    "predictions",
+    "resets",
+    "samples",
+    "separability",
+    "standings",
+    "truth",
 ];
 
 /// A view over many Parquet files of one kind, each with its run (and fold and seed) as constant leading columns.
@@ -179,12 +195,12 @@ impl RunFiles {
         Ok(Some(batches.into_iter().flatten().collect()))
     }
 
-    fn read(&self, path: &PathBuf, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
-        let file = std::fs::File::open(path).at("read", path)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .at("read", path)?
-            .build()
-            .at("read", path)?;
+    fn read(&self, path: &Path, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+        guarded(path, || self.read_unguarded(path, part))
+    }
+
+    fn read_unguarded(&self, path: &Path, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
+        let reader = parquet::open(path)?.build().at("read", path)?;
         let mut out = Vec::new();
         for batch in reader {
             let batch = batch.at("read", path)?;
@@ -286,7 +302,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))
         .collect();
     if matches!(name, "samples" | "truth") {
-        let found: Vec<SchemaRef> = files.par_iter().map(read_schema).collect::<Result<_>>()?;
+        let found: Vec<SchemaRef> = files.par_iter().map(|path| read_schema(path)).collect::<Result<_>>()?;
         let mut extra = BTreeSet::new();
         for schema in &found {
             for field in schema.fields() {
@@ -308,14 +324,22 @@ fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fiel
         .map_err(|error| Error::data(format!("the columns of a table do not fit together: {error}")))
 }
 
-fn read_schema(path: &PathBuf) -> Result<SchemaRef> {
-    let file = std::fs::File::open(path).at("read", path)?;
-    let reader = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(
-        &file,
-        parquet::arrow::arrow_reader::ArrowReaderOptions::default(),
-    )
-    .at("read", path)?;
-    Ok(Arc::clone(reader.schema()))
+fn read_schema(path: &Path) -> Result<SchemaRef> {
+    guarded(path, || Ok(Arc::clone(parquet::open(path)?.schema())))
+}
+
+/// Reads the files behind a view one after the other, to name the one that cannot be.
+pub(super) fn read_through(view: &str, runs: &[FoundRun]) -> Result<()> {
+    if !FILES.contains(&view) {
+        return Ok(());
+    }
+    let files = RunFiles::open(view, runs)?;
+    files.paths.iter().try_for_each(|path| {
+        guarded(path, || {
+            let mut batches = parquet::open(path)?.build().at("read", path)?;
+            batches.try_for_each(|batch| batch.map(drop)).at("read", path)
+        })
+    })
 }
 
 /// Text of a JSON member, empty members and nulls as nothing.
@@ -543,7 +567,7 @@ pub(super) fn settings_batch(runs: &[FoundRun]) -> std::result::Result<RecordBat
     let rows: Vec<(&str, String, String)> = runs
         .par_iter()
         .flat_map_iter(|run| {
-            let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+            let text = regular::text(&run.path.join("recipe.toml")).unwrap_or_default();
             let mut found = Vec::new();
             if let Ok(recipe) = text.parse::<toml::Table>() {
                 for (key, value) in &recipe {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::disk::regular;
 use crate::document::assets::Asset;
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
@@ -112,7 +113,7 @@ fn read_file(path: &Path, named_by: Option<&Node>) -> Result<Node, Box<Mistake>>
 }
 
 fn read(path: &Path) -> Result<Asset, String> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match regular::text(path) {
         Ok(text) => text.into(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => embedded::find(path)
             .ok_or_else(|| "there is no such file".to_owned())?

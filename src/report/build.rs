@@ -128,6 +128,7 @@ impl Builder<'_> {
             .bar("report", results.len() as u64, "tables and figures");
         for statistic in results {
             bar.inc(1);
+            self.options.interrupt.check()?;
             let title = statistic.entry.title.clone();
             match self.block(statistic)? {
                 Some(block) => blocks.push(block),

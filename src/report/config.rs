@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
+use crate::disk::regular;
+use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
 use crate::query::{FoundRun, Value};
@@ -229,7 +231,7 @@ pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
         return Some(ReportConfig::default());
     }
     let mut asked = runs.iter().map(|run| {
-        let text = std::fs::read_to_string(run.path.join("recipe.toml")).unwrap_or_default();
+        let text = regular::text(&run.path.join("recipe.toml")).unwrap_or_default();
         let recipe: toml::Table = text.parse().unwrap_or_default();
         let section = recipe.get("report").cloned();
         let mut config: ReportConfig = section.and_then(|section| section.try_into().ok()).unwrap_or_default();
@@ -253,4 +255,6 @@ pub struct ReportOptions {
     pub data_root: Option<PathBuf>,
     /// Where it is shown how far the work has come.
     pub progress: Progress,
+    /// What ends it between two tables, or within a query.
+    pub interrupt: Interrupt,
 }

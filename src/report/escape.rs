@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::query::reorders;
+use crate::terminal::reorders;
 
 /// Text that LaTeX prints as it stands, whatever it holds.
 ///

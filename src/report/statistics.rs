@@ -37,7 +37,7 @@ pub(crate) struct Statistic {
 /// # Errors
 /// As [`build`].
 pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
-    let query = QueryContext::open(runs)?;
+    let query = QueryContext::open(runs)?.with_interrupt(&options.interrupt);
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
@@ -74,6 +74,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     let mut too_many = Vec::new();
     for entry in catalog.entry {
         bar.inc(1);
+        options.interrupt.check()?;
         if count < 2 && entry.several_runs {
             continue;
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::regular;
 use crate::error::{Context, Result};
 
 /// Name of the file in a folder of runs; hidden, so that `runs/*` names runs alone.
@@ -32,7 +33,7 @@ struct Look {
 /// [`crate::Error::Io`] if the file cannot be read or written.
 pub fn record(runs: &Path, protocol: &str, run: &str, address: &str) -> Result<u64> {
     let path: PathBuf = runs.join(FILE);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match regular::text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).at("read", &path),

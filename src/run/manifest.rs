@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::disk::atomic;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 
 use super::cost::Cost;
@@ -117,7 +119,7 @@ impl Manifest {
     /// [`Error::Io`] if it is missing, [`Error::Data`] if it is not a manifest of a version that this program reads.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let text = std::fs::read_to_string(&path).at("read", &path)?;
+        let text = regular::text(&path).at("read", &path)?;
         let manifest: Self = serde_json::from_str(&text)
             .map_err(|error| Error::data(format!("{}: not a run manifest: {error}", path.display())))?;
         if manifest.schema != SCHEMA {
@@ -170,11 +172,30 @@ pub fn git_state(folder: &Path) -> Json {
     state().unwrap_or(Json::Null)
 }
 
+/// A time as RFC 3339; empty where the clock stands before 1970 or after 9999, which the format cannot say.
+pub fn stamp(time: SystemTime) -> String {
+    const END: u64 = 253_402_300_800;
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) if since.as_secs() < END => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_says_nothing() {
+        use std::time::Duration;
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(stamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+        assert_eq!(stamp(at(253_402_300_799)), "9999-12-31T23:59:59Z");
+        assert_eq!(stamp(at(253_402_300_800)), "");
+        assert_eq!(stamp(SystemTime::UNIX_EPOCH - Duration::from_nanos(1)), "");
+    }
 
     proptest! {
         // The report's address is made of the manifest: were a second of training read back one bit off, a call that has

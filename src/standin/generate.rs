@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE, UNFINISHED};
 use crate::disk::atomic;
+use crate::disk::regular;
 use crate::disk::seal::{self, Damage, Seal, Sealed};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -225,7 +226,7 @@ pub(crate) fn check(options: &StandinOptions, layout: &dyn Layout) -> Result<u32
 pub(crate) fn claim(out: &Path, marker: &Marker) -> Result<bool> {
     for (name, complete) in [(STAND_IN_FILE, true), (UNFINISHED, false)] {
         let path = out.join(name);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match regular::text(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error).at("read", &path),

@@ -9,6 +9,8 @@ mod damage;
 mod data;
 mod device;
 mod elsewhere;
+#[cfg(target_os = "linux")]
+mod endings;
 mod explanations;
 mod exports;
 mod extract;

@@ -8,7 +8,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Files that hold times, or the place in which the run lies.
-const UNSTABLE: [&str; 6] = ["manifest.json", "digests.json", "report.html", "report.md", ".digest", ".lock"];
+const UNSTABLE: [&str; 7] = [
+    "manifest.json",
+    "digests.json",
+    "report.html",
+    "report.md",
+    "report.tex",
+    ".digest",
+    ".lock",
+];
 
 /// The statistics that are left out, so that a case takes seconds.
 const LEFT_OUT: [&str; 20] = [

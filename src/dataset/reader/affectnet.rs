@@ -4,7 +4,6 @@
 //! where there are seven classes) are masked. The official validation set is the test set.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Read;
 
 use polars::prelude::*;
@@ -14,6 +13,7 @@ use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::disk::fence::Fence;
+use crate::disk::regular;
 use crate::error::{Error, Result, is_passing};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
@@ -187,7 +187,7 @@ fn read_label(fence: &Fence, path: &str) -> std::result::Result<Option<String>, 
         }
     };
     let mut bytes = Vec::with_capacity(512);
-    let input = File::open(&file).map_err(failed)?;
+    let input = regular::open(&file).map_err(failed)?;
     input.take(MAX_LABEL).read_to_end(&mut bytes).map_err(failed)?;
     let value = npy::scalar(&mut bytes.as_slice()).map_err(bad)?;
     Ok(Some(value.to_text()))

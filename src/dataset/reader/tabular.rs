@@ -1,6 +1,5 @@
 //! CSVs with an image and its labels, whatever the columns are called.
 
-use std::fs::File;
 use std::io::Read;
 
 use polars::prelude::*;
@@ -8,6 +7,7 @@ use polars::prelude::*;
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
+use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
@@ -329,7 +329,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
 fn fields_of_first_line(source: &Source<'_>, file: &str) -> Result<usize> {
     let path = source.inside(file)?;
     let mut start = Vec::new();
-    File::open(&path)
+    regular::open(&path)
         .and_then(|input| input.take(1 << 16).read_to_end(&mut start))
         .at("read", &path)?;
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();

@@ -8,11 +8,12 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::naming;
 use crate::query::context::QueryContext;
-use crate::query::{FoundRun, Table, Value, plain, printable};
+use crate::query::{FoundRun, Table, Value, plain};
 use crate::report::catalog::ReportFiles;
 use crate::report::cells::{MISSING, fixed};
 use crate::report::thumbnail::Thumbnail;
 use crate::report::tile::Tile;
+use crate::terminal::printable;
 
 /// Side of the sample's own picture on the page.
 const LARGE: u32 = 288;

@@ -6,12 +6,12 @@ use minijinja::context;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::query::printable;
 use crate::report::catalog::ReportFiles;
 use crate::report::cells::{MISSING, fixed, thousands};
 use crate::report::page::{self, fill, serial};
 use crate::report::provenance;
 use crate::report::tile::Tile;
+use crate::terminal::printable;
 
 use super::sample::{Explanation, NAMED, Output};
 

@@ -11,8 +11,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, register_font};
 
 use crate::error::{Error, Result};
-use crate::query::reorders;
 use crate::report::catalog::embedded_bytes;
+use crate::terminal::reorders;
 
 /// Drawing units in a millimetre of paper.
 pub(crate) const UNITS_PER_MM: f64 = 12.0;

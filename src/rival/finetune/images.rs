@@ -1,19 +1,19 @@
 //! Faces by sample, as training and evaluation see them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 use ::image::{RgbImage, imageops};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float32Type;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::disk::fence::Fence;
+use crate::disk::guard::guarded;
+use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::feature::FeaturesConfig;
 use crate::feature::table::canonical_samples;
@@ -40,10 +40,9 @@ impl Images {
     /// # Errors
     /// [`Error::Io`] if the table or the root cannot be read, [`Error::Data`] if a column is missing.
     pub fn read(samples: &Path, root: &Path, options: &FeaturesConfig) -> Result<Self> {
-        let file = File::open(samples).at("read the samples table", samples)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .at("read the samples table", samples)?;
+        let reader = guarded(samples, || {
+            parquet::open(samples)?.build().at("read the samples table", samples)
+        })?;
         let mut places = BTreeMap::new();
         for batch in reader {
             let batch = canonical_samples(&batch.at("read the samples table", samples)?, samples)?;

@@ -89,7 +89,7 @@ impl Job<'_> {
     /// As [`Trainable::load`]; [`Error::Data`] if an image can no longer be read or the loss is not a number;
     /// [`Error::Interrupted`], [`Error::Device`].
     pub fn run(&self) -> Result<RivalOutcome> {
-        let model = Trainable::load(self.encoder, self.device, self.progress)?;
+        let model = Trainable::load(self.encoder, self.device, self.progress, self.interrupt)?;
         let targets = &self.sets.train.targets;
         let frequencies = prior(targets);
         let loss = TaskLoss {

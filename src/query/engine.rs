@@ -1,0 +1,180 @@
+//! `DataFusion` as this program runs it: in one order, within a bound of memory, on threads of its own that can be left alone.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::meter::available_memory;
+
+use super::order::OneOrder;
+use super::value::Value;
+
+/// How often somebody who waits for a query looks whether the user wants to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Stack of a query's threads: planning descends into a statement as deep as it is (see `super::statement`). Pages that are not
+/// reached cost nothing.
+const STACK: usize = 256 << 20;
+
+/// What a query may always take, however little memory is free.
+const LEAST_MEMORY: u64 = 64 << 20;
+
+/// What its threads are called. One that gives up says so to whoever waits, and not on stderr.
+pub(crate) const THREADS: &str = "query";
+
+/// A session and the threads that it works on.
+pub(super) struct Engine {
+    /// Taken when it is dropped, only then.
+    runtime: Option<tokio::runtime::Runtime>,
+    session: SessionContext,
+    memory: u64,
+    interrupt: Interrupt,
+}
+
+/// Why there is no answer.
+pub(super) enum Stopped {
+    /// `DataFusion` says why.
+    Failed(DataFusionError),
+    /// A library underneath gave up in the middle of it.
+    GaveUp,
+    /// The user wanted to stop.
+    Interrupted,
+}
+
+impl From<DataFusionError> for Stopped {
+    fn from(error: DataFusionError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Engine {
+    pub(super) fn start() -> Result<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name(THREADS)
+            .thread_stack_size(STACK)
+            .build()
+            .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
+        let memory = available_memory().map_or(u64::MAX, |free| (free / 2).max(LEAST_MEMORY));
+        // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes
+        // every time. Decoding still overlaps with the work, and the largest tables here have a few million rows.
+        let config = SessionConfig::new()
+            .with_target_partitions(1)
+            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(true);
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.insert(0, Arc::new(OneOrder));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(bounded(memory)?)
+            .with_physical_optimizer_rules(rules)
+            .build();
+        Ok(Self {
+            runtime: Some(runtime),
+            session: SessionContext::new_with_state(state),
+            memory,
+            interrupt: Interrupt::default(),
+        })
+    }
+
+    /// Ends queries once `interrupt` is raised.
+    pub(super) fn heed(&mut self, interrupt: Interrupt) {
+        self.interrupt = interrupt;
+    }
+
+    pub(super) fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
+    /// Bytes that a query may take.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Does `work` on the engine's threads and waits for it, as long as the user does.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, DataFusionError>> + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let Some(runtime) = &self.runtime else {
+            return Err(Stopped::GaveUp);
+        };
+        let (done, wait) = sync_channel(1);
+        let task = runtime.spawn(async move {
+            // Nobody waits any more where the user stopped.
+            let _ = done.send(work.await);
+        });
+        loop {
+            match wait.recv_timeout(LOOK) {
+                Ok(answer) => return answer.map_err(Stopped::Failed),
+                Err(RecvTimeoutError::Disconnected) => return Err(Stopped::GaveUp),
+                Err(RecvTimeoutError::Timeout) if self.interrupt.is_raised() => {
+                    task.abort();
+                    return Err(Stopped::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// All rows of a frame, within the bound of memory.
+    pub(super) fn collect(&self, frame: DataFrame) -> Result<(SchemaRef, Vec<RecordBatch>), Stopped> {
+        let pool = Arc::clone(&self.session.runtime_env().memory_pool);
+        self.run(async move {
+            let schema = Arc::clone(frame.schema().inner());
+            let held = MemoryConsumer::new("the result").register(&pool);
+            let mut rows = frame.execute_stream().await?;
+            let mut batches = Vec::new();
+            while let Some(batch) = std::future::poll_fn(|waker| rows.as_mut().poll_next(waker)).await {
+                let batch = batch?;
+                held.try_grow(shown(&batch))?;
+                batches.push(batch);
+            }
+            Ok((schema, batches))
+        })
+    }
+}
+
+/// Bytes of a batch and of the cells that are made of it to be shown: texts there are no longer shared between rows.
+fn shown(batch: &RecordBatch) -> usize {
+    let cells = batch.num_rows() * batch.num_columns() * size_of::<Value>();
+    let texts = batch.columns().iter().filter_map(|column| column.as_string_view_opt());
+    let texts: usize = texts
+        .map(|texts| texts.lengths().map(|n| n as usize).sum::<usize>())
+        .sum();
+    batch.get_array_memory_size() + cells + texts
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // What somebody was stopped in is not waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Files that rows are moved to would make a sum's order depend on the memory that is free: too much is an error instead.
+fn bounded(memory: u64) -> Result<Arc<RuntimeEnv>> {
+    let nowhere = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    RuntimeEnvBuilder::new()
+        .with_memory_limit(usize::try_from(memory).unwrap_or(usize::MAX), 1.0)
+        .with_disk_manager_builder(nowhere)
+        .build_arc()
+        .map_err(|error| Error::data(format!("failed to prepare queries: {error}")))
+}
