@@ -235,4 +235,18 @@ mod tests {
         assert_eq!(Error::NotComparable(String::new()).exit_code(), exit::USAGE);
         assert_eq!(Error::Device("x".to_owned()).within("y").to_string(), "y: x");
     }
+
+    #[test]
+    fn what_may_be_gone_a_minute_later_is_told_from_what_is_so() {
+        use std::io::{Error, ErrorKind};
+        // EPERM, EIO, EACCES, EMFILE, ENFILE, ENOSPC, ESTALE.
+        for passing in [1, 5, 13, 24, 23, 28, 116].map(Error::from_raw_os_error) {
+            assert!(super::is_passing(&passing), "{passing}");
+        }
+        // ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP.
+        for lasting in [2, 20, 21, 36, 40].map(Error::from_raw_os_error) {
+            assert!(!super::is_passing(&lasting), "{lasting}");
+        }
+        assert!(!super::is_passing(&ErrorKind::UnexpectedEof.into()));
+    }
 }

@@ -25,6 +25,7 @@ use super::table::part_path;
 use super::*;
 
 mod images;
+mod kept;
 mod loading;
 mod stored;
 

@@ -171,4 +171,18 @@ mod tests {
             let _ = (jpeg(&jpeg_like), png(&bytes));
         }
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fault_of_the_moment_is_no_broken_header() {
+        let found = check(Path::new("/proc/self/mem"), MAX_PIXELS);
+        assert!(matches!(found, Err(Reason::Unavailable { .. })), "{found:?}");
+        let reject = crate::intake::reject::Reject {
+            file: "list.txt".into(),
+            line: Some(3),
+            reason: found.unwrap_err(),
+        };
+        let error = crate::intake::reject::check_available(&[reject], Path::new("/data")).unwrap_err();
+        assert!(error.to_string().starts_with("failed to read /proc/self/mem: "), "{error}");
+    }
 }
