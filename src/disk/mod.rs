@@ -6,4 +6,3 @@ pub mod guard;
 pub mod lock;
 pub mod parquet;
 pub mod publish;
-pub mod regular;
