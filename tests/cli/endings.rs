@@ -417,7 +417,7 @@ fn a_study_that_is_stopped_or_killed_leaves_no_process_behind() {
     let bench = Bench::with_shared_cache();
     bench.write(
         "swept.toml",
-        "extends = \"recipes/rafdb.toml\"\nname = \"swept\"\n[sweep]\n\"model.k_max\" = [30, 31]\n",
+        "extends = \"recipes/rafdb.toml\"\nname = \"swept\"\n[sweep]\n\"loss.margin\" = [0.2, 0.3]\n",
     );
     let recipe = "swept.toml";
     let command = |out: &'static str| {
