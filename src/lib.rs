@@ -96,6 +96,7 @@ mod published;
 mod query;
 mod recipe;
 mod record;
+mod regular;
 mod report;
 mod rival;
 mod run;

@@ -6,10 +6,10 @@ use std::path::Path;
 use polars::prelude::*;
 
 use crate::disk::guard::guarded;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::metric::truth::{TruthSample, agreement};
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow};
+use crate::regular;
 use crate::task::Split;
 
 /// What was planted in one image.

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::atomic;
 use crate::disk::fence::is_name;
-use crate::disk::regular;
 use crate::document::invalid::{Invalid, require};
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
 use crate::metric::seeds::OverSeeds;
+use crate::regular;
 use crate::task::Task;
 
 use super::answers::Predictions;

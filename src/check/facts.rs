@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table};
 use crate::record::StandingRow;
+use crate::regular;
 use crate::run::manifest::Manifest;
 use crate::task::Task;
 

@@ -9,11 +9,11 @@ use crate::check::facts::Facts;
 use crate::check::judge::{self, CheckOptions, CheckReport, Place, Source};
 use crate::check::verdict::Verdict;
 use crate::disk::atomic;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::metric::Bootstrap;
 use crate::published::results::values_for;
 use crate::recipe::{Places, Recipe, RecipeOptions};
+use crate::regular;
 
 use super::output;
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::query::context::QueryContext;
 use crate::query::{Format, Value};
+use crate::regular;
 
 use super::shell::Shell;
 use super::{output, prompt};

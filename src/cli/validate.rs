@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::chain;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
-use crate::disk::regular;
 use crate::error::{Error, Result};
 use crate::recipe::{Job, RecipeOptions, Study, conversion_options};
+use crate::regular;
 
 use super::output;
 use super::shell::Shell;

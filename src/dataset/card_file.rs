@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use include_dir::include_dir;
 use serde_json::{Value, json};
 
-use crate::disk::regular;
 use crate::document::assets::{Asset, Embedded};
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
 use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::error::{Error, Result};
+use crate::regular;
 
 use super::card::{CARD_SCHEMA, Card};
 

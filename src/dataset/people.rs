@@ -6,8 +6,8 @@ use polars::prelude::*;
 
 use crate::disk::fence::Fence;
 use crate::disk::guard::guarded;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 use super::frame::wrap;
 

@@ -16,7 +16,7 @@ use crate::record::{SCHEMA_VERSION, Table};
 
 use super::atomic;
 use super::guard::{bounded, guarded};
-use super::regular;
+use crate::regular;
 
 /// Rows that are turned into columns at once.
 const CHUNK: usize = 16_384;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use include_dir::Dir;
 
-use crate::disk::regular;
 use crate::error::{Context, Result};
+use crate::regular;
 
 /// A folder of the repository that is built into the program. The room that reads its files embeds it, so that only the
 /// stages which read them depend on what they say.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::disk::fence::{is_name, resolve_inside};
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::image::{Filter, Preprocess, Resize};
+use crate::regular;
 
 use super::architecture::{Activation, Architecture};
 use super::config::EncoderKind;

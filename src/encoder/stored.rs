@@ -11,8 +11,8 @@ use burn::store::pytorch_reader::{self, PytorchReader};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
 
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 /// Bytes of the largest description of tensors that the safetensors format allows.
 const MAX_HEADER: u64 = 100_000_000;

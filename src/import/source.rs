@@ -11,12 +11,12 @@ use arrow::datatypes::{DataType, Float32Type};
 use crate::dataset::table::TableConfig;
 use crate::disk::guard::guarded;
 use crate::disk::parquet;
-use crate::disk::regular;
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
 use crate::intake::npy;
 use crate::interrupt::Interrupt;
+use crate::regular;
 
 use super::columns::{Columns, Format, Roles, find, listed};
 use super::spill::{Spill, SpillWriter};

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 use super::reject::{Reason, Reject};
 

@@ -11,8 +11,8 @@ use std::path::Path;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 /// Most bytes that one part of the archive may unpack to.
 const LONGEST_PART: u64 = 256 << 20;

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use include_dir::include_dir;
 
-use crate::disk::regular;
 use crate::document::assets::Embedded;
 use crate::document::invalid::{Invalid, require};
 use crate::document::tree::Node;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 use super::file::{Paper, SCHEMA, once};
 use super::language;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::terminal::printable;
+use crate::terminal::{self, printable};
 
 use super::value::{Kind, Table, Value};
 
@@ -142,5 +142,5 @@ fn json(value: &Value) -> String {
 }
 
 fn json_string(text: &str) -> String {
-    serde_json::Value::String(text.to_owned()).to_string()
+    terminal::json(&serde_json::Value::String(text.to_owned()).to_string())
 }

@@ -29,13 +29,13 @@ use crate::action_unit::ActionUnit;
 use crate::columns;
 use crate::disk::guard::guarded;
 use crate::disk::parquet;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
     ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow,
     StandingRow, Table,
 };
+use crate::regular;
 
 use super::bins::Bins;
 use super::discover::FoundRun;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::disk::regular;
 use crate::document::assets::Asset;
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::encoder::config::EncoderKind;
+use crate::regular;
 
 use super::embedded;
 

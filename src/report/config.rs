@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
-use crate::disk::regular;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
 use crate::query::{FoundRun, Value};
+use crate::regular;
 
 use super::provenance::COLUMNS;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::regular;
 use crate::error::{Context, Result};
+use crate::regular;
 
 /// Name of the file in a folder of runs; hidden, so that `runs/*` names runs alone.
 const FILE: &str = ".test-looks.jsonl";

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::disk::atomic;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
+use crate::regular;
 
 use super::cost::Cost;
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::generated::{STAND_IN_FILE, TRUTH_FILE, UNFINISHED};
 use crate::disk::atomic;
-use crate::disk::regular;
 use crate::disk::seal::{self, Damage, Seal, Sealed};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::regular;
 use crate::task::Split;
 
 use super::draw::identity::{Identity, Shot};

@@ -13,11 +13,11 @@ use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::disk::fence::Fence;
-use crate::disk::regular;
 use crate::error::{Error, Result, is_passing};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::{npy, text};
+use crate::regular;
 use crate::task::{Split, Task};
 
 use super::rows::{self, Collected};

@@ -7,11 +7,11 @@ use polars::prelude::*;
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
-use crate::disk::regular;
 use crate::error::{Context, Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text::{self, Delimited};
+use crate::regular;
 use crate::task::{Split, Task};
 
 use super::folders::plain_stem;
