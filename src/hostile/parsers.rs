@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::check::facts::Facts;
 use crate::dataset::card::Card;
 use crate::dataset::convert::examine;
 use crate::dataset::options::ConvertOptions;
@@ -18,6 +19,7 @@ use crate::import::features::Import;
 use crate::intake::{header, npy, text};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::query::context::QueryContext;
 use crate::recipe::{Recipe, RecipeOptions};
 use crate::task::Task;
 
@@ -42,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("pth", pth),
     ("encoder_config", encoder_config),
     ("feature_table", feature_table),
+    ("run_tables", run_tables),
 ];
 
 /// A folder with these files, gone after use. Nothing can be tested where no folder can be made.
@@ -304,5 +307,44 @@ pub fn feature_table(bytes: &[u8]) {
                 let _ = table.load(&crate::feature::LoadOptions::new(task));
             }
         }
+    });
+}
+
+/// A manifest of a run with one seed.
+const MANIFEST: &[u8] =
+    br#"{"schema": 1, "run": "fuzz-00000000", "name": "fuzz", "dataset": "rafdb", "task": "expression",
+    "classes": ["anger", "fear"], "seeds": [0]}"#;
+
+/// The tables of a run, as queries and checks read them, and its digests.
+pub fn run_tables(bytes: &[u8]) {
+    let files = [
+        ("manifest.json", MANIFEST),
+        ("samples.parquet", bytes),
+        ("standings.parquet", bytes),
+        ("duplicates.parquet", bytes),
+        ("seed-0/metrics.parquet", bytes),
+        ("seed-0/predictions.parquet", bytes),
+        ("seed-0/archetypes.parquet", bytes),
+    ];
+    in_folder(&files, |root| {
+        let Ok(context) = QueryContext::open(&[root.to_owned()]) else {
+            return;
+        };
+        for view in [
+            "metrics",
+            "samples",
+            "predictions",
+            "archetypes",
+            "standings",
+            "duplicates",
+            "scores",
+            "units",
+        ] {
+            let _ = context.query(&format!("SELECT * FROM {view} LIMIT 20"));
+        }
+        let _ = Facts::one(root);
+    });
+    in_folder(&[("manifest.json", bytes), ("digests.json", bytes)], |root| {
+        let _ = QueryContext::open(&[root.to_owned()]);
     });
 }

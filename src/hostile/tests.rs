@@ -127,6 +127,15 @@ fn part() -> Vec<u8> {
     std::fs::read(folder.path().join("out/features/part-00000.parquet")).unwrap()
 }
 
+/// The metrics of a run.
+fn metrics() -> Vec<u8> {
+    let rows = ["acc", "f1_macro"].map(|metric| crate::record::MetricRow {
+        split: "test".to_owned(),
+        ..crate::record::MetricRow::of_no_split("aura", metric, 0.5, Some(true))
+    });
+    file_of(&crate::record::Table::batch(&rows).unwrap())
+}
+
 fn parquet_without_gaps() -> Vec<u8> {
     use arrow::array::{ArrayRef, RecordBatch, StringArray};
     use std::sync::Arc;
@@ -187,6 +196,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         ])],
         "parquet_features" => vec![parquet()],
         "feature_table" => vec![part()],
+        "run_tables" => vec![metrics(), parquet()],
         "xlsx" => vec![workbook()],
         "label_csv" => text(&[
             "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n\
@@ -420,4 +430,5 @@ fn malformed_pages_of_a_feature_table_are_refused() {
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
     table_labels 200, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,
+    run_tables 40,
 }

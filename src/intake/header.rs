@@ -183,6 +183,9 @@ mod tests {
             reason: found.unwrap_err(),
         };
         let error = crate::intake::reject::check_available(&[reject], Path::new("/data")).unwrap_err();
-        assert!(error.to_string().starts_with("failed to read /proc/self/mem: "), "{error}");
+        assert!(
+            error.to_string().starts_with("failed to read /proc/self/mem: "),
+            "{error}"
+        );
     }
 }

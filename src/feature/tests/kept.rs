@@ -13,7 +13,13 @@ fn a_fault_of_the_moment_stops_the_stage_and_is_no_reject() {
     let world = World::new(6);
     let (root, file) = UNREADABLE;
     world.write_samples(6, |columns| {
-        let paths = (0..6).map(|i| Some(if i == 3 { file.to_owned() } else { format!("gone-{i}.png") }));
+        let paths = (0..6).map(|i| {
+            Some(if i == 3 {
+                file.to_owned()
+            } else {
+                format!("gone-{i}.png")
+            })
+        });
         columns[6].1 = Arc::new(paths.collect::<StringArray>());
     });
     let error = extract(
@@ -28,9 +34,17 @@ fn a_fault_of_the_moment_stops_the_stage_and_is_no_reject() {
     .unwrap_err();
     assert_eq!(error.exit_code(), crate::error::exit::DATA);
     let text = error.to_string();
-    assert!(text.starts_with("failed to read /proc/") && text.contains("/mem: "), "{text}");
+    assert!(
+        text.starts_with("failed to read /proc/") && text.contains("/mem: "),
+        "{text}"
+    );
     // Neither the part in which it happened nor a list of rejects is there.
-    assert!(world.bytes().iter().all(|(name, _)| !name.starts_with("part-") && name != "rejects.csv"));
+    assert!(
+        world
+            .bytes()
+            .iter()
+            .all(|(name, _)| !name.starts_with("part-") && name != "rejects.csv")
+    );
 }
 
 #[test]
@@ -55,7 +69,10 @@ fn a_part_that_is_not_what_was_written_is_made_anew() {
     // Without digests nobody can tell: neither taken for whole nor thrown away.
     std::fs::remove_file(world.out().join("digests.json")).unwrap();
     let error = world.extract_with(&Probe::default(), &small()).unwrap_err().to_string();
-    assert!(error.contains("nothing says whether") && error.contains("digests*.json"), "{error}");
+    assert!(
+        error.contains("nothing says whether") && error.contains("digests*.json"),
+        "{error}"
+    );
     assert_eq!(std::fs::read(&part).unwrap(), bytes);
 }
 
@@ -74,7 +91,9 @@ fn a_picture_in_two_splits_is_found_by_its_bytes_and_by_its_features() {
     // Samples 5, 11, 17, 23 are the test split. The same file, and the same picture in a file of other bytes.
     std::fs::copy(world.image(5), world.image(1)).unwrap();
     let picture = ::image::open(world.image(11)).unwrap();
-    picture.save_with_format(world.image(2), ::image::ImageFormat::Bmp).unwrap();
+    picture
+        .save_with_format(world.image(2), ::image::ImageFormat::Bmp)
+        .unwrap();
     // Twice in one split is no leak.
     std::fs::copy(world.image(6), world.image(7)).unwrap();
     world.extract();
