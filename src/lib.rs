@@ -101,6 +101,7 @@ mod run;
 mod sets;
 mod size;
 mod solver;
+mod spelling;
 mod standin;
 mod task;
 mod train;

@@ -47,7 +47,7 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut rejects = Vec::new();
     let roles = labels.roles;
     let partner = match_rows(features, path, labels, rules, &mut rejects)?;
-    let card = card(labels, rules)?;
+    let card = card(labels, rules, &mut warnings)?;
     let numbering = Numbering::new(&card, labels);
     let splitter = Splitter::new(labels, rules, &mut warnings)?;
     let file = name_of(labels.path);

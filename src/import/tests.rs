@@ -27,6 +27,8 @@ use crate::task::{Split, Task};
 use super::columns::read_csv;
 use super::features::{Import, Imported};
 
+mod classes;
+
 /// A folder with files, and how they are imported.
 struct Case {
     folder: tempfile::TempDir,

@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
+use crate::spelling::integer;
 
 use super::folders::{plain_stem, split_folders};
 use super::rows::{self, Collected};
-use super::{labels, tabular};
+use super::tabular;
 
 /// Spellings of the label list; the first is the one distributed.
 const LISTS: [&str; 2] = ["EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt"];
@@ -146,12 +147,12 @@ fn agreeing<'a>(
     split_path: &str,
     listed: &str,
 ) -> std::result::Result<&'a (String, String), Reason> {
-    let number = label.and_then(labels::integer);
+    let number = label.and_then(integer);
     // Labels that are the same number in another writing (`5` and `5.0`) agree.
     let same = |folder: &str| {
         folder.is_empty()
             || label.is_some_and(|label| label == folder)
-            || number.is_some_and(|number| labels::integer(folder) == Some(number))
+            || number.is_some_and(|number| integer(folder) == Some(number))
     };
     if let Some(image) = found.iter().find(|(folder, _)| same(folder)) {
         return Ok(image);
@@ -163,7 +164,7 @@ fn agreeing<'a>(
     let is_class = |number: i32| card.class_of_label(number).is_some();
     let known = number.is_some_and(|number| is_class(number) || is_class(number.saturating_add(1)));
     let named = label.and_then(|label| card.class_of_text(label));
-    let folder_class = labels::integer(&image.0).and_then(|folder| card.class_of_label(folder));
+    let folder_class = integer(&image.0).and_then(|folder| card.class_of_label(folder));
     if (known || named.is_some()) && (named.is_none() || named != folder_class) {
         return Err(Reason::LabelConflict {
             listed: label.unwrap_or_default().to_owned(),
