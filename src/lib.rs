@@ -103,6 +103,7 @@ mod size;
 mod solver;
 mod spelling;
 mod standin;
+mod system_files;
 mod task;
 mod train;
 

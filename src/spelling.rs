@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 /// An integer, also when written as `3.0`.
 pub fn integer(text: &str) -> Option<i32> {
@@ -21,6 +21,33 @@ pub fn integer(text: &str) -> Option<i32> {
 /// The text with every accent joined to its letter (Unicode's form NFC), as keyboards write it and some file systems do not.
 pub fn composed(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
+/// A path in the forms in which another system may have written its accents, each but the path itself: folders and file name may
+/// have been named by different systems.
+pub fn other_forms(path: &str) -> Vec<String> {
+    if path.is_ascii() {
+        return Vec::new();
+    }
+    let (folder, name) = path
+        .rsplit_once('/')
+        .map_or((None, path), |(folder, name)| (Some(folder), name));
+    let forms = |text: &str| {
+        let apart = DecomposingNormalizerBorrowed::new_nfd().normalize(text).into_owned();
+        [text.to_owned(), composed(text).into_owned(), apart]
+    };
+    let names = forms(name);
+    let mut all: Vec<String> = match folder {
+        None => names.to_vec(),
+        Some(folder) => forms(folder)
+            .iter()
+            .flat_map(|folder| names.iter().map(move |name| format!("{folder}/{name}")))
+            .collect(),
+    };
+    all.retain(|form| form != path);
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// What is equal for two spellings of one class, and differs between two classes: without regard to case, to spaces around it and
@@ -75,7 +102,10 @@ mod tests {
             ("Anger", " anger\u{a0}"),
             ("very happy", "Very  Happy"),
             ("d\u{e9}go\u{fb}t", "DE\u{301}GOU\u{302}T"),
-            ("\u{3b8}\u{3c5}\u{3bc}\u{3cc}\u{3c2}", "\u{398}\u{3a5}\u{39c}\u{38c}\u{3a3}"),
+            (
+                "\u{3b8}\u{3c5}\u{3bc}\u{3cc}\u{3c2}",
+                "\u{398}\u{3a5}\u{39c}\u{38c}\u{3a3}",
+            ),
             ("3", "3.0"),
             ("03", "3"),
         ] {
@@ -87,6 +117,17 @@ mod tests {
         let names = ["a", "b", "A "].map(str::to_owned);
         assert_eq!(same_class(&names), Some(("a", "A ")));
         assert_eq!(find_class(&names, " B"), Some(1));
+    }
+
+    #[test]
+    fn forms_of_a_path() {
+        assert!(other_forms("a/b.jpg").is_empty());
+        assert_eq!(other_forms("\u{e9}.jpg"), ["e\u{301}.jpg"]);
+        let forms = other_forms("\u{e9}/\u{e9}.jpg");
+        assert_eq!(
+            forms,
+            ["e\u{301}/e\u{301}.jpg", "e\u{301}/\u{e9}.jpg", "\u{e9}/e\u{301}.jpg"]
+        );
     }
 
     proptest! {

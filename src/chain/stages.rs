@@ -80,6 +80,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
         // thousands of faces are drawn or converted.
         data::check(recipe, options.data.as_deref())?;
         let encoder = recipe.encoder.fetched(None, progress)?.build_on(&device.device)?;
+        if let Some(preprocessing) = encoder.preprocessing() {
+            progress.line(&format!("images      {preprocessing}"));
+        }
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
         let tokens = pooled_shape(recipe.features.tokens, encoder.tokens(), encoder.name())?;
@@ -89,8 +92,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             encoder.global_dim(),
             tokens,
         ));
-        let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
-        (Some(data.root), samples, features)
+        let images = samples.images.clone().unwrap_or(data.root);
+        let features = chain.extract(&images, &samples, encoder.as_ref(), &device)?;
+        (Some(images), samples, features)
     };
     chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);

@@ -6,3 +6,4 @@ pub mod guard;
 pub mod lock;
 pub mod parquet;
 pub mod publish;
+pub mod rejects;

@@ -43,6 +43,9 @@ impl ByHand<'_> {
     /// As [`EncoderConfig::build_on`], [`samples_of_folder`] and [`Extraction::run`].
     pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
         let encoder = self.encoder.fetched(self.cache, progress)?.build_on(self.device)?;
+        if let Some(preprocessing) = encoder.preprocessing() {
+            progress.line(&format!("images      {preprocessing}"));
+        }
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
         // Beside the parts, so that the table says what was looked at, rejects included.
         let listed = self.out.join("samples.parquet");

@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::columns::SAMPLES_KEY;
 use crate::disk::atomic;
 use crate::disk::fence::Fence;
+use crate::disk::rejects;
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result};
 use crate::image::{DecodeLimits, FaceBox, crop_face, decode};
@@ -79,7 +80,7 @@ impl ExtractReport {
 
 /// Extracts features of every sample into the folder `out`, part by part; a part that is there and whole is kept.
 ///
-/// Beside the parts stands `rejects.csv` (`file,line,reason`). Images rejected by an earlier call are tried again.
+/// Beside the parts stands `rejects.csv` ([`rejects::HEADER`]). Images rejected by an earlier call are tried again.
 ///
 /// # Errors
 /// As [`Extraction::run`].
@@ -178,7 +179,7 @@ impl Extraction<'_> {
                 self.data_root.display(),
                 first.file,
                 first.reason,
-                listed.display()
+                rejects::keep(&listed)?.display()
             )));
         }
         let others = (0..job.metadata.parts).filter(|&index| !self.shard.has(index));
@@ -416,6 +417,9 @@ impl Job<'_> {
                 }
                 // The path is in the record already; what is wanted here is the reason.
                 let path = self.root.resolve(paths.value(row)).map_err(|error| match error {
+                    Error::Io { .. } if paths.value(row).contains('\u{fffd}') => {
+                        "has a name that is not UTF-8: rename the file".to_owned()
+                    }
                     Error::Io { source, .. } => format!("cannot be opened: {source}"),
                     other => other.to_string(),
                 })?;
@@ -470,6 +474,7 @@ impl Job<'_> {
 
     fn encode(&self, batch: Batch, writer: &mut PartWriter<&mut File>, rejects: &mut Vec<Reject>) -> Result<()> {
         let paths = strings(&batch.samples, "image_path", self.source.path)?;
+        let ids = strings(&batch.samples, "sample_id", self.source.path)?;
         let mut reject = |row: usize, reason: String| {
             rejects.push(Reject {
                 file: if paths.is_null(row) {
@@ -479,6 +484,7 @@ impl Job<'_> {
                 },
                 line: batch.line + row,
                 reason,
+                sample: ids.value(row).to_owned(),
             });
         };
         let mut images = Vec::with_capacity(batch.images.len());
@@ -574,18 +580,14 @@ fn remove_surplus_parts(out: &Path, parts: usize) -> Result<()> {
     Ok(())
 }
 
-/// Writes `file,line,reason` rows, quoted where a reader would need it.
+/// Writes the rejects of all parts for persons.
 fn write_rejects<'a>(path: &Path, rejects: impl Iterator<Item = &'a Reject>) -> Result<()> {
-    let quoted = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        }
-    };
-    let line = |reject: &Reject| format!("{},{},{}\n", quoted(&reject.file), reject.line, quoted(&reject.reason));
-    let text: String = std::iter::once("file,line,reason\n".to_owned())
-        .chain(rejects.map(line))
-        .collect();
-    atomic::write(path, text.as_bytes())
+    let lines = rejects.map(|reject| rejects::Line {
+        file: &reject.file,
+        line: Some(reject.line),
+        reason: &reject.reason,
+        sample: &reject.sample,
+        image: &reject.file,
+    });
+    rejects::write(path, lines)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::Card;
 use crate::dataset::table::classes;
+use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
 use crate::intake::reject::Reason;
 use crate::spelling::{class_key, find_class, integer};
@@ -40,16 +41,18 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<St
     };
     if !has {
         let found: Vec<String> = roles.names().into_iter().collect();
-        return Err(Error::unusable_table(format!(
-            "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
-            labels.path.display(),
-            match rules.task {
-                Task::Expression => "expressions",
-                Task::ValenceArousal => "valence and arousal",
-                Task::ActionUnits => "action units",
-            },
-            listed(&found)
-        )));
+        return Err(Error::unusable_table(
+            format!(
+                "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
+                labels.path.display(),
+                match rules.task {
+                    Task::Expression => "expressions",
+                    Task::ValenceArousal => "valence and arousal",
+                    Task::ActionUnits => "action units",
+                },
+                listed(&found)
+            ) + &roles.what_is_aside(),
+        ));
     }
     if !names.is_empty()
         && let Some(unknown) = rules.outputs.iter().find(|name| !names.contains(name))
@@ -77,7 +80,9 @@ impl<'a> Written<'a> {
     fn usual(&self) -> &'a str {
         let most = self.spellings.values().max();
         let mut spellings = self.spellings.iter();
-        spellings.find(|(_, rows)| Some(*rows) == most).map_or("", |(text, _)| text)
+        spellings
+            .find(|(_, rows)| Some(*rows) == most)
+            .map_or("", |(text, _)| text)
     }
 }
 
@@ -90,7 +95,9 @@ fn class_names(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String
         let Some(text) = labels.columns.text(label, row).map(str::trim) else {
             continue;
         };
-        if missing(Some(text)) && find_class(rules.outputs, text).is_none() {
+        if missing(Some(text)) && find_class(rules.outputs, text).is_none()
+            || UnknownLabels::has_text(rules.unknown, Task::Expression, text)
+        {
             continue;
         }
         let class = written.entry(class_key(text)).or_default();
@@ -160,11 +167,12 @@ fn words_for_unknown(labels: &Labels<'_>, card: &Card) -> Option<String> {
 pub(crate) struct Numbering<'a> {
     column: Option<&'a str>,
     by_key: BTreeMap<String, i8>,
+    unknown: Option<&'a UnknownLabels>,
     expected: String,
 }
 
 impl<'a> Numbering<'a> {
-    pub(crate) fn new(card: &Card, labels: &Labels<'a>) -> Self {
+    pub(crate) fn new(card: &Card, labels: &Labels<'a>, unknown: Option<&'a UnknownLabels>) -> Self {
         let names = card.class_names();
         let index = |i: usize| i8::try_from(i).unwrap_or(i8::MAX);
         let mut by_key: BTreeMap<String, i8> = BTreeMap::new();
@@ -176,12 +184,16 @@ impl<'a> Numbering<'a> {
         Self {
             column: labels.roles.label.as_deref(),
             by_key,
+            unknown,
             expected: format!("one of {}", listed(&names)),
         }
     }
 
     pub(crate) fn class(&self, columns: &Columns, row: usize) -> std::result::Result<Option<i8>, Reason> {
         let text = columns.text(self.column, row).unwrap_or_default();
+        if UnknownLabels::has_text(self.unknown, Task::Expression, text) {
+            return Ok(None);
+        }
         if let Some(class) = self.by_key.get(&class_key(text)) {
             return Ok(Some(*class));
         }

@@ -556,7 +556,10 @@ fn every_class_has_metrics_of_its_own() {
             &["very happy", "very-happy", "very_happy_2"],
             &["very_happy", "very_happy_3", "very_happy_2"],
         ),
-        (&["macro", "avg", "au12", "au123"], &["class_macro", "class_avg", "class_au12", "au123"]),
+        (
+            &["macro", "avg", "au12", "au123"],
+            &["class_macro", "class_avg", "class_au12", "au123"],
+        ),
         (&["!", "?", "\u{1f600}"], &["class_0", "class_1", "class_2"]),
         (&["\u{c4}rger", "A\u{308}rger 2"], &["\u{e4}rger", "\u{e4}rger_2"]),
         (&["None", "NA"], &["none", "na"]),

@@ -127,6 +127,12 @@ impl Resolver<'_> {
                 None if table => None,
                 written => (task == Task::ActionUnits && intensities).then(|| written.unwrap_or(AuThreshold::PAPER)),
             },
+            unknown: {
+                let mut unknown = config.unknown.clone();
+                unknown.sort_by(f64::total_cmp);
+                unknown.dedup();
+                unknown
+            },
             release: self.release()?,
             images: card.choices.images.then(|| config.images.unwrap_or_default()),
             frames: (!card.bad_frames.is_empty()).then(|| config.frames.unwrap_or_default()),
@@ -205,7 +211,9 @@ impl Resolver<'_> {
             if let Some((one, other)) = same_class(&wanted) {
                 return self.wrong(
                     "classes",
-                    format!("`{one}` and `{other}` are one class: names are compared without regard to case and spaces"),
+                    format!(
+                        "`{one}` and `{other}` are one class: names are compared without regard to case and spaces"
+                    ),
                     "one class twice",
                     None,
                 );
