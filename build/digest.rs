@@ -94,7 +94,7 @@ pub struct Family {
 }
 
 /// A stage has the families that its code names.
-pub const FAMILIES: [Family; 17] = [
+pub const FAMILIES: [Family; 18] = [
     Family {
         named: &["burn", "burn_cuda", "cubecl_cuda", "cudarc"],
         locked: &[
@@ -196,6 +196,10 @@ pub const FAMILIES: [Family; 17] = [
             "plotters-*",
             "ttf-parser",
         ],
+    },
+    Family {
+        named: &["icu_normalizer"],
+        locked: &["icu_normalizer", "icu_normalizer_data"],
     },
     Family {
         named: &["minijinja"],

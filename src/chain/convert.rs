@@ -8,10 +8,10 @@ use crate::dataset::convert::convert_located;
 use crate::dataset::generated::TRUTH_FILE;
 use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::meter::Meter;
 
-use super::data::Data;
+use super::data::{Data, expand};
 use super::state::{Chain, json};
 
 /// The samples table of a run.
@@ -26,6 +26,8 @@ pub struct Samples {
     pub truth: Option<PathBuf>,
     /// Release of the database that was read, where its card knows of several.
     pub release: Option<String>,
+    /// Where image paths begin, if not in the data folder: frames were decoded from videos.
+    pub images: Option<PathBuf>,
 }
 
 impl Chain<'_> {
@@ -46,8 +48,16 @@ impl Chain<'_> {
             .cache
             .join("samples")
             .join(format!("{}-{}", recipe.card.id, &digest[..16]));
+        let frames = match recipe.dataset.decoded_frames.as_str() {
+            "" => self.options.cache.join("frames"),
+            text => expand(text)
+                .map_err(|reason| Error::data(format!("dataset.decoded_frames = \"{text}\", but {reason}")))?,
+        };
+        if folder.is_dir() && read(&folder).is_ok_and(|conversion| !frames_are_there(&conversion, &frames)) {
+            std::fs::remove_dir_all(&folder).at("remove", &folder)?;
+        }
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
-            convert_located(&located, partial, &self.progress, self.interrupt)?;
+            convert_located(&located, partial, &folder, &frames, &self.progress, self.interrupt)?;
             Ok(())
         })?;
         let table = folder.join("samples.parquet");
@@ -59,6 +69,7 @@ impl Chain<'_> {
             table,
             release: self.release(&conversion)?,
             stand_in,
+            images: conversion.decoded.as_ref().map(|_| frames),
             truth: Some(data.root.join(TRUTH_FILE)).filter(|path| stand_in && path.is_file()),
         };
         self.done("convert", &started, published.cached, &digest);
@@ -114,6 +125,12 @@ pub(super) fn rejects_of(folder: &Path) -> String {
             .into_owned()
     };
     format!("{}/{}/rejects.csv", name(folder.parent()), name(Some(folder)))
+}
+
+/// Whether the frames that a conversion decoded are still there.
+fn frames_are_there(conversion: &Conversion, frames: &Path) -> bool {
+    let decoded = conversion.decoded.as_ref();
+    decoded.is_none_or(|decoded| decoded.folders(frames).all(|folder| folder.is_dir()))
 }
 
 /// What a conversion says of itself.

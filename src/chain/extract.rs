@@ -1,10 +1,10 @@
 //! Stage 2: every image becomes a row of the feature table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
-use crate::disk::{parquet, publish};
+use crate::disk::{parquet, publish, rejects};
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
@@ -13,7 +13,6 @@ use crate::feature::{self, FeatureTable};
 use crate::meter::Meter;
 
 use super::convert::{Samples, rejects_of};
-use super::data::Data;
 use super::state::{Chain, json};
 
 /// The feature table of a run.
@@ -27,10 +26,10 @@ pub struct Features {
 }
 
 impl Chain<'_> {
-    /// Extracts on `device`, or finds the table of exactly these samples, this encoder and this code.
+    /// Extracts on `device` from images below `images`, or finds the table of exactly these samples, this encoder and this code.
     pub fn extract(
         &mut self,
-        data: &Data,
+        images: &Path,
         samples: &Samples,
         encoder: &dyn Encoder,
         device: &Resolved,
@@ -55,7 +54,7 @@ impl Chain<'_> {
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             let report = feature::extract(
                 &samples.table,
-                &data.root,
+                images,
                 encoder,
                 &recipe.features,
                 partial,
@@ -73,7 +72,7 @@ impl Chain<'_> {
                     report.rejected,
                     report.samples,
                     recipe.dataset.max_rejected,
-                    partial.join("rejects.csv").display()
+                    rejects::keep(&partial.join("rejects.csv"))?.display()
                 )));
             }
             Ok(())

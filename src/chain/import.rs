@@ -83,6 +83,7 @@ impl Chain<'_> {
                 stand_in: false,
                 truth: None,
                 release: None,
+                images: None,
             },
             Features {
                 folder: folder.join(FEATURES),

@@ -85,6 +85,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             .encoder
             .fetched(None, progress, interrupt)?
             .build_on(&device.device)?;
+        if let Some(preprocessing) = encoder.preprocessing() {
+            progress.line(&format!("images      {preprocessing}"));
+        }
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
         let tokens = pooled_shape(recipe.features.tokens, encoder.tokens(), encoder.name())?;
@@ -94,8 +97,9 @@ pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt:
             encoder.global_dim(),
             tokens,
         ))?;
-        let features = chain.extract(&data, &samples, encoder.as_ref(), &device)?;
-        (Some(data.root), samples, features)
+        let images = samples.images.clone().unwrap_or(data.root);
+        let features = chain.extract(&images, &samples, encoder.as_ref(), &device)?;
+        (Some(images), samples, features)
     };
     chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);

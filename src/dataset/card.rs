@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action_unit;
 use crate::document::invalid::Invalid;
 use crate::error::{Error, Result};
+use crate::spelling::class_key;
 use crate::task::{Split, Task};
 
 /// Version of the card format.
@@ -256,9 +257,10 @@ impl Card {
         }
         let all: Vec<&Class> = self.classes.iter().chain(&self.others).collect();
         for (i, class) in all.iter().enumerate() {
+            let name = class_key(&class.name);
             if all[..i]
                 .iter()
-                .any(|other| other.name == class.name || other.label == class.label)
+                .any(|other| class_key(&other.name) == name || other.label == class.label)
             {
                 let key = match i.checked_sub(self.classes.len()) {
                     None => format!("class[{i}]"),
@@ -385,14 +387,14 @@ impl Card {
     }
 
     fn find_text(classes: &[Class], text: &str) -> Option<usize> {
-        let wanted = text.trim().to_lowercase();
+        let wanted = class_key(text);
         let bare = wanted.trim_start_matches(|c: char| c.is_ascii_digit() || "_-. ".contains(c));
         classes.iter().position(|class| {
             [&class.name, &class.title]
                 .into_iter()
                 .chain(&class.aliases)
                 .any(|name| {
-                    let name = name.to_lowercase();
+                    let name = class_key(name);
                     name == wanted || (!bare.is_empty() && name == bare)
                 })
         })

@@ -104,6 +104,10 @@ pub struct DatasetConfig {
     pub layout: String,
     /// Number of the first extracted frame (DISFA).
     pub frame_base: FrameBase,
+    /// Folder for frames that are decoded from videos (DISFA); `${NAME}` stands for an environment variable. Default: `frames` in the
+    /// cache. The database's own folder is never written to.
+    #[serde(skip_serializing_if = "is_default")]
+    pub decoded_frames: String,
     /// Largest share of rows, from 0 to 1, that may be rejected before the conversion fails.
     pub max_rejected: f64,
     /// Images with more pixels than this (by their header) are rejected unread, by the conversion and by whatever decodes
@@ -120,6 +124,7 @@ impl Default for DatasetConfig {
             table: TableConfig::default(),
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
+            decoded_frames: String::new(),
             max_rejected: 0.05,
             max_pixels: MAX_PIXELS,
         }
@@ -202,6 +207,7 @@ impl DatasetConfig {
     pub fn without_places(&self) -> Self {
         let mut config = self.clone();
         config.root.clear();
+        config.decoded_frames.clear();
         if config.card == TABLE {
             // Two tables of one name are one database.
             config.table.name = self.load_card().map_or_else(|_| String::new(), |card| card.id);

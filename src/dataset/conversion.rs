@@ -13,6 +13,7 @@ use crate::task::Split;
 
 use super::card::Card;
 use super::config::Frames;
+use super::decoded::DecodedFrames;
 use super::frame::wrap;
 use super::options::ConvertOptions;
 
@@ -71,6 +72,9 @@ pub struct Conversion {
     /// The card's counts; `None` for generated trees, whose size is free, and for layouts that hold another collection than the
     /// one that the card counts.
     pub expected: Option<Expected>,
+    /// Frames that were decoded from videos, to whose folder the image paths of the samples are relative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoded: Option<DecodedFrames>,
     /// Rows left out by kind of reason.
     pub reject_reasons: BTreeMap<String, usize>,
     /// What the user should know.
@@ -111,6 +115,7 @@ pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOpti
     } else {
         return Ok(());
     };
+    let list = crate::disk::rejects::keep(list)?;
     let first: Vec<String> = rejects.iter().take(3).map(|reject| format!("  {reject}")).collect();
     let reasons: Vec<String> = conversion
         .reject_reasons

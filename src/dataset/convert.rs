@@ -9,6 +9,7 @@ use crate::disk::atomic;
 use crate::disk::fence::Fence;
 use crate::error::{Context, Error, Result};
 use crate::intake::header;
+use crate::intake::paths;
 use crate::intake::reject::{self, Reason, Reject};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -55,11 +56,11 @@ pub fn examine(
 /// # Errors
 /// As [`examine`].
 pub fn examine_located(data: &LocatedData<'_>, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
-    read(data, false, progress, interrupt)
+    read(data, None, progress, interrupt)
 }
 
-/// As [`examine_located`]; frames are decoded from videos if `may_decode`.
-fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
+/// As [`examine_located`]; where there are only videos, their frames are decoded into the folder `frames`.
+fn read(data: &LocatedData<'_>, frames: Option<&Path>, progress: &Progress, interrupt: &Interrupt) -> Result<Examined> {
     let LocatedData {
         card,
         options,
@@ -82,7 +83,7 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         base: &detected.base,
         options,
         stand_in,
-        may_decode,
+        frames,
         progress,
         interrupt,
     };
@@ -98,12 +99,19 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         decoded,
     } = reader(&source)?;
     interrupt.check()?;
-    let source_digest = if decoded {
-        data.source_digest_anew()?
-    } else {
-        data.source_digest()?
-    };
-    let frame = check_images(&frame, fence, options, &mut rejects, progress, interrupt)?;
+    let source_digest = data.source_digest()?;
+    let beside_frames = decoded
+        .as_ref()
+        .map(|decoded| Fence::around(Path::new(&decoded.folder)));
+    let beside_frames = beside_frames.transpose()?;
+    let frame = check_images(
+        &frame,
+        beside_frames.as_ref().unwrap_or(fence),
+        options,
+        &mut rejects,
+        progress,
+        interrupt,
+    )?;
     reject::check_available(&rejects, fence.root())?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let mut table = samples::normalise(&frame, card)?;
@@ -126,6 +134,7 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
         stand_in,
         truth,
         source_digest,
+        decoded,
         ..Conversion::default()
     };
     count(&table, card, &mut conversion)?;
@@ -143,7 +152,8 @@ fn read(data: &LocatedData<'_>, may_decode: bool, progress: &Progress, interrupt
 
 /// Converts a database into `samples.parquet`, `rejects.csv` and `conversion.json` below `out`.
 ///
-/// Each file appears whole or not at all; `conversion.json` is written last.
+/// Each file appears whole or not at all; `conversion.json` is written last. Frames of a database of videos are decoded into
+/// `options.decoded_frames`, or into `frames` below `out`.
 ///
 /// # Errors
 /// As [`examine`]; [`Error::Data`] if no sample is usable or more than `options.max_rejected` of the rows are rejected
@@ -156,16 +166,21 @@ pub fn convert(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Conversion> {
-    convert_located(&LocatedData::find(card, root, options)?, out, progress, interrupt)
+    let frames = options.decoded_frames.clone().unwrap_or_else(|| out.join("frames"));
+    let data = LocatedData::find(card, root, options)?;
+    convert_located(&data, out, out, &frames, progress, interrupt)
 }
 
-/// As [`convert`], of a database that was found before.
+/// As [`convert`], of a database that was found before. `lies` is where `out` will lie for whoever reads the messages, `frames`
+/// the folder that keeps frames decoded from videos.
 ///
 /// # Errors
 /// As [`convert`].
 pub fn convert_located(
     data: &LocatedData<'_>,
     out: &Path,
+    lies: &Path,
+    frames: &Path,
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Conversion> {
@@ -174,7 +189,7 @@ pub fn convert_located(
         conversion,
         mut table,
         mut rejects,
-    } = read(data, true, progress, interrupt)?;
+    } = read(data, Some(frames), progress, interrupt)?;
     // An earlier result must not stand beside the rejects of this one; `conversion.json` is written last and says "complete".
     for name in ["conversion.json", "samples.parquet"] {
         let old = out.join(name);
@@ -207,7 +222,7 @@ pub fn convert_located(
         conversion.samples,
         conversion.rejected,
         if conversion.rejected > 0 {
-            format!(" (listed in {})", rejects_path.display())
+            format!(" (listed in {})", lies.join("rejects.csv").display())
         } else {
             String::new()
         }
@@ -315,8 +330,8 @@ impl FaceBoxes {
     }
 }
 
-/// Looks at one image. If it is missing, the same name with its extension in other case or spelling is looked for, as
-/// label files and archives do not always agree; the path found is then returned.
+/// Looks at one image. If it is missing, the same name with its accents in another form, or its extension in other case or
+/// spelling, is looked for, as label files and archives do not always agree; the path found is then returned.
 fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Result<Seen, Reason> {
     let look = |file: &Path, path: Option<String>| -> std::result::Result<Seen, Reason> {
         let size = header::check(file, max_pixels)?;
@@ -328,22 +343,7 @@ fn check_image(fence: &Fence, path: &str, max_pixels: u64) -> std::result::Resul
         Err(reason @ Reason::MissingImage(_)) => reason,
         Err(reason) => return Err(reason),
     };
-    let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
-    if extension.contains('/') {
-        return Err(missing);
-    }
-    for other in [
-        "jpg", "JPG", "Jpg", "jpeg", "JPEG", "Jpeg", "png", "PNG", "Png", "bmp", "BMP", "tif", "TIF", "tiff", "TIFF",
-    ] {
-        let same = other.eq_ignore_ascii_case(extension)
-            || [("jpg", "jpeg"), ("tif", "tiff")].iter().any(|(a, b)| {
-                let pair = |x: &str, y: &str| other.eq_ignore_ascii_case(x) && extension.eq_ignore_ascii_case(y);
-                pair(a, b) || pair(b, a)
-            });
-        if !same || other == extension {
-            continue;
-        }
-        let candidate = format!("{stem}.{other}");
+    for candidate in paths::other_names(path) {
         if let Ok(file) = open(&candidate) {
             return look(&file, Some(candidate));
         }

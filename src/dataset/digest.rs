@@ -9,6 +9,7 @@ use super::config::Images;
 use super::generated::TRUTH_FILE;
 use super::options::ConvertOptions;
 use crate::intake::paths;
+use crate::system_files::is_system;
 
 /// Extensions of files whose bytes count, as those of the truth do, which names the people; of all others path and size count.
 const LABEL_EXTENSIONS: [&str; 6] = ["txt", "csv", "toml", "xlsx", "tsv", "list"];
@@ -46,6 +47,9 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
             let entry = entry.at("list", &root.join(&folder))?;
             let kind = entry.file_type().at("list", &entry.path())?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            if is_system(&name) {
+                continue;
+            }
             below.push((name, kind, entry));
         }
         below.sort_by(|a, b| a.0.cmp(&b.0));
@@ -53,7 +57,7 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
         for (name, kind, entry) in below {
             let path = paths::join(&folder, &name);
             if kind.is_dir() {
-                if (name != skipped || card.id != "rafdb") && !name.starts_with('.') {
+                if name != skipped || card.id != "rafdb" {
                     inner.push(path);
                 }
                 continue;

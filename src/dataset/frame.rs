@@ -14,13 +14,19 @@ use crate::intake::text::bounded;
 pub(crate) struct Places<'a> {
     files: &'a StringChunked,
     lines: &'a UInt32Chunked,
+    samples: Option<&'a StringChunked>,
+    images: Option<&'a StringChunked>,
 }
 
 impl<'a> Places<'a> {
     fn of(frame: &'a DataFrame) -> Result<Self> {
+        let text = |name: &str| frame.column(name).and_then(Column::str);
         Ok(Self {
-            files: frame.column("file").and_then(Column::str).map_err(wrap)?,
+            files: text("file").map_err(wrap)?,
             lines: frame.column("line").and_then(Column::u32).map_err(wrap)?,
+            samples: text("sample_id").ok(),
+            // As it is written, before it is looked for.
+            images: text("image_path").or_else(|_| text("image")).ok(),
         })
     }
 
@@ -32,11 +38,9 @@ impl<'a> Places<'a> {
     }
 
     fn reject(&self, row: usize, reason: Reason) -> Reject {
-        Reject {
-            file: self.files.get(row).unwrap_or_default().to_owned(),
-            line: self.lines.get(row),
-            reason,
-        }
+        let file = self.files.get(row).unwrap_or_default().to_owned();
+        let text = |column: Option<&'a StringChunked>| column.and_then(|column| column.get(row));
+        Reject::new(file, self.lines.get(row), reason).of(text(self.samples), text(self.images))
     }
 }
 
@@ -111,18 +115,13 @@ pub(crate) fn sift(
     rejects: &mut Vec<Reject>,
     mut reason: impl FnMut(usize) -> Option<Reason>,
 ) -> Result<DataFrame> {
-    let files = frame.column("file").and_then(Column::str).map_err(wrap)?;
-    let lines = frame.column("line").and_then(Column::u32).map_err(wrap)?;
+    let places = Places::of(frame)?;
     let mut good = vec![true; frame.height()];
     for (row, good) in good.iter_mut().enumerate() {
         if let Some(reason) = reason(row) {
             *good = false;
-            rejects.push(Reject {
-                file: files.get(row).unwrap_or_default().to_owned(),
-                line: lines.get(row),
-                reason,
-            });
-            bounded(rejects, Path::new(files.get(row).unwrap_or_default()))?;
+            rejects.push(places.reject(row, reason));
+            bounded(rejects, Path::new(places.files.get(row).unwrap_or_default()))?;
         }
     }
     if good.iter().all(|good| *good) {

@@ -55,13 +55,8 @@ impl<'a> LocatedData<'a> {
         if let Some(known) = self.digest.get() {
             return Ok(known.clone());
         }
-        let digest = self.source_digest_anew()?;
-        Ok(self.digest.get_or_init(|| digest).clone())
-    }
-
-    /// The digest of the files as they are now: after a reader has put frames beside them.
-    pub(super) fn source_digest_anew(&self) -> Result<String> {
         let (base, layout) = (&self.detected.base, &self.detected.layout.name);
-        digest::of(self.fence.root(), base, self.card, self.options, layout)
+        let digest = digest::of(self.fence.root(), base, self.card, self.options, layout)?;
+        Ok(self.digest.get_or_init(|| digest).clone())
     }
 }

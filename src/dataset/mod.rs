@@ -9,6 +9,7 @@ pub mod card_file;
 pub mod config;
 pub mod conversion;
 pub mod convert;
+pub mod decoded;
 pub mod digest;
 pub mod fit;
 pub mod frame;
@@ -22,6 +23,7 @@ pub mod samples;
 pub mod source;
 pub mod split;
 pub mod table;
+pub mod unknown;
 
 pub(crate) use crate::intake::paths::relative as relative_path;
 pub use card::{AuScale, Card};

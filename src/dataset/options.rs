@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Camera, DatasetConfig, FrameBase, Frames, Images};
+use super::unknown::UnknownLabels;
 
 /// Options of a conversion; all that can change its result besides the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ pub struct ConvertOptions {
     /// Release that the folder must hold, if only one will do; says nothing about what is found in it.
     #[serde(skip)]
     pub release: Option<String>,
+    /// Where frames decoded from videos are kept; says nothing about what is found in them.
+    #[serde(skip)]
+    pub decoded_frames: Option<PathBuf>,
+    /// Numbers that mean "unknown" beside what always does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownLabels>,
     /// Largest share of rows that may be rejected.
     pub max_rejected: f64,
     /// Largest number of pixels of an image.
@@ -56,6 +63,10 @@ impl From<&DatasetConfig> for ConvertOptions {
             split_seed: 0,
             test_share: TEST_SHARE,
             release: None,
+            decoded_frames: Some(&config.decoded_frames)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            unknown: None,
             max_rejected: config.max_rejected,
             max_pixels: config.max_pixels,
         }

@@ -11,6 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 use super::card::{Card, Layout};
+use super::decoded::DecodedFrames;
 use super::options::ConvertOptions;
 
 /// What a reader is given.
@@ -30,8 +31,8 @@ pub struct Source<'a> {
     pub options: &'a ConvertOptions,
     /// Whether the tree was generated: its counts say nothing of the database's.
     pub stand_in: bool,
-    /// Whether frames may be decoded from videos into the data folder.
-    pub may_decode: bool,
+    /// Where frames decoded from videos are kept; `None` if none may be decoded.
+    pub frames: Option<&'a Path>,
     /// Where slow readers say what they do.
     pub progress: &'a Progress,
     /// Asked between files.
@@ -86,6 +87,6 @@ pub struct Found {
     pub masked: u64,
     /// What the user should know.
     pub warnings: Vec<String>,
-    /// Whether frames were decoded into the data folder, so that it is no longer what it was.
-    pub decoded: bool,
+    /// Frames that were decoded from videos: paths of images are then relative to their folder.
+    pub decoded: Option<DecodedFrames>,
 }

@@ -22,6 +22,21 @@ pub(crate) fn split_of_name(name: &str) -> Option<Split> {
     }
 }
 
+/// The split that the words of a name speak of, if it is one alone: `train-00000-of-00002.parquet`, `fer_test`. Stricter than
+/// [`split_of_name`], for names that nobody has promised to say a split.
+pub(crate) fn split_of_words(name: &str) -> Option<Split> {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric());
+    let mut found = words.filter_map(|word| match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        "train" | "training" => Some(Split::Train),
+        "val" | "valid" | "validation" | "dev" | "devel" => Some(Split::Val),
+        "test" | "testing" => Some(Split::Test),
+        _ => None,
+    });
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
+}
+
 /// Share of 2^64 that the hash of a name falls under, in [0, 1).
 pub(crate) fn hash_share(seed: u64, stem: &str) -> f64 {
     let mut hasher = blake3::Hasher::new();

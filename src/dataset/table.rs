@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
+use crate::spelling::same_class;
 use crate::task::Split;
 
 use super::card::{Card, Class};
@@ -57,7 +58,9 @@ pub struct TableConfig {
     pub arousal: String,
     /// Columns of action units: `{ au12 = "AU12_c" }` (usual: all that are called like `AU12`, `au12`, `'AU 12'`).
     pub aus: BTreeMap<String, String>,
-    /// Names of the classes in the order of their numbers from 0. Empty: the labels that occur, sorted.
+    /// Names of the classes in the order of their numbers from 0, compared with labels without regard to case and spaces. A class
+    /// may be called `None` or `NA` if it is listed here; elsewhere these mean that the label is unknown. Empty: the labels that
+    /// occur, sorted.
     pub classes: Vec<String>,
 }
 
@@ -80,8 +83,18 @@ impl TableConfig {
                 format!("expected rows and columns like \"7x7\", found `{}`", self.token_grid),
             );
         }
-        if let Some(twice) = (1..self.classes.len()).find(|&i| self.classes[..i].contains(&self.classes[i])) {
-            return fail("classes", format!("`{}` occurs twice", self.classes[twice]));
+        if let Some(empty) = self.classes.iter().find(|name| name.trim().is_empty()) {
+            return fail("classes", format!("expected names of classes, found `{empty}`"));
+        }
+        if let Some((one, other)) = same_class(&self.classes) {
+            return fail(
+                "classes",
+                if one == other {
+                    format!("`{one}` occurs twice")
+                } else {
+                    format!("`{one}` and `{other}` are one class: names are compared without regard to case and spaces")
+                },
+            );
         }
         if self.classes.len() == 1 || self.classes.len() > 127 {
             return fail(

@@ -6,4 +6,5 @@ pub mod guard;
 pub mod lock;
 pub mod parquet;
 pub mod publish;
+pub mod rejects;
 pub mod seal;

@@ -14,7 +14,8 @@ use super::architecture::{Architecture, Global};
 use super::config::{EncoderConfig, EncoderKind};
 use super::hub::HubModel;
 use super::interface::{Encoded, Encoder, TokenShape};
-use super::model_folder::{default_preprocess, files_of, named_architecture, read_architecture, read_preprocess};
+use super::model_folder::{files_of, named_architecture, read_architecture};
+use super::processor::{default_preprocess, in_words, read_preprocess};
 use super::stored::is_pickle;
 use super::vit::{Precision, Vit};
 use super::weights::Weights;
@@ -25,6 +26,7 @@ pub struct Frozen {
     kind: EncoderKind,
     vit: Vit,
     preprocess: Preprocess,
+    preprocess_from: &'static str,
     global: Global,
     precision: Precision,
     weights: String,
@@ -46,11 +48,12 @@ impl Frozen {
             device,
             |name| opened.weights.take(name),
         )?;
-        let (preprocess, digest) = (opened.preprocess, opened.weights.digest);
+        let digest = opened.weights.digest;
         Ok(Self {
             kind: config.kind,
             vit,
-            preprocess,
+            preprocess: opened.preprocess,
+            preprocess_from: opened.preprocess_from,
             global: config.global,
             precision: config.precision,
             weights: digest,
@@ -69,10 +72,15 @@ impl Encoder for Frozen {
             "version": 2,
             "architecture": self.vit.architecture(),
             "preprocess": self.preprocess,
+            "preprocess_from": self.preprocess_from,
             "global": self.global,
             "precision": self.precision,
             "weights": self.weights,
         })
+    }
+
+    fn preprocessing(&self) -> Option<String> {
+        Some(in_words(&self.preprocess, self.preprocess_from))
     }
 
     fn global_dim(&self) -> usize {
@@ -106,7 +114,7 @@ pub(super) fn shape(config: &EncoderConfig) -> Option<(usize, TokenShape)> {
     let (architecture, mut preprocess) = if there {
         let Parts {
             architecture,
-            preprocess,
+            preprocess: (preprocess, _),
             ..
         } = Parts::find(config).ok()?;
         (architecture, preprocess)
@@ -116,7 +124,7 @@ pub(super) fn shape(config: &EncoderConfig) -> Option<(usize, TokenShape)> {
             .as_deref()
             .unwrap_or(default_architecture(config.kind));
         let architecture = named_architecture(config.kind, name).ok()?;
-        let preprocess = default_preprocess(config.kind, &architecture);
+        let (preprocess, _) = default_preprocess(config.kind, &architecture);
         (architecture, preprocess)
     };
     if let Some(size) = config.input_size {
@@ -136,6 +144,8 @@ pub(super) fn shape(config: &EncoderConfig) -> Option<(usize, TokenShape)> {
 pub(crate) struct Opened {
     pub(crate) architecture: Architecture,
     pub(crate) preprocess: Preprocess,
+    /// The file that it is from.
+    pub(crate) preprocess_from: &'static str,
     /// Pixels a side of its input.
     pub(crate) size: usize,
     pub(crate) weights: Weights,
@@ -146,7 +156,7 @@ impl Opened {
     pub(crate) fn open(config: &EncoderConfig) -> Result<Self> {
         let Parts {
             mut architecture,
-            mut preprocess,
+            preprocess: (mut preprocess, preprocess_from),
             source,
         } = Parts::find(config)?;
         if config.global != Global::Projected {
@@ -158,11 +168,12 @@ impl Opened {
         let size = input_side(&preprocess)? as usize;
         let weights = match source {
             WeightSource::Random(seed) => Weights::random(&architecture, seed),
-            WeightSource::Files(files) => Weights::read(&files, &architecture)?,
+            WeightSource::Files(files) => Weights::read(&files, &mut architecture, config.architecture.is_some())?,
         };
         Ok(Self {
             architecture,
             preprocess,
+            preprocess_from,
             size,
             weights,
         })
@@ -177,7 +188,8 @@ enum WeightSource {
 /// What an encoder is made of, before its weights are read.
 struct Parts {
     architecture: Architecture,
-    preprocess: Preprocess,
+    /// With the file that it is from.
+    preprocess: (Preprocess, &'static str),
     source: WeightSource,
 }
 

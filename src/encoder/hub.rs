@@ -9,6 +9,7 @@ use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
 use crate::encoder::model_folder::shards_of;
+use crate::encoder::processor::{ALONE, NESTED};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -23,8 +24,6 @@ const RETRIES: usize = 3;
 
 /// The description of a model, which every supported one has.
 const CONFIG: &str = "config.json";
-/// Its pre-processing; without it, the family's is used.
-const PREPROCESSING: &str = "preprocessor_config.json";
 /// Its weights in one file.
 const WEIGHTS: &str = "model.safetensors";
 /// Which files its weights are spread over.
@@ -128,8 +127,10 @@ impl HubModel {
             )));
         }
         let config = fetch.file(CONFIG)?;
-        if has(PREPROCESSING) {
-            fetch.file(PREPROCESSING)?;
+        for name in [NESTED, ALONE] {
+            if has(name) {
+                fetch.file(name)?;
+            }
         }
         if has(WEIGHTS) {
             fetch.file(WEIGHTS)?;
@@ -219,7 +220,7 @@ impl HubModel {
         };
         let Self { id, revision } = self;
         Error::missing_weights(format!(
-            "{self} is not in {}, and {why}. Without a network, get {CONFIG}, {PREPROCESSING} and {WEIGHTS} (or {PICKLE}) from \
+            "{self} is not in {}, and {why}. Without a network, get {CONFIG}, {ALONE} (or {NESTED}) and {WEIGHTS} (or {PICKLE}) from \
              https://huggingface.co/{id}/tree/{revision} by other means and set encoder.weights to their folder{shelf}. \
              encoder.kind = \"hog\" needs no weights",
             cache.path().display()

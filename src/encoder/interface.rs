@@ -46,6 +46,12 @@ pub trait Encoder: Send + Sync {
     /// Everything that shapes the output, for people and for the table's metadata.
     fn describe(&self) -> serde_json::Value;
 
+    /// How images are brought to its size and scale, and where that is from, in one line; `None` if nothing of it is read from a
+    /// file.
+    fn preprocessing(&self) -> Option<String> {
+        None
+    }
+
     /// blake3 (hexadecimal) over everything that shapes the output, weights included.
     fn digest(&self) -> String {
         digest_of(self.name(), &self.describe())

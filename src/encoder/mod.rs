@@ -9,6 +9,7 @@ pub mod hub;
 pub mod interface;
 pub mod model_folder;
 pub mod positions;
+pub mod processor;
 pub mod scheme;
 pub mod stored;
 pub mod trainable;

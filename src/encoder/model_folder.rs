@@ -1,5 +1,5 @@
-//! A model folder as hubs lay it out (`config.json`, `preprocessor_config.json`, `model.safetensors` or its shards), and the
-//! published architectures by name for weights that come without one.
+//! A model folder as hubs lay it out (`config.json`, `model.safetensors` or its shards), and the published architectures by name
+//! for weights that come without one. Its pre-processing: `processor.rs`.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::disk::fence::{is_name, resolve_inside};
 use crate::error::{Context, Error, Result};
-use crate::image::{Filter, Preprocess, Resize};
 use crate::regular;
 
 use super::architecture::{Activation, Architecture};
@@ -69,7 +68,7 @@ pub fn shards_of(index: &Path) -> Result<BTreeSet<String>> {
     Ok(shards)
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let file = regular::open(path).at("read", path)?;
     let mut bytes = Vec::new();
     file.take(MAX_JSON + 1).read_to_end(&mut bytes).at("read", path)?;
@@ -264,109 +263,5 @@ pub fn named_architecture(kind: EncoderKind, name: &str) -> Result<Architecture>
         qkv_bias: true,
         registers: 0,
         projection: clip.then_some(projection),
-    })
-}
-
-/// The pre-processing that a model folder's `preprocessor_config.json` names, or its family's where there is none.
-///
-/// # Errors
-/// [`Error::Data`] if a value cannot be.
-pub fn read_preprocess(folder: &Path, kind: EncoderKind, architecture: &Architecture) -> Result<Preprocess> {
-    let default = default_preprocess(kind, architecture);
-    let path = folder.join("preprocessor_config.json");
-    if !path.is_file() {
-        return Ok(default);
-    }
-    let config = read_json(&path)?;
-    preprocess_of(&config, &default).map_err(|message| Error::data(format!("{}: {message}", path.display())))
-}
-
-/// The family's own pre-processing.
-pub fn default_preprocess(kind: EncoderKind, architecture: &Architecture) -> Preprocess {
-    match kind {
-        EncoderKind::Clip => Preprocess::clip(architecture.image_size as u32),
-        // Shrunk with the model: 256 before the crop to 224.
-        EncoderKind::Dino => Preprocess::dino(architecture.image_size as u32),
-        // Whatever the position embedding was trained on: the published features are those of 224 pixels.
-        EncoderKind::Hog | EncoderKind::Dinov2 => Preprocess::dino(224),
-    }
-}
-
-pub(crate) fn preprocess_of(config: &Value, default: &Preprocess) -> Result<Preprocess, String> {
-    let side = |value: &Value| -> Result<u32, String> {
-        value
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .filter(|n| (1..=4096).contains(n))
-            .ok_or(format!("{value} is no size; expected 1 to 4096"))
-    };
-    let sides = |value: &Value| -> Result<(u32, u32), String> {
-        match (value.get("width"), value.get("height")) {
-            (Some(width), Some(height)) => Ok((side(width)?, side(height)?)),
-            _ => side(value).map(|n| (n, n)),
-        }
-    };
-    let triple = |key: &str, default: [f32; 3]| -> Result<[f32; 3], String> {
-        let Some(value) = config.get(key) else {
-            return Ok(default);
-        };
-        let numbers: Vec<f32> = value
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|n| n.as_f64().map(|n| n as f32))
-            .filter(|n| n.is_finite())
-            .collect();
-        numbers
-            .try_into()
-            .map_err(|_| format!("{key} is {value}; expected three numbers"))
-    };
-    let flag = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(true);
-    let clip_like = config.get("crop_size").is_some() || config.get("do_center_crop").is_some();
-    let resize = match config.get("size") {
-        _ if !flag("do_resize") => Resize::None,
-        None | Some(Value::Null) => default.resize,
-        Some(size) => match size.get("shortest_edge") {
-            Some(edge) => Resize::ShortSide(side(edge)?),
-            // A bare number meant the short side to CLIP's processor, both sides to ViT's.
-            None if size.is_number() && clip_like => Resize::ShortSide(side(size)?),
-            None => sides(size).map(|(width, height)| Resize::Exact(width, height))?,
-        },
-    };
-    let centre_crop = match config.get("crop_size") {
-        Some(size) if flag("do_center_crop") => Some(sides(size)?),
-        _ => None,
-    };
-    let filter = match config.get("resample").and_then(Value::as_u64) {
-        None => default.filter,
-        Some(1) => Filter::Lanczos,
-        Some(2) => Filter::Bilinear,
-        Some(3) => Filter::Bicubic,
-        Some(other) => {
-            return Err(format!(
-                "resample is {other}; expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)"
-            ));
-        }
-    };
-    if let Some(factor) = config.get("rescale_factor").and_then(Value::as_f64)
-        && (factor * 255.0 - 1.0).abs() > 1e-6
-    {
-        return Err(format!("rescale_factor is {factor}; expected 1/255"));
-    }
-    let (mean, std) = if flag("do_normalize") {
-        (triple("image_mean", default.mean)?, triple("image_std", default.std)?)
-    } else {
-        ([0.0; 3], [1.0; 3])
-    };
-    if std.iter().any(|&s| s <= 0.0) {
-        return Err(format!("image_std is {std:?}; expected more than 0"));
-    }
-    Ok(Preprocess {
-        resize,
-        filter,
-        centre_crop,
-        grayscale: default.grayscale,
-        mean,
-        std,
     })
 }

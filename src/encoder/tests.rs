@@ -11,6 +11,7 @@ use super::interface::{Encoder, TokenShape};
 use super::vit::Precision;
 use super::*;
 
+mod checkpoints;
 mod configurations;
 
 #[derive(Deserialize)]

@@ -61,12 +61,13 @@ impl Weights {
         }
     }
 
-    /// Reads the parameters of `architecture` from safetensors files, or from `PyTorch` state dicts (`.pth`, `.pt`, `.bin`).
+    /// Reads the parameters of `architecture` from safetensors files, or from `PyTorch` state dicts (`.pth`, `.pt`, `.bin`). Of an
+    /// architecture that was only `named`, registers and the size that positions were trained on are as the file has them.
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be read or is damaged; [`Error::Data`] if tensors are missing, left over, or misshapen,
     /// with their names.
-    pub fn read(files: &[PathBuf], architecture: &Architecture) -> Result<Self> {
+    pub fn read(files: &[PathBuf], architecture: &mut Architecture, named: bool) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         let mut stored: BTreeMap<String, Stored> = BTreeMap::new();
         for file in files {
@@ -102,6 +103,12 @@ impl Weights {
                 }
             )));
         };
+        drop(names);
+        let stored = unchunked(stored, scheme, &prefix);
+        if named {
+            adapt(architecture, &stored, scheme, &prefix);
+        }
+        let architecture = &*architecture;
         let mut used = BTreeSet::new();
         let (mut missing, mut misshapen, mut broken) = (Vec::new(), Vec::new(), Vec::new());
         let mut values = BTreeMap::new();
@@ -170,6 +177,56 @@ impl Weights {
             values,
             digest: hasher.finalize().to_hex().to_string(),
         })
+    }
+}
+
+/// The tensors with their blocks numbered through: trainings that spread a model over machines keep blocks in chunks, as
+/// `blocks.CHUNK.BLOCK`, and number them through or anew in every chunk.
+fn unchunked(stored: BTreeMap<String, Stored>, scheme: Scheme, prefix: &str) -> BTreeMap<String, Stored> {
+    let stem = format!("{prefix}blocks.");
+    let place = |name: &str| -> Option<(usize, usize, String)> {
+        let mut parts = name.strip_prefix(&stem)?.splitn(3, '.');
+        let (chunk, block) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some((chunk, block, parts.next()?.to_owned()))
+    };
+    let places: BTreeSet<(usize, usize)> = stored
+        .keys()
+        .filter_map(|name| place(name).map(|(chunk, block, _)| (chunk, block)))
+        .collect();
+    if scheme != Scheme::Timm || places.is_empty() {
+        return stored;
+    }
+    let blocks: BTreeSet<usize> = places.iter().map(|(_, block)| *block).collect();
+    let through = blocks.len() == places.len();
+    let number: BTreeMap<(usize, usize), usize> = places.into_iter().zip(0..).collect();
+    stored
+        .into_iter()
+        .map(|(name, tensor)| match place(&name) {
+            Some((_, block, rest)) if through => (format!("{stem}{block}.{rest}"), tensor),
+            Some((chunk, block, rest)) => (format!("{stem}{}.{rest}", number[&(chunk, block)]), tensor),
+            None => (name, tensor),
+        })
+        .collect()
+}
+
+/// Registers and trained size as the tensors have them.
+fn adapt(architecture: &mut Architecture, stored: &BTreeMap<String, Stored>, scheme: Scheme, prefix: &str) {
+    let rows = |parameter: &str, architecture: &Architecture| {
+        let shape = stored
+            .get(&format!("{prefix}{}", scheme.source(parameter, architecture).name))?
+            .shape();
+        let (width, rows) = shape.split_last()?;
+        (*width == architecture.hidden).then(|| rows.iter().product::<usize>())
+    };
+    if let Some(registers) = rows("registers", architecture) {
+        architecture.registers = registers;
+    }
+    if let Some(patches) = rows("position", architecture).and_then(|rows| rows.checked_sub(1)) {
+        let side = patches.isqrt();
+        let size = side * architecture.patch_size;
+        if side * side == patches && side != architecture.grid(architecture.image_size) {
+            architecture.image_size = size;
+        }
     }
 }
 

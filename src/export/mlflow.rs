@@ -236,9 +236,10 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A name that the store accepts, and that is no path: letters, digits, `_`, `-`, `.` and spaces.
+/// A name that the store accepts, and that is no path: letters, digits, `_`, `-`, `.` and spaces. One that is changed for it ends in
+/// its digest, so that two names stay two.
 fn legal(name: &str) -> String {
-    let name: String = name
+    let plain: String = name
         .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || "_-. ".contains(c) {
@@ -249,11 +250,11 @@ fn legal(name: &str) -> String {
         })
         .take(200)
         .collect();
-    if name.chars().all(|c| c == '.') {
-        "_".to_owned()
-    } else {
-        name
+    if plain == name && !name.chars().all(|c| c == '.') {
+        return plain;
     }
+    let digest = Digest::new("mlflow name").part("name", name).finish();
+    format!("{}-{}", plain.replace("..", "_"), &digest[..8])
 }
 
 #[cfg(test)]
@@ -263,8 +264,11 @@ mod tests {
     #[test]
     fn names_cannot_leave_the_folder() {
         assert_eq!(legal("model.k_max"), "model.k_max");
-        assert_eq!(legal("../../x"), ".._.._x");
-        assert_eq!(legal(".."), "_");
+        assert!(legal("../../x").starts_with("____x-"), "{}", legal("../../x"));
+        assert!(legal("..").starts_with("_-"));
+        assert_ne!(legal("f1_\u{e9}"), legal("f1_\u{e8}"));
+        let long = "a".repeat(300);
+        assert_ne!(legal(&long), legal(&format!("{long}b")));
         assert_eq!(quoted("it's\nso"), "'it''s so'");
         assert_eq!(address(Path::new("/a b/ü")).unwrap(), "file:///a%20b/%C3%BC");
     }

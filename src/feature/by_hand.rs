@@ -46,6 +46,9 @@ impl ByHand<'_> {
             .encoder
             .fetched(self.cache, progress, interrupt)?
             .build_on(self.device)?;
+        if let Some(preprocessing) = encoder.preprocessing() {
+            progress.line(&format!("images      {preprocessing}"));
+        }
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
         // Beside the parts, so that the table says what was looked at, rejects included.
         let listed = self.out.join("samples.parquet");

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::disk::atomic;
 use crate::disk::fence::{Fence, Refusal};
+use crate::disk::rejects;
 use crate::disk::seal::{Damage, Seal, Sealed};
 use crate::encoder::interface::{Encoded, Encoder};
 use crate::error::{Context, Error, Result, is_passing};
@@ -82,7 +83,7 @@ impl ExtractReport {
 
 /// Extracts features of every sample into the folder `out`, part by part; a part that is there and whole is kept.
 ///
-/// Beside the parts stands `rejects.csv` (`file,line,reason`). Images rejected by an earlier call are tried again.
+/// Beside the parts stands `rejects.csv` ([`rejects::HEADER`]). Images rejected by an earlier call are tried again.
 ///
 /// # Errors
 /// As [`Extraction::run`].
@@ -183,7 +184,7 @@ impl Extraction<'_> {
                 self.data_root.display(),
                 first.file,
                 first.reason,
-                listed.display()
+                rejects::keep(&listed)?.display()
             )));
         }
         let others = (0..job.metadata.parts).filter(|&index| !self.shard.has(index));
@@ -383,6 +384,9 @@ impl Job<'_> {
         let path = match self.root.look(relative) {
             Ok(path) => path,
             Err(Refusal::Missing(error)) if is_passing(&error) => return Err(failed(error)),
+            Err(Refusal::Missing(_)) if relative.contains('\u{fffd}') => {
+                return Ok(Err("has a name that is not UTF-8: rename the file".to_owned()));
+            }
             Err(Refusal::Missing(error)) => return Ok(Err(format!("cannot be opened: {error}"))),
             Err(refusal) => return Ok(Err(format!("path {refusal}"))),
         };
@@ -451,6 +455,7 @@ impl Job<'_> {
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let paths = strings(&batch.samples, "image_path", self.source.path)?;
+        let ids = strings(&batch.samples, "sample_id", self.source.path)?;
         let mut reject = |row: usize, reason: String| {
             rejects.push(Reject {
                 file: if paths.is_null(row) {
@@ -460,6 +465,7 @@ impl Job<'_> {
                 },
                 line: batch.line + row,
                 reason,
+                sample: ids.value(row).to_owned(),
             });
         };
         let mut images = Vec::with_capacity(batch.images.len());
@@ -565,18 +571,14 @@ fn remove_surplus_parts(out: &Path, parts: usize) -> Result<()> {
     Ok(())
 }
 
-/// Writes `file,line,reason` rows, quoted where a reader would need it.
+/// Writes the rejects of all parts for persons.
 fn write_rejects<'a>(path: &Path, rejects: impl Iterator<Item = &'a Reject>) -> Result<()> {
-    let quoted = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        }
-    };
-    let line = |reject: &Reject| format!("{},{},{}\n", quoted(&reject.file), reject.line, quoted(&reject.reason));
-    let text: String = std::iter::once("file,line,reason\n".to_owned())
-        .chain(rejects.map(line))
-        .collect();
-    atomic::write(path, text.as_bytes())
+    let lines = rejects.map(|reject| rejects::Line {
+        file: &reject.file,
+        line: Some(reject.line),
+        reason: &reject.reason,
+        sample: &reject.sample,
+        image: &reject.file,
+    });
+    rejects::write(path, lines)
 }

@@ -10,28 +10,25 @@ use serde_json::json;
 use crate::columns::{SAMPLES_KEY, required_names};
 use crate::disk::parquet::write_batch;
 use crate::error::{Context, Error, Result};
-
-/// File names that are taken for images; what they hold is told from their content.
-const EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
+use crate::system_files::is_system;
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 32;
 
 /// Writes a samples table of all images below `root` to `out`, sorted by path: `sample_id` and `image_path` are the path
-/// below `root`, `split` is `test`. Hidden files are left out and links to folders are not followed. Returns the number of
-/// images.
+/// below `root`, `split` is `test`. Every file is one, as what it holds is told from its content alone; hidden files and those of
+/// the system are left out, and links to folders are not followed. A name that is not UTF-8 is listed with replacement characters.
+/// Returns the number of files.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be read or the table not written; [`Error::Data`] if there is no image, or a name is
-/// not Unicode.
+/// [`Error::Io`] if a folder cannot be read or the table not written; [`Error::Data`] if there is no file.
 pub fn samples_of_folder(root: &Path, out: &Path) -> Result<usize> {
     let mut paths = Vec::new();
     collect(root, "", 0, &mut paths)?;
     if paths.is_empty() {
         return Err(Error::data(format!(
-            "{} holds no images; expected files ending in {}",
-            root.display(),
-            EXTENSIONS.join(", ")
+            "{} holds no images, nor any other file; expected some in it or in the folders below",
+            root.display()
         )));
     }
     paths.sort_unstable();
@@ -47,7 +44,7 @@ pub fn samples_of_folder(root: &Path, out: &Path) -> Result<usize> {
     Ok(paths.len())
 }
 
-/// Adds the images below `folder`, whose path below the root is `prefix`.
+/// Adds the files below `folder`, whose path below the root is `prefix`.
 fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::data(format!(
@@ -57,18 +54,12 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -
     }
     for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
         let entry = entry.at("read the folder", folder)?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(Error::data(format!(
-                "{} has a name that is not Unicode; rename it",
-                entry.path().display()
-            )));
-        };
-        if name.starts_with('.') {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if is_system(&name) {
             continue;
         }
         let path = if prefix.is_empty() {
-            name.to_owned()
+            name
         } else {
             format!("{prefix}/{name}")
         };
@@ -76,15 +67,9 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -
         let kind = entry.file_type().at("read the folder", folder)?;
         if kind.is_dir() {
             collect(&entry.path(), &path, depth + 1, paths)?;
-        } else if is_image(name) {
+        } else if !(kind.is_symlink() && entry.path().is_dir()) {
             paths.push(path);
         }
     }
     Ok(())
-}
-
-fn is_image(name: &str) -> bool {
-    Path::new(name)
-        .extension()
-        .is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }

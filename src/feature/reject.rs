@@ -11,4 +11,7 @@ pub struct Reject {
     pub line: usize,
     /// What is wrong with it.
     pub reason: String,
+    /// Name of the sample.
+    #[serde(default)]
+    pub sample: String,
 }

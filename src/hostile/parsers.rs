@@ -9,8 +9,8 @@ use crate::dataset::options::ConvertOptions;
 use crate::dataset::table::TableConfig;
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::TokenShape;
-use crate::encoder::model_folder;
 use crate::encoder::weights::Weights;
+use crate::encoder::{model_folder, processor};
 use crate::feature::FeatureTable;
 use crate::feature::config::{FeaturesConfig, TokenGrid};
 use crate::image::DecodeLimits;
@@ -267,7 +267,8 @@ pub(crate) fn weights_file(name: &str, bytes: &[u8]) {
         return;
     };
     in_folder(&[(name, bytes)], |root| {
-        let _ = Weights::read(&[root.join(name)], &architecture);
+        let _ = Weights::read(&[root.join(name)], &mut architecture.clone(), false);
+        let _ = Weights::read(&[root.join(name)], &mut architecture.clone(), true);
     });
 }
 
@@ -284,15 +285,16 @@ pub fn pth(bytes: &[u8]) {
 /// The configuration files of a weights folder.
 pub fn encoder_config(bytes: &[u8]) {
     for kind in [EncoderKind::Clip, EncoderKind::Dino, EncoderKind::Dinov2] {
-        let files: [(&str, &[u8]); 3] = [
+        let files: [(&str, &[u8]); 4] = [
             ("config.json", bytes),
             ("preprocessor_config.json", bytes),
+            ("processor_config.json", bytes),
             ("model.safetensors.index.json", bytes),
         ];
         in_folder(&files, |root| {
             let _ = model_folder::files_of(root);
             if let Ok(architecture) = model_folder::read_architecture(root, kind) {
-                let _ = model_folder::read_preprocess(root, kind, &architecture);
+                let _ = processor::read_preprocess(root, kind, &architecture);
             }
         });
     }

@@ -1,20 +1,24 @@
 //! Features and columns → the rows of a samples table, each checked.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 use polars::prelude::*;
 
 use crate::action_unit::ActionUnit;
+use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{self, Card};
 use crate::error::{Error, Result};
 use crate::intake::reject::{Reason, Reject};
+use crate::spelling::composed;
 use crate::task::{Split, Task};
 
 use super::classes::{Numbering, card};
-use super::columns::Number;
+use super::columns::{Columns, Number};
 use super::rules::{Labels, Rules, Sample};
 use super::source::Features;
+use super::spill::Flaw;
 use super::splits::Splitter;
 
 /// Valence or arousal that is unknown, in the way of `AffectNet`.
@@ -47,33 +51,39 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut rejects = Vec::new();
     let roles = labels.roles;
     let partner = match_rows(features, path, labels, rules, &mut rejects)?;
-    let card = card(labels, rules)?;
-    let numbering = Numbering::new(&card, labels);
-    let splitter = Splitter::new(labels, rules, &mut warnings)?;
-    let file = name_of(labels.path);
+    let card = card(labels, rules, &mut warnings)?;
+    let numbering = Numbering::new(&card, labels, rules.unknown);
+    let splitter = Splitter::new(features, path, labels, rules, &mut warnings)?;
+    for (name, what) in &roles.aside {
+        warnings.push(format!(
+            "column `{name}` is left aside: it holds {what}, and not one text or number a row"
+        ));
+    }
+    let place = |at: usize| place_of(features, labels, at);
 
     let mut samples: Vec<Sample> = Vec::new();
     let mut first: HashMap<String, usize> = HashMap::new();
     for (row, partner) in partner.iter().enumerate() {
         let Some(at) = *partner else { continue };
-        let mut refuse = |reason| {
-            rejects.push(Reject {
-                file: file.clone(),
-                line: Some(labels.columns.line(at)),
-                reason,
-            });
-        };
         let id = labels
             .columns
             .text(roles.sample_id.as_deref(), at)
             .map_or_else(|| format!("row_{row:07}"), str::to_owned);
-        match check(features, row, at, labels, &numbering, &splitter, &id) {
+        let shown = id.clone();
+        let mut refuse = |reason| {
+            let (file, line) = place(at);
+            let image = labels.columns.text(roles.image_path.as_deref(), at);
+            rejects.push(Reject::new(file, line, reason).of(Some(&shown), image));
+        };
+        match check(features, row, at, labels, rules, &numbering, &splitter, &id) {
             Err(reason) => refuse(reason),
             Ok((split, image, class, emotion)) => {
                 if let Some(&earlier) = first.get(&id) {
+                    let (file, line) = place(earlier);
+                    let line = line.unwrap_or_default();
                     refuse(Reason::DuplicateId {
                         id,
-                        first: format!("{file}:{}", labels.columns.line(earlier)),
+                        first: format!("{file}:{line}"),
                     });
                 } else {
                     first.insert(id.clone(), at);
@@ -95,7 +105,7 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     // As the samples table orders its rows.
     samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
     enough(&samples, labels, rules)?;
-    let (table, masked) = frame(&samples, labels, &card)?;
+    let (table, masked) = frame(&samples, labels, rules, &card)?;
     rejects.sort();
     Ok(Assembled {
         rows: samples.iter().map(|sample| sample.features).collect(),
@@ -105,6 +115,18 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
         masked,
         warnings,
     })
+}
+
+/// The file and the line in it of a row of labels. Of a folder of files, rows are counted in each.
+fn place_of(features: &Features, labels: &Labels<'_>, at: usize) -> (String, Option<u32>) {
+    let mut before = 0;
+    for (name, rows) in &features.parts {
+        if !labels.own_file && at < before + rows {
+            return (name.clone(), u32::try_from(at - before + 1).ok());
+        }
+        before += rows;
+    }
+    (name_of(labels.path), Some(labels.columns.line(at)))
 }
 
 /// The row of labels of every row of features.
@@ -154,27 +176,28 @@ fn match_rows(
             labels.path.display()
         )));
     };
-    let mut by_name: HashMap<&str, usize> = HashMap::with_capacity(labels.columns.rows());
+    let mut by_name: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(labels.columns.rows());
     for row in 0..labels.columns.rows() {
         let Some(name) = labels.columns.text(Some(id), row) else {
-            rejects.push(Reject {
-                file: name_of(labels.path),
-                line: Some(labels.columns.line(row)),
-                reason: Reason::MissingFeatures(String::new()),
-            });
+            rejects.push(Reject::new(
+                name_of(labels.path),
+                Some(labels.columns.line(row)),
+                Reason::MissingFeatures(String::new()),
+            ));
             continue;
         };
-        if let Some(&first) = by_name.get(name) {
-            rejects.push(Reject {
-                file: name_of(labels.path),
-                line: Some(labels.columns.line(row)),
-                reason: Reason::DuplicateId {
+        let composed = composed(name);
+        if let Some(&first) = by_name.get(&composed) {
+            rejects.push(Reject::new(
+                name_of(labels.path),
+                Some(labels.columns.line(row)),
+                Reason::DuplicateId {
                     id: name.to_owned(),
                     first: format!("{}:{}", name_of(labels.path), labels.columns.line(first)),
                 },
-            });
+            ));
         } else {
-            by_name.insert(name, row);
+            by_name.insert(composed, row);
         }
     }
     let mut used = vec![false; labels.columns.rows()];
@@ -183,26 +206,26 @@ fn match_rows(
         .enumerate()
         .map(|(row, key)| {
             let key = key.as_deref().map(str::trim).unwrap_or_default();
-            let found = by_name.get(key).copied();
+            let found = by_name.get(&composed(key)).copied();
             match found {
                 Some(at) => used[at] = true,
-                None => rejects.push(Reject {
-                    file: name_of(path),
-                    line: u32::try_from(row + 1).ok(),
-                    reason: Reason::MissingLabel(format!("no row of {} is called `{key}`", name_of(labels.path))),
-                }),
+                None => rejects.push(Reject::new(
+                    name_of(path),
+                    u32::try_from(row + 1).ok(),
+                    Reason::MissingLabel(format!("no row of {} is called `{key}`", name_of(labels.path))),
+                )),
             }
             found
         })
         .collect();
-    let mut unused: Vec<(&str, usize)> = by_name.into_iter().filter(|(_, row)| !used[*row]).collect();
+    let mut unused: Vec<(Cow<'_, str>, usize)> = by_name.into_iter().filter(|(_, row)| !used[*row]).collect();
     unused.sort_unstable_by_key(|(_, row)| *row);
     for (name, row) in unused {
-        rejects.push(Reject {
-            file: name_of(labels.path),
-            line: Some(labels.columns.line(row)),
-            reason: Reason::MissingFeatures(name.to_owned()),
-        });
+        rejects.push(Reject::new(
+            name_of(labels.path),
+            Some(labels.columns.line(row)),
+            Reason::MissingFeatures(name.into_owned()),
+        ));
     }
     if partner.iter().all(Option::is_none) {
         return Err(Error::unusable_table(format!(
@@ -218,12 +241,33 @@ fn match_rows(
 
 type Checked = (Split, String, Option<i8>, Option<(f32, f32)>);
 
+/// A label of a task as a number, unknown where the protocol says so.
+fn labelled<'a>(rules: &Rules<'_>, task: Task, columns: &'a Columns, column: Option<&str>, row: usize) -> Number<'a> {
+    match columns.number(column, row) {
+        Number::Is(value) if UnknownLabels::has(rules.unknown, task, value) => Number::Unknown,
+        number => number,
+    }
+}
+
+/// What should have been written for an action unit, with a hint where words of another kind stand.
+fn expected_of_unit(found: &str) -> &'static str {
+    let words = ["t", "f", "y", "n", "yes", "no", "on", "off", "present", "absent"];
+    if words.iter().any(|word| found.eq_ignore_ascii_case(word)) {
+        "a number or true or false: which of such words are 1 and which are 0 is not guessed; write 1 and 0"
+    } else {
+        "an intensity from 0 to 5, true or false, or nothing or 999 for unknown; other numbers that mean unknown are listed in \
+         protocol.unknown"
+    }
+}
+
 /// All that can be wrong with one sample.
+#[expect(clippy::too_many_arguments, reason = "everything that a sample is checked against")]
 fn check(
     features: &Features,
     row: usize,
     at: usize,
     labels: &Labels<'_>,
+    rules: &Rules<'_>,
     numbering: &Numbering<'_>,
     splitter: &Splitter<'_>,
     id: &str,
@@ -238,19 +282,20 @@ fn check(
         (Some(&features.global), "features"),
         (features.tokens.as_ref().map(|(spill, _)| spill), "tokens"),
     ] {
-        if spill.is_some_and(|spill| spill.is_bad(row)) {
-            return Err(bad(
-                name,
-                "NaN, infinite or too large".into(),
-                "finite numbers, below 65,504 where features.dtype = \"f16\"",
-            ));
-        }
+        let Some((spill, flaw)) = spill.and_then(|spill| Some((spill, spill.flaw(row)?))) else {
+            continue;
+        };
+        let expected = match flaw {
+            Flaw::NotFinite => "finite numbers, below 65,504 where features.dtype = \"f16\"".to_owned(),
+            Flaw::Null | Flaw::Width(_) => format!("{} numbers, as most rows have", spill.width),
+        };
+        return Err(bad(name, flaw.to_string(), &expected));
     }
     let image = match columns.text(roles.image_path.as_deref(), at) {
         Some(path) => dataset::relative_path(path)?,
         None => String::new(),
     };
-    let split = splitter.split(at, id)?;
+    let split = splitter.split(row, at, id)?;
     let class = numbering.class(columns, at)?;
     for (name, column) in [("frame", &roles.frame), ("fold", &roles.fold)] {
         match columns.number(column.as_deref(), at) {
@@ -261,7 +306,8 @@ fn check(
             _ => {}
         }
     }
-    let emotion = |name: &str, column: &Option<String>| match columns.number(column.as_deref(), at) {
+    let va = |column: &Option<String>| labelled(rules, Task::ValenceArousal, columns, column.as_deref(), at);
+    let emotion = |name: &str, column: &Option<String>| match va(column) {
         Number::Unknown => Ok(None),
         Number::Is(value) if value == UNKNOWN_VA => Ok(None),
         Number::Is(value) if (-1.0..=1.0).contains(&value) => Ok(Some(value)),
@@ -274,17 +320,14 @@ fn check(
     };
     let pair = emotion("valence", &roles.valence)?.zip(emotion("arousal", &roles.arousal)?);
     for (unit, column) in &roles.aus {
-        let found = match columns.number(Some(column), at) {
+        let found = match labelled(rules, Task::ActionUnits, columns, Some(column), at) {
             Number::Is(value) if value == ActionUnit::UNKNOWN || (0.0..=5.0).contains(&value) => continue,
             Number::Unknown => continue,
             Number::Is(value) => value.to_string(),
             Number::Bad(text) => text.to_owned(),
         };
-        return Err(bad(
-            &unit.column(),
-            found,
-            "an intensity from 0 to 5, or nothing or 999 for unknown",
-        ));
+        let expected = expected_of_unit(&found);
+        return Err(bad(&unit.column(), found, expected));
     }
     Ok((split, image, class, pair))
 }
@@ -293,7 +336,9 @@ fn check(
 fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<()> {
     let (roles, columns) = (labels.roles, labels.columns);
     let fail = |what: String| Err(Error::unusable_table(format!("{}: {what}", labels.path.display())));
-    let intensity = |sample: &Sample, column: &String| match columns.number(Some(column), sample.labels) {
+    let unit =
+        |sample: &Sample, column: &String| labelled(rules, Task::ActionUnits, columns, Some(column), sample.labels);
+    let intensity = |sample: &Sample, column: &String| match unit(sample, column) {
         // Small whole numbers, exact in f32.
         Number::Is(value) => ![0.0, 1.0, ActionUnit::UNKNOWN].contains(&value),
         _ => false,
@@ -324,7 +369,7 @@ fn enough(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>) -> Result<
 }
 
 /// The samples table, and how many labels of it are unknown.
-fn frame(samples: &[Sample], labels: &Labels<'_>, card: &Card) -> Result<(DataFrame, u64)> {
+fn frame(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, card: &Card) -> Result<(DataFrame, u64)> {
     let wrap = |error: PolarsError| Error::data(format!("failed to lay out the samples table: {error}"));
     let (roles, columns) = (labels.roles, labels.columns);
     let whole = |column: &Option<String>| -> Vec<Option<i32>> {
@@ -355,10 +400,12 @@ fn frame(samples: &[Sample], labels: &Labels<'_>, card: &Card) -> Result<(DataFr
     for ((_, column), name) in roles.aus.iter().zip(card.au_columns()) {
         let values: Vec<Option<f32>> = samples
             .iter()
-            .map(|sample| match columns.number(Some(column), sample.labels) {
-                Number::Is(value) if value != ActionUnit::UNKNOWN => Some(value),
-                _ => None,
-            })
+            .map(
+                |sample| match labelled(rules, Task::ActionUnits, columns, Some(column), sample.labels) {
+                    Number::Is(value) if value != ActionUnit::UNKNOWN => Some(value),
+                    _ => None,
+                },
+            )
             .collect();
         masked += values.iter().filter(|value| value.is_none()).count() as u64;
         frame.with_column(Column::new(name.into(), values)).map_err(wrap)?;

@@ -3,22 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::Card;
-use crate::dataset::reader::labels::integer;
 use crate::dataset::table::classes;
+use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
 use crate::intake::reject::Reason;
+use crate::spelling::{class_key, find_class, integer};
 use crate::task::Task;
 
 use super::columns::{Columns, listed, missing};
 use super::rules::{Labels, Rules};
 
 /// The card with the classes and action units of the labels.
-pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
+pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String>) -> Result<Card> {
     let roles = labels.roles;
     let mut card = rules.card.clone();
     if card.classes.is_empty() && roles.label.is_some() {
-        card.classes = classes(&class_names(labels)?);
+        card.classes = classes(&class_names(labels, rules, warnings)?);
     }
+    warnings.extend(words_for_unknown(labels, &card));
     card.aus = roles.aus.keys().map(|unit| unit.number()).collect();
     let (has, wanted, names) = match rules.task {
         Task::Expression => (
@@ -39,16 +41,18 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
     };
     if !has {
         let found: Vec<String> = roles.names().into_iter().collect();
-        return Err(Error::unusable_table(format!(
-            "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
-            labels.path.display(),
-            match rules.task {
-                Task::Expression => "expressions",
-                Task::ValenceArousal => "valence and arousal",
-                Task::ActionUnits => "action units",
-            },
-            listed(&found)
-        )));
+        return Err(Error::unusable_table(
+            format!(
+                "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
+                labels.path.display(),
+                match rules.task {
+                    Task::Expression => "expressions",
+                    Task::ValenceArousal => "valence and arousal",
+                    Task::ActionUnits => "action units",
+                },
+                listed(&found)
+            ) + &roles.what_is_aside(),
+        ));
     }
     if !names.is_empty()
         && let Some(unknown) = rules.outputs.iter().find(|name| !names.contains(name))
@@ -62,19 +66,44 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>) -> Result<Card> {
     Ok(card)
 }
 
-/// The labels that occur: numbers in their order, names in that of the index beside them, else in alphabetical order.
-pub(crate) fn class_names(labels: &Labels<'_>) -> Result<Vec<String>> {
+/// One class as the labels write it.
+#[derive(Default)]
+struct Written<'a> {
+    /// Rows of every spelling.
+    spellings: BTreeMap<&'a str, usize>,
+    /// What the index beside the names says.
+    index: BTreeSet<i32>,
+}
+
+impl<'a> Written<'a> {
+    /// The spelling of most rows, the first in alphabetical order of equals.
+    fn usual(&self) -> &'a str {
+        let most = self.spellings.values().max();
+        let mut spellings = self.spellings.iter();
+        spellings
+            .find(|(_, rows)| Some(*rows) == most)
+            .map_or("", |(text, _)| text)
+    }
+}
+
+/// The labels that occur: numbers in their order, names in that of the index beside them, else in alphabetical order. Spellings of
+/// one class are called as the protocol calls it, else as most rows do.
+fn class_names(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String>) -> Result<Vec<String>> {
     let (label, order) = (labels.roles.label.as_deref(), labels.roles.order.as_deref());
-    let mut distinct: BTreeSet<&str> = BTreeSet::new();
-    let mut index: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    let mut written: BTreeMap<String, Written<'_>> = BTreeMap::new();
     for row in 0..labels.columns.rows() {
-        let text = labels.columns.text(label, row);
-        if missing(text) {
+        let Some(text) = labels.columns.text(label, row).map(str::trim) else {
+            continue;
+        };
+        if missing(Some(text)) && find_class(rules.outputs, text).is_none()
+            || UnknownLabels::has_text(rules.unknown, Task::Expression, text)
+        {
             continue;
         }
-        let text = text.unwrap_or_default();
-        distinct.insert(text);
-        if distinct.len() > 127 {
+        let class = written.entry(class_key(text)).or_default();
+        *class.spellings.entry(text).or_default() += 1;
+        class.index.extend(labels.columns.text(order, row).and_then(integer));
+        if written.len() > 127 {
             return Err(Error::unusable_table(format!(
                 "{}: column `{}` has more than 127 different values; is it really the label? Name another as \
                  dataset.table.label",
@@ -82,66 +111,98 @@ pub(crate) fn class_names(labels: &Labels<'_>) -> Result<Vec<String>> {
                 label.unwrap_or_default()
             )));
         }
-        if let Some(number) = labels.columns.text(order, row).and_then(integer) {
-            index.entry(text).or_default().insert(number);
-        }
     }
-    let numbers: Option<BTreeSet<i32>> = distinct.iter().map(|text| integer(text)).collect();
+    let numbers: Option<BTreeSet<i32>> = written.keys().map(|key| integer(key)).collect();
     if let Some(numbers) = numbers {
         return Ok(numbers.iter().map(i32::to_string).collect());
     }
-    let mut names: Vec<&str> = distinct.into_iter().collect();
-    let of = |name: &str| index.get(name).filter(|numbers| numbers.len() == 1)?.first().copied();
-    let positions: Option<BTreeSet<i32>> = names.iter().map(|name| of(name)).collect();
-    if positions.is_some_and(|positions| positions.len() == names.len()) {
-        names.sort_by_key(|name| of(name));
+    let mut names: Vec<(String, Option<i32>)> = Vec::with_capacity(written.len());
+    for class in written.values() {
+        let usual = class.usual();
+        let asked = find_class(rules.outputs, usual).map(|class| rules.outputs[class].clone());
+        let name = asked.unwrap_or_else(|| usual.to_owned());
+        if class.spellings.len() > 1 {
+            let spellings: Vec<String> = class.spellings.keys().map(|text| format!("`{text}`")).collect();
+            warnings.push(format!(
+                "column `{}` writes one class in {} ways: {} are read as `{name}`",
+                label.unwrap_or_default(),
+                spellings.len(),
+                listed(&spellings)
+            ));
+        }
+        let index = class.index.first().copied().filter(|_| class.index.len() == 1);
+        names.push((name, index));
     }
-    Ok(names.into_iter().map(str::to_owned).collect())
+    let positions: Option<BTreeSet<i32>> = names.iter().map(|(_, index)| *index).collect();
+    if positions.is_some_and(|positions| positions.len() == names.len()) {
+        names.sort_by_key(|(_, index)| *index);
+    } else {
+        names.sort();
+    }
+    Ok(names.into_iter().map(|(name, _)| name).collect())
+}
+
+/// A word on labels such as `None` that are read as unknown, where they might be a class.
+fn words_for_unknown(labels: &Labels<'_>, card: &Card) -> Option<String> {
+    let label = labels.roles.label.as_deref()?;
+    let names = card.class_names();
+    let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in 0..labels.columns.rows() {
+        if let Some(text) = labels.columns.text(Some(label), row)
+            && missing(Some(text))
+            && find_class(&names, text).is_none()
+        {
+            *words.entry(text).or_default() += 1;
+        }
+    }
+    words.retain(|word, _| !word.eq_ignore_ascii_case("nan"));
+    let (word, rows) = words.first_key_value()?;
+    Some(format!(
+        "column `{label}`: {rows} labels are written `{word}` and count as unknown; if that is a class, list it in \
+         dataset.table.classes"
+    ))
 }
 
 /// From a written label to the index of its class.
 pub(crate) struct Numbering<'a> {
     column: Option<&'a str>,
-    by_text: BTreeMap<String, i8>,
+    by_key: BTreeMap<String, i8>,
+    unknown: Option<&'a UnknownLabels>,
     expected: String,
 }
 
 impl<'a> Numbering<'a> {
-    pub(crate) fn new(card: &Card, labels: &Labels<'a>) -> Self {
+    pub(crate) fn new(card: &Card, labels: &Labels<'a>, unknown: Option<&'a UnknownLabels>) -> Self {
         let names = card.class_names();
         let index = |i: usize| i8::try_from(i).unwrap_or(i8::MAX);
-        let mut by_text: BTreeMap<String, i8> = BTreeMap::new();
+        let mut by_key: BTreeMap<String, i8> = BTreeMap::new();
         // Numbers stand for positions where classes have names that are none; a class that is called `3` is `3`.
         if !names.iter().any(|name| integer(name).is_some()) {
-            by_text.extend((0..names.len()).map(|i| (i.to_string(), index(i))));
+            by_key.extend((0..names.len()).map(|i| (i.to_string(), index(i))));
         }
-        by_text.extend(
-            names
-                .iter()
-                .enumerate()
-                .map(|(i, name)| (name.to_lowercase(), index(i))),
-        );
+        by_key.extend(names.iter().enumerate().map(|(i, name)| (class_key(name), index(i))));
         Self {
             column: labels.roles.label.as_deref(),
-            by_text,
+            by_key,
+            unknown,
             expected: format!("one of {}", listed(&names)),
         }
     }
 
     pub(crate) fn class(&self, columns: &Columns, row: usize) -> std::result::Result<Option<i8>, Reason> {
-        let text = columns.text(self.column, row);
-        if missing(text) {
+        let text = columns.text(self.column, row).unwrap_or_default();
+        if UnknownLabels::has_text(self.unknown, Task::Expression, text) {
             return Ok(None);
         }
-        let text = text.unwrap_or_default().trim();
-        let number = || self.by_text.get(&integer(text)?.to_string());
-        self.by_text
-            .get(&text.to_lowercase())
-            .or_else(number)
-            .map(|class| Some(*class))
-            .ok_or_else(|| Reason::BadLabel {
-                found: text.to_owned(),
-                expected: self.expected.clone(),
-            })
+        if let Some(class) = self.by_key.get(&class_key(text)) {
+            return Ok(Some(*class));
+        }
+        if missing(Some(text)) {
+            return Ok(None);
+        }
+        Err(Reason::BadLabel {
+            found: text.to_owned(),
+            expected: self.expected.clone(),
+        })
     }
 }

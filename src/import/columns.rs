@@ -8,6 +8,25 @@ use crate::dataset::table::{TableConfig, unit_of};
 use crate::error::{Context, Error, Result};
 use crate::intake::text;
 
+/// The columns of a file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Offer {
+    /// Those with one text or number a row, in the file's order.
+    pub(crate) names: Vec<String>,
+    /// What the others hold.
+    pub(crate) others: BTreeMap<String, String>,
+}
+
+impl Offer {
+    /// The columns but for these.
+    pub(crate) fn without(&self, taken: &[String]) -> Self {
+        let mut left = self.clone();
+        left.names.retain(|name| !taken.contains(name));
+        left.others.retain(|name, _| !taken.contains(name));
+        left
+    }
+}
+
 /// The columns that were found for what a sample needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Roles {
@@ -23,23 +42,39 @@ pub(crate) struct Roles {
     pub(crate) valence: Option<String>,
     pub(crate) arousal: Option<String>,
     pub(crate) aus: BTreeMap<ActionUnit, String>,
+    /// Columns with a usual name that hold something else than a text or a number a row, and what that is.
+    pub(crate) aside: BTreeMap<String, String>,
 }
 
 impl Roles {
-    /// Finds the columns among `names`; `file` is named in errors.
+    /// Finds the columns among those of `offer`; `file` is named in errors.
     ///
     /// # Errors
-    /// [`Error::Data`] if a column that the recipe names is not there.
-    pub(crate) fn find(names: &[String], config: &TableConfig, file: &Path) -> Result<Self> {
-        let find = |key: &str, named: &str, usual: &[&str]| find(names, key, named, usual, file);
+    /// [`Error::Data`] if a column that the recipe names is not there, or holds something else.
+    pub(crate) fn find(offer: &Offer, config: &TableConfig, file: &Path) -> Result<Self> {
+        let mut aside: BTreeMap<String, String> = BTreeMap::new();
+        let mut leave = |is_usual: &dyn Fn(&str) -> bool| {
+            let left = offer.others.iter().filter(|(name, _)| is_usual(name));
+            aside.extend(left.map(|(name, what)| (name.clone(), what.clone())));
+        };
         let mut aus = BTreeMap::new();
         if config.aus.is_empty() {
-            for name in names {
+            for name in &offer.names {
                 if let Some(au) = unit_of(name) {
                     aus.entry(au).or_insert_with(|| name.clone());
                 }
             }
+            leave(&|name| unit_of(name).is_some_and(|unit| !aus.contains_key(&unit)));
         }
+        let mut find = |key: &str, named: &str, usual: &[&str]| {
+            let found = find(offer, key, named, usual, file)?;
+            if named.is_empty() {
+                let place = |name: &str| usual.iter().position(|usual| name.eq_ignore_ascii_case(usual));
+                let of_found = found.as_deref().and_then(place).unwrap_or(usual.len());
+                leave(&|name| place(name).is_some_and(|at| at < of_found));
+            }
+            Ok::<_, Error>(found)
+        };
         for (au, named) in &config.aus {
             let found = find(&format!("aus.{au}"), named, &[])?;
             // The configuration has been checked: every key is an action unit.
@@ -59,7 +94,7 @@ impl Roles {
                 "emotion",
             ],
         )?;
-        Ok(Self {
+        let roles = Self {
             sample_id: find(
                 "sample_id",
                 &config.sample_id,
@@ -78,7 +113,17 @@ impl Roles {
             valence: find("valence", &config.valence, &["valence", "v"])?,
             arousal: find("arousal", &config.arousal, &["arousal", "a"])?,
             aus,
-        })
+            aside: BTreeMap::new(),
+        };
+        Ok(Self { aside, ..roles })
+    }
+
+    /// A word on what was left aside, to end a message.
+    pub(crate) fn what_is_aside(&self) -> String {
+        self.aside
+            .iter()
+            .map(|(name, what)| format!("; `{name}` holds {what} and is left aside"))
+            .collect()
     }
 
     fn texts(&self) -> impl Iterator<Item = &String> {
@@ -108,21 +153,28 @@ impl Roles {
 }
 
 /// The column that the recipe names, or the first of the usual ones.
-pub(crate) fn find(names: &[String], key: &str, named: &str, usual: &[&str], file: &Path) -> Result<Option<String>> {
+pub(crate) fn find(offer: &Offer, key: &str, named: &str, usual: &[&str], file: &Path) -> Result<Option<String>> {
+    let names = &offer.names;
     if named.is_empty() {
         return Ok(usual
             .iter()
             .find_map(|usual| names.iter().find(|name| name.eq_ignore_ascii_case(usual)))
             .cloned());
     }
-    match names.iter().find(|name| *name == named) {
-        Some(name) => Ok(Some(name.clone())),
-        None => Err(Error::unusable_table(format!(
-            "dataset.table.{key} = \"{named}\": {} has no such column; it has {}",
-            file.display(),
-            listed(names)
-        ))),
+    if let Some(name) = names.iter().find(|name| *name == named) {
+        return Ok(Some(name.clone()));
     }
+    let at = file.display();
+    Err(Error::unusable_table(match offer.others.get(named) {
+        Some(what) => format!(
+            "dataset.table.{key} = \"{named}\": the column of {at} holds {what}; expected one text or number a row. Write the part that \
+             is meant into a column of its own, and name that"
+        ),
+        None => format!(
+            "dataset.table.{key} = \"{named}\": {at} has no such column; it has {}",
+            listed(names)
+        ),
+    }))
 }
 
 /// The first names of many, for messages.
@@ -257,6 +309,9 @@ fn number(text: Option<&str>) -> Number<'_> {
     }
     match text.parse::<f32>() {
         Ok(value) if value.is_finite() => Number::Is(value),
+        // As arrays of truth values are read.
+        _ if text.eq_ignore_ascii_case("true") => Number::Is(1.0),
+        _ if text.eq_ignore_ascii_case("false") => Number::Is(0.0),
         _ => Number::Bad(text),
     }
 }
@@ -293,7 +348,11 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
                 .iter()
                 .map(|name| text::clean_name(name))
                 .collect();
-            roles = Roles::find(&names, config, path)?;
+            let offer = Offer {
+                names: names.clone(),
+                others: BTreeMap::new(),
+            };
+            roles = Roles::find(&offer, config, path)?;
             columns = Columns::new(&roles);
             let mut left = roles.names();
             // Of columns with the same name the first is read.

@@ -29,8 +29,10 @@ use crate::task::Task;
 
 use super::assemble::{self, Assembled};
 use super::columns::{self, Format};
+use super::parquet;
+use super::parts::{Part, parts};
 use super::rules::{Labels, Rules};
-use super::source::{self, Features, Reading};
+use super::source::{Features, Reading};
 
 /// Folder of the feature table below an import's folder.
 pub const FEATURES: &str = "features";
@@ -60,14 +62,17 @@ pub struct Import<'a> {
     pub folds: &'a [i32],
 }
 
-/// The files of a table of features: itself, or the parts in a folder.
-pub(crate) fn files_of(features: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a table of features: itself, or the parts in a folder, whose names may say the split.
+pub(crate) fn files_of(features: &Path) -> Result<Vec<Part>> {
     Ok(match Format::of(features)? {
         Format::Folder => {
             digests::check(features)?;
-            source::parts(features)?
+            parts(features)?
         }
-        _ => vec![features.to_owned()],
+        _ => vec![Part {
+            path: features.to_owned(),
+            name: String::new(),
+        }],
     })
 }
 
@@ -78,7 +83,7 @@ pub(crate) fn files_of(features: &Path) -> Result<Vec<PathBuf>> {
 pub fn digest_of(features: &Path) -> Result<String> {
     let mut digest = Digest::new("features of another model");
     for file in files_of(features)? {
-        digest = digest.part("file", of_file(&file)?);
+        digest = digest.part("file", of_file(&file.path)?);
     }
     Ok(digest.finish())
 }
@@ -124,8 +129,8 @@ pub fn named(features: &Path, ids: &[String], scratch: &Path, interrupt: &Interr
                 "no features of sample {id}; expected every test sample of the run, by the same identifiers"
             ))
         })?;
-        if found.global.is_bad(row) {
-            return Err(wrong(format!("the features of sample {id} are not finite")));
+        if let Some(flaw) = found.global.flaw(row) {
+            return Err(wrong(format!("the features of sample {id} cannot be used: {flaw}")));
         }
         data.extend(found.global.row(row)?);
     }
@@ -185,8 +190,8 @@ impl Import<'_> {
             .part("outputs", text(serde_json::to_string(self.outputs))?)
             .part("folds", text(serde_json::to_string(&(self.folds, self.binary)))?)
             .part("code", stage::IMPORT);
-        for file in self.files()? {
-            digest = digest.part("file", of_file(&file)?);
+        for part in self.files()? {
+            digest = digest.part("name", &part.name).part("file", of_file(&part.path)?);
         }
         Ok(digest.finish())
     }
@@ -204,10 +209,13 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>> {
+    fn files(&self) -> Result<Vec<Part>> {
         self.check_there()?;
         let mut files = files_of(&self.features)?;
-        files.extend(self.labels.clone());
+        files.extend(self.labels.iter().map(|path| Part {
+            path: path.clone(),
+            name: String::new(),
+        }));
         Ok(files)
     }
 
@@ -267,7 +275,7 @@ impl Import<'_> {
         let separate = match &self.labels {
             Some(path) => Some(match Format::of(path)? {
                 Format::Csv => columns::read_csv(path, self.table)?,
-                Format::Parquet => guarded(path, || source::read_parquet_labels(path, self.table, interrupt))?,
+                Format::Parquet => guarded(path, || parquet::read_parquet_labels(path, self.table, interrupt))?,
                 _ => {
                     return Err(Error::unusable_table(format!(
                         "{}: expected a label file that ends in .csv, .tsv or .parquet",
@@ -280,9 +288,10 @@ impl Import<'_> {
         if separate.is_none() && features.columns.rows() == 0 {
             return Err(Error::unusable_table(format!(
                 "{}: there are features but no labels: name a CSV or Parquet file with one row a feature row as \
-                 dataset.table.labels (columns beside the features: {})",
+                 dataset.table.labels (columns beside the features: {}{})",
                 self.features.display(),
-                columns::listed(&features.names)
+                columns::listed(&features.names),
+                features.roles.what_is_aside()
             )));
         }
         let labels = match &separate {
@@ -308,6 +317,7 @@ impl Import<'_> {
             folds: self.folds,
             split_seed: self.options.split_seed,
             test_share: self.options.test_share,
+            unknown: self.options.unknown.as_ref(),
         };
         let assembled = assemble::assemble(&features, &self.features, &labels, &rules)?;
         interrupt.check()?;

@@ -8,6 +8,8 @@ pub mod assemble;
 pub mod classes;
 pub mod columns;
 pub mod features;
+pub mod parquet;
+pub mod parts;
 pub mod rules;
 pub mod source;
 pub mod spill;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::dataset::Card;
 use crate::dataset::table::TableConfig;
+use crate::dataset::unknown::UnknownLabels;
 use crate::task::{Split, Task};
 
 use super::columns::{Columns, Roles};
@@ -21,6 +22,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) folds: &'a [i32],
     pub(crate) split_seed: u64,
     pub(crate) test_share: f64,
+    /// Numbers that mean unknown beside what always does.
+    pub(crate) unknown: Option<&'a UnknownLabels>,
 }
 
 /// Labels beside the features, or in a file of their own.

@@ -1,16 +1,11 @@
-//! Features as other programs write them: Parquet, `.npy`, `.npz`.
+//! Features as other programs write them: `.npy` and `.npz` here, Parquet in `parquet.rs`.
 
+use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
-
-use ::parquet::arrow::ProjectionMask;
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type};
+use std::path::Path;
 
 use crate::dataset::table::TableConfig;
 use crate::disk::guard::guarded;
-use crate::disk::parquet;
 use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
@@ -18,11 +13,10 @@ use crate::intake::npy;
 use crate::interrupt::Interrupt;
 use crate::regular;
 
-use super::columns::{Columns, Format, Roles, find, listed};
+use super::columns::{Columns, Format, Offer, Roles, find, listed};
+use super::parts::{Part, parts};
 use super::spill::{Spill, SpillWriter};
 
-/// Rows of a Parquet file read at a time.
-const BATCH: usize = 256;
 /// A compressed array that unpacks to more than this is believed only if it does not shrink suspiciously.
 const LARGE: u64 = 1 << 30;
 /// Most bytes that one compressed byte of a large array may become; floats shrink to half at best.
@@ -38,6 +32,8 @@ pub(crate) struct Features {
     pub(crate) keys: Option<Vec<Option<String>>>,
     /// Names of all columns beside the features.
     pub(crate) names: Vec<String>,
+    /// Name and number of rows of every file, in their order, where a folder was read.
+    pub(crate) parts: Vec<(String, usize)>,
 }
 
 /// How features are read.
@@ -51,7 +47,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) interrupt: &'a Interrupt,
 }
 
-const USUAL: [&str; 6] = ["global", "features", "embeddings", "embedding", "x", "arr_0"];
+/// Usual names of the features.
+pub(crate) const USUAL: [&str; 6] = ["global", "features", "embeddings", "embedding", "x", "arr_0"];
 
 impl Reading<'_> {
     /// Reads the features of `path` and the columns beside them.
@@ -59,7 +56,13 @@ impl Reading<'_> {
         match Format::of(path)? {
             Format::Npy => self.npy(path),
             Format::Npz => self.npz(path),
-            Format::Parquet => guarded(path, || self.parquet(path, &[path.to_owned()])),
+            Format::Parquet => {
+                let part = Part {
+                    path: path.to_owned(),
+                    name: String::new(),
+                };
+                guarded(path, || self.parquet(path, &[part]))
+            }
             Format::Folder => guarded(path, || self.parquet(path, &parts(path)?)),
             Format::Csv => Err(Error::unusable_table(format!(
                 "{}: features are read from .parquet, .npy or .npz; a CSV can only hold labels (dataset.table.labels)",
@@ -68,7 +71,7 @@ impl Reading<'_> {
         }
     }
 
-    fn spill(&self) -> Result<SpillWriter> {
+    pub(crate) fn spill(&self) -> Result<SpillWriter> {
         SpillWriter::new(self.scratch, self.dtype)
     }
 
@@ -123,6 +126,7 @@ impl Reading<'_> {
             columns: Columns::default(),
             keys: None,
             names: Vec::new(),
+            parts: Vec::new(),
         })
     }
 
@@ -141,25 +145,48 @@ impl Reading<'_> {
             .flatten()
             .filter_map(|name| name.strip_suffix(".npy").map(str::to_owned))
             .collect();
-        let chosen =
-            find(&names, "features", &self.config.features, &USUAL, path)?.ok_or_else(|| no_features(path, &names))?;
-        let tokens = self.tokens_column(path, &names)?;
-        let rest: Vec<String> = names
-            .iter()
-            .filter(|name| **name != chosen && Some(*name) != tokens.as_ref())
-            .cloned()
-            .collect();
+        let (mut arrays, mut columns) = (Offer::default(), Offer::default());
+        for name in &names {
+            let header = archive
+                .by_name(&format!("{name}.npy"))
+                .map_err(|error| error.to_string())
+                .and_then(|mut entry| npy::read_header(&mut entry));
+            let (in_rows, one_a_row) = match &header {
+                Ok(header) => (
+                    header.is_numeric() && !header.shape.is_empty(),
+                    !header.shape.is_empty() && header.rows_and_columns().1 == 1,
+                ),
+                Err(_) => (false, false),
+            };
+            for (offer, fits) in [(&mut arrays, in_rows), (&mut columns, one_a_row)] {
+                if fits {
+                    offer.names.push(name.clone());
+                } else {
+                    let what = match &header {
+                        Ok(header) => format!("an array of shape {:?}", header.shape),
+                        Err(error) => error.clone(),
+                    };
+                    offer.others.insert(name.clone(), what);
+                }
+            }
+        }
+        let chosen = find(&arrays, "features", &self.config.features, &USUAL, path)?
+            .ok_or_else(|| no_features(path, &names, &arrays.others))?;
+        let tokens = self.tokens_column(path, &arrays)?;
+        let taken: Vec<String> = [&chosen].into_iter().chain(&tokens).cloned().collect();
+        let rest = columns.without(&taken);
         let mut features = Features {
             global: self.spill()?.finish().map_err(|error| fail(&error))?,
             tokens: None,
             roles: self.roles(path, &rest)?,
             columns: Columns::default(),
             keys: None,
-            names: rest,
+            names: names.iter().filter(|name| !taken.contains(name)).cloned().collect(),
+            parts: Vec::new(),
         };
         features.columns = Columns::new(&features.roles);
         let mut wanted = features.roles.names();
-        let key = self.key(path, &features.names)?;
+        let key = self.key(path, &rest)?;
         wanted.extend(key.clone());
         let mut rows: Option<(String, usize)> = None;
         let mut same = |name: &str, n: usize| -> Result<()> {
@@ -213,44 +240,44 @@ impl Reading<'_> {
     }
 
     /// Which columns beside the features mean what; none if a label file says it all.
-    fn roles(&self, path: &Path, names: &[String]) -> Result<Roles> {
+    pub(crate) fn roles(&self, path: &Path, offer: &Offer) -> Result<Roles> {
         if self.config.labels.is_empty() {
-            return Roles::find(names, self.config, path);
+            return Roles::find(offer, self.config, path);
         }
         // Names in the recipe speak of the label file; here only a name of the samples is looked for, to compare it.
-        let own = Roles::find(names, &TableConfig::default(), path)?;
+        let own = Roles::find(offer, &TableConfig::default(), path)?;
         Ok(Roles {
             sample_id: own.sample_id,
             ..Roles::default()
         })
     }
 
-    fn key(&self, path: &Path, names: &[String]) -> Result<Option<String>> {
+    pub(crate) fn key(&self, path: &Path, offer: &Offer) -> Result<Option<String>> {
         if self.config.key.is_empty() {
             return Ok(None);
         }
-        find(names, "key", &self.config.key, &[], path)
+        find(offer, "key", &self.config.key, &[], path)
     }
 
-    fn tokens_column(&self, path: &Path, names: &[String]) -> Result<Option<String>> {
+    pub(crate) fn tokens_column(&self, path: &Path, offer: &Offer) -> Result<Option<String>> {
         if !self.tokens {
             return Ok(None);
         }
-        find(names, "tokens", &self.config.tokens, &["tokens"], path)?
+        find(offer, "tokens", &self.config.tokens, &["tokens"], path)?
             .map(Some)
             .ok_or_else(|| {
                 Error::unusable_table(format!(
                     "{}: features.tokens asks for tokens, and there is no column of them: found {}; name it as \
                      dataset.table.tokens, or set model.level = \"global\" and features.tokens = \"none\"",
                     path.display(),
-                    listed(names)
+                    listed(&offer.names)
                 ))
             })
     }
 
     /// The grid of tokens: as the recipe says, as the array's dimensions say, or a square. `shape` is that of the array with its
     /// rows, empty where it has none.
-    fn shape(&self, path: &Path, name: &str, values: usize, shape: &[usize]) -> Result<TokenShape> {
+    pub(crate) fn shape(&self, path: &Path, name: &str, values: usize, shape: &[usize]) -> Result<TokenShape> {
         let fail = |what: String| Err(Error::unusable_table(format!("{}: `{name}` {what}", path.display())));
         let (count, width) = match *shape {
             [_, rows, cols, width] => (Some((rows, cols)), width),
@@ -286,148 +313,18 @@ impl Reading<'_> {
             width: own,
         })
     }
-
-    fn parquet(&self, path: &Path, files: &[PathBuf]) -> Result<Features> {
-        let mut global = self.spill()?;
-        let mut tokens = self.spill()?;
-        let mut plan: Option<Plan> = None;
-        let mut rows = 0;
-        for file in files {
-            let builder = parquet::open(file)?;
-            let names: Vec<String> = builder
-                .schema()
-                .fields()
-                .iter()
-                .map(|field| field.name().clone())
-                .collect();
-            let plan = match &mut plan {
-                None => plan.insert(self.plan(file, &names)?),
-                Some(plan) if plan.all == names => plan,
-                Some(plan) => {
-                    return Err(Error::unusable_table(format!(
-                        "{}: has the columns {}, the parts before have {}",
-                        file.display(),
-                        listed(&names),
-                        listed(&plan.all)
-                    )));
-                }
-            };
-            let mask = ProjectionMask::columns(builder.parquet_schema(), plan.read.iter().map(String::as_str));
-            let reader = builder
-                .with_projection(mask)
-                .with_batch_size(BATCH)
-                .build()
-                .at("read", file)?;
-            for batch in reader {
-                self.interrupt.check()?;
-                let batch = batch.at("read", file)?;
-                rows += batch.num_rows();
-                push_features(&batch, &plan.chosen, file, &mut global)?;
-                if let Some(name) = &plan.tokens {
-                    push_features(&batch, std::slice::from_ref(name), file, &mut tokens)?;
-                }
-                for name in &plan.wanted {
-                    let texts = cast(column(&batch, name, file)?, &DataType::Utf8).at("read", file)?;
-                    let texts = texts.as_string::<i32>();
-                    for text in texts {
-                        plan.columns.push(name, text);
-                    }
-                    if Some(name) == plan.key.as_ref() {
-                        plan.keys.extend(texts.iter().map(|text| text.map(str::to_owned)));
-                    }
-                }
-            }
-        }
-        let fail = |error: String| Error::unusable_table(format!("{}: {error}", path.display()));
-        let Some(mut plan) = plan.filter(|_| rows > 0) else {
-            return Err(fail("it holds no rows".into()));
-        };
-        plan.columns.set_rows(rows);
-        let tokens = match &plan.tokens {
-            Some(name) => {
-                let spill = tokens.finish().map_err(fail)?;
-                let shape = self.shape(path, name, spill.width, &plan.token_shape)?;
-                Some((spill, shape))
-            }
-            None => None,
-        };
-        Ok(Features {
-            global: global.finish().map_err(fail)?,
-            tokens,
-            roles: plan.roles,
-            columns: plan.columns,
-            keys: plan.key.map(|_| plan.keys),
-            names: plan.all,
-        })
-    }
-
-    /// Which columns of a Parquet file are read, and as what.
-    fn plan(&self, file: &Path, names: &[String]) -> Result<Plan> {
-        let chosen = if let Some(prefix) = self.config.features.strip_suffix('*') {
-            names.iter().filter(|name| name.starts_with(prefix)).cloned().collect()
-        } else {
-            Vec::from_iter(find(names, "features", &self.config.features, &USUAL, file)?)
-        };
-        if chosen.is_empty() {
-            return Err(no_features(file, names));
-        }
-        let tokens = self.tokens_column(file, names)?;
-        let rest: Vec<String> = names
-            .iter()
-            .filter(|name| !chosen.contains(name) && Some(*name) != tokens.as_ref())
-            .cloned()
-            .collect();
-        let roles = self.roles(file, &rest)?;
-        let key = self.key(file, &rest)?;
-        let mut wanted = roles.names();
-        wanted.extend(key.clone());
-        let read = chosen.iter().chain(&tokens).chain(&wanted).cloned().collect();
-        let token_shape = match &tokens {
-            Some(_) => stored_grid(file)?,
-            None => Vec::new(),
-        };
-        Ok(Plan {
-            all: names.to_vec(),
-            chosen,
-            tokens,
-            token_shape,
-            columns: Columns::new(&roles),
-            wanted: wanted.into_iter().collect(),
-            key,
-            keys: Vec::new(),
-            read,
-            roles,
-        })
-    }
 }
 
-struct Plan {
-    all: Vec<String>,
-    chosen: Vec<String>,
-    tokens: Option<String>,
-    token_shape: Vec<usize>,
-    wanted: Vec<String>,
-    key: Option<String>,
-    keys: Vec<Option<String>>,
-    read: Vec<String>,
-    roles: Roles,
-    columns: Columns,
-}
-
-/// The grid that a feature table of this program stores with its tokens, as a shape with rows; empty for other tables.
-fn stored_grid(file: &Path) -> Result<Vec<usize>> {
-    let builder = parquet::open(file)?;
-    let text =
-        crate::feature::reader::value_of(builder.metadata().file_metadata(), crate::feature::table::FEATURES_KEY);
-    let metadata: Option<crate::feature::FeatureMetadata> = text.and_then(|text| serde_json::from_str(text).ok());
-    Ok(metadata
-        .and_then(|metadata| metadata.tokens)
-        .map_or_else(Vec::new, |shape| vec![0, shape.rows, shape.cols, shape.width]))
-}
-
-fn no_features(path: &Path, names: &[String]) -> Error {
+/// There is no column of features among `names`; `others` are those with a name but no numbers.
+pub(crate) fn no_features(path: &Path, names: &[String], others: &BTreeMap<String, String>) -> Error {
+    let mut aside = others
+        .iter()
+        .filter(|(name, _)| USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual)));
+    let aside = aside
+        .next()
+        .map_or_else(String::new, |(name, what)| format!(" (`{name}` holds {what})"));
     Error::unusable_table(format!(
-        "{}: there is no column of features: found {}, expected one of {}; name it as dataset.table.features, or \"feat_*\" for \
+        "{}: there is no column of features: found {}{aside}, expected one of {}; name it as dataset.table.features, or \"feat_*\" for \
          many columns",
         path.display(),
         listed(names),
@@ -438,136 +335,4 @@ fn no_features(path: &Path, names: &[String]) -> Error {
 fn square(count: usize) -> Option<(usize, usize)> {
     let side = count.isqrt();
     (side * side == count).then_some((side, side))
-}
-
-/// The Parquet files of a folder, by name.
-pub(crate) fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).at("list", folder)? {
-        let path = entry.at("list", folder)?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden
-            && path
-                .extension()
-                .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::unusable_table(format!(
-            "{}: the folder holds no .parquet files",
-            folder.display()
-        )));
-    }
-    Ok(files)
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a ArrayRef> {
-    batch
-        .column_by_name(name)
-        .ok_or_else(|| Error::unusable_table(format!("{}: column `{name}` is missing", path.display())))
-}
-
-/// Appends the rows of one list column, or of many columns of one number each.
-fn push_features(batch: &RecordBatch, names: &[String], path: &Path, spill: &mut SpillWriter) -> Result<()> {
-    let fail = |name: &str, what: String| Error::unusable_table(format!("{}: column `{name}`: {what}", path.display()));
-    let numbers = |name: &str, values: &ArrayRef| -> Result<Float32Array> {
-        if !values.data_type().is_numeric() && *values.data_type() != DataType::Boolean {
-            return Err(fail(name, format!("expected numbers, found {}", values.data_type())));
-        }
-        let values = cast(values, &DataType::Float32).at("read", path)?;
-        Ok(values.as_primitive::<Float32Type>().clone())
-    };
-    let push = |spill: &mut SpillWriter, row: &[f32], name: &str| spill.push(row).map_err(|error| fail(name, error));
-    if let [name] = names
-        && let Some((values, offsets)) = lists(column(batch, name, path)?)
-    {
-        if column(batch, name, path)?.null_count() > 0 {
-            return Err(fail(name, "a row has no features (null)".into()));
-        }
-        let values = numbers(name, &values)?;
-        let values: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
-        for pair in offsets.windows(2) {
-            push(spill, &values[pair[0]..pair[1]], name)?;
-        }
-        return Ok(());
-    }
-    let parts: Vec<Float32Array> = names
-        .iter()
-        .map(|name| numbers(name, column(batch, name, path)?))
-        .collect::<Result<_>>()?;
-    let mut row = vec![0.0; parts.len()];
-    for i in 0..batch.num_rows() {
-        for (value, part) in row.iter_mut().zip(&parts) {
-            *value = if part.is_valid(i) { part.value(i) } else { f32::NAN };
-        }
-        push(spill, &row, &names[0])?;
-    }
-    Ok(())
-}
-
-/// The values of a list column, and where each row's begin and end.
-fn lists(column: &ArrayRef) -> Option<(ArrayRef, Vec<usize>)> {
-    match column.data_type() {
-        DataType::FixedSizeList(_, width) => {
-            let list = column.as_fixed_size_list();
-            let width = usize::try_from(*width).ok()?;
-            let first = usize::try_from(list.value_offset(0)).ok()?;
-            let offsets = (0..=list.len()).map(|row| first + row * width).collect();
-            Some((list.values().clone(), offsets))
-        }
-        DataType::List(_) => {
-            let list = column.as_list::<i32>();
-            let offsets = list.value_offsets().iter().map(|at| *at as usize).collect();
-            Some((list.values().clone(), offsets))
-        }
-        DataType::LargeList(_) => {
-            let list = column.as_list::<i64>();
-            let offsets = list.value_offsets().iter().map(|at| *at as usize).collect();
-            Some((list.values().clone(), offsets))
-        }
-        _ => None,
-    }
-}
-
-/// Columns of a Parquet label file.
-pub(crate) fn read_parquet_labels(
-    path: &Path,
-    config: &TableConfig,
-    interrupt: &Interrupt,
-) -> Result<(Roles, Columns)> {
-    let builder = parquet::open(path)?;
-    let names: Vec<String> = builder
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
-    let roles = Roles::find(&names, config, path)?;
-    let wanted = roles.names();
-    let mut columns = Columns::new(&roles);
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().map(String::as_str));
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(1 << 14)
-        .build()
-        .at("read", path)?;
-    let mut rows = 0;
-    for batch in reader {
-        interrupt.check()?;
-        let batch = batch.at("read", path)?;
-        rows += batch.num_rows();
-        for name in &wanted {
-            let texts = cast(column(&batch, name, path)?, &DataType::Utf8).at("read", path)?;
-            for text in texts.as_string::<i32>() {
-                columns.push(name, text);
-            }
-        }
-    }
-    columns.set_rows(rows);
-    Ok((roles, columns))
 }

@@ -1,6 +1,8 @@
 //! Rows of numbers on disk: features come in the order of their file and leave in the order of the samples table, and neither
 //! has to fit into memory.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -9,13 +11,38 @@ use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
 use crate::feature::writer::all_finite;
 
+/// Why a row is no row of features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// A value is not finite once it is stored.
+    NotFinite,
+    /// Nothing, where a list of numbers should be.
+    Null,
+    /// Another number of values than most rows have.
+    Width(usize),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFinite => f.write_str("NaN, infinite or too large"),
+            Self::Null => f.write_str("null"),
+            Self::Width(0) => f.write_str("an empty list"),
+            Self::Width(width) => write!(f, "{width} values"),
+        }
+    }
+}
+
 /// Rows being written.
 pub(crate) struct SpillWriter {
     /// `None` only counts and checks.
     file: Option<BufWriter<File>>,
-    width: Option<usize>,
+    /// Values of every row, where they are not all as many as the first has; empty until then.
+    widths: Vec<u32>,
+    first: Option<usize>,
+    rows: usize,
     dtype: Dtype,
-    bad: Vec<bool>,
+    bad: BTreeMap<usize, Flaw>,
     bytes: Vec<u8>,
 }
 
@@ -32,24 +59,35 @@ impl SpillWriter {
         };
         Ok(Self {
             file,
-            width: None,
+            widths: Vec::new(),
+            first: None,
+            rows: 0,
             dtype,
-            bad: Vec::new(),
+            bad: BTreeMap::new(),
             bytes: Vec::new(),
         })
     }
 
-    /// Appends a row; all must have the same number of values.
+    /// Appends a row that is not there.
+    pub(crate) fn push_null(&mut self) -> std::result::Result<(), String> {
+        self.bad.insert(self.rows, Flaw::Null);
+        self.push(&[])
+    }
+
+    /// Appends a row. Those that have not as many values as most are found in [`Self::finish`].
     pub(crate) fn push(&mut self, row: &[f32]) -> std::result::Result<(), String> {
-        let width = *self.width.get_or_insert(row.len());
-        if row.len() != width || width == 0 {
-            return Err(format!(
-                "row {} has {} values, the rows before have {width}",
-                self.bad.len(),
-                row.len()
-            ));
+        let first = *self.first.get_or_insert(row.len());
+        let short = |width| u32::try_from(width).map_err(|_| format!("a row has {width} values"));
+        if row.len() != first && self.widths.is_empty() {
+            self.widths = vec![short(first)?; self.rows];
         }
-        self.bad.push(!all_finite(row, self.dtype));
+        if row.len() != first || !self.widths.is_empty() {
+            self.widths.push(short(row.len())?);
+        }
+        if !row.is_empty() && !all_finite(row, self.dtype) {
+            self.bad.insert(self.rows, Flaw::NotFinite);
+        }
+        self.rows += 1;
         if let Some(file) = &mut self.file {
             self.bytes.clear();
             self.bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
@@ -66,11 +104,53 @@ impl SpillWriter {
             .map(|file| file.into_inner().map_err(|error| error.to_string()))
             .transpose()
             .map_err(|error| format!("failed to write a temporary file: {error}"))?;
-        Ok(Spill {
+        let mut spill = Spill {
             file: file.map(BufReader::new),
-            width: self.width.unwrap_or(0),
+            width: self.first.unwrap_or(0),
+            rows: self.rows,
+            starts: Vec::new(),
             bad: self.bad,
-        })
+        };
+        if self.widths.is_empty() {
+            if spill.width == 0 && spill.rows > 0 {
+                return Err("no row holds a value".into());
+            }
+            return Ok(spill);
+        }
+        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        for width in self.widths.iter().filter(|width| **width > 0) {
+            *counts.entry(*width).or_default() += 1;
+        }
+        let most = counts.values().max().copied().unwrap_or_default();
+        let usual: Vec<u32> = counts
+            .iter()
+            .filter(|(_, n)| **n == most)
+            .map(|(width, _)| *width)
+            .collect();
+        let [usual] = usual[..] else {
+            return Err(format!(
+                "rows have different numbers of values: {}",
+                counts
+                    .iter()
+                    .take(5)
+                    .map(|(width, n)| format!("{width} in {n} rows"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
+        };
+        spill.width = usual as usize;
+        let mut start = 0;
+        for (row, width) in self.widths.into_iter().enumerate() {
+            spill.starts.push(start);
+            start += u64::from(width) * 4;
+            if width != usual {
+                let null = spill.bad.get(&row) == Some(&Flaw::Null);
+                spill
+                    .bad
+                    .insert(row, if null { Flaw::Null } else { Flaw::Width(width as usize) });
+            }
+        }
+        Ok(spill)
     }
 }
 
@@ -79,17 +159,20 @@ pub(crate) struct Spill {
     file: Option<BufReader<File>>,
     /// Values a row.
     pub(crate) width: usize,
-    bad: Vec<bool>,
+    rows: usize,
+    /// First byte of every row, where some have another number of values; empty where none has.
+    starts: Vec<u64>,
+    bad: BTreeMap<usize, Flaw>,
 }
 
 impl Spill {
     pub(crate) fn rows(&self) -> usize {
-        self.bad.len()
+        self.rows
     }
 
-    /// Whether a row holds a value that is not finite once it is stored.
-    pub(crate) fn is_bad(&self, row: usize) -> bool {
-        self.bad.get(row).copied().unwrap_or(true)
+    /// Why a row cannot be used.
+    pub(crate) fn flaw(&self, row: usize) -> Option<Flaw> {
+        self.bad.get(&row).copied()
     }
 
     /// One row.
@@ -99,7 +182,10 @@ impl Spill {
             return Err(Error::data("the features were only checked, not kept"));
         };
         let place = Path::new("the temporary file of features");
-        let at = row as u64 * bytes.len() as u64;
+        let at = match self.starts.get(row) {
+            Some(start) => *start,
+            None => row as u64 * bytes.len() as u64,
+        };
         // Rows that follow each other, as most do, are read from the buffer.
         let from = file.stream_position().at("read", place)?;
         match i64::try_from(at).ok().zip(i64::try_from(from).ok()) {

@@ -1,6 +1,7 @@
 //! Splits of a table that was made elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::dataset::split;
 use crate::error::{Error, Result};
@@ -8,7 +9,9 @@ use crate::intake::reject::Reason;
 use crate::task::Split;
 
 use super::columns::{Columns, Number, listed};
+use super::parts::splits_of_parts;
 use super::rules::{Labels, Rules, Sample};
+use super::source::Features;
 
 /// Which split a sample belongs to.
 pub(crate) struct Splitter<'a> {
@@ -22,13 +25,21 @@ pub(crate) struct Splitter<'a> {
 
 pub(crate) enum How<'a> {
     Column,
+    /// By the file that holds the features: one past the last row of each, and its split.
+    Parts(Vec<(usize, Split)>),
     /// The first fold is held out.
     Fold(&'a str, f32),
     Hash(Option<&'a str>),
 }
 
 impl<'a> Splitter<'a> {
-    pub(crate) fn new(labels: &Labels<'a>, rules: &Rules<'_>, warnings: &mut Vec<String>) -> Result<Self> {
+    pub(crate) fn new(
+        features: &Features,
+        path: &Path,
+        labels: &Labels<'a>,
+        rules: &Rules<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
         let (roles, columns) = (labels.roles, labels.columns);
         let rows = 0..columns.rows();
         let mut values: BTreeMap<String, Split> = rules
@@ -37,8 +48,22 @@ impl<'a> Splitter<'a> {
             .iter()
             .map(|(text, split)| (text.clone(), *split))
             .collect();
-        let how = match (roles.split.as_deref(), roles.fold.as_deref()) {
-            (Some(name), _) => {
+        let names: Vec<String> = features.parts.iter().map(|(name, _)| name.clone()).collect();
+        let of_parts = match roles.split {
+            Some(_) => None,
+            None => splits_of_parts(&names, path, warnings)?,
+        };
+        let how = match (roles.split.as_deref(), of_parts, roles.fold.as_deref()) {
+            (None, Some(splits), _) => {
+                let mut end = 0;
+                let mut ends = Vec::with_capacity(splits.len());
+                for ((_, rows), split) in features.parts.iter().zip(splits) {
+                    end += rows;
+                    ends.push((end, split));
+                }
+                How::Parts(ends)
+            }
+            (Some(name), ..) => {
                 let written: BTreeSet<&str> = rows
                     .filter_map(|row| columns.text(Some(name), row))
                     .take(1 << 24)
@@ -68,7 +93,7 @@ impl<'a> Splitter<'a> {
                 }
                 How::Column
             }
-            (None, Some(fold)) => {
+            (None, None, Some(fold)) => {
                 let folds = rows.filter_map(|row| match columns.number(Some(fold), row) {
                     Number::Is(value) => Some(value),
                     _ => None,
@@ -79,7 +104,7 @@ impl<'a> Splitter<'a> {
                 ));
                 How::Fold(fold, first)
             }
-            (None, None) => {
+            (None, None, None) => {
                 let subject = roles.subject.as_deref();
                 warnings.push(format!(
                     "no column says the split: a hash of the {} decides (protocol.split_seed = {}, {:.0} % test)",
@@ -100,7 +125,8 @@ impl<'a> Splitter<'a> {
         })
     }
 
-    pub(crate) fn split(&self, row: usize, id: &str) -> std::result::Result<Split, Reason> {
+    /// The split of a sample, whose features are row `features` and whose labels are row `row`.
+    pub(crate) fn split(&self, features: usize, row: usize, id: &str) -> std::result::Result<Split, Reason> {
         let held_out = match &self.how {
             How::Column => {
                 let text = self.columns.text(self.column, row).unwrap_or_default();
@@ -109,6 +135,10 @@ impl<'a> Splitter<'a> {
                     found: text.to_owned(),
                     expected: "train, val or test, or a value of dataset.table.splits".into(),
                 });
+            }
+            How::Parts(ends) => {
+                let part = ends.partition_point(|(end, _)| *end <= features);
+                return Ok(ends.get(part).map_or(Split::Train, |(_, split)| *split));
             }
             How::Fold(fold, first) => self.columns.number(Some(fold), row) == Number::Is(*first),
             How::Hash(subject) => {

@@ -27,6 +27,9 @@ use crate::task::{Split, Task};
 use super::columns::read_csv;
 use super::features::{Import, Imported};
 
+mod classes;
+mod parts;
+
 /// A folder with files, and how they are imported.
 struct Case {
     folder: tempfile::TempDir,
@@ -288,14 +291,15 @@ fn parquet_in_every_form_of_features() {
             "{named}"
         );
     }
-    let case = Case::new("f.parquet", b"");
+    let mut case = Case::new("f.parquet", b"");
     let ragged: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>([
         Some(vec![Some(1.0), Some(2.0)]),
         Some(vec![Some(3.0)]),
     ]));
     parquet(&case.features, base().into_iter().chain([("global", ragged)]).collect());
     assert!(
-        case.error().contains("row 1 has 1 values, the rows before have 2"),
+        case.error()
+            .contains("rows have different numbers of values: 1 in 1 rows, 2 in 1 rows"),
         "{}",
         case.error()
     );
@@ -303,7 +307,10 @@ fn parquet_in_every_form_of_features() {
         &case.features,
         base().into_iter().chain([("x", texts(&["1", "2"]))]).collect(),
     );
-    assert!(case.error().contains("expected numbers"), "{}", case.error());
+    assert!(case.error().contains("`x` holds text"), "{}", case.error());
+    case.table.features = "x".into();
+    assert!(case.error().contains("holds text; expected"), "{}", case.error());
+    case.table.features.clear();
     parquet(&case.features, base());
     assert!(case.error().contains("dataset.table.features"), "{}", case.error());
 }

@@ -132,6 +132,12 @@ fn dtype(descr: &str) -> Result<(Kind, usize, bool), String> {
         None => return Err(unknown()),
     };
     let kind = rest.chars().next().ok_or_else(unknown)?;
+    if kind == 'O' {
+        // Unpickling runs whatever code the file holds.
+        return Err("the values are Python objects (dtype object), which are never unpickled; save text as np.array(values, dtype=str) \
+                    and numbers as np.array(values, dtype=float)"
+            .to_owned());
+    }
     let size: usize = rest[kind.len_utf8()..].parse().map_err(|_| unknown())?;
     let (kind, width) = match (kind, size) {
         ('b' | '?', 1) => (Kind::Bool, 1),
@@ -489,7 +495,8 @@ pub(crate) mod tests {
             ),
             (encode("<f4", "(30000, 30000)", true, &[0; 8]), "ascontiguousarray"),
             (encode("<f4", "(30, 0)", false, &[0; 8]), "no values"),
-            (encode("|O", "(1,)", false, &[0; 8]), "not read"),
+            (encode("|O", "(1,)", false, &[0; 8]), "Python objects"),
+            (encode("<c8", "(1,)", false, &[0; 8]), "not read"),
             (encode("<f4", "(-1,)", false, &[0; 8]), "no size"),
             (b"PK\x03\x04 and more".to_vec(), "not a .npy"),
             (b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec(), "claims"),

@@ -4,19 +4,56 @@ use std::path::Path;
 
 use crate::disk::fence;
 use crate::error::{Context, Result};
+use crate::spelling::other_forms;
+use crate::system_files::is_system;
 
 use super::reject::Reason;
 
-/// File name extensions of images, lower case.
-pub(crate) const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"];
+/// File name extensions of images, lower case, those of formats that are not decoded among them. What a file holds is told from
+/// its content: this is for names in lists, which may come without any extension.
+const IMAGE_EXTENSIONS: [&str; 17] = [
+    "jpg", "jpeg", "jpe", "jfif", "jif", "pjpeg", "png", "bmp", "tif", "tiff", "webp", "gif", "jp2", "j2k", "heic",
+    "heif", "avif",
+];
 
 /// Whether a file name looks like an image's.
 pub(crate) fn is_image(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, extension)| {
-        IMAGE_EXTENSIONS
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    })
+    has_extension(name, &IMAGE_EXTENSIONS)
+}
+
+/// Whether a file name ends in one of these, in any case; the extensions are in lower case.
+pub(crate) fn has_extension(name: &str, extensions: &[&str]) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, extension)| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// Other names under which the image of a path may lie: its accents in another form, its extension in other case or spelling.
+pub(crate) fn other_names(path: &str) -> Vec<String> {
+    const SPELLINGS: [&str; 20] = [
+        "jpg", "JPG", "Jpg", "jpeg", "JPEG", "Jpeg", "jfif", "JFIF", "jpe", "JPE", "png", "PNG", "Png", "bmp", "BMP",
+        "tif", "TIF", "tiff", "TIFF", "webp",
+    ];
+    let mut names = other_forms(path);
+    let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
+    if extension.contains('/') {
+        return names;
+    }
+    let among = |kind: &[&str], other: &str| {
+        let has = |name: &str| kind.iter().any(|known| name.eq_ignore_ascii_case(known));
+        has(other) && has(extension)
+    };
+    names.extend(
+        SPELLINGS
+            .into_iter()
+            .filter(|other| {
+                other.eq_ignore_ascii_case(extension)
+                    || among(&["jpg", "jpeg", "jfif", "jpe"], other)
+                    || among(&["tif", "tiff"], other)
+            })
+            .filter(|other| *other != extension)
+            .map(|other| format!("{stem}.{other}")),
+    );
+    names
 }
 
 /// The part of a file name before its last dot.
@@ -44,12 +81,16 @@ pub(crate) struct Entry {
     pub is_dir: bool,
 }
 
-/// Entries of a folder, sorted by name; links are followed, names that are not UTF-8 are shown with replacement characters.
+/// Entries of a folder, sorted by name, without what [`is_system`]; links are followed, names that are not UTF-8 are shown with
+/// replacement characters.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if is_system(&name) {
+            continue;
+        }
         let kind = entry.file_type().at("list", folder)?;
         let is_dir = if kind.is_symlink() {
             entry.path().is_dir()
@@ -103,7 +144,7 @@ pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
                     let folder = root.join(&path);
                     // A folder that cannot be listed has nothing to offer here; its reader will say so.
                     for entry in list(&folder).unwrap_or_default() {
-                        if fits(part, &entry.name) && !entry.name.starts_with('.') {
+                        if fits(part, &entry.name) {
                             next.push(join(&path, &entry.name));
                         }
                     }

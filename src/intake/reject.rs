@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 
-use crate::disk::atomic;
 use crate::disk::fence::Refusal;
-use crate::error::{Context, Error, Result, is_passing};
+use crate::disk::rejects;
+use crate::error::{Error, Result, is_passing};
 
 /// Why a row was left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,6 +152,10 @@ impl fmt::Display for Reason {
                     quoted(folder)
                 )
             }
+            // Names that are no text are shown with this character in place of what cannot be shown.
+            Self::MissingImage(path) if path.contains('\u{fffd}') => {
+                write!(f, "the name {} is not UTF-8: rename the file", quoted(path))
+            }
             Self::MissingImage(path) => write!(f, "missing image {}", quoted(path)),
             Self::UnreadableHeader(why) => write!(f, "unreadable image header: {why}"),
             Self::ImageTooLarge { width, height, limit } => {
@@ -182,6 +185,42 @@ pub struct Reject {
     pub line: Option<u32>,
     /// Why.
     pub reason: Reason,
+    /// Name of the sample; empty where it is not known.
+    pub sample: String,
+    /// Path of its image; empty where it is not known.
+    pub image: String,
+}
+
+impl Reject {
+    /// A row that was left out, with what the reason says of sample and image.
+    pub fn new(file: String, line: Option<u32>, reason: Reason) -> Self {
+        let (mut sample, mut image) = (String::new(), String::new());
+        match &reason {
+            Reason::MissingImage(path) | Reason::LeavesRoot(path) | Reason::DuplicateImage { path, .. } => {
+                image.clone_from(path);
+            }
+            Reason::DuplicateId { id, .. } | Reason::MissingFeatures(id) => sample.clone_from(id),
+            _ => {}
+        }
+        Self {
+            file,
+            line,
+            reason,
+            sample,
+            image,
+        }
+    }
+
+    /// The same of a sample and an image, where these are known.
+    #[must_use]
+    pub fn of(mut self, sample: Option<&str>, image: Option<&str>) -> Self {
+        for (own, other) in [(&mut self.sample, sample), (&mut self.image, image)] {
+            if let Some(other) = other.filter(|other| !other.is_empty()) {
+                other.clone_into(own);
+            }
+        }
+        self
+    }
 }
 
 impl fmt::Display for Reject {
@@ -221,36 +260,19 @@ pub fn histogram(rejects: &[Reject]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Sorts by file, line and reason, and writes `file,line,reason`.
+/// Sorts by file, line and reason, and writes [`rejects::HEADER`] and a line each.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the file cannot be written.
 pub fn write_csv(path: &Path, rejects: &mut [Reject]) -> Result<()> {
     rejects.sort();
-    atomic::write_with(path, |file| {
-        let mut out = std::io::BufWriter::new(file);
-        let mut fill = || -> std::io::Result<()> {
-            writeln!(out, "file,line,reason")?;
-            for reject in rejects.iter() {
-                let line = reject.line.map_or_else(String::new, |line| line.to_string());
-                writeln!(
-                    out,
-                    "{},{line},{}",
-                    field(&reject.file),
-                    field(&reject.reason.to_string())
-                )?;
-            }
-            out.flush()
-        };
-        fill().at("write", path)
-    })
-}
-
-/// A CSV field, quoted where it must be (RFC 4180).
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+    let reasons: Vec<String> = rejects.iter().map(|reject| reject.reason.to_string()).collect();
+    let lines = rejects.iter().zip(&reasons).map(|(reject, reason)| rejects::Line {
+        file: &reject.file,
+        line: reject.line.map(|line| line as usize),
+        reason,
+        sample: &reject.sample,
+        image: &reject.image,
+    });
+    rejects::write(path, lines)
 }

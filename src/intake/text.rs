@@ -122,11 +122,7 @@ impl<'a> Blocks<'a> {
                 lines.push(self.line);
                 continue;
             };
-            rejects.push(Reject {
-                file: self.name.to_owned(),
-                line: Some(self.line),
-                reason,
-            });
+            rejects.push(Reject::new(self.name.to_owned(), Some(self.line), reason));
         }
         Block { text, lines }
     }
@@ -228,8 +224,8 @@ pub fn fields(line: &str, separator: char) -> Option<Vec<String>> {
 
 /// How a delimited file is read.
 pub struct Delimited<'a> {
-    /// Between fields.
-    pub separator: u8,
+    /// What may stand between fields, the usual one first.
+    pub separators: &'a [u8],
     /// Names of the columns of a file without header, in order.
     pub columns: &'a [&'a str],
     /// Column names of which one, anywhere in the first line, shows that this is a header.
@@ -238,12 +234,46 @@ pub struct Delimited<'a> {
     pub keep: &'a dyn Fn(&str) -> bool,
 }
 
+/// What lists of this kind are separated by; the first line tells.
+pub const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+/// The separator under which a first line has most names of columns; without any, that which gives as many fields as there are
+/// columns, else the most fields.
+pub fn separator_of(line: &str, form: &Delimited<'_>) -> u8 {
+    let usual = form.separators.first().copied().unwrap_or(b',');
+    let score = |separator: u8| {
+        let fields = split(line, separator);
+        let named = fields.iter().filter(|field| form.is_header_word(field)).count();
+        (
+            named,
+            fields.len() == form.columns.len(),
+            fields.len(),
+            separator == usual,
+        )
+    };
+    let separators = form.separators.iter().copied();
+    separators.max_by_key(|separator| score(*separator)).unwrap_or(usual)
+}
+
+/// The fields of a line; where a quote is left open, quotes are text.
+fn split(line: &str, separator: u8) -> Vec<String> {
+    let separator = char::from(separator);
+    fields(line, separator).unwrap_or_else(|| line.split(separator).map(str::to_owned).collect())
+}
+
+impl Delimited<'_> {
+    fn is_header_word(&self, field: &str) -> bool {
+        let field = clean_name(field);
+        self.header_words.iter().any(|word| field.eq_ignore_ascii_case(word))
+    }
+}
+
 /// A delimited file as text columns, with or without header, handed on block by block.
 ///
-/// The first line is a header if one of its fields is one of `header_words` (without regard to case, quotes and spaces);
+/// The separator is that of [`separator_of`]. The first line is a header if one of its fields is one of `header_words` (without regard to case, quotes and spaces);
 /// otherwise the columns are `columns` and no row is lost. All columns are text; missing fields are null; header names are
-/// trimmed and stripped of quotes. `each` gets blocks with the column `line` first. Returns the columns of the file, and
-/// whether it had a header.
+/// trimmed and stripped of quotes. A line with more fields than there are columns, or fewer than the first line has, goes to
+/// `rejects`: what stands where cannot be known. `each` gets blocks with the column `line` first.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; whatever `each` returns.
@@ -253,42 +283,113 @@ pub fn read_delimited(
     form: &Delimited<'_>,
     rejects: &mut Vec<Reject>,
     mut each: impl FnMut(DataFrame, &mut Vec<Reject>) -> Result<()>,
-) -> Result<(Vec<String>, bool)> {
+) -> Result<()> {
     let mut blocks = Blocks::open(path, name)?;
-    let mut columns: Option<Vec<String>> = None;
-    let mut has_header = false;
+    let mut shape: Option<Shape> = None;
     while let Some(mut block) = blocks.next(rejects)? {
-        let names = if let Some(names) = &columns {
-            names.clone()
-        } else {
-            let first = block.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            let first = String::from_utf8_lossy(first).into_owned();
-            let fields: Vec<String> = first.split(char::from(form.separator)).map(clean_name).collect();
-            has_header = fields
-                .iter()
-                .any(|field| form.header_words.iter().any(|word| field.eq_ignore_ascii_case(word)));
-            let names = if has_header {
-                block.text.drain(..=first.len());
-                block.lines.remove(0);
-                unique_names(fields)
-            } else {
-                let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
-                for extra in names.len()..fields.len().min(4096) {
-                    names.push(format!("column_{}", extra + 1));
-                }
-                names
-            };
-            columns = Some(names.clone());
-            names
+        let shape = match &mut shape {
+            Some(shape) => shape,
+            None => shape.insert(Shape::of(&mut block, form)),
         };
-        if block.lines.is_empty() {
-            continue;
+        shape.sift(&mut block, name, rejects);
+        if !block.lines.is_empty() {
+            each(parse_block(block, shape, form, path)?, rejects)?;
         }
-        let frame = parse_block(block, &names, form, path)?;
-        each(frame, rejects)?;
         bounded(rejects, path)?;
     }
-    Ok((columns.unwrap_or_default(), has_header))
+    Ok(())
+}
+
+/// What the first line of a delimited file says of all.
+struct Shape {
+    separator: u8,
+    names: Vec<String>,
+    /// Fewest fields of a line.
+    least: usize,
+}
+
+impl Shape {
+    /// Looks at the first line, and takes it away if it is a header.
+    fn of(block: &mut Block, form: &Delimited<'_>) -> Self {
+        let first = block.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let first = String::from_utf8_lossy(first).into_owned();
+        let separator = separator_of(&first, form);
+        let fields: Vec<String> = split(&first, separator).iter().map(|field| clean_name(field)).collect();
+        let filled = fields
+            .iter()
+            .rposition(|field| !field.is_empty())
+            .map_or(0, |last| last + 1);
+        if fields.iter().any(|field| form.is_header_word(field)) {
+            block.text.drain(..=first.len());
+            block.lines.remove(0);
+            return Self {
+                separator,
+                names: unique_names(fields),
+                least: filled,
+            };
+        }
+        let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
+        let least = fields.len().min(names.len());
+        for extra in names.len()..fields.len().min(4096) {
+            names.push(format!("column_{}", extra + 1));
+        }
+        Self {
+            separator,
+            names,
+            least,
+        }
+    }
+
+    /// Moves lines with too few or too many fields to `rejects`. With one column, a separator in the text is text.
+    fn sift(&self, block: &mut Block, name: &str, rejects: &mut Vec<Reject>) {
+        if self.names.len() == 1 {
+            return;
+        }
+        let wrong: Vec<Option<usize>> = block
+            .text
+            .split(|&byte| byte == b'\n')
+            .take(block.lines.len())
+            .map(|line| {
+                let count = if line.contains(&b'"') {
+                    let fields = split(&String::from_utf8_lossy(line), self.separator);
+                    let filled = fields.iter().rposition(|field| !field.trim().is_empty());
+                    match fields.len() {
+                        count if count > self.names.len() => filled.map_or(1, |last| last + 1),
+                        count => count,
+                    }
+                } else {
+                    // Empty fields at the end are no more than a habit of spreadsheets.
+                    let filled = line.trim_ascii_end().iter().rposition(|byte| *byte != self.separator);
+                    let fields = |line: &[u8]| line.split(|byte| *byte == self.separator).count();
+                    match fields(line) {
+                        count if count > self.names.len() => filled.map_or(1, |last| fields(&line[..=last])),
+                        count => count,
+                    }
+                };
+                (count < self.least || count > self.names.len()).then_some(count)
+            })
+            .collect();
+        if wrong.iter().all(Option::is_none) {
+            return;
+        }
+        let mut text = Vec::with_capacity(block.text.len());
+        let mut lines = Vec::with_capacity(block.lines.len());
+        for ((line, number), wrong) in block.text.split(|&byte| byte == b'\n').zip(&block.lines).zip(wrong) {
+            match wrong {
+                None => {
+                    text.extend_from_slice(line);
+                    text.push(b'\n');
+                    lines.push(*number);
+                }
+                Some(count) => rejects.push(Reject::new(
+                    name.to_owned(),
+                    Some(*number),
+                    Reason::MalformedLine(format!("{} fields, found {count}", self.names.len())),
+                )),
+            }
+        }
+        *block = Block { text, lines };
+    }
 }
 
 /// A header name without surrounding spaces and quotes.
@@ -313,8 +414,8 @@ fn unique_names(fields: Vec<String>) -> Vec<String> {
     names
 }
 
-fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path) -> Result<DataFrame> {
-    let rows = block.lines.len();
+fn parse_block(block: Block, shape: &Shape, form: &Delimited<'_>, path: &Path) -> Result<DataFrame> {
+    let (rows, names) = (block.lines.len(), &shape.names);
     let schema: Schema = names
         .iter()
         .map(|name| Field::new(name.as_str().into(), DataType::String))
@@ -334,6 +435,23 @@ fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path
             texts.append_value(std::str::from_utf8(line).unwrap_or_default());
         }
         polars(DataFrame::new(rows, vec![texts.finish().into_column()]), path)?
+    } else if block.text.contains(&b'"') {
+        let kept: Vec<usize> = (0..names.len()).filter(|&i| (form.keep)(&names[i])).collect();
+        let mut columns: Vec<StringChunkedBuilder> = kept
+            .iter()
+            .map(|&i| StringChunkedBuilder::new(names[i].as_str().into(), rows))
+            .collect();
+        for line in block.text.split(|&byte| byte == b'\n').take(rows) {
+            let fields = split(std::str::from_utf8(line).unwrap_or_default(), shape.separator);
+            for (column, &i) in columns.iter_mut().zip(&kept) {
+                column.append_option(fields.get(i).filter(|field| !field.is_empty()));
+            }
+        }
+        let columns = columns
+            .into_iter()
+            .map(|column| column.finish().into_column())
+            .collect();
+        polars(DataFrame::new(rows, columns), path)?
     } else {
         let options = CsvReadOptions::default()
             .with_has_header(false)
@@ -342,7 +460,7 @@ fn parse_block(block: Block, names: &[String], form: &Delimited<'_>, path: &Path
             .with_infer_schema_length(Some(0))
             .map_parse_options(|options| {
                 options
-                    .with_separator(form.separator)
+                    .with_separator(shape.separator)
                     .with_quote_char(None)
                     .with_missing_is_null(true)
                     .with_truncate_ragged_lines(true)

@@ -57,7 +57,8 @@ pub struct MetricInfo {
 
 /// Looks a metric up by its table name; `None` for a name that is not in use.
 ///
-/// Class names are the database's own: any `f1_…` or `recall_…` that is no action unit is a class of an expression task.
+/// Class names are the database's own: any `f1_…` or `recall_…` that is no action unit is a class of an expression task, whose names
+/// keep clear of the others ([`super::tally::class_keys`]).
 pub fn info(name: &str) -> Option<MetricInfo> {
     use Format::{Count, Decimal, Percent};
     use Task::{ActionUnits, Expression, ValenceArousal};

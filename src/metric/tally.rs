@@ -1,7 +1,11 @@
 //! All measures of a task as functions of sums over samples: one definition for the estimate and for its resamples.
 
+use std::collections::BTreeSet;
+
+use crate::action_unit::ActionUnit;
 use crate::error::{Error, Result};
 use crate::sets::Matrix;
+use crate::spelling::class_key;
 use crate::task::{Targets, Task};
 
 use super::action_units::{self, Counts};
@@ -64,25 +68,54 @@ pub enum Measure {
 /// A measure of one output, or of their mean.
 type ByOutput = fn(Option<usize>) -> Measure;
 
-/// A class or unit name as part of a metric's name: lower case, everything but letters and digits as `_`.
-pub(crate) fn slug(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            if c.is_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '_'
-            }
+/// The ends of the metric names of these classes, no two alike: the class in lower case, everything but letters and digits as `_`.
+///
+/// Where two classes would share one, that which is written like it keeps it and others are counted on (`very_happy_2`). What ends
+/// another metric (`f1_macro`, `f1_au12`) or has no letter or digit stands after `class_`.
+pub(crate) fn class_keys(names: &[String]) -> Vec<String> {
+    let plain = |i: usize, name: &String| {
+        let key: String = class_key(name)
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { '_' })
+            .collect();
+        if !key.chars().any(char::is_alphanumeric) {
+            format!("class_{i}")
+        } else if ["macro", "avg"].contains(&key.as_str()) || ActionUnit::of_column(&key).is_some() {
+            format!("class_{key}")
+        } else {
+            key
+        }
+    };
+    let wanted: Vec<String> = names.iter().enumerate().map(|(i, name)| plain(i, name)).collect();
+    let mut keys: Vec<Option<String>> = vec![None; names.len()];
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for (i, key) in wanted.iter().enumerate() {
+        if *key == names[i] && taken.insert(key.clone()) {
+            keys[i] = Some(key.clone());
+        }
+    }
+    keys.into_iter()
+        .zip(wanted)
+        .map(|(key, wanted)| {
+            key.unwrap_or_else(|| {
+                let mut key = wanted.clone();
+                let mut n = 1;
+                while !taken.insert(key.clone()) {
+                    n += 1;
+                    key = format!("{wanted}_{n}");
+                }
+                key
+            })
         })
         .collect()
 }
 
-/// The name of an output as it ends the names of its metrics: `v`, `a`, `au12`.
-pub(crate) fn output_key(name: &str) -> String {
+/// The name of a dimension or an action unit as it ends the names of its metrics: `v`, `a`, `au12`.
+pub(crate) fn output_key(name: &str) -> &str {
     match name {
-        "valence" => "v".to_owned(),
-        "arousal" => "a".to_owned(),
-        other => slug(other),
+        "valence" => "v",
+        "arousal" => "a",
+        other => other,
     }
 }
 
@@ -95,11 +128,12 @@ impl Measure {
                 all.push(("acc".to_owned(), Self::Accuracy));
                 all.push(("balanced_acc".to_owned(), Self::BalancedAccuracy));
                 all.push(("f1_macro".to_owned(), Self::F1Macro));
-                for (i, name) in names.iter().enumerate() {
-                    all.push((format!("f1_{}", slug(name)), Self::ClassF1(i)));
+                let keys = class_keys(names);
+                for (i, key) in keys.iter().enumerate() {
+                    all.push((format!("f1_{key}"), Self::ClassF1(i)));
                 }
-                for (i, name) in names.iter().enumerate() {
-                    all.push((format!("recall_{}", slug(name)), Self::ClassRecall(i)));
+                for (i, key) in keys.iter().enumerate() {
+                    all.push((format!("recall_{key}"), Self::ClassRecall(i)));
                 }
             }
             Task::ValenceArousal => {
@@ -121,7 +155,7 @@ impl Measure {
                 for (prefix, kind) in kinds {
                     all.push((format!("{prefix}_avg"), kind(None)));
                     for (i, name) in names.iter().enumerate() {
-                        all.push((format!("{prefix}_{}", slug(name)), kind(Some(i))));
+                        all.push((format!("{prefix}_{}", output_key(name)), kind(Some(i))));
                     }
                 }
             }

@@ -545,3 +545,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_class_has_metrics_of_its_own() {
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    for (classes, keys) in [
+        (&["Anger", "joy"] as &[&str], &["anger", "joy"] as &[&str]),
+        (&["very happy", "very_happy"], &["very_happy_2", "very_happy"]),
+        (
+            &["very happy", "very-happy", "very_happy_2"],
+            &["very_happy", "very_happy_3", "very_happy_2"],
+        ),
+        (
+            &["macro", "avg", "au12", "au123"],
+            &["class_macro", "class_avg", "class_au12", "au123"],
+        ),
+        (&["!", "?", "\u{1f600}"], &["class_0", "class_1", "class_2"]),
+        (&["\u{c4}rger", "A\u{308}rger 2"], &["\u{e4}rger", "\u{e4}rger_2"]),
+        (&["None", "NA"], &["none", "na"]),
+    ] {
+        assert_eq!(super::tally::class_keys(&names(classes)), keys);
+    }
+}
+
+proptest! {
+    #[test]
+    fn metric_names_are_one_to_one_with_classes(names in proptest::collection::btree_set("\\PC{0,4}|macro|avg|au0?1|a[ _-]b", 0..12)) {
+        let names: Vec<String> = names.into_iter().collect();
+        let all = Measure::all(Task::Expression, &names);
+        let distinct: std::collections::BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        prop_assert_eq!(distinct.len(), 3 + 2 * names.len());
+        for (name, _) in &all {
+            prop_assert_eq!(info(name).and_then(|info| info.task), Some(Task::Expression), "{}", name);
+        }
+    }
+}

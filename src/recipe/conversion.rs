@@ -11,7 +11,8 @@ use super::load::{RECIPE, RecipeOptions, overlay};
 use super::resolve::resolve;
 
 /// Keys of a recipe that decide what a samples table holds; all others say what is done with it.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
+    "dataset.decoded_frames",
     "dataset.frame_base",
     "dataset.layout",
     "dataset.max_pixels",
@@ -25,7 +26,9 @@ const KEYS: [&str; 14] = [
     "protocol.split_list",
     "protocol.split_list_digest",
     "protocol.split_seed",
+    "protocol.task",
     "protocol.test_share",
+    "protocol.unknown",
 ];
 
 /// The card of this name or path, and the options of its conversion under `KEY=VALUE` overrides.

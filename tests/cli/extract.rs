@@ -6,7 +6,7 @@ pub fn peer(path: &str) -> String {
     format!("{}/tests/peers/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder of three images, one of which is none.
+/// A folder of four files, two of which are no images.
 pub fn images(bench: &Bench) -> String {
     for (name, from) in [("a/face.png", "hog/face.png"), ("b/photo.PNG", "preprocess/photo.png")] {
         bench.write(&format!("images/{name}"), std::fs::read(peer(from)).unwrap());
@@ -43,7 +43,7 @@ fn a_folder_of_images_becomes_a_feature_table() {
     let report = run("table");
     assert_eq!(
         (report["rows"].as_i64(), report["rejected"].as_i64()),
-        (Some(2), Some(1)),
+        (Some(2), Some(2)),
         "{report}"
     );
     assert_eq!(
@@ -51,7 +51,10 @@ fn a_folder_of_images_becomes_a_feature_table() {
         (&"dino".into(), &0.into())
     );
     let rejects = std::fs::read_to_string(bench.path("table/rejects.csv")).unwrap();
-    assert!(rejects.starts_with("file,line,reason\nbroken.jpg,3,"), "{rejects}");
+    assert!(
+        rejects.starts_with("file,line,reason,sample,image\nbroken.jpg,3,"),
+        "{rejects}"
+    );
     // What other programs read lies beside the parts, and `export` has nothing to add.
     let croissant = std::fs::read_to_string(bench.path("table/croissant.json")).unwrap();
     let metadata: serde_json::Value = serde_json::from_str(&croissant).unwrap();
@@ -209,4 +212,43 @@ fn a_recipe_can_fine_tune_its_encoder() {
     assert!(value > 0.0 && value <= 1.0, "{rows}");
     let text = bench.fails(2, &crate::small(&["--set", "finetune.enabled=true"]));
     assert!(text.contains("hog") && text.contains("fine-tuned"), "{text}");
+}
+
+/// A name that is no text is one image's fault, and images are told from their content.
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_do_not_end_an_extraction() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    let images = images(&bench);
+    let face = std::fs::read(bench.path("images/a/face.png")).unwrap();
+    std::fs::write(
+        bench.path("images/b").join(std::ffi::OsStr::from_bytes(b"odd\xff.png")),
+        &face,
+    )
+    .unwrap();
+    bench.write("images/face.jfif", &face);
+    bench.write("images/b/._face.png", "resource fork");
+    bench.write("images/=1+1.png", "no image");
+    let report = bench.json(&[
+        "extract",
+        "--images",
+        &images,
+        "--encoder",
+        "hog",
+        "--out",
+        "table",
+        "--json",
+        "--quiet",
+    ]);
+    assert_eq!(
+        (report["rows"].clone(), report["rejected"].clone()),
+        (3.into(), 4.into())
+    );
+    let rejects = std::fs::read_to_string(bench.path("table/rejects.csv")).unwrap();
+    assert!(rejects.contains("\n'=1+1.png,1,"), "{rejects}");
+    assert!(
+        rejects.contains("has a name that is not UTF-8: rename the file,b/odd\u{fffd}.png,b/odd\u{fffd}.png"),
+        "{rejects}"
+    );
 }

@@ -161,6 +161,37 @@ fn a_model_of_the_hub_is_fetched_once() {
     assert_same_as_from_the_folder(&bench, &images);
 }
 
+/// Newer releases keep the settings of the images in another file.
+#[test]
+fn settings_under_another_name_are_fetched_too() {
+    let bench = Bench::new();
+    let images = images(&bench);
+    for (path, bytes) in files(peer("vit/dino").as_ref()) {
+        bench.write(&format!("model/{}", path.display()), bytes);
+    }
+    let alone = bench.path("model/preprocessor_config.json");
+    let settings = std::fs::read_to_string(&alone).unwrap();
+    std::fs::remove_file(alone).unwrap();
+    bench.write(
+        "model/processor_config.json",
+        format!("{{\"image_processor\": {settings}}}"),
+    );
+    let hub = Hub::serve(&bench.path("model"), Manners::Good);
+    let output = extract(&bench, &images, "table", &[("HF_ENDPOINT", hub.endpoint.as_str())]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("(from processor_config.json)"),
+        "{}",
+        stderr(&output)
+    );
+    let croissant = std::fs::read(bench.path("table/part-00000.parquet")).unwrap();
+    let said = String::from_utf8_lossy(&croissant);
+    assert!(
+        said.contains("preprocess_from"),
+        "the table says where its pre-processing is from"
+    );
+}
+
 #[test]
 fn a_broken_download_is_gone_on_with() {
     let bench = Bench::new();
@@ -235,7 +266,7 @@ fn weights_that_are_missing_are_told_before_anything_is_computed() {
     let shelf = format!("hub/hub/models--openai--clip-vit-base-patch16/snapshots/{commit}");
     for part in [
         "HF_HUB_OFFLINE forbids fetching it",
-        "config.json, preprocessor_config.json and model.safetensors (or pytorch_model.bin)",
+        "config.json, preprocessor_config.json (or processor_config.json) and model.safetensors (or pytorch_model.bin)",
         &format!("https://huggingface.co/openai/clip-vit-base-patch16/tree/{commit}"),
         &shelf,
         "encoder.kind = \"hog\" needs no weights",

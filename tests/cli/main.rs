@@ -26,6 +26,7 @@ mod screens;
 mod shared;
 mod studies;
 mod validate;
+mod videos;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

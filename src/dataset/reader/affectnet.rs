@@ -104,6 +104,9 @@ fn read_csvs(
         let before = rejects.len();
         let frame = tabular::read(source, list, &COLUMNS, true, &mut rejects)?;
         let listed = frame.height() + rejects.len() - before;
+        if listed == 0 {
+            warnings.push(format!("{list}: there are no rows in it"));
+        }
         check_rows(source, list, *split, listed, &mut warnings);
         let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
         let mut reasons = Vec::with_capacity(frame.height());
@@ -211,7 +214,7 @@ pub(crate) fn read_npy(source: &Source<'_>) -> Result<Found> {
         let (images, annotations) = (paths::join(&set, "images"), paths::join(&set, "annotations"));
         let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in paths::list(&source.inside(&images)?)? {
-            if !entry.is_dir && paths::is_image(&entry.name) && !entry.name.starts_with('.') {
+            if !entry.is_dir {
                 named
                     .entry(paths::stem(&entry.name).to_owned())
                     .or_default()
@@ -229,11 +232,11 @@ pub(crate) fn read_npy(source: &Source<'_>) -> Result<Found> {
             }
         }
         for stem in labelled.iter().filter(|stem| !named.contains_key(*stem)) {
-            rejects.push(Reject {
-                file: format!("{annotations}/{stem}_exp.npy"),
-                line: None,
-                reason: Reason::MissingImage(format!("{images}/{stem}.jpg")),
-            });
+            rejects.push(Reject::new(
+                format!("{annotations}/{stem}_exp.npy"),
+                None,
+                Reason::MissingImage(format!("{images}/{stem}.jpg")),
+            ));
         }
         let probe = format!("{annotations}/x");
         let fence = source.fence.clone().with_folders_of(std::iter::once(probe.as_str()));
@@ -260,21 +263,18 @@ pub(crate) fn read_npy(source: &Source<'_>) -> Result<Found> {
                 }
             })
             .collect();
+        let sample = |stem: &str| format!("{}/{stem}", set.rsplit('/').next().unwrap_or(&set));
         for ((stem, name), labels) in items.into_iter().zip(read) {
             let path = format!("{images}/{name}");
             match labels {
-                Err(reason) => rejects.push(Reject {
-                    file: path,
-                    line: None,
-                    reason,
-                }),
+                Err(reason) => {
+                    rejects.push(Reject::new(path.clone(), None, reason).of(Some(&sample(&stem)), Some(&path)));
+                }
                 Ok([exp, val, aro]) => {
                     collected.file.push(format!("{annotations}/{stem}_exp.npy"));
                     collected.line.push(None);
                     collected.split.push(split.as_str());
-                    collected
-                        .sample_id
-                        .push(format!("{}/{stem}", set.rsplit('/').next().unwrap_or(&set)));
+                    collected.sample_id.push(sample(&stem));
                     collected.image_path.push(path);
                     collected.label.push(exp);
                     valence.push(val);
@@ -348,11 +348,7 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
                 )),
             };
             match relative {
-                Err(reason) => rejects.push(Reject {
-                    file: list.clone(),
-                    line,
-                    reason,
-                }),
+                Err(reason) => rejects.push(Reject::new(list.clone(), line, reason).of(None, image)),
                 Ok(relative) => {
                     collected.file.push(list.clone());
                     collected.line.push(line);

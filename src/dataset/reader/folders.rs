@@ -6,6 +6,7 @@ use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::error::Result;
 use crate::intake::paths;
+use crate::intake::reject::{Reason, Reject};
 use crate::task::Split;
 
 use super::rows::{self, Collected};
@@ -46,32 +47,53 @@ pub(crate) fn split_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> 
 /// Reads class folders named by number or by class.
 pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
     let mut warnings = Vec::new();
+    let mut rejects = Vec::new();
     let mut collected = Collected::default();
     let mut names: Vec<(String, String)> = Vec::new();
     for (folder, split) in split_folders(source, &mut warnings)? {
         let split_path = paths::join(source.base, &folder);
         for class in paths::list(&source.inside(&split_path)?)? {
-            if !class.is_dir || class.name.starts_with('.') {
+            if !class.is_dir {
+                let path = paths::join(&split_path, &class.name);
+                let reason = Reason::MissingLabel("it lies in no folder of a class".into());
+                rejects.push(Reject::new(path.clone(), None, reason).of(None, Some(&path)));
                 continue;
             }
             let class_path = paths::join(&split_path, &class.name);
-            for image in paths::list(&source.inside(&class_path)?)? {
-                if image.is_dir || image.name.starts_with('.') || !paths::is_image(&image.name) {
-                    continue;
-                }
-                let path = paths::join(&class_path, &image.name);
+            for image in files_below(source, &class_path)? {
+                let path = paths::join(&class_path, &image);
                 collected.file.push(path.clone());
                 collected.line.push(None);
                 collected.split.push(split.as_str());
                 collected.image_path.push(path);
                 collected.label.push(Some(class.name.clone()));
-                names.push((folder.clone(), image.name));
+                names.push((folder.clone(), image));
             }
         }
     }
     collected.sample_id = sample_ids(&collected, &names);
     let frame = collected.into_frame()?;
-    rows::with_classes(source, &frame, false, Vec::new(), warnings)
+    rows::with_classes(source, &frame, false, rejects, warnings)
+}
+
+/// Every file in a folder and in the folders in it, relative to it: whether it is an image is told from its content.
+pub(crate) fn files_below(source: &Source<'_>, folder: &str) -> Result<Vec<String>> {
+    const DEEPEST: usize = 8;
+    let mut files = Vec::new();
+    let mut open = vec![(String::new(), 0)];
+    while let Some((below, depth)) = open.pop() {
+        let mut inner = Vec::new();
+        for entry in paths::list(&source.inside(&paths::join(folder, &below))?)? {
+            let path = paths::join(&below, &entry.name);
+            if !entry.is_dir {
+                files.push(path);
+            } else if depth < DEEPEST {
+                inner.push((path, depth + 1));
+            }
+        }
+        open.extend(inner.into_iter().rev());
+    }
+    Ok(files)
 }
 
 /// The stem alone where the database gives every image its own name (`train_00001`); otherwise split, class folder and stem.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::dataset::card::Card;
+use crate::spelling::integer;
 use crate::task::Split;
 
 /// What one written label stands for.
@@ -40,17 +41,6 @@ pub struct Evidence<'a> {
     pub documented: bool,
     /// Whether the counts may be compared with those of the database (not for stand-ins).
     pub compare: bool,
-}
-
-/// An integer, also when written as `3.0`.
-pub fn integer(text: &str) -> Option<i32> {
-    let text = text.trim();
-    if let Ok(value) = text.parse::<i32>() {
-        return Some(value);
-    }
-    let value: f64 = text.parse().ok()?;
-    // The range check makes the cast exact.
-    (value.fract() == 0.0 && value.abs() < 1e6).then_some(value as i32)
 }
 
 /// "one of 1 (surprise), …, 7 (neutral)": what a message says a label should have been.
@@ -395,15 +385,5 @@ mod tests {
             Meaning::Class(0),
             "2,500 rows in the right proportions outweigh the documentation"
         );
-    }
-
-    #[test]
-    fn integers_as_written() {
-        assert_eq!(integer(" 5 "), Some(5));
-        assert_eq!(integer("5.0"), Some(5));
-        assert_eq!(integer("-1"), Some(-1));
-        for text in ["5.5", "", "five", "1e99", "NaN", "99999999999"] {
-            assert_eq!(integer(text), None, "{text}");
-        }
     }
 }

@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
+use crate::spelling::{composed, integer};
 
 use super::folders::{plain_stem, split_folders};
 use super::rows::{self, Collected};
-use super::{labels, tabular};
+use super::tabular;
 
 /// Spellings of the label list; the first is the one distributed.
 const LISTS: [&str; 2] = ["EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt"];
@@ -119,10 +120,8 @@ type Placed = BTreeMap<String, Vec<(String, String)>>;
 fn place_images(source: &Source<'_>, split_path: &str) -> Result<Placed> {
     let mut placed = Placed::new();
     let mut place = |folder: &str, name: String| {
-        if paths::is_image(&name) {
-            let key = name.to_lowercase();
-            placed.entry(key).or_default().push((folder.to_owned(), name));
-        }
+        let key = composed(&name).to_lowercase();
+        placed.entry(key).or_default().push((folder.to_owned(), name));
     };
     for entry in paths::list(&source.inside(split_path)?)? {
         if !entry.is_dir {
@@ -146,12 +145,12 @@ fn agreeing<'a>(
     split_path: &str,
     listed: &str,
 ) -> std::result::Result<&'a (String, String), Reason> {
-    let number = label.and_then(labels::integer);
+    let number = label.and_then(integer);
     // Labels that are the same number in another writing (`5` and `5.0`) agree.
     let same = |folder: &str| {
         folder.is_empty()
             || label.is_some_and(|label| label == folder)
-            || number.is_some_and(|number| labels::integer(folder) == Some(number))
+            || number.is_some_and(|number| integer(folder) == Some(number))
     };
     if let Some(image) = found.iter().find(|(folder, _)| same(folder)) {
         return Ok(image);
@@ -163,7 +162,7 @@ fn agreeing<'a>(
     let is_class = |number: i32| card.class_of_label(number).is_some();
     let known = number.is_some_and(|number| is_class(number) || is_class(number.saturating_add(1)));
     let named = label.and_then(|label| card.class_of_text(label));
-    let folder_class = labels::integer(&image.0).and_then(|folder| card.class_of_label(folder));
+    let folder_class = integer(&image.0).and_then(|folder| card.class_of_label(folder));
     if (known || named.is_some()) && (named.is_none() || named != folder_class) {
         return Err(Reason::LabelConflict {
             listed: label.unwrap_or_default().to_owned(),
@@ -199,36 +198,42 @@ pub(crate) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
             warnings.push(format!(
                 "{folder}_labels.csv is missing: labels of `{folder}` are taken from the folder names"
             ));
-            for image in placed.values().flatten().filter(|(class, _)| !class.is_empty()) {
-                collect("", None, image, Some(&image.0));
+            for image in placed.values().flatten() {
+                if image.0.is_empty() {
+                    let path = paths::join(&split_path, &image.1);
+                    let reason = Reason::MissingLabel("it lies in no folder of a class".into());
+                    rejects.push(Reject::new(path.clone(), None, reason).of(None, Some(&path)));
+                } else {
+                    collect("", None, image, Some(&image.0));
+                }
             }
             continue;
         };
+        let before = rejects.len();
         let frame = tabular::read(source, &list, &["image", "label"], true, &mut rejects)?;
+        if frame.height() == 0 && rejects.len() == before {
+            warnings.push(format!("{list}: there are no rows in it"));
+        }
         let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let lines = frame.column("line").and_then(Column::u32).map_err(wrap)?;
         let mut listed = BTreeSet::new();
         for ((image, label), line) in images.iter().zip(labels.iter()).zip(lines.iter()) {
             let found = paths::relative(image.unwrap_or_default()).and_then(|relative| {
-                let name = relative.rsplit('/').next().unwrap_or(&relative).to_lowercase();
+                let name = composed(relative.rsplit('/').next().unwrap_or(&relative)).to_lowercase();
                 let found = placed.get(&name).map_or(&[][..], Vec::as_slice);
                 listed.insert(name);
                 agreeing(source, found, label, &split_path, &relative)
             });
             match found {
                 Ok(image) => collect(&list, line, image, label),
-                Err(reason) => rejects.push(Reject {
-                    file: list.clone(),
-                    line,
-                    reason,
-                }),
+                Err(reason) => rejects.push(Reject::new(list.clone(), line, reason).of(None, image)),
             }
         }
         let unlisted = placed.keys().filter(|name| !listed.contains(*name)).count();
         if unlisted > 0 {
             warnings.push(format!(
-                "{unlisted} images below {split_path} are not listed in {list} and are left out"
+                "{unlisted} files below {split_path} are not listed in {list} and are left out"
             ));
         }
     }

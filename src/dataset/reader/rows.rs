@@ -6,6 +6,7 @@ use polars::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
+use crate::dataset::unknown::UnknownLabels;
 use crate::error::Result;
 use crate::intake::reject::{Reason, Reject};
 use crate::task::{Split, Task};
@@ -51,6 +52,7 @@ pub(crate) fn with_classes(
     let mut frame = frame.clone();
     frame.rechunk_mut();
     let required = source.card.tasks.first() == Some(&Task::Expression);
+    let is_unknown = |label: &str| UnknownLabels::has_text(source.options.unknown.as_ref(), Task::Expression, label);
     let grouped = frame
         .clone()
         .lazy()
@@ -63,7 +65,9 @@ pub(crate) fn with_classes(
     let labels = grouped.column("label").and_then(Column::str).map_err(wrap)?;
     let numbers = grouped.column("n").and_then(Column::u64).map_err(wrap)?;
     for ((split, label), n) in splits.iter().zip(labels.iter()).zip(numbers.iter()) {
-        if let (Some(split), Some(label), Some(n)) = (split.and_then(Split::parse), label, n) {
+        if let (Some(split), Some(label), Some(n)) = (split.and_then(Split::parse), label, n)
+            && !is_unknown(label)
+        {
             counts.insert((split, label.to_owned()), n);
         }
     }
@@ -80,7 +84,15 @@ pub(crate) fn with_classes(
     let texts = frame.column("label").and_then(Column::str).map_err(wrap)?.clone();
     let meanings: Vec<Option<Meaning>> = texts
         .iter()
-        .map(|label| label.map(|label| labels.meaning(label)))
+        .map(|label| {
+            label.map(|label| {
+                if is_unknown(label) {
+                    Meaning::Ignored
+                } else {
+                    labels.meaning(label)
+                }
+            })
+        })
         .collect();
     let classes: Int8Chunked = meanings
         .iter()
@@ -121,7 +133,7 @@ pub(crate) fn with_classes(
         frame,
         rejects,
         warnings,
-        decoded: false,
+        decoded: None,
     })
 }
 
@@ -175,9 +187,14 @@ pub(crate) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
         }
     };
     let (valence, arousal) = (column("valence")?, column("arousal")?);
-    let unknown = |value: Number| matches!(value, Number::Unknown) || value == Number::Is(-2.0);
+    let listed = source.options.unknown.as_ref();
+    let unknown = |value: Number| match value {
+        Number::Unknown => true,
+        Number::Is(value) => [-2.0].contains(&value) || UnknownLabels::has(listed, Task::ValenceArousal, value),
+        Number::Bad => false,
+    };
     let valid = |value: Number| match value {
-        Number::Is(value) if (-1.0..=1.0).contains(&value) => Some(value),
+        Number::Is(value) if (-1.0..=1.0).contains(&value) && !unknown(Number::Is(value)) => Some(value),
         _ => None,
     };
     let pairs: Vec<Option<(f32, f32)>> = valence

@@ -79,7 +79,7 @@ pub(crate) fn read(
 ) -> Result<DataFrame> {
     let words: Vec<&str> = MEANINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
     let form = Delimited {
-        separator: b',',
+        separators: &text::SEPARATORS,
         columns,
         header_words: &words,
         keep: &|name| words.iter().any(|word| name.eq_ignore_ascii_case(word)),
@@ -87,7 +87,7 @@ pub(crate) fn read(
     let path = source.inside(file)?;
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);
     let mut all: Option<DataFrame> = None;
-    let (found, _) = text::read_delimited(&path, file, &form, rejects, |frame, _| {
+    text::read_delimited(&path, file, &form, rejects, |frame, _| {
         let names: Vec<String> = frame
             .get_column_names()
             .iter()
@@ -131,14 +131,13 @@ pub(crate) fn read(
         Ok(())
     })?;
     let Some(mut all) = all else {
-        let empty: Vec<Column> = std::iter::once(Column::new_empty("line".into(), &DataType::UInt32))
-            .chain(
-                std::iter::once("file")
-                    .chain(MEANINGS.iter().map(|(name, _)| *name))
-                    .map(|name| Column::new_empty(name.into(), &DataType::String)),
-            )
+        // As a block with rows has them: lists are put together.
+        let texts = MEANINGS.iter().map(|(name, _)| (*name, DataType::String));
+        let empty: Vec<Column> = [("file", DataType::String), ("line", DataType::UInt32)]
+            .into_iter()
+            .chain(texts)
+            .map(|(name, kind)| Column::new_empty(name.into(), &kind))
             .collect();
-        tracing::debug!("{file}: no rows below the header {found:?}");
         return DataFrame::new(0, empty).map_err(wrap);
     };
     all.rechunk_mut();
@@ -147,7 +146,7 @@ pub(crate) fn read(
         images
             .get(row)
             .is_none()
-            .then(|| Reason::MalformedLine("an image and its labels, separated by commas".into()))
+            .then(|| Reason::MalformedLine("an image and its labels".into()))
     })
 }
 
@@ -249,7 +248,11 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
             (Some(Task::ValenceArousal), _) => &["image", "label", "valence", "arousal"],
             _ => &["image", "label"],
         };
+        let before = rejects.len();
         let frame = read(source, &list, columns, true, &mut rejects)?;
+        if frame.height() == 0 && rejects.len() == before {
+            warnings.push(format!("{list}: there are no rows in it"));
+        }
         let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let splits = frame.column("split_text").and_then(Column::str).map_err(wrap)?;
@@ -325,7 +328,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
     rows::with_valence(source, found)
 }
 
-/// Number of comma-separated fields in the first line of a file.
+/// Number of fields in the first line of a file, whatever separates them.
 fn fields_of_first_line(source: &Source<'_>, file: &str) -> Result<usize> {
     let path = source.inside(file)?;
     let mut start = Vec::new();
@@ -333,7 +336,8 @@ fn fields_of_first_line(source: &Source<'_>, file: &str) -> Result<usize> {
         .and_then(|input| input.take(1 << 16).read_to_end(&mut start))
         .at("read", &path)?;
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(line.split(|&byte| byte == b',').count())
+    let fields = |separator: u8| line.split(|byte| *byte == separator).count();
+    Ok(text::SEPARATORS.into_iter().map(fields).max().unwrap_or(1))
 }
 
 /// Puts working tables of the same columns together.
@@ -380,21 +384,25 @@ pub(crate) fn find_image(source: &Source<'_>, relative: &str, split: Split, labe
     }
     let written = paths::join(source.base, relative);
     let name = relative.rsplit('/').next().unwrap_or(relative);
-    let names: Vec<String> = if paths::is_image(name) {
-        vec![relative.to_owned()]
-    } else {
-        ["jpg", "png", "jpeg", "JPG"]
+    let mut names = vec![relative.to_owned()];
+    if !paths::is_image(name) {
+        names.extend(["jpg", "png", "jpeg", "JPG"].map(|extension| format!("{relative}.{extension}")));
+    }
+    let find = |places: &[String], names: &[String]| {
+        places
             .iter()
-            .map(|extension| format!("{relative}.{extension}"))
-            .collect()
+            .flat_map(|place| {
+                names
+                    .iter()
+                    .map(move |name| paths::join(source.base, &paths::join(place, name)))
+            })
+            .find(|path| source.root.join(path).is_file())
     };
-    places
-        .iter()
-        .flat_map(|place| {
-            names
-                .iter()
-                .map(move |name| paths::join(source.base, &paths::join(place, name)))
+    find(&places, &names)
+        .or_else(|| {
+            // Looked for only where there is a folder: lists may name hundreds of thousands of images that are not there.
+            places.retain(|place| source.root.join(source.base).join(place).is_dir());
+            find(&places, &paths::other_names(relative))
         })
-        .find(|path| source.root.join(path).is_file())
         .unwrap_or(written)
 }

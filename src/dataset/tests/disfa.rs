@@ -3,8 +3,9 @@
 use crate::dataset::config::{Camera, FrameBase, Frames};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::testing::{Tree, lenient, numbers, places, texts};
+use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{Card, layout};
-use crate::task::Split;
+use crate::task::{Split, Task};
 
 const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
 
@@ -306,11 +307,15 @@ fn without_frames_the_message_says_how_to_get_them() {
         error.contains("of 1 people (SN001)") && error.contains("ffmpeg"),
         "{error}"
     );
-    assert!(!tree.root().join("Frames_LeftCamera").exists());
+    assert!(!tree.outside("frames").exists() && !tree.out().join("frames").exists());
     // With ffmpeg on the machine a conversion tries, and fails on this file; without, it names the command.
     let error = tree.convert("disfa").unwrap_err().to_string();
     assert!(error.contains("ffmpeg"), "{error}");
-    assert!(!tree.root().join("Frames_LeftCamera/SN001").exists());
+    let left: Vec<_> = std::fs::read_dir(tree.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 #[test]
@@ -363,11 +368,57 @@ fn a_video_becomes_frames() {
     assert_eq!((conversion.samples, conversion.rejected), (5, 0));
     let (table, _) = crate::dataset::samples::read(&tree.out().join("samples.parquet")).unwrap();
     assert_eq!(table.num_rows(), 5);
-    assert!(tree.root().join("Frames_LeftCamera/SN001/00005.jpg").is_file());
-    assert!(!tree.root().join("Frames_LeftCamera/SN001/00006.jpg").exists());
-    // The frames are there now; a second conversion needs no video.
-    std::fs::remove_file(tree.root().join(video)).unwrap();
-    assert_eq!(tree.convert("disfa").unwrap().samples, 5);
+    let decoded = conversion.decoded.unwrap();
+    assert_eq!(decoded.videos["SN001"].frames, 5);
+    assert!(decoded.decoder.starts_with("ffmpeg version"), "{decoded:?}");
+}
+
+/// Frames that were scaled: the size in the name is no frame.
+#[test]
+fn the_number_that_counts_up_is_the_frame() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=4, ",");
+    for frame in 1..=4 {
+        tree.image(&format!("frames/SN001/{frame:05}_224x224.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!((examined.conversion.samples, examined.conversion.rejected), (4, 0));
+    assert_eq!(
+        texts(&examined.table, "image_path")[3],
+        "frames/SN001/00004_224x224.png"
+    );
+    tree.image("frames/SN001/00004.png");
+    let error = tree.examine("disfa").unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    let error = error.to_string();
+    assert!(
+        error.contains("claim frame 4: 00004.png and 00004_224x224.png"),
+        "{error}"
+    );
+}
+
+#[test]
+fn listed_numbers_are_unknown() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=3, ",");
+    tree.write("ActionUnit_Labels/SN001/SN001_au1.txt", "1,-1\n2,9\n3,2\n");
+    for frame in 1..=3 {
+        tree.image(&format!("frames/SN001/{frame:05}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(places(&examined.rejects).len(), 2);
+    assert!(examined.rejects[0].to_string().contains("protocol.unknown"));
+    let options = ConvertOptions {
+        unknown: Some(UnknownLabels {
+            task: Task::ActionUnits,
+            values: vec![-1.0, 9.0],
+        }),
+        ..lenient()
+    };
+    let examined = tree.examine_with("disfa", &options).unwrap();
+    assert_eq!(examined.rejects, []);
+    assert_eq!(numbers(&examined.table, "au01"), [None, None, Some(2.0)]);
+    assert_eq!(examined.conversion.masked, 2);
 }
 
 #[test]

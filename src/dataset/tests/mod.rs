@@ -5,4 +5,5 @@ pub mod disfa;
 pub mod emotionet;
 pub mod generated;
 pub mod mixed;
+pub mod odd;
 pub mod rafdb;

@@ -359,13 +359,7 @@ fn kaggle_layout() {
                 format!("{lists}train_labels.csv:5 missing_image")
             ]
         );
-        assert!(
-            examined
-                .conversion
-                .warnings
-                .iter()
-                .any(|w| w.contains("1 images below"))
-        );
+        assert!(examined.conversion.warnings.iter().any(|w| w.contains("1 files below")));
     }
 }
 
@@ -506,7 +500,7 @@ fn results_are_written_whole() {
     assert_eq!(
         tree.read("rejects.csv").lines().nth(1).unwrap(),
         "basic/EmoLabel/list_patition_label.txt,4,\"bad label `\\\"\"4,5\\\"\"`: expected one of 1 (surprise), 2 (fear), 3 (disgust), \
-         4 (happiness), 5 (sadness), 6 (anger), 7 (neutral)\""
+         4 (happiness), 5 (sadness), 6 (anger), 7 (neutral)\",train_00009,basic/Image/aligned/train_00009_aligned.png"
     );
     let json: serde_json::Value = serde_json::from_str(&tree.read("conversion.json")).unwrap();
     assert_eq!(json["layout"], "original");
@@ -629,7 +623,15 @@ fn a_database_that_was_found_is_walked_once() {
     let address = data.source_digest().unwrap();
     tree.write("basic/note.txt", "written in between");
     let (hidden, interrupt) = (Progress::hidden(), Interrupt::default());
-    let conversion = convert_located(&data, &tree.out(), &hidden, &interrupt).unwrap();
+    let conversion = convert_located(
+        &data,
+        &tree.out(),
+        &tree.out(),
+        &tree.outside("frames"),
+        &hidden,
+        &interrupt,
+    )
+    .unwrap();
     assert_eq!(conversion.source_digest, address);
     assert_ne!(source_digest(&card, &tree.root(), &options).unwrap(), address);
 }

@@ -19,20 +19,20 @@ fn bad_images_are_rejects_and_are_tried_again() {
     let csv = std::fs::read_to_string(world.out().join("rejects.csv")).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 6);
-    assert_eq!(lines[0], "file,line,reason");
+    assert_eq!(lines[0], "file,line,reason,sample,image");
     assert!(
         lines[1].starts_with("images/1.png,2,cannot be decoded as PNG: "),
         "{csv}"
     );
-    assert_eq!(lines[2], "images/4.png,5,is empty (0 bytes)");
+    assert_eq!(lines[2], "images/4.png,5,is empty (0 bytes),s0004,images/4.png");
     assert_eq!(
         lines[3],
-        "images/9.png,10,\"content is not JPEG, PNG, BMP, TIFF or WebP\""
+        "images/9.png,10,\"content is not JPEG, PNG, BMP, TIFF or WebP\",s0009,images/9.png"
     );
     assert!(lines[4].starts_with("images/12.png,13,cannot be opened: "), "{csv}");
     assert_eq!(
         lines[5],
-        "images/15.png,16,\"was decoded, but its features are not finite numbers\""
+        "images/15.png,16,\"was decoded, but its features are not finite numbers\",s0015,images/15.png"
     );
     assert_eq!(world.open().rejects().count(), 5);
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::action_unit::{self, ActionUnit};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::options::TEST_SHARE;
+use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
 use crate::feature::duplicates::DuplicateRule;
 use crate::feature::threshold::AuThreshold;
@@ -31,6 +32,9 @@ pub struct ProtocolConfig {
     /// From which intensity on an action unit is active: "> 2" (appendix A.1, the default), ">= 2", ">= 1".
     /// Only for databases with intensities.
     pub au_threshold: Option<AuThreshold>,
+    /// Numbers that stand for an unknown label of the task, beside nothing, `NULL`, `NaN`, 999 of action units and -2 of valence and
+    /// arousal, which always do: `[-1, 9]`. What they stand for is left out or masked, and counts neither as right nor as wrong.
+    pub unknown: Vec<f64>,
     /// Release of the database (`AffectNet`: `first` or `march_2021`; or the name of a layout). A folder of another
     /// release is refused. Default: whatever the folder holds; the protocol's digest then says what it was.
     pub release: Option<String>,
@@ -83,6 +87,7 @@ impl Default for ProtocolConfig {
             dimensions: None,
             action_units: None,
             au_threshold: None,
+            unknown: Vec::new(),
             release: None,
             images: None,
             frames: None,
@@ -122,6 +127,9 @@ impl ProtocolConfig {
         }
         if self.test_share.is_some_and(|share| !(share > 0.0 && share < 1.0)) {
             return fail("test_share", "expected a share between 0 and 1");
+        }
+        if self.unknown.iter().any(|value| !value.is_finite()) {
+            return fail("unknown", "expected numbers; `NaN` means unknown in any case");
         }
         if self.seeds.is_empty() {
             return fail("seeds", "at least one seed is needed");
@@ -166,6 +174,9 @@ pub struct Protocol {
     /// Binarisation of intensities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub au_threshold: Option<AuThreshold>,
+    /// Numbers that stand for an unknown label, ascending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<f64>,
     /// Release asked for; in a run, the one that was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
@@ -265,6 +276,10 @@ impl Protocol {
             split_seed: self.split_seed.unwrap_or_default(),
             test_share: self.test_share.unwrap_or(TEST_SHARE),
             release: self.release.clone(),
+            unknown: (!self.unknown.is_empty()).then(|| UnknownLabels {
+                task: self.task,
+                values: self.unknown.iter().map(|value| *value as f32).collect(),
+            }),
             ..ConvertOptions::from(dataset)
         }
     }

@@ -10,6 +10,7 @@ use crate::document::mistake::Mistake;
 use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::feature::threshold::AuThreshold;
+use crate::spelling::{find_class, same_class};
 use crate::task::Task;
 use crate::train::Sampling;
 
@@ -126,6 +127,12 @@ impl Resolver<'_> {
                 None if table => None,
                 written => (task == Task::ActionUnits && intensities).then(|| written.unwrap_or(AuThreshold::PAPER)),
             },
+            unknown: {
+                let mut unknown = config.unknown.clone();
+                unknown.sort_by(f64::total_cmp);
+                unknown.dedup();
+                unknown
+            },
             release: self.release()?,
             images: card.choices.images.then(|| config.images.unwrap_or_default()),
             frames: (!card.bad_frames.is_empty()).then(|| config.frames.unwrap_or_default()),
@@ -169,7 +176,7 @@ impl Resolver<'_> {
     }
 
     fn known_class(&self, key: &str, wanted: &[String], all: &[String]) -> Resolved<()> {
-        let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) else {
+        let Some(unknown) = wanted.iter().find(|name| find_class(all, name).is_none()) else {
             return Ok(());
         };
         let close = nearest(unknown, all).map(|name| format!("did you mean \"{name}\"? "));
@@ -202,6 +209,16 @@ impl Resolver<'_> {
                 );
             }
             let wanted = config.classes.clone().unwrap_or_default();
+            if let Some((one, other)) = same_class(&wanted) {
+                return self.wrong(
+                    "classes",
+                    format!(
+                        "`{one}` and `{other}` are one class: names are compared without regard to case and spaces"
+                    ),
+                    "one class twice",
+                    None,
+                );
+            }
             if task == Task::Expression && wanted.len() == 1 {
                 return self.wrong("classes", "at least two classes are needed".to_owned(), "too few", None);
             }
@@ -210,7 +227,8 @@ impl Resolver<'_> {
         self.known_class("classes", config.classes.as_deref().unwrap_or_default(), &all)?;
         self.known_class("exclude_classes", &config.exclude_classes, &all)?;
         let takes_part = |name: &String| {
-            config.classes.as_ref().is_none_or(|wanted| wanted.contains(name)) && !config.exclude_classes.contains(name)
+            let among = |listed: &Vec<String>| find_class(listed, name).is_some();
+            config.classes.as_ref().is_none_or(among) && !among(&config.exclude_classes)
         };
         let least = if task == Task::Expression { 2 } else { 1 };
         let any = !all.is_empty();

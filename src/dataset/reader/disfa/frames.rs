@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::config::FrameBase;
 use crate::dataset::source::Source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::intake::paths;
 
-use super::names::{frame_in, subject_in};
+use super::names::{frames_in, subject_in};
 
 /// Frames of one recording on disk.
 pub(crate) struct FrameFolder {
@@ -19,39 +19,52 @@ pub(crate) struct FrameFolder {
     padded: bool,
 }
 
+impl FrameFolder {
+    /// The frames among the images of a folder; `None` without any.
+    pub(crate) fn of(source: &Source<'_>, folder: String, mut names: Vec<String>) -> Result<Option<Self>> {
+        let frames = frames_in(&names).map_err(|(frame, one, other)| {
+            Error::unusable_table(format!(
+                "{}: several images claim frame {frame}: {} and {}; keep one image a frame, named by a number that counts up, such as \
+                 00001.jpg",
+                source.root.join(&folder).display(),
+                names[one],
+                names[other]
+            ))
+        })?;
+        let widths: BTreeSet<usize> = frames.values().map(|(_, digits)| *digits).collect();
+        let files: BTreeMap<u32, String> = frames
+            .into_iter()
+            .map(|(number, (at, _))| (number, std::mem::take(&mut names[at])))
+            .collect();
+        Ok((!files.is_empty()).then(|| Self {
+            folder,
+            files,
+            padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
+        }))
+    }
+}
+
 /// Folders below the base that hold images and have a subject in their path.
 pub(crate) fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFolder)>> {
     const DEEPEST: usize = 6;
     let mut found = Vec::new();
     let mut open = vec![(source.base.to_owned(), 0)];
     while let Some((folder, depth)) = open.pop() {
-        let mut files = BTreeMap::new();
-        let mut widths = BTreeSet::new();
+        let mut names = Vec::new();
         for entry in paths::list(&source.inside(&folder)?)? {
-            if entry.name.starts_with('.') {
-                continue;
-            }
             let path = paths::join(&folder, &entry.name);
             if entry.is_dir {
                 if depth < DEEPEST && source.inside(&path).is_ok() {
                     open.push((path, depth + 1));
                 }
-            } else if paths::is_image(&entry.name)
-                && let Some((number, digits)) = frame_in(&entry.name)
-            {
-                widths.insert(digits);
-                files.entry(number).or_insert(entry.name);
+            } else if paths::is_image(&entry.name) {
+                names.push(entry.name);
             }
         }
-        if let (false, Some(subject)) = (files.is_empty(), subject_in(&folder)) {
-            found.push((
-                subject,
-                FrameFolder {
-                    folder,
-                    files,
-                    padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
-                },
-            ));
+        if let Some(subject) = subject_in(&folder)
+            && let Some(frames) = FrameFolder::of(source, folder, names)?
+        {
+            found.push((subject, frames));
         }
     }
     found.sort_by(|a, b| a.1.folder.cmp(&b.1.folder));

@@ -3,6 +3,7 @@
 //! Labels are matched by what files are called and by frame numbers, never by the order of a directory or by counting.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -10,19 +11,20 @@ use rayon::prelude::*;
 use crate::dataset::config::Frames;
 use crate::dataset::frame::wrap;
 use crate::dataset::source::{Found, Source};
+use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
-use crate::task::Split;
+use crate::task::{Split, Task};
 
 use super::folds::folds;
 use super::frames::{FrameFolder, first_number, frame_folders};
 use super::names::{camera_of, frame_in, subject_in, unit_in};
-use super::video::decode_videos;
+use super::video::{decode_videos, gather};
 
-/// Frame number → intensity, with the line it stands in.
-type Intensities = BTreeMap<u32, (f32, u32)>;
+/// Frame number → intensity, where it is known, with the line it stands in.
+type Intensities = BTreeMap<u32, (Option<f32>, u32)>;
 
 /// Reads `frame,intensity` lines (comma or white space; `#` starts a comment); `frame` may be a number or an image name.
 fn read_intensities(source: &Source<'_>, file: &str, rejects: &mut Vec<Reject>) -> Result<Intensities> {
@@ -41,11 +43,7 @@ fn read_intensities(source: &Source<'_>, file: &str, rejects: &mut Vec<Reject>) 
             continue;
         }
         let mut refuse = |reason| {
-            rejects.push(Reject {
-                file: file.to_owned(),
-                line: Some(line),
-                reason,
-            });
+            rejects.push(Reject::new(file.to_owned(), Some(line), reason));
         };
         let [frame, intensity] = fields[..] else {
             refuse(Reason::MalformedLine("a frame and an intensity, such as `12,3`".into()));
@@ -60,17 +58,17 @@ fn read_intensities(source: &Source<'_>, file: &str, rejects: &mut Vec<Reject>) 
             refuse(Reason::MalformedLine("a frame number, then an intensity".into()));
             continue;
         };
-        let value = intensity
-            .parse::<f32>()
-            .ok()
-            .filter(|value| (0.0..=5.0).contains(value));
-        let Some(value) = value else {
-            refuse(Reason::BadValue {
-                column: "intensity".into(),
-                found: intensity.to_owned(),
-                expected: "a number from 0 to 5".into(),
-            });
-            continue;
+        let value = match intensity.parse::<f32>() {
+            Ok(value) if UnknownLabels::has(source.options.unknown.as_ref(), Task::ActionUnits, value) => None,
+            Ok(value) if (0.0..=5.0).contains(&value) => Some(value),
+            _ => {
+                refuse(Reason::BadValue {
+                    column: "intensity".into(),
+                    found: intensity.to_owned(),
+                    expected: "a number from 0 to 5; numbers that mean unknown are listed in protocol.unknown".into(),
+                });
+                continue;
+            }
         };
         if let Some((_, first)) = found.get(&frame) {
             refuse(Reason::DuplicateId {
@@ -174,12 +172,22 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         .map(|recording| recording.subject.clone())
         .filter(|subject| !with_frames.contains(subject.as_str()))
         .collect();
-    let mut decoded = false;
+    let mut decoded = None;
     if folders.is_empty() || !without_frames.is_empty() {
         decoded = decode_videos(source, &without_frames, folders.is_empty(), &mut warnings)?;
-        folders = frame_folders(source)?;
     }
-    let found = assemble(source, labelled, &folders, warnings)?;
+    if let Some(decoded) = &decoded {
+        for (subject, video) in &decoded.videos {
+            let names = paths::list(&Path::new(&decoded.folder).join(&video.folder))?;
+            let names = names.into_iter().map(|entry| entry.name).collect();
+            let frames = FrameFolder::of(source, video.folder.clone(), names)?;
+            folders.extend(frames.map(|frames| (subject.clone(), frames)));
+        }
+    }
+    let mut found = assemble(source, labelled, &folders, warnings)?;
+    if let Some(decoded) = &mut decoded {
+        gather(decoded, source, &mut found.frame)?;
+    }
     Ok(Found { decoded, ..found })
 }
 
@@ -320,15 +328,15 @@ fn assemble(
             ));
         }
         let Some(frames) = pick_folder(source, &recording, folders, &mut warnings)? else {
-            rejects.push(Reject {
-                file: recording
+            rejects.push(Reject::new(
+                recording
                     .units
                     .values()
                     .next()
                     .map_or_else(String::new, |(file, _)| file.clone()),
-                line: None,
-                reason: Reason::MissingImage(format!("all {} frames of {title}", numbers.len())),
-            });
+                None,
+                Reason::MissingImage(format!("all {} frames of {title}", numbers.len())),
+            ));
             continue;
         };
         // DISFA+ names its images in the labels, so that numbers are the images' own.
@@ -395,10 +403,7 @@ fn assemble(
                 &name.unwrap_or_else(|| on_disk.to_string()),
             ));
             for (column, au) in values.iter_mut().zip(aus) {
-                let value = recording
-                    .units
-                    .get(au)
-                    .and_then(|(_, found)| Some(found.get(&number)?.0));
+                let value = recording.units.get(au).and_then(|(_, found)| found.get(&number)?.0);
                 masked += u64::from(value.is_none());
                 column.push(value);
             }
@@ -436,7 +441,7 @@ fn assemble(
         rejects,
         masked,
         warnings,
-        decoded: false,
+        decoded: None,
     })
 }
 
@@ -509,33 +514,23 @@ mod tests {
             path
         };
         let (video, frames) = (folder.path().join("v.avi"), folder.path().join("frames"));
+        std::fs::create_dir(&frames).unwrap();
         let failing = program("failing", "#!/bin/sh\necho moov atom not found >&2\nexit 1\n");
-        let error = decode_video(&failing, &video, &frames, "SN001")
-            .unwrap_err()
-            .to_string();
+        let error = decode_video(&failing, &video, &frames).unwrap_err().to_string();
         assert!(error.contains("moov atom not found"), "{error}");
         let empty = program("empty", "#!/bin/sh\nexit 0\n");
-        let error = decode_video(&empty, &video, &frames, "SN001").unwrap_err().to_string();
+        let error = decode_video(&empty, &video, &frames).unwrap_err().to_string();
         assert!(error.contains("no frames in it"), "{error}");
-        assert_eq!(std::fs::read_dir(&frames).unwrap().count(), 0);
         // The last argument is the pattern of the frames.
         let working = "for last; do :; done\ntouch \"$(dirname \"$last\")/00001.jpg\"\n";
-        decode_video(
-            &program("working", &format!("#!/bin/sh\n{working}")),
-            &video,
-            &frames,
-            "SN001",
-        )
-        .unwrap();
-        assert!(frames.join("SN001/00001.jpg").is_file());
+        // What a decoder that was killed has left is not taken for a frame.
+        std::fs::write(frames.join("00007.jpg"), "").unwrap();
+        decode_video(&program("working", &format!("#!/bin/sh\n{working}")), &video, &frames).unwrap();
+        assert!(frames.join("00001.jpg").is_file() && !frames.join("00007.jpg").exists());
         let old = format!(
             "#!/bin/sh\ncase \"$*\" in *fps_mode*) echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1;; esac\n{working}"
         );
-        decode_video(&program("old", &old), &video, &frames, "SN002").unwrap();
-        assert!(frames.join("SN002/00001.jpg").is_file());
-        let closed = folder.path().join("a file");
-        std::fs::write(&closed, "").unwrap();
-        let error = decode_video(&empty, &video, &closed, "SN001").unwrap_err().to_string();
-        assert!(error.contains("cannot be written there"), "{error}");
+        decode_video(&program("old", &old), &video, &frames).unwrap();
+        assert!(frames.join("00001.jpg").is_file());
     }
 }

@@ -6,7 +6,7 @@ use crate::dataset::source::Source;
 use crate::error::Result;
 use crate::intake::paths;
 
-/// Every image below the root, by name.
+/// Every file below the root, by name: which of them are images is told from their content.
 pub(crate) struct Images {
     folders: Vec<String>,
     by_name: HashMap<Box<str>, u32>,
@@ -25,15 +25,12 @@ impl Images {
             let index = images.folders.len() as u32;
             let mut inner = Vec::new();
             for entry in paths::list(&source.inside(&folder)?)? {
-                if entry.name.starts_with('.') {
-                    continue;
-                }
                 if entry.is_dir {
                     let path = paths::join(&folder, &entry.name);
                     if depth < DEEPEST && source.inside(&path).is_ok() {
                         inner.push((path, depth + 1));
                     }
-                } else if paths::is_image(&entry.name) {
+                } else {
                     images.by_name.entry(entry.name.into_boxed_str()).or_insert(index);
                 }
             }
@@ -48,7 +45,7 @@ impl Images {
         let exact = self.by_name.get_key_value(name);
         let found = exact.or_else(|| {
             let stem = paths::stem(name);
-            ["jpg", "JPG", "jpeg", "png"]
+            ["jpg", "JPG", "jpeg", "png", "jfif", "jpe"]
                 .iter()
                 .find_map(|other| self.by_name.get_key_value(format!("{stem}.{other}").as_str()))
         });

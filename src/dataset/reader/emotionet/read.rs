@@ -12,12 +12,13 @@ use crate::dataset::frame::wrap;
 use crate::dataset::reader::rows;
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split::{self, hash_share};
+use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text::{self, Delimited};
 use crate::intake::xlsx;
-use crate::task::Split;
+use crate::task::{Split, Task};
 
 use super::images::Images;
 use super::splits::{Splits, file_key};
@@ -41,10 +42,13 @@ struct Rows<'a> {
 }
 
 /// One label: present, absent, unknown; `None` if it is none of these.
-fn label(text: Option<&str>) -> Option<Option<f32>> {
+fn label(text: Option<&str>, unknown: Option<&UnknownLabels>) -> Option<Option<f32>> {
     let text = text
         .unwrap_or_default()
         .trim_matches(|c: char| c.is_whitespace() || c == '\'' || c == '"');
+    if unknown.is_some() && UnknownLabels::has_text(unknown, Task::ActionUnits, text) {
+        return Some(None);
+    }
     match text {
         "" | "999" => return Some(None),
         "0" => return Some(Some(0.0)),
@@ -95,11 +99,12 @@ impl<'a> Rows<'a> {
     fn push(&mut self, file: &str, line: u32, url: Option<&str>, values: &[Option<&str>], own_split: Option<Split>) {
         let outcome = self.check(url, values, own_split);
         match outcome {
-            Err(reason) => self.rejects.push(Reject {
-                file: file.to_owned(),
-                line: Some(line),
-                reason,
-            }),
+            Err(reason) => {
+                let name = url.and_then(file_key);
+                let reject = Reject::new(file.to_owned(), Some(line), reason);
+                self.rejects
+                    .push(reject.of(name.as_deref().map(paths::stem), name.as_deref()));
+            }
             Ok(None) => {}
             Ok(Some((id, image, split, values))) => {
                 let index = self.file_index(file);
@@ -130,13 +135,15 @@ impl<'a> Rows<'a> {
         }
         let mut read = Vec::with_capacity(values.len());
         for (text, au) in values.iter().zip(&self.source.card.aus) {
-            match label(*text) {
+            match label(*text, self.source.options.unknown.as_ref()) {
                 Some(value) => read.push(value),
                 None => {
                     return Err(Reason::BadValue {
                         column: format!("action unit {au}"),
                         found: text.unwrap_or_default().to_owned(),
-                        expected: "0, 1, or 999 for unknown".into(),
+                        expected:
+                            "0, 1, or 999 for unknown; other numbers that mean unknown are listed in protocol.unknown"
+                                .into(),
                     });
                 }
             }
@@ -207,7 +214,7 @@ impl<'a> Rows<'a> {
             rejects: self.rejects,
             masked: self.masked,
             warnings: self.warnings,
-            decoded: false,
+            decoded: None,
         })
     }
 }
@@ -216,7 +223,7 @@ impl<'a> Rows<'a> {
 fn label_files(source: &Source<'_>, fits: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     Ok(paths::list(&source.inside(source.base)?)?
         .into_iter()
-        .filter(|entry| !entry.is_dir && !entry.name.starts_with(['.', '~']) && fits(&entry.name.to_ascii_lowercase()))
+        .filter(|entry| !entry.is_dir && fits(&entry.name.to_ascii_lowercase()))
         .map(|entry| paths::join(source.base, &entry.name))
         .collect())
 }
@@ -239,7 +246,7 @@ fn absent_units(source: &Source<'_>, there: impl Iterator<Item = bool>) -> Optio
 fn read_delimited(
     source: &Source<'_>,
     files: &[String],
-    separator: u8,
+    separators: &[u8],
     columns: &[&str],
     last: Option<&str>,
 ) -> Result<Found> {
@@ -253,7 +260,7 @@ fn read_delimited(
         source.interrupt.check()?;
         let path = source.inside(file)?;
         let form = Delimited {
-            separator,
+            separators,
             columns,
             header_words: &["URL", "URL orig", "AU 1", "AU1", "AU01"],
             keep: &keep,
@@ -302,11 +309,11 @@ fn read_delimited(
             let mut values: Vec<Option<&str>> = vec![None; units.len()];
             for row in 0..frame.height() {
                 if ends.as_ref().is_some_and(|ends| ends.get(row).is_none()) {
-                    rows.rejects.push(Reject {
-                        file: file.clone(),
-                        line: lines.get(row),
-                        reason: Reason::MalformedLine(format!("{} fields", columns.len())),
-                    });
+                    rows.rejects.push(Reject::new(
+                        file.clone(),
+                        lines.get(row),
+                        Reason::MalformedLine(format!("{} fields", columns.len())),
+                    ));
                     continue;
                 }
                 for (value, unit) in values.iter_mut().zip(&units) {
@@ -334,7 +341,7 @@ pub(crate) fn read_tab(source: &Source<'_>) -> Result<Found> {
         .into_iter()
         .chain(units.iter().map(String::as_str))
         .collect();
-    read_delimited(source, &files, b'\t', &columns, columns.last().copied())
+    read_delimited(source, &files, b"\t", &columns, columns.last().copied())
 }
 
 /// `EmotioNet_FACS….csv` with a header.
@@ -342,7 +349,7 @@ pub(crate) fn read_csv(source: &Source<'_>) -> Result<Found> {
     let files = label_files(source, |name| {
         name.ends_with(".csv") && (name.contains("motio") || name.contains("facs"))
     })?;
-    read_delimited(source, &files, b',', &["URL", "URL orig"], None)
+    read_delimited(source, &files, &text::SEPARATORS, &["URL", "URL orig"], None)
 }
 
 /// `EmotioNet_FACS….xlsx`: every sheet with a header row; a sheet without goes on with the columns of the one before.
@@ -428,7 +435,7 @@ impl Tally {
         self.rows += 1;
         self.names.extend(name.map(str::to_owned));
         for (count, value) in self.positives.iter_mut().zip(values) {
-            *count += u64::from(label(*value) == Some(Some(1.0)));
+            *count += u64::from(label(*value, None) == Some(Some(1.0)));
         }
     }
 
@@ -501,15 +508,11 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
             } else if fields.len() == listed.len() {
                 listed
             } else {
-                rows.rejects.push(Reject {
-                    file: file.clone(),
-                    line: Some(line),
-                    reason: Reason::MalformedLine(format!(
-                        "an image name and {} or {} labels",
-                        listed.len(),
-                        own.len()
-                    )),
-                });
+                rows.rejects.push(Reject::new(
+                    file.clone(),
+                    Some(line),
+                    Reason::MalformedLine(format!("an image name and {} or {} labels", listed.len(), own.len())),
+                ));
                 continue;
             };
             let values: Vec<Option<&str>> = own
@@ -549,10 +552,10 @@ mod tests {
         assert_eq!(unit_of("'AU 1'"), Some(1));
         assert_eq!(unit_of("AU01"), Some(1));
         assert_eq!(unit_of("URL"), None);
-        assert_eq!(label(Some("999")), Some(None));
-        assert_eq!(label(Some("1.0")), Some(Some(1.0)));
-        assert_eq!(label(Some("2")), None);
-        assert_eq!(label(None), Some(None));
+        assert_eq!(label(Some("999"), None), Some(None));
+        assert_eq!(label(Some("1.0"), None), Some(Some(1.0)));
+        assert_eq!(label(Some("2"), None), None);
+        assert_eq!(label(None, None), Some(None));
     }
 
     #[test]
