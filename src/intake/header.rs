@@ -181,6 +181,8 @@ mod tests {
             file: "list.txt".into(),
             line: Some(3),
             reason: found.unwrap_err(),
+            sample: String::new(),
+            image: String::new(),
         };
         let error = crate::intake::reject::check_available(&[reject], Path::new("/data")).unwrap_err();
         assert!(
