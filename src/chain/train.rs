@@ -1,7 +1,7 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::device::machine::Resolved;
 use crate::digest::of_file;
@@ -104,9 +104,9 @@ impl Chain<'_> {
         if untrained == 0 {
             self.done("train", &started, true, digest);
         }
-        copy(&samples.table, folder.samples(), folder)?;
+        copy(&samples.table, &folder.samples(), folder)?;
         if let Some(table) = &samples.truth {
-            copy(table, folder.truth(), folder)?;
+            copy(table, &folder.truth(), folder)?;
         }
         if missing.is_empty() {
             self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
@@ -447,10 +447,10 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: 
 }
 
 /// Copies a table into the run folder, whole or not at all, unless the same bytes are there.
-fn copy(from: &Path, to: PathBuf, folder: &RunFolder) -> Result<()> {
-    if to.is_file() && of_file(&to)? == of_file(from)? {
+fn copy(from: &Path, to: &Path, folder: &RunFolder) -> Result<()> {
+    if to.is_file() && of_file(to)? == of_file(from)? {
         return Ok(());
     }
     folder.unseal()?;
-    atomic::write(&to, &std::fs::read(from).at("read", from)?)
+    atomic::write(to, &std::fs::read(from).at("read", from)?)
 }

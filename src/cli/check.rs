@@ -18,6 +18,7 @@ use crate::regular;
 use super::output;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Exit codes: 0 all passed; 1 a number failed. Rules and false-alarm rate: docs/check.md.")]
 pub struct CheckArguments {
     /// Run folders, or folders of runs

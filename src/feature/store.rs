@@ -171,14 +171,14 @@ impl Shape {
             let path = part_path(table.folder(), part);
             let file = std::fs::metadata(&path).at("read", &path)?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let which = match known.get(&name) {
-                Some(sealed) => format!("{sealed:?}"),
-                // A part that another program wrote.
-                None => {
+            // A part without digest was written by another program.
+            let which = known.get(&name).map_or_else(
+                || {
                     let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
                     format!("{} {}", file.len(), modified.map_or(0, |since| since.as_nanos()))
-                }
-            };
+                },
+                |sealed| format!("{sealed:?}"),
+            );
             digest = digest.part("part", which);
         }
         Ok(Self {

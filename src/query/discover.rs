@@ -150,7 +150,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| canonical(folder)).collect();
     folders.sort();
     folders.dedup();
-    let read: Vec<(PathBuf, Result<(Manifest, Option<Seal>)>)> = folders
+    let read: Vec<_> = folders
         .into_par_iter()
         .map(|folder| {
             let read = read(&folder);
@@ -193,16 +193,11 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
 fn read(folder: &Path) -> Result<(Manifest, Option<Seal>)> {
     let seal = Seal::read(&folder.join(seal::FILE))?;
     let path = folder.join(manifest::FILE);
-    if let Some(damage) = seal
-        .as_ref()
-        .and_then(|seal| seal.get(manifest::FILE))
-        .map(|sealed| sealed.damage(&path))
-    {
-        if let Some(damage) = damage? {
-            return Err(Error::data(format!(
-                "{damage}; the command that made the run makes it again"
-            )));
-        }
+    let sealed = seal.as_ref().and_then(|seal| seal.get(manifest::FILE));
+    if let Some(damage) = sealed.map(|sealed| sealed.damage(&path)).transpose()?.flatten() {
+        return Err(Error::damaged(format!(
+            "{damage}; the command that made the run makes it again"
+        )));
     }
     Ok((Manifest::read(folder)?, seal))
 }
