@@ -43,12 +43,6 @@ use super::writer::{PartWriter, all_finite};
 /// Batches that wait between decoding and encoding.
 const QUEUE: usize = 2;
 
-/// Most images a part, unless the recipe says otherwise.
-pub(crate) const PART_ROWS: usize = 4096;
-
-/// Bytes of features that a part should stay below, unless the recipe says otherwise.
-pub(crate) const PART_BYTES: usize = 512 << 20;
-
 /// What an extraction did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExtractReport {

@@ -16,10 +16,9 @@ use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
 
 use super::config::FeaturesConfig;
-use super::extract::{PART_BYTES, PART_ROWS};
 use super::pool::pooled_shape;
 use super::reader::value_of;
-use super::table::{FEATURES_KEY, FeatureMetadata, IMAGE_DIGEST, canonical_samples};
+use super::table::{FEATURES_KEY, FeatureMetadata, IMAGE_DIGEST, PART_BYTES, PART_ROWS, canonical_samples};
 
 /// A samples table that was opened and digested.
 pub(super) struct Source<'a> {

@@ -30,6 +30,12 @@ pub const PART_KEY: &str = "aura-bench.part";
 pub const GLOBAL: &str = "global";
 /// Column of the tokens.
 pub const TOKENS: &str = "tokens";
+/// Most images a part, unless the recipe says otherwise.
+pub(crate) const PART_ROWS: usize = 4096;
+
+/// Bytes of features that a part should stay below, unless the recipe says otherwise.
+pub(crate) const PART_BYTES: usize = 512 << 20;
+
 /// Column with the BLAKE3 of the image file of a row, its first 16 bytes in hexadecimal digits; only features that were extracted
 /// here have it.
 pub const IMAGE_DIGEST: &str = "image_digest";
