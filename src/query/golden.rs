@@ -282,3 +282,25 @@ fn every_statement_gives_what_its_golden_file_holds() {
         "tests/golden/sql/:\n{wrong}If this is as it should be: INSTA_UPDATE=always cargo test --lib golden"
     );
 }
+
+/// With several threads at work in each of eight sessions side by side, so that whatever arrives first does not come first.
+#[test]
+fn every_statement_gives_the_same_bytes_eight_times() {
+    let folder = tempfile::tempdir().unwrap();
+    everything(folder.path());
+    let statements = statements();
+    let told = || -> BTreeMap<&String, String> {
+        let context = QueryContext::open(&[folder.path().to_owned()]).unwrap();
+        let csv = |sql: &str| context.query_with(sql, &parameters()).unwrap().to_text(Format::Csv);
+        statements.iter().map(|(name, sql)| (name, csv(sql))).collect()
+    };
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..8).map(|_| scope.spawn(told)).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    for (name, first) in &all[0] {
+        for (time, other) in all.iter().enumerate() {
+            assert!(other[name] == *first, "{name}.sql gives other bytes the time {}", time + 1);
+        }
+    }
+}
