@@ -269,7 +269,7 @@ mod tests {
         assert!((0.17..0.28).contains(&threshold[0]), "{fit:?}");
         assert_eq!(
             fit.values(&labels.names),
-            [("fit_threshold_au1".to_owned(), threshold[0])]
+            [("fit_threshold_au01".to_owned(), threshold[0])]
         );
         // Nothing below the threshold is called by rounding, and nothing at it is missed.
         let at = threshold[0] as f32;
