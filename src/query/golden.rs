@@ -300,7 +300,11 @@ fn every_statement_gives_the_same_bytes_eight_times() {
     });
     for (name, first) in &all[0] {
         for (time, other) in all.iter().enumerate() {
-            assert!(other[name] == *first, "{name}.sql gives other bytes the time {}", time + 1);
+            assert!(
+                other[name] == *first,
+                "{name}.sql gives other bytes the time {}",
+                time + 1
+            );
         }
     }
 }

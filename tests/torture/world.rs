@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Files that hold times, or the place in which the run lies.
-const UNSTABLE: [&str; 7] = [
+/// Files that hold times, or the place in which the run lies, and copies that are made when they are needed: by their ends.
+const UNSTABLE: [&str; 8] = [
     "manifest.json",
     "digests.json",
-    "report.html",
-    "report.md",
-    "report.tex",
     ".digest",
     ".lock",
+    ".html",
+    ".md",
+    ".tex",
+    ".rows",
 ];
 
 /// The statistics that are left out, so that a case takes seconds.
@@ -204,7 +205,7 @@ impl Place {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let below = path.strip_prefix(&self.folder).unwrap_or(&path).to_owned();
                 // What a killed call was writing is swept once it is a minute old.
-                if UNSTABLE.contains(&&*name) || name.starts_with(".partial-") {
+                if UNSTABLE.iter().any(|end| name.ends_with(end)) || name.starts_with(".partial-") {
                     continue;
                 }
                 if let Ok(bytes) = std::fs::read(&path) {
