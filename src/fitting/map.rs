@@ -213,7 +213,7 @@ mod tests {
     fn targets(task: Task, values: Vec<f32>, known: Vec<bool>, outputs: usize) -> Targets {
         let names = match task {
             Task::ValenceArousal => vec!["valence".to_owned(), "arousal".to_owned()],
-            _ => (0..outputs).map(|unit| format!("AU{}", unit + 1)).collect(),
+            _ => (0..outputs).map(|unit| format!("au{:02}", unit + 1)).collect(),
         };
         Targets {
             task,
