@@ -110,6 +110,9 @@ pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
         rest = tail;
     }
     out.push_str(rest);
+    if out.contains(char::is_control) {
+        return Err("it holds a control character (a newline, a tab, ESC), which no path here may".to_owned());
+    }
     Ok(PathBuf::from(out))
 }
 
@@ -139,6 +142,7 @@ mod tests {
             version,
             Err("the environment variable CARGO_PKG_VERSION holds no path that is there".to_owned())
         );
+        assert!(expand("a\nb").is_err_and(|why| why.contains("control character")));
         assert_eq!(expand("${OPEN"), Err("`${` has no `}`".to_owned()));
     }
 }

@@ -36,6 +36,11 @@ impl Chain<'_> {
     /// seconds, and is made again.
     fn mend_unfinished(&self, folder: &RunFolder, digest: &str) -> Result<()> {
         folder.unseal()?;
+        // What a killed call was writing.
+        atomic::sweep_below(folder.path())?;
+        if let Some(runs) = folder.path().parent() {
+            atomic::sweep(runs)?;
+        }
         let protocol = &self.recipe.protocol;
         for fold in protocol.units() {
             for &seed in &protocol.seeds {

@@ -119,6 +119,8 @@ impl Chain<'_> {
         for unit in &units {
             let there = Done::read(&folder.seed(unit.fold, unit.seed), digest)
                 .ok_or_else(|| Error::data(format!("{} vanished while it was written", folder.path().display())))?;
+            // A call that was killed right after the last file of a seed left its checkpoint.
+            checkpoint::discard(folder.seed(unit.fold, unit.seed).path())?;
             let of_rivals = RivalsDone::read(&folder.seed(unit.fold, unit.seed)).warnings;
             for warning in there.warnings.iter().chain(&of_rivals) {
                 self.warn(warning.clone());

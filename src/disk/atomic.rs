@@ -57,6 +57,20 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// As [`sweep`], in a folder and every folder below it. Links are not followed.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn sweep_below(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
+        let entry = entry.at("read the folder", folder)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep_below(&entry.path())?;
+        }
+    }
+    sweep(folder)
+}
+
 /// Removes unfinished files that killed calls left in `folder`: those that nobody has locked for writing.
 ///
 /// # Errors
@@ -123,7 +137,11 @@ mod tests {
         make("part-00000.parquet", 3600)?;
         let written = make(".partial-written", 3600)?;
         written.lock().at("lock", folder.path())?;
-        sweep(folder.path())?;
+        let below = folder.path().join("seed-0");
+        std::fs::create_dir(&below).at("write", &below)?;
+        make("seed-0/.partial-left", 3600)?;
+        sweep_below(folder.path())?;
+        assert!(!below.join(".partial-left").exists());
         let there = |name: &str| folder.path().join(name).is_file();
         assert!(!there(".partial-left"));
         assert!(there(".partial-fresh") && there("part-00000.parquet") && there(".partial-written"));

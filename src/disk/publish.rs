@@ -7,6 +7,7 @@ use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
+use super::atomic;
 use super::lock::Lock;
 use super::seal::{self, Damage};
 
@@ -36,6 +37,7 @@ pub fn folder(
     }
     let partial = partial(target);
     let _lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
+    atomic::sweep_below(&partial)?;
     // Whoever held the lock before may have finished the work.
     match look(target)? {
         Found::Whole => return Ok(Published::of(target, true)),
