@@ -22,6 +22,8 @@ struct Arguments {
     minutes: f64,
     seed: u64,
     only: Option<String>,
+    /// At most so many cases, however much time is left.
+    cases: u64,
 }
 
 impl Arguments {
@@ -30,6 +32,7 @@ impl Arguments {
             minutes: 5.0,
             seed: 1,
             only: None,
+            cases: u64::MAX,
         };
         let mut given = std::env::args().skip(1);
         while let Some(name) = given.next() {
@@ -38,8 +41,13 @@ impl Arguments {
             match name.as_str() {
                 "--minutes" => parsed.minutes = value.parse().map_err(|_| format!("--minutes {value}: no number"))?,
                 "--seed" => parsed.seed = value.parse().map_err(wrong)?,
+                "--cases" => parsed.cases = value.parse().map_err(wrong)?,
                 "--only" => parsed.only = Some(value),
-                other => return Err(format!("{other} is not known; expected --minutes, --seed, --only")),
+                other => {
+                    return Err(format!(
+                        "{other} is not known; expected --minutes, --cases, --seed, --only"
+                    ));
+                }
             }
         }
         match &parsed.only {
@@ -84,7 +92,7 @@ fn main() -> ExitCode {
             if !wanted || count.skipped.is_some() {
                 continue;
             }
-            if Instant::now() >= until {
+            if Instant::now() >= until || number >= arguments.cases {
                 break 'all;
             }
             number += 1;
