@@ -113,6 +113,10 @@ impl Entry {
                 self.name
             )));
         }
+        if self.kind == Kind::Checkpoint {
+            // Half a checkpoint is none.
+            return std::fs::remove_dir_all(&self.path).at("remove", &self.path);
+        }
         let mut aside = std::ffi::OsString::from(REMAINS);
         aside.push(self.path.file_name().unwrap_or_default());
         aside.push(format!("-{}", std::process::id()));

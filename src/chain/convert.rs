@@ -7,7 +7,8 @@ use crate::dataset::conversion::Conversion;
 use crate::dataset::convert::convert_located;
 use crate::dataset::generated::TRUTH_FILE;
 use crate::digest::{Digest, of_file, stage};
-use crate::disk::publish;
+use crate::disk::publish::{self, Published};
+use crate::disk::seal;
 use crate::error::{Context, Error, Result};
 use crate::meter::Meter;
 
@@ -53,7 +54,10 @@ impl Chain<'_> {
             text => expand(text)
                 .map_err(|reason| Error::data(format!("dataset.decoded_frames = \"{text}\", but {reason}")))?,
         };
-        if folder.is_dir() && read(&folder).is_ok_and(|conversion| !frames_are_there(&conversion, &frames)) {
+        // Samples without their frames are made again, and with them the frames.
+        if let Ok(there) = read(&folder)
+            && !frames_are_whole(&there, &frames)?
+        {
             std::fs::remove_dir_all(&folder).at("remove", &folder)?;
         }
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
@@ -62,6 +66,8 @@ impl Chain<'_> {
         })?;
         let table = folder.join("samples.parquet");
         let conversion = read(&folder)?;
+        let decoded = conversion.decoded.iter().flat_map(|decoded| decoded.folders(&frames));
+        self.in_use.extend(decoded.map(|folder| Published::in_use(&folder)));
         // What `standin` drew and a recipe reads as if it were the database is generated all the same.
         let stand_in = recipe.stand_in.is_some() || conversion.stand_in;
         let samples = Samples {
@@ -127,10 +133,14 @@ pub(super) fn rejects_of(folder: &Path) -> String {
     format!("{}/{}/rejects.csv", name(folder.parent()), name(Some(folder)))
 }
 
-/// Whether the frames that a conversion decoded are still there.
-fn frames_are_there(conversion: &Conversion, frames: &Path) -> bool {
-    let decoded = conversion.decoded.as_ref();
-    decoded.is_none_or(|decoded| decoded.folders(frames).all(|folder| folder.is_dir()))
+/// Whether the frames that a conversion decoded are still there, as they were written.
+fn frames_are_whole(conversion: &Conversion, frames: &Path) -> Result<bool> {
+    for folder in conversion.decoded.iter().flat_map(|decoded| decoded.folders(frames)) {
+        if !seal::damages(&folder)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What a conversion says of itself.

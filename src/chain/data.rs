@@ -94,22 +94,29 @@ pub(super) fn check(recipe: &Recipe, given: Option<&Path>) -> Result<()> {
 }
 
 /// Expands `${NAME}` from the environment. A recipe may be somebody else's, and its paths are shown in messages: a variable that
-/// holds no path is not looked into.
+/// holds no path is shown only as a part of one that is there.
 pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
     let mut out = String::new();
+    let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, tail) = after.split_once('}').ok_or("`${` has no `}`")?;
         out.push_str(before);
         let value = std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?;
         out.push_str(&value);
-        let is_path = Path::new(&value).is_absolute() || value.starts_with('.') || Path::new(&out).exists();
-        if !is_path {
-            return Err(format!("the environment variable {name} holds no path that is there"));
+        if !(Path::new(&value).is_absolute() || value.starts_with('.')) {
+            parts.push(name);
         }
         rest = tail;
     }
     out.push_str(rest);
+    if let Some(name) = parts.first()
+        && !Path::new(&out).exists()
+    {
+        return Err(format!(
+            "with what the environment variable {name} holds, which is no path of its own, it names nothing that is there"
+        ));
+    }
     if out.contains(char::is_control) {
         return Err("it holds a control character (a newline, a tab, ESC), which no path here may".to_owned());
     }
@@ -140,8 +147,16 @@ mod tests {
         let version = expand("${CARGO_PKG_VERSION}");
         assert_eq!(
             version,
-            Err("the environment variable CARGO_PKG_VERSION holds no path that is there".to_owned())
+            Err(
+                "with what the environment variable CARGO_PKG_VERSION holds, which is no path of its own, it names nothing that is \
+                 there"
+                    .to_owned()
+            )
         );
+        let folder = tempfile::tempdir().unwrap();
+        let name = std::env::var("CARGO_PKG_NAME").unwrap();
+        std::fs::create_dir(folder.path().join(format!("{name}_faces"))).unwrap();
+        assert!(expand(&format!("{}/${{CARGO_PKG_NAME}}_faces", folder.path().display())).is_ok());
         assert!(expand("a\nb").is_err_and(|why| why.contains("control character")));
         assert_eq!(expand("${OPEN"), Err("`${` has no `}`".to_owned()));
     }

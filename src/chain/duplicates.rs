@@ -23,7 +23,7 @@ impl Chain<'_> {
             let mut rows = Vec::new();
             for fold in self.recipe.protocol.units() {
                 self.interrupt.check()?;
-                let found = self.load(features, fold)?.duplicates;
+                let found = self.load_with(features, fold, Some(rule))?.duplicates;
                 rows.extend(found.into_iter().map(|found| DuplicateRow {
                     fold,
                     sample_id: found.sample_id,

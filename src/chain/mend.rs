@@ -59,6 +59,7 @@ impl Chain<'_> {
             }
         }
         atomic::remove(&folder.report_stamp())?;
+        atomic::remove(&folder.duplicates())?;
         atomic::remove(&folder.standings())
     }
 

@@ -7,6 +7,7 @@ use crate::device::machine::Resolved;
 use crate::digest::of_file;
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
+use crate::feature::duplicates::DuplicateRule;
 use crate::feature::holdout::Validation;
 use crate::feature::load::Loaded;
 use crate::feature::{FeatureTable, LoadOptions};
@@ -320,6 +321,17 @@ impl Chain<'_> {
 
     /// Reads the labels of the feature table, split by the protocol.
     pub(super) fn load(&self, features: &Features, fold: Option<i32>) -> Result<Loaded> {
+        let rule = self.recipe.protocol.duplicates;
+        self.load_with(features, fold, (rule == DuplicateRule::DropTrain).then_some(rule))
+    }
+
+    /// The same, with what is done about pictures that two splits share.
+    pub(super) fn load_with(
+        &self,
+        features: &Features,
+        fold: Option<i32>,
+        duplicates: Option<DuplicateRule>,
+    ) -> Result<Loaded> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {
@@ -335,7 +347,7 @@ impl Chain<'_> {
                 by_subject: fold.is_some(),
             }),
             fold,
-            duplicates: protocol.duplicates,
+            duplicates,
             progress: self.progress,
             interrupt: self.interrupt.clone(),
             ..LoadOptions::new(protocol.task)

@@ -63,8 +63,8 @@ pub struct LoadOptions<'a> {
     pub validation: Option<Validation>,
     /// Test on this fold and train on all others; the table's splits are not used then.
     pub fold: Option<i32>,
-    /// What is done about pictures that two splits share.
-    pub duplicates: DuplicateRule,
+    /// Whether pictures that two splits share are looked for, which reads all global vectors once, and what is done about them.
+    pub duplicates: Option<DuplicateRule>,
     /// Rows to use; all if `None`.
     pub filter: Option<RowFilter<'a>>,
     /// Shows how far the file of the features is.
@@ -84,7 +84,7 @@ impl LoadOptions<'_> {
             tokens: false,
             validation: None,
             fold: None,
-            duplicates: DuplicateRule::Report,
+            duplicates: None,
             filter: None,
             progress: Progress::hidden(),
             interrupt: Interrupt::default(),
@@ -120,7 +120,7 @@ pub struct Loaded {
     pub sets: SplitSets,
     /// The counts, of what is left.
     pub counts: LoadCounts,
-    /// Samples whose picture is in a later split too.
+    /// Samples whose picture is in a later split too, where they were looked for.
     pub duplicates: Vec<Duplicate>,
 }
 
@@ -181,9 +181,13 @@ impl FeatureTable {
         let [train, val, test] = sets.map(|builder| builder.finish(&plan, &sources));
         let (train, val) = plan.validation(train, val)?;
         let mut sets = SplitSets { train, val, test };
-        let found = duplicates::find(&sets, &pictures)?;
-        if options.duplicates == DuplicateRule::DropTrain {
-            sets = found.dropped(&sets);
+        let mut shared = Vec::new();
+        if let Some(rule) = options.duplicates {
+            let found = duplicates::find(&sets, &pictures)?;
+            if rule == DuplicateRule::DropTrain {
+                sets = found.dropped(&sets);
+            }
+            shared = found.list();
         }
         counts.train = sets.train.len();
         counts.val = sets.val.as_ref().map_or(0, FeatureSet::len);
@@ -208,7 +212,7 @@ impl FeatureTable {
         Ok(Loaded {
             sets,
             counts,
-            duplicates: found.list(),
+            duplicates: shared,
         })
     }
 }

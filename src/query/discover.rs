@@ -191,7 +191,14 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
 
 /// The manifest of a run, if it is what was written, and the digests of the run's files.
 fn read(folder: &Path) -> Result<(Manifest, Option<Seal>)> {
-    let seal = Seal::read(&folder.join(seal::FILE))?;
+    let digests = folder.join(seal::FILE);
+    let seal = Seal::read(&digests)?;
+    if seal.is_none() && digests.is_file() {
+        return Err(Error::damaged(format!(
+            "{}; the command that made the run makes it again",
+            Damage::Unsealed(digests)
+        )));
+    }
     let path = folder.join(manifest::FILE);
     let sealed = seal.as_ref().and_then(|seal| seal.get(manifest::FILE));
     if let Some(damage) = sealed.map(|sealed| sealed.damage(&path)).transpose()?.flatten() {

@@ -112,6 +112,13 @@ fn what_is_missing_is_made_again_and_a_query_says_what_lacks() {
         let error = bench.fails(3, verb);
         assert!(error.contains("metrics.parquet is damaged"), "{verb:?}: {error}");
     }
+    // Digests that cannot be understood are damage, and no reason to look at nothing.
+    let digests = bench.path(&run).join("digests.json");
+    let there = std::fs::read(&digests).unwrap();
+    std::fs::write(&digests, &there[1..]).unwrap();
+    let error = bench.fails(3, &["check", "runs"]);
+    assert!(error.contains("digests.json is missing or damaged"), "{error}");
+    std::fs::write(&digests, there).unwrap();
     std::fs::remove_file(bench.path(&run).join("seed-0/assignments.parquet")).unwrap();
     bench.ok(&small(&[]));
     assert!(tables(&bench.path(&run)) == whole);

@@ -1,11 +1,10 @@
 //! A database of videos: frames are decoded into the cache, and its own folder is only read.
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::{Bench, stderr};
+use crate::{Bench, files, stderr};
 
 const SUBJECTS: [&str; 6] = ["SN001", "SN002", "SN006", "SN011", "SN003", "SN004"];
 const AUS: [u32; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
@@ -63,23 +62,6 @@ fn database(bench: &Bench, frames_of: Option<&str>) {
     install(bench, "1.2");
 }
 
-/// Every file below a folder, with its bytes.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                found.insert(path.display().to_string(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
-}
-
 fn ok(bench: &Bench, arguments: &[&str]) -> serde_json::Value {
     let path = format!("{}:{}", bench.path("bin").display(), std::env::var("PATH").unwrap());
     let output = bench.command().env("PATH", path).args(arguments).output().unwrap();
@@ -114,55 +96,48 @@ methods = ["class_means"]
 fn a_run_decodes_into_the_cache() {
     let bench = Bench::new();
     database(&bench, None);
-    let before = contents(&bench.path("disfa"));
+    let before = files(&bench.path("disfa"));
     bench.write("mine.toml", RECIPE);
     let arguments = ["run", "mine.toml", "--data", "disfa", "--quiet", "--json"];
     let summary = ok(&bench, &arguments);
     assert_eq!(summary["dataset"], "disfa");
     assert_eq!(calls(&bench), 6);
-    assert_eq!(contents(&bench.path("disfa")), before, "the database is as it was");
+    assert_eq!(files(&bench.path("disfa")), before, "the database is as it was");
     // The report finds the pictures, and another run the frames.
     let manifest =
         std::fs::read_to_string(bench.path(summary["run_dir"].as_str().unwrap()).join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["data_root"], bench.cache.join("frames").display().to_string());
-    ok(
-        &bench,
-        &[
-            "run",
-            "mine.toml",
-            "--data",
-            "disfa",
-            "--quiet",
-            "--json",
-            "--set",
-            "train.epochs=1",
-        ],
-    );
+    let again = |epochs: &str| {
+        let fixed = ["run", "mine.toml", "--data", "disfa", "--json", "--quiet", "--set"];
+        ok(&bench, &[&fixed[..], &[epochs]].concat())
+    };
+    again("train.epochs=1");
     assert_eq!(calls(&bench), 6);
     // Frames that were taken away are decoded again, and their features need not be.
-    std::fs::remove_dir_all(bench.cache.join("frames")).unwrap();
-    ok(
-        &bench,
-        &[
-            "run",
-            "mine.toml",
-            "--data",
-            "disfa",
-            "--quiet",
-            "--json",
-            "--set",
-            "train.epochs=3",
-        ],
-    );
+    let frames = bench.cache.join("frames");
+    let whole = files(&frames);
+    std::fs::remove_dir_all(&frames).unwrap();
+    again("train.epochs=3");
     assert_eq!(calls(&bench), 12);
+    // Of one frame that has another byte, its video alone is decoded.
+    let (path, bytes) = whole
+        .iter()
+        .find(|(path, _)| path.extension().is_some_and(|end| end == "jpg"))
+        .unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    std::fs::write(frames.join(path), flipped).unwrap();
+    again("train.epochs=3");
+    assert_eq!(calls(&bench), 13);
+    assert!(files(&frames) == whole);
 }
 
 #[test]
 fn a_conversion_says_what_it_decoded_and_where_to() {
     let bench = Bench::new();
     database(&bench, Some("SN006"));
-    let before = contents(&bench.path("disfa"));
+    let before = files(&bench.path("disfa"));
     let convert = |out: &str, more: &[&str]| {
         let fixed = ["convert", "disfa", "--data", "disfa", "--out", out, "--json", "--quiet"];
         ok(
@@ -196,7 +171,7 @@ fn a_conversion_says_what_it_decoded_and_where_to() {
             .join("Frames_LeftCamera/SN006/00001.png")
             .is_file()
     );
-    assert_eq!(contents(&bench.path("disfa")), before, "the database is as it was");
+    assert_eq!(files(&bench.path("disfa")), before, "the database is as it was");
     let extract = [
         "extract",
         "--images",
@@ -237,5 +212,5 @@ fn a_conversion_says_what_it_decoded_and_where_to() {
     let output = bench.command().env("PATH", path).args(inside).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("never written to"), "{}", stderr(&output));
-    assert_eq!(contents(&bench.path("disfa")), before, "the database is as it was");
+    assert_eq!(files(&bench.path("disfa")), before, "the database is as it was");
 }

@@ -78,7 +78,7 @@ fn a_part_that_is_not_what_was_written_is_made_anew() {
 
 fn listed(world: &World, rule: DuplicateRule) -> (usize, Vec<Duplicate>) {
     let options = LoadOptions {
-        duplicates: rule,
+        duplicates: Some(rule),
         ..LoadOptions::new(Task::Expression)
     };
     let loaded = world.open().load(&options).unwrap();
