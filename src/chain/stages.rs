@@ -6,7 +6,7 @@ use crate::device::choice::DeviceChoice;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::disk::parquet;
-use crate::error::{Error, Result};
+use crate::error::{DataKind, Error, Result};
 use crate::feature::FeatureTable;
 use crate::feature::pool::pooled_shape;
 use crate::interrupt::Interrupt;
@@ -48,6 +48,20 @@ pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
 /// # Errors
 /// Missing or unusable data (exit 3), a device that cannot be used (4), an interruption (130).
 pub fn run(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<Summary> {
+    match once(recipe, options, progress, interrupt) {
+        // Whoever met the damage in the middle of its work has taken it away: the same call again makes it, and goes on.
+        Err(Error::Data {
+            kind: DataKind::Damaged,
+            message,
+        }) => {
+            progress.line(&format!("            made again, because {message}"));
+            once(recipe, options, progress, interrupt)
+        }
+        ended => ended,
+    }
+}
+
+fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<Summary> {
     let choice: DeviceChoice = options
         .device
         .parse()

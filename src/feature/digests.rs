@@ -47,7 +47,7 @@ pub fn check(folder: &Path) -> Result<()> {
         part_index(&name).is_some()
     };
     match damages.iter().find(of_part) {
-        Some(damage) => Err(Error::damaged(format!(
+        Some(damage) => Err(Error::unusable_table(format!(
             "{damage}; extract the features again, which makes this part anew"
         ))),
         None => Ok(()),

@@ -7,7 +7,7 @@ use arrow::datatypes::{ArrowPrimitiveType, Float32Type, Int8Type, Int32Type};
 use serde::Serialize;
 
 use crate::action_unit::ActionUnit;
-use crate::error::{DataKind, Error, Result};
+use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::sets::{FeatureSet, Rows, Source, SplitSets, Tokens};
@@ -141,22 +141,6 @@ impl FeatureTable {
     /// [`Error::Data`] if the table lacks what is asked for, holds a value that cannot be (a valence of 3), or leaves the
     /// training or the test set empty; [`Error::Io`] if a part cannot be read; [`Error::Interrupted`].
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded> {
-        match self.load_once(options) {
-            // The file of rows has been removed with the damage, and is made again.
-            Err(Error::Data {
-                kind: DataKind::Damaged,
-                message,
-            }) => {
-                options
-                    .progress
-                    .line(&format!("            made again, because {message}"));
-                self.load_once(options)
-            }
-            loaded => loaded,
-        }
-    }
-
-    fn load_once(&self, options: &LoadOptions<'_>) -> Result<Loaded> {
         let plan = Plan::new(self, options)?;
         let mut counts = LoadCounts {
             rows: self.rows(),

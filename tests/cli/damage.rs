@@ -89,6 +89,19 @@ fn a_flipped_bit_is_found_in_every_kind_of_file_and_what_it_was_in_is_made_again
         assert!(lasting(&run) == whole, "{}", path.display());
         assert!(lasting(&cache) == kept, "{}", path.display());
     }
+    // A copy of the values is only read where somebody trains: the run that meets the damage makes it again and goes on.
+    std::fs::remove_dir_all(&run).unwrap();
+    bench.ok(&small(&ALONE));
+    std::fs::remove_dir_all(&run).unwrap();
+    flip(&only_folder(&cache.join("features")).join("global.rows"));
+    let output = bench.run(&loud(&ALONE));
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("again, because") && said.contains("global.rows: row "),
+        "{said}"
+    );
+    assert!(lasting(&run) == whole);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use crate::{Bench, files, stderr};
 

@@ -21,7 +21,7 @@ use crate::task::{Split, Task};
 use super::folds::folds;
 use super::frames::{FrameFolder, first_number, frame_folders};
 use super::names::{camera_of, frame_in, subject_in, unit_in};
-use super::video::{decode_videos, gather};
+use super::video::{decode_videos, frames_in, gather};
 
 /// Frame number → intensity, where it is known, with the line it stands in.
 type Intensities = BTreeMap<u32, (Option<f32>, u32)>;
@@ -178,8 +178,7 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
     }
     if let Some(decoded) = &decoded {
         for (subject, video) in &decoded.videos {
-            let names = paths::list(&Path::new(&decoded.folder).join(&video.folder))?;
-            let names = names.into_iter().map(|entry| entry.name).collect();
+            let names = frames_in(&Path::new(&decoded.folder).join(&video.folder))?;
             let frames = FrameFolder::of(source, video.folder.clone(), names)?;
             folders.extend(frames.map(|frames| (subject.clone(), frames)));
         }

@@ -10,7 +10,7 @@ use crate::dataset::decoded::{DecodedFrames, DecodedVideo};
 use crate::dataset::frame::wrap;
 use crate::dataset::source::Source;
 use crate::digest::{Digest, of_file};
-use crate::disk::publish;
+use crate::disk::{publish, seal};
 use crate::error::{Context, Error, Result};
 use crate::intake::paths;
 
@@ -124,7 +124,7 @@ pub(crate) fn decode_videos(
         publish::folder(&target, *source.progress, source.interrupt, |partial| {
             decode_video(ffmpeg, &path, partial)
         })?;
-        let frames = paths::list(&target)?.len() as u64;
+        let frames = frames_in(&target)?.len() as u64;
         decoded.insert(
             subject,
             DecodedVideo {
@@ -143,6 +143,12 @@ pub(crate) fn decode_videos(
         videos: decoded,
         copied: None,
     }))
+}
+
+/// Names of the frames in the folder of a decoded video.
+pub(crate) fn frames_in(folder: &Path) -> Result<Vec<String>> {
+    let names = paths::list(folder)?.into_iter().map(|entry| entry.name);
+    Ok(names.filter(|name| name != seal::FILE).collect())
 }
 
 /// Copies images that lie in the data folder beside the decoded ones, and corrects their paths.
