@@ -209,7 +209,7 @@ pub const FAMILIES: [Family; 18] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 27] = [
+pub const OTHERS: [&str; 28] = [
     "base64",
     "blake3",
     "clap",
@@ -229,6 +229,7 @@ pub const OTHERS: [&str; 27] = [
     "serde",
     "serde_json",
     "serde_path_to_error",
+    "sha1",
     "sha2",
     "strsim",
     "tempfile",

@@ -34,6 +34,8 @@ pub(crate) enum Stop {
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     raised: Arc<AtomicBool>,
+    /// When the first signal came.
+    first: Arc<Mutex<Option<Instant>>>,
     /// Looks at the flag until it raises itself.
     #[cfg(test)]
     looks: Option<Arc<std::sync::atomic::AtomicUsize>>,
@@ -49,15 +51,16 @@ impl Interrupt {
     pub(crate) fn install_for(stop: Stop, doing: fn() -> Option<String>) -> Self {
         let interrupt = Self::default();
         let flag = interrupt.clone();
-        let first: Mutex<Option<Instant>> = Mutex::default();
         let installed = ctrlc::set_handler(move || {
-            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = flag.first.lock().unwrap_or_else(PoisonError::into_inner);
             match *first {
                 None => {
-                    *first = Some(Instant::now());
+                    let now = Instant::now();
+                    *first = Some(now);
                     flag.raise();
                     // Not waited for here: the next signal must be heard.
-                    let _ = std::thread::Builder::new().spawn(move || wait(stop, doing));
+                    let waiting = flag.clone();
+                    let _ = std::thread::Builder::new().spawn(move || waiting.wait(now, stop, doing));
                 }
                 Some(at) if at.elapsed() < ONE => {}
                 Some(_) => end(),
@@ -95,6 +98,12 @@ impl Interrupt {
         self.raised.store(true, Ordering::SeqCst);
     }
 
+    /// What was to stop has stopped, and the program goes on: the next signal is a first one again.
+    pub(crate) fn lower(&self) {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.raised.store(false, Ordering::SeqCst);
+    }
+
     /// Whether the user asked to stop.
     pub fn is_raised(&self) -> bool {
         #[cfg(test)]
@@ -115,6 +124,29 @@ impl Interrupt {
             Err(Error::Interrupted)
         } else {
             Ok(())
+        }
+    }
+
+    /// Waits after the signal that came at `since`; it may have been dealt with by then.
+    fn wait(&self, since: Instant, stop: Stop, doing: fn() -> Option<String>) {
+        std::thread::sleep(match stop {
+            Stop::AtOnce => SOON,
+            Stop::AtCheckpoint => LATE,
+        });
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if *first != Some(since) {
+            return;
+        }
+        drop(first);
+        match stop {
+            Stop::AtOnce => end(),
+            Stop::AtCheckpoint => {
+                let what = doing().map_or_else(String::new, |what| format!(" ({what})"));
+                terminal::say(&format!(
+                    "stopping: the step under way ends first{what}; another Ctrl-C ends at once, and loses what was done since the \
+                     last checkpoint"
+                ));
+            }
         }
     }
 
@@ -152,24 +184,24 @@ impl Interrupt {
     }
 }
 
-fn wait(stop: Stop, doing: fn() -> Option<String>) {
-    match stop {
-        Stop::AtOnce => {
-            std::thread::sleep(SOON);
-            end();
-        }
-        Stop::AtCheckpoint => {
-            std::thread::sleep(LATE);
-            let what = doing().map_or_else(String::new, |what| format!(" ({what})"));
-            terminal::say(&format!(
-                "stopping: the step under way ends first{what}; another Ctrl-C ends at once, and loses what was done since the last \
-                 checkpoint"
-            ));
-        }
-    }
-}
-
 fn end() -> ! {
     terminal::say("error: interrupted");
     std::process::exit(i32::from(exit::INTERRUPTED));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_that_was_dealt_with_is_none_any_more() {
+        let interrupt = Interrupt::default();
+        let elsewhere = interrupt.clone();
+        interrupt.raise();
+        assert!(matches!(elsewhere.check(), Err(Error::Interrupted)));
+        elsewhere.lower();
+        assert!(interrupt.check().is_ok());
+        // Were the signal still the first one, this process would end here.
+        interrupt.wait(Instant::now(), Stop::AtOnce, || None);
+    }
 }

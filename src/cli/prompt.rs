@@ -14,6 +14,7 @@ use rustyline::{CompletionType, Config, Editor, Helper};
 
 use crate::chain::stages;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::query::context::QueryContext;
 use crate::query::{Format, Value};
 
@@ -126,9 +127,14 @@ impl Highlighter for Words {}
 impl Validator for Words {}
 impl Helper for Words {}
 
-/// Reads statements until the end of input. On a terminal an error is shown and the next statement read; elsewhere the first
-/// error ends the call.
-pub fn run(context: &QueryContext, format: Format, parameters: &[(String, Value)]) -> Result<()> {
+/// Reads statements until the end of input. On a terminal an error is shown and the next statement read, and Ctrl-C ends the
+/// statement alone; elsewhere the first error, or Ctrl-C, ends the call.
+pub fn run(
+    context: &QueryContext,
+    format: Format,
+    parameters: &[(String, Value)],
+    interrupt: &Interrupt,
+) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
     let failed = |error: ReadlineError| Error::Io {
         action: "read from",
@@ -156,6 +162,7 @@ pub fn run(context: &QueryContext, format: Format, parameters: &[(String, Value)
             .map(|(name, value)| (name.as_str(), value.clone()))
             .collect(),
         interactive,
+        interrupt,
     };
     if interactive {
         output::print(&format!("{} runs; \\? for help", context.runs().len()))?;
@@ -233,6 +240,7 @@ struct Session<'a> {
     format: Format,
     parameters: Vec<(&'a str, Value)>,
     interactive: bool,
+    interrupt: &'a Interrupt,
 }
 
 impl Session<'_> {
@@ -242,6 +250,10 @@ impl Session<'_> {
         }
         match self.context.query_with(statement, &self.parameters) {
             Ok(table) => output::print_data(&table.to_text(self.format)),
+            Err(Error::Interrupted) if self.interactive => {
+                self.interrupt.lower();
+                output::print("interrupted")
+            }
             Err(error) if self.interactive => output::print(&format!("error: {error}")),
             Err(error) => Err(error),
         }

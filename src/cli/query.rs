@@ -48,7 +48,7 @@ pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
     let sql = match (&arguments.sql, &arguments.file) {
         (Some(sql), _) => sql.clone(),
         (None, Some(path)) => read(path)?,
-        (None, None) => return prompt::run(&context, arguments.format, &arguments.parameters),
+        (None, None) => return prompt::run(&context, arguments.format, &arguments.parameters, &shell.interrupt),
     };
     let parameters: Vec<(&str, Value)> = arguments
         .parameters

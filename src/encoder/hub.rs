@@ -3,6 +3,7 @@
 //! The transport is the `hf-hub` crate. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` mean what
 //! they mean to the hub's other clients. Names that a server sends are checked before they become paths.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
@@ -14,7 +15,8 @@ use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
-use self::download::{Broken, Download, Heard, Patience, set, sha256};
+use self::blob::Tag;
+use self::download::{Broken, Download, Heard, Patience, set};
 
 /// How a recipe marks a model of the hub.
 const SCHEME: &str = "hf://";
@@ -61,24 +63,50 @@ impl HubModel {
     /// The folder with the model's files; what the cache lacks is fetched. `cache` replaces the hub's own cache folder.
     ///
     /// A broken download is continued by the next call. A branch that was fetched once stays at the commit it had then:
-    /// name a commit, or remove the model from the cache, to have another.
+    /// name a commit, or remove the model from the cache, to have another. What lies in the cache is looked at before it is
+    /// used, and fetched again where it is not what the hub named it after; files that were put there by hand have no such name.
     ///
     /// # Errors
     /// [`Error::Data`] if the model is not in the cache and the hub cannot be reached, does not have it, or may not be asked
     /// (`HF_HUB_OFFLINE`).
     pub fn fetch(&self, cache: Option<&Path>, progress: Progress, interrupt: &Interrupt) -> Result<PathBuf> {
         let cache = cache.map_or_else(usual_cache, |folder| Ok(Cache::new(folder.to_owned())))?;
-        if let Some(folder) = self.cached(&cache) {
-            return Ok(folder);
+        let Some(folder) = self.snapshot(&cache) else {
+            return self.fetch_into(&cache, progress, interrupt);
+        };
+        let damaged = damaged(&folder, interrupt)?;
+        let Some(first) = damaged.first() else {
+            return match is_whole(&folder) {
+                true => Ok(folder),
+                false => self.fetch_into(&cache, progress, interrupt),
+            };
+        };
+        self.may_be_fetched(&cache).map_err(|_| first.error())?;
+        for file in &damaged {
+            progress.line(&format!("fetched again, because {file}"));
+            file.remove()?;
         }
-        self.may_be_fetched(&cache)?;
+        // Of the commit that was there, wherever its branch is today.
+        let commit = folder.file_name().and_then(|name| name.to_str());
+        let same = Self {
+            revision: commit
+                .filter(|name| is_commit(name))
+                .unwrap_or(&self.revision)
+                .to_owned(),
+            ..self.clone()
+        };
+        same.fetch_into(&cache, progress, interrupt)
+    }
+
+    fn fetch_into(&self, cache: &Cache, progress: Progress, interrupt: &Interrupt) -> Result<PathBuf> {
+        self.may_be_fetched(cache)?;
         // The transport waits for as long as a server lets it, and looks at no flag.
         let mut patience = Patience::new();
         let (model, shelf, heard) = (self.clone(), cache.clone(), patience.heard());
         let silent = || {
             let silence = patience.exceeded()?;
             Some(self.failed(
-                &cache,
+                cache,
                 &format!(
                     "the hub has sent nothing for {} s; the same command goes on with what came, and HF_HUB_DOWNLOAD_TIMEOUT sets \
                      how many seconds are waited",
@@ -161,21 +189,15 @@ impl HubModel {
         Repo::with_revision(self.id.clone(), RepoType::Model, self.revision.clone())
     }
 
-    /// The snapshot of the revision, if the cache has all of its files.
-    fn cached(&self, cache: &Cache) -> Option<PathBuf> {
+    /// The folder of the revision, if the cache has one.
+    fn snapshot(&self, cache: &Cache) -> Option<PathBuf> {
         let repo = cache.repo(self.repo());
         let folder = if is_commit(&self.revision) {
             repo.pointer_path(&self.revision)
         } else {
             repo.get(CONFIG)?.parent()?.to_owned()
         };
-        let has = |name: &str| folder.join(name).is_file();
-        let whole = has(CONFIG)
-            && (has(WEIGHTS)
-                || has(PICKLE)
-                || shards_of(&folder.join(INDEX))
-                    .is_ok_and(|shards| shards.iter().all(|shard| plain(shard) && has(shard))));
-        whole.then_some(folder)
+        folder.is_dir().then_some(folder)
     }
 
     /// Where the model lies, or that it has yet to be fetched.
@@ -184,7 +206,7 @@ impl HubModel {
     /// [`Error::Data`] if it does not lie here and may not be fetched.
     pub fn whereabouts(&self) -> Result<String> {
         let cache = usual_cache()?;
-        if let Some(folder) = self.cached(&cache) {
+        if let Some(folder) = self.snapshot(&cache).filter(|folder| is_whole(folder)) {
             return Ok(format!("{self}, in {}", folder.display()));
         }
         self.may_be_fetched(&cache)?;
@@ -264,6 +286,10 @@ impl Fetch<'_> {
         if cached.is_file() {
             return Ok(cached);
         }
+        // A link whose content is gone; the transport would stumble over it.
+        if cached.is_symlink() {
+            std::fs::remove_file(&cached).at("remove", &cached)?;
+        }
         let repo = self.api.repo(self.repo());
         let failed = |error: &dyn std::fmt::Display| self.model.failed(&self.cache, &format!("{name}: {error}"));
         let metadata = self.api.metadata(&repo.url(name)).map_err(|error| failed(&error))?;
@@ -301,16 +327,16 @@ impl Fetch<'_> {
             ))
             .into());
         }
-        // Large files are known by the digest of their content.
-        let promised = metadata.etag();
-        if promised.len() == 64 && promised.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let found = sha256(&path, || self.heard.now())?;
-            if !found.eq_ignore_ascii_case(promised) {
-                take_away(false)?;
-                return Err(Broken::Content(failed(&format!(
-                    "what arrived has the SHA-256 {found}, the hub promised {promised}; it was thrown away"
-                ))));
-            }
+        if let Some(promised) = Tag::of(metadata.etag())
+            && let Some(found) = promised.mismatch(&path, || {
+                self.heard.now();
+                Ok(())
+            })?
+        {
+            take_away(false)?;
+            return Err(Broken::Content(failed(&format!(
+                "what arrived has the digest {found}, the hub promised {promised}; it was thrown away"
+            ))));
         }
         Ok(path)
     }
@@ -323,6 +349,85 @@ impl Fetch<'_> {
             .create_ref(&self.commit)
             .at("write the reference of", self.cache.path())
     }
+}
+
+/// A file of the cache that is not what it is called after.
+struct Damaged {
+    /// Where the model has it: a link to the content.
+    pointer: PathBuf,
+    /// The content.
+    blob: PathBuf,
+    promised: Tag,
+    found: String,
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} is damaged: its digest is {}, the hub promised {}",
+            self.pointer.display(),
+            self.found,
+            self.promised
+        )
+    }
+}
+
+impl Damaged {
+    fn error(&self) -> Error {
+        Error::missing_weights(format!(
+            "{self}, and HF_HUB_OFFLINE forbids fetching it again: remove {} and fetch the model where there is a network",
+            self.blob.display()
+        ))
+    }
+
+    fn remove(&self) -> Result<()> {
+        for path in [&self.pointer, &self.blob] {
+            std::fs::remove_file(path).at("remove", path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a folder has all files of a model.
+fn is_whole(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    let shards = || shards_of(&folder.join(INDEX));
+    has(CONFIG)
+        && (has(WEIGHTS)
+            || has(PICKLE)
+            || shards().is_ok_and(|shards| shards.iter().all(|shard| plain(shard) && has(shard))))
+}
+
+/// The files of a model that are not what the hub named them after, of those that are read.
+fn damaged(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damaged>> {
+    let mut names = [CONFIG, NESTED, ALONE, INDEX, WEIGHTS].map(str::to_owned).to_vec();
+    if !folder.join(WEIGHTS).is_file() {
+        let shards = shards_of(&folder.join(INDEX)).unwrap_or_default();
+        names.extend(shards.into_iter().filter(|shard| plain(shard)));
+        names.push(PICKLE.to_owned());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let pointer = folder.join(name);
+        let blob = match std::fs::canonicalize(&pointer) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            found => found.at("read", &pointer)?,
+        };
+        let tag = blob.file_name().and_then(|name| name.to_str()).and_then(Tag::of);
+        let Some(promised) = tag else {
+            continue;
+        };
+        if let Some(digest) = promised.mismatch(&blob, || interrupt.check())? {
+            found.push(Damaged {
+                pointer,
+                blob,
+                promised,
+                found: digest,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// The hub's own cache folder.
@@ -356,6 +461,7 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+mod blob;
 mod download;
 #[cfg(test)]
 mod tests;

@@ -152,7 +152,7 @@ fn match_rows(
         if labels.own_file && own.is_some() && other.is_some() {
             for row in 0..rows {
                 let (own, other) = (features.columns.text(own, row), labels.columns.text(other, row));
-                if own != other {
+                if own != other && labels.columns.unusable(row).is_none() {
                     return Err(Error::unusable_table(format!(
                         "{}:{}: row {row} is sample `{}` here and `{}` in {}; set dataset.table.key = \"{}\" to find labels by \
                          the sample's name instead of by the row",
@@ -182,7 +182,11 @@ fn match_rows(
             rejects.push(Reject::new(
                 name_of(labels.path),
                 Some(labels.columns.line(row)),
-                Reason::MissingFeatures(String::new()),
+                labels
+                    .columns
+                    .unusable(row)
+                    .cloned()
+                    .unwrap_or_else(|| Reason::MissingFeatures(String::new())),
             ));
             continue;
         };
@@ -273,6 +277,9 @@ fn check(
     id: &str,
 ) -> std::result::Result<Checked, Reason> {
     let (roles, columns) = (labels.roles, labels.columns);
+    if let Some(reason) = columns.unusable(at) {
+        return Err(reason.clone());
+    }
     let bad = |column: &str, found: String, expected: &str| Reason::BadValue {
         column: column.to_owned(),
         found,

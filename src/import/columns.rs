@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::action_unit::ActionUnit;
 use crate::dataset::table::{TableConfig, unit_of};
 use crate::error::{Context, Error, Result};
+use crate::intake::reject::Reason;
 use crate::intake::text;
 
 /// The columns of a file.
@@ -222,6 +223,8 @@ pub(crate) struct Columns {
     /// 1-based line in a text file; empty where a row has no line, and its number from 1 is shown.
     lines: Vec<u32>,
     rows: usize,
+    /// Why a line could not be split into fields: its row is there, so that those after it keep their places, and holds nothing.
+    unusable: BTreeMap<usize, Reason>,
 }
 
 impl Columns {
@@ -237,7 +240,13 @@ impl Columns {
             by_name,
             lines: Vec::new(),
             rows: 0,
+            unusable: BTreeMap::new(),
         }
+    }
+
+    /// Why the row cannot be used at all.
+    pub(crate) fn unusable(&self, row: usize) -> Option<&Reason> {
+        self.unusable.get(&row)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -321,33 +330,27 @@ pub(crate) fn missing(text: Option<&str>) -> bool {
     text.is_none_or(|text| is_unknown(text.trim()))
 }
 
-/// Reads a CSV or TSV file whose first line names the columns.
+/// Reads a CSV or TSV file whose first line names the columns. A line that has not the fields of the header, or is no text, is a
+/// row that holds nothing and says why ([`Columns::unusable`]): were it lost, all labels after it would shift.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Data`] with file and line if a line has not the fields of the header: a row that
-/// was lost would shift all labels after it.
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] with file and line if there is no header, or if a quote is left open: then
+/// nobody knows where the row ends.
 pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Columns)> {
     let name = path.display().to_string();
-    let mut rejects = Vec::new();
-    let mut header: Option<(char, Vec<String>, Vec<Option<String>>)> = None;
+    let mut header: Option<Header> = None;
     let mut roles = Roles::default();
     let mut columns = Columns::default();
-    text::each_line(path, &name, &mut rejects, |line, text| {
-        let open = || {
-            Error::unusable_table(format!(
-                "{name}:{line}: a quote is left open; fields that hold line breaks are not read"
-            ))
-        };
-        let Some((separator, names, wanted)) = &header else {
-            let separator = [',', '\t', ';']
-                .into_iter()
-                .max_by_key(|separator| (text.matches(*separator).count(), *separator == ','))
-                .unwrap_or(',');
-            let names: Vec<String> = text::fields(text, separator)
-                .ok_or_else(open)?
-                .iter()
-                .map(|name| text::clean_name(name))
-                .collect();
+    text::each_line(path, &name, |line, text| {
+        let place = || format!("{name}:{line}");
+        let Some(Header {
+            separator,
+            fields,
+            wanted,
+        }) = &header
+        else {
+            let text = text.map_err(|reason| Error::unusable_table(format!("{}: {reason}", place())))?;
+            let (separator, names) = Header::split(text).ok_or_else(|| open_quote(&place()))?;
             let offer = Offer {
                 names: names.clone(),
                 others: BTreeMap::new(),
@@ -355,32 +358,48 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
             roles = Roles::find(&offer, config, path)?;
             columns = Columns::new(&roles);
             let mut left = roles.names();
-            // Of columns with the same name the first is read.
-            let wanted = names.iter().map(|name| left.take(name)).collect();
-            header = Some((separator, names, wanted));
+            header = Some(Header {
+                separator,
+                fields: names.len(),
+                // Of columns with the same name the first is read.
+                wanted: names.iter().map(|name| left.take(name)).collect(),
+            });
             return Ok(());
         };
-        let fields = text::fields(text, *separator).ok_or_else(open)?;
-        if fields.len() != names.len() {
-            return Err(Error::unusable_table(format!(
-                "{name}:{line}: expected {} fields as in the header, found {}",
-                names.len(),
-                fields.len()
-            )));
-        }
-        for (field, wanted) in fields.iter().zip(wanted) {
-            if let Some(name) = wanted {
-                columns.push(name, Some(field));
+        let row = columns.lines.len();
+        columns.lines.push(line);
+        let found = match text {
+            Err(reason) => Err(reason),
+            Ok(text) => {
+                let found = text::fields(text, *separator).ok_or_else(|| open_quote(&place()))?;
+                match found.len() {
+                    number if number == *fields => Ok(found),
+                    number => Err(Reason::MalformedLine(format!(
+                        "{fields} fields as in the header, found {number}"
+                    ))),
+                }
+            }
+        };
+        match found {
+            Ok(found) => {
+                for (field, wanted) in found.iter().zip(wanted) {
+                    if let Some(name) = wanted {
+                        columns.push(name, Some(field));
+                    }
+                }
+            }
+            Err(reason) => {
+                for name in wanted.iter().flatten() {
+                    columns.push(name, None);
+                }
+                columns.unusable.insert(row, reason);
+                if let Some(first) = columns.unusable.values().next() {
+                    text::bound(columns.unusable.len(), path, first)?;
+                }
             }
         }
-        columns.lines.push(line);
         Ok(())
     })?;
-    if let Some(reject) = rejects.first() {
-        return Err(Error::unusable_table(format!(
-            "{reject}; rows of labels may not be skipped: mend the line"
-        )));
-    }
     if header.is_none() {
         return Err(Error::unusable_table(format!(
             "{name}: the file is empty; expected a line with the names of the columns, then one line a sample"
@@ -388,6 +407,32 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
     }
     columns.rows = columns.lines.len();
     Ok((roles, columns))
+}
+
+/// What the first line of a text file says of the others.
+struct Header {
+    separator: char,
+    fields: usize,
+    /// The column that each field belongs to; `None` if it is not read.
+    wanted: Vec<Option<String>>,
+}
+
+impl Header {
+    /// The separator, and the names that it parts; `None` if a quote is left open.
+    fn split(text: &str) -> Option<(char, Vec<String>)> {
+        let separator = [',', '\t', ';']
+            .into_iter()
+            .max_by_key(|separator| (text.matches(*separator).count(), *separator == ','))
+            .unwrap_or(',');
+        let names = text::fields(text, separator)?;
+        Some((separator, names.iter().map(|name| text::clean_name(name)).collect()))
+    }
+}
+
+fn open_quote(place: &str) -> Error {
+    Error::unusable_table(format!(
+        "{place}: a quote is left open; fields that hold line breaks are not read"
+    ))
 }
 
 /// What kind of file a name promises.

@@ -457,10 +457,6 @@ fn what_is_wrong_is_said_with_its_place() {
             "at least two classes",
         ),
         (
-            "split,label\ntrain,3\ntrain\ntest,1\ntest,1\n",
-            "y.csv:3: expected 2 fields",
-        ),
-        (
             "split,label\ntrain,\"3\ntrain,1\ntest,1\ntest,1\n",
             "y.csv:2: a quote is left open",
         ),
@@ -469,10 +465,8 @@ fn what_is_wrong_is_said_with_its_place() {
         let error = Case::npy(csv).error();
         assert!(error.contains(part), "{csv:?}: {error}");
     }
-    let mut bytes = b"split,label\ntrain,3\n\xff\xfe\ntest,1\ntest,1\n".to_vec();
-    let error = Case::npy("").labels("y.csv", &bytes).error();
-    assert!(error.contains("y.csv:3: line is not UTF-8"), "{error}");
-    bytes.clear();
+    let error = Case::npy("").labels("y.csv", b"split,\xff\ntrain,3\n").error();
+    assert!(error.contains("y.csv:1: line is not UTF-8"), "{error}");
     let mut case = Case::npy("split,label\ntrain,0\ntrain,1\ntest,0\ntest,1\n");
     case.table.valence = "joy".into();
     assert!(
@@ -489,6 +483,37 @@ fn what_is_wrong_is_said_with_its_place() {
     assert!(case.error().contains("dataset.table.labels"), "{}", case.error());
     case.features = "nowhere.npy".into();
     assert!(case.error().contains("there is no such file"), "{}", case.error());
+}
+
+#[test]
+fn lines_that_cannot_be_used_keep_their_place() {
+    let good = ["train,a", "train,b", "test,a", "test,b"];
+    for (bad, kind) in [
+        (&b"train"[..], "malformed_line"),
+        (b"train,a,", "malformed_line"),
+        (b"train,\xff", "not_utf8"),
+        (b"train,\0", "malformed_line"),
+    ] {
+        for at in 0..good.len() {
+            let mut lines: Vec<&[u8]> = good.iter().map(|line| line.as_bytes()).collect();
+            lines[at] = bad;
+            let mut bytes = b"split,label\n".to_vec();
+            bytes.extend(lines.join(&b"\n"[..]));
+            let mut case = Case::npy("").labels("y.csv", &bytes);
+            case.table.classes = vec!["a".into(), "b".into()];
+            let imported = case.import().unwrap();
+            assert_eq!(places(&imported), [format!("y.csv:{} {kind}", at + 2)]);
+            // The other rows keep their features; samples are ordered by split.
+            let expected: Vec<f32> = [0, 1, 2, 3]
+                .into_iter()
+                .filter(|row| *row != at)
+                .flat_map(|row| (0..3).map(move |i| (row * 3 + i) as f32))
+                .collect();
+            let mut found: Vec<f32> = case.features().into_iter().flat_map(|(_, row)| row).collect();
+            found.sort_by(f32::total_cmp);
+            assert_eq!(found, expected);
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Byte order mark, CR LF, blank lines, lines that are not UTF-8 and overlong lines are dealt with before polars sees a byte;
 //! therefore row `i` of a block is always line `lines[i]`.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -26,11 +27,18 @@ const MOST_REJECTS: usize = 1 << 20;
 
 /// Gives up on a file of which hardly anything can be used.
 pub(crate) fn bounded(rejects: &[Reject], path: &Path) -> Result<()> {
-    if rejects.len() > MOST_REJECTS {
+    match rejects.first() {
+        Some(first) => bound(rejects.len(), path, first),
+        None => Ok(()),
+    }
+}
+
+/// The same where lines that cannot be used are only counted; `first` is the first of them.
+pub(crate) fn bound(unusable: usize, path: &Path, first: impl Display) -> Result<()> {
+    if unusable > MOST_REJECTS {
         return Err(Error::too_many_rejects(format!(
-            "{}: more than {MOST_REJECTS} lines cannot be used; the first: {}; is it really a label file?",
-            path.display(),
-            rejects[0]
+            "{}: more than {MOST_REJECTS} lines cannot be used; the first: {first}; is it really a label file?",
+            path.display()
         )));
     }
     Ok(())
@@ -163,26 +171,41 @@ pub fn read_lines(path: &Path, name: &str, rejects: &mut Vec<Reject>) -> Result<
     )
 }
 
-/// Hands on the lines of a file with their 1-based numbers, blank lines left out.
+/// Hands on the lines of a file with their 1-based numbers, blank lines left out; of a line that cannot be used, why.
 ///
-/// `name` is what rejects call the file.
+/// `name` is what errors call the file.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; whatever `each` returns.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if hardly a line can be used; whatever `each` returns.
 pub fn each_line(
     path: &Path,
     name: &str,
-    rejects: &mut Vec<Reject>,
-    mut each: impl FnMut(u32, &str) -> Result<()>,
+    mut each: impl FnMut(u32, std::result::Result<&str, Reason>) -> Result<()>,
 ) -> Result<()> {
     let mut blocks = Blocks::open(path, name)?;
-    while let Some(block) = blocks.next(rejects)? {
-        for (line, text) in block.lines.iter().zip(block.text.split(|&byte| byte == b'\n')) {
+    let mut rejects: Vec<Reject> = Vec::new();
+    let mut told = 0;
+    loop {
+        let block = blocks.next(&mut rejects)?;
+        let (lines, text) = block
+            .as_ref()
+            .map_or((&[][..], &[][..]), |block| (&block.lines, &block.text));
+        let mut unusable = rejects[told..].iter().peekable();
+        for (line, text) in lines.iter().zip(text.split(|&byte| byte == b'\n')) {
+            while let Some(reject) = unusable.next_if(|reject| reject.line < Some(*line)) {
+                each(reject.line.unwrap_or_default(), Err(reject.reason.clone()))?;
+            }
             // `clean` let only UTF-8 through.
-            each(*line, std::str::from_utf8(text).unwrap_or_default())?;
+            each(*line, Ok(std::str::from_utf8(text).unwrap_or_default()))?;
+        }
+        for reject in unusable {
+            each(reject.line.unwrap_or_default(), Err(reject.reason.clone()))?;
+        }
+        told = rejects.len();
+        if block.is_none() {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// The fields of one line as spreadsheets and pandas write them: a field in double quotes may hold separators, and `""` for a

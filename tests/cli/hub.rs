@@ -6,6 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sha2::Digest as _;
 
 use crate::extract::{by_hand, images, peer};
 use crate::{Bench, files, stderr};
@@ -27,6 +30,21 @@ enum Manners {
     Breaks,
     /// File names that lead elsewhere.
     Hostile,
+    /// Weights are announced, and then nothing comes.
+    Silent,
+    /// One bit of the weights is another than the hub itself says.
+    Flips,
+}
+
+/// How the hub names a file: as hubs do, by SHA-256 where it is large, else as git does.
+fn tag(name: &str, bytes: &[u8]) -> String {
+    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if name.ends_with(".safetensors") {
+        hex(&sha2::Sha256::digest(bytes))
+    } else {
+        let start = sha1::Sha1::new_with_prefix(format!("blob {}\0", bytes.len()));
+        hex(&start.chain_update(bytes).finalize())
+    }
 }
 
 impl Hub {
@@ -98,13 +116,22 @@ fn answer(mut stream: TcpStream, contents: &BTreeMap<String, Vec<u8>>, manners: 
     let to = to.parse::<usize>().map_or(bytes.len(), |to| to + 1).min(bytes.len());
     let headers = format!(
         "etag: \"{}\"\r\nx-repo-commit: {COMMIT}\r\ncontent-range: bytes {from}-{}/{}\r\n",
-        name.replace('.', "-"),
+        tag(name, bytes),
         to.max(1) - 1,
         bytes.len()
     );
-    let mut body = &bytes[from.min(to)..to];
+    let mut content = bytes.clone();
+    let whole = name == "model.safetensors" && range != "0-0";
+    if whole && manners == Manners::Flips {
+        content[bytes.len() / 2] ^= 1;
+    }
+    let mut body = &content[from.min(to)..to];
     let length = body.len();
-    if name == "model.safetensors" && range != "0-0" {
+    if whole && manners == Manners::Silent {
+        send("206 Partial Content", &headers, &body[..10], length);
+        return std::thread::sleep(Duration::from_secs(30));
+    }
+    if whole {
         ranges.lock().unwrap().push(range.clone());
         if manners == Manners::Breaks {
             body = &body[..length.min(bytes.len() / 8)];
@@ -219,6 +246,91 @@ fn a_broken_download_is_gone_on_with() {
         "each goes on where the last stopped: {starts:?}"
     );
     drop(ranges);
+    assert_same_as_from_the_folder(&bench, &images);
+}
+
+#[test]
+fn a_hub_that_falls_silent_is_given_up() {
+    let bench = Bench::new();
+    let images = images(&bench);
+    let hub = Hub::serve(peer("vit/dino").as_ref(), Manners::Silent);
+    let environment = [("HF_ENDPOINT", hub.endpoint.as_str()), ("HF_HUB_DOWNLOAD_TIMEOUT", "1")];
+    let asked = Instant::now();
+    let output = extract(&bench, &images, "table", &environment);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("the hub has sent nothing for 1 s"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(25),
+        "it was given up, not waited for"
+    );
+}
+
+#[test]
+fn weights_that_arrive_with_a_flipped_bit_are_thrown_away() {
+    let bench = Bench::new();
+    let images = images(&bench);
+    let hub = Hub::serve(peer("vit/dino").as_ref(), Manners::Flips);
+    let output = extract(&bench, &images, "table", &[("HF_ENDPOINT", hub.endpoint.as_str())]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("model.safetensors") && stderr(&output).contains("it was thrown away"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!bench.path("table").exists(), "nothing is computed with them");
+    // It was asked for twice, and nothing of it is left to be taken for whole.
+    assert_eq!(hub.ranges.lock().unwrap().len(), 2);
+    let weights = std::fs::metadata(format!("{}/model.safetensors", peer("vit/dino"))).unwrap();
+    let left = files(&bench.path("hub"));
+    assert!(left.iter().all(|(_, bytes)| bytes.len() as u64 != weights.len()));
+    let good = Hub::serve(peer("vit/dino").as_ref(), Manners::Good);
+    let output = extract(&bench, &images, "table", &[("HF_ENDPOINT", good.endpoint.as_str())]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_same_as_from_the_folder(&bench, &images);
+}
+
+#[test]
+fn what_broke_in_the_cache_is_fetched_again() {
+    let bench = Bench::new();
+    let images = images(&bench);
+    let hub = Hub::serve(peer("vit/dino").as_ref(), Manners::Good);
+    let online = [("HF_ENDPOINT", hub.endpoint.as_str())];
+    let output = extract(&bench, &images, "table", &online);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let folder = bench.path(&format!("hub/hub/models--maker--tiny/snapshots/{COMMIT}"));
+    for name in ["model.safetensors", "preprocessor_config.json", "config.json"] {
+        let blob = std::fs::canonicalize(folder.join(name)).unwrap();
+        let whole = std::fs::read(&blob).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 4;
+        for damaged in [&flipped[..], &whole[..whole.len() / 2], &[]] {
+            std::fs::write(&blob, damaged).unwrap();
+            let output = extract(&bench, &images, "again", &[("HF_HUB_OFFLINE", "1")]);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{said}");
+            assert!(
+                said.contains(&format!("{name} is damaged")) && said.contains("remove "),
+                "{said}"
+            );
+            let output = extract(&bench, &images, "again", &online);
+            let said = stderr(&output);
+            assert!(output.status.success(), "{said}");
+            assert!(
+                said.contains("fetched again, because ") && said.contains(name),
+                "{said}"
+            );
+            assert_eq!(std::fs::read(&blob).unwrap(), whole);
+        }
+        // Its content is gone, the link to it is not.
+        std::fs::remove_file(&blob).unwrap();
+        let output = extract(&bench, &images, "again", &online);
+        assert!(output.status.success(), "{name}: {}", stderr(&output));
+        assert_eq!(std::fs::read(&blob).unwrap(), whole);
+    }
     assert_same_as_from_the_folder(&bench, &images);
 }
 

@@ -10,6 +10,7 @@ mod tracing;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ struct Arguments {
     only: Option<String>,
     /// At most so many cases, however much time is left.
     cases: u64,
+    /// The build that is attacked, where it is not the one of the tests.
+    program: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -33,6 +36,7 @@ impl Arguments {
             seed: 1,
             only: None,
             cases: u64::MAX,
+            program: None,
         };
         let mut given = std::env::args().skip(1);
         while let Some(name) = given.next() {
@@ -42,10 +46,14 @@ impl Arguments {
                 "--minutes" => parsed.minutes = value.parse().map_err(|_| format!("--minutes {value}: no number"))?,
                 "--seed" => parsed.seed = value.parse().map_err(wrong)?,
                 "--cases" => parsed.cases = value.parse().map_err(wrong)?,
+                "--program" => {
+                    let path = std::fs::canonicalize(&value).map_err(|error| format!("--program {value}: {error}"))?;
+                    parsed.program = Some(path);
+                }
                 "--only" => parsed.only = Some(value),
                 other => {
                     return Err(format!(
-                        "{other} is not known; expected --minutes, --cases, --seed, --only"
+                        "{other} is not known; expected --minutes, --cases, --seed, --only, --program"
                     ));
                 }
             }
@@ -77,6 +85,9 @@ fn main() -> ExitCode {
         }
     };
     let until = Instant::now() + Duration::from_secs_f64(arguments.minutes * 60.0);
+    if let Some(program) = arguments.program {
+        world::attack(program);
+    }
     let world = World::build();
     println!(
         "an unbroken run takes {:.1} s; seed {}",

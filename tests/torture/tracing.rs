@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use crate::world::Place;
+use crate::world::{Place, program};
 
 /// Whether strace is there and may trace.
 pub fn is_there() -> bool {
@@ -25,7 +25,7 @@ pub fn inject(place: &Place, syscall: &str, fault: &str, when: usize) -> (Output
         .arg(&log)
         .args(["-e", &format!("trace={syscall}"), "-e", "signal=none"])
         .args(["-e", &format!("inject={syscall}:{fault}:when={when}")])
-        .arg(env!("CARGO_BIN_EXE_aura-bench"))
+        .arg(program())
         .args(Place::arguments());
     place.at_home(&mut command);
     let output = command.output().unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -175,7 +176,7 @@ impl Place {
 
     /// Any command of the program, here.
     pub fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aura-bench"));
+        let mut command = Command::new(program());
         self.at_home(&mut command);
         command
     }
@@ -215,6 +216,18 @@ impl Place {
         }
         found
     }
+}
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Attacks another build than the one that was made for the tests.
+pub fn attack(program: PathBuf) {
+    PROGRAM.get_or_init(|| program);
+}
+
+/// The program that is attacked.
+pub fn program() -> &'static Path {
+    PROGRAM.get_or_init(|| env!("CARGO_BIN_EXE_aura-bench").into())
 }
 
 /// Every file below a folder, sorted.

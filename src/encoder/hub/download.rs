@@ -1,22 +1,14 @@
 //! One file on its way: how far it is, whether anything comes at all, and whether it is what was promised.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
-
-use crate::error::{Context, Error, Result};
+use crate::error::Error;
 use crate::progress::{Bar, Progress};
 
 /// Seconds without a byte after which a server is given up.
 const SILENCE: u64 = 60;
-
-/// Bytes that are digested at once.
-const BLOCK: usize = 1 << 20;
 
 /// Counts signs of life.
 #[derive(Debug, Clone, Default)]
@@ -102,25 +94,6 @@ impl hf_hub::api::Progress for Download {
     fn finish(&mut self) {
         self.bar = None;
     }
-}
-
-/// SHA-256 of a file, in hexadecimal digits; `step` is called now and then.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be read.
-pub(super) fn sha256(path: &Path, mut step: impl FnMut()) -> Result<String> {
-    let mut file = File::open(path).at("read", path)?;
-    let mut digest = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    loop {
-        let n = file.read(&mut block).at("read", path)?;
-        if n == 0 {
-            break;
-        }
-        digest.update(&block[..n]);
-        step();
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// An environment variable that is set to something.

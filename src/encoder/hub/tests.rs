@@ -24,3 +24,28 @@ proptest! {
         }
     }
 }
+
+/// Right values by `git hash-object` and `sha256sum`.
+#[test]
+fn files_are_known_by_the_hubs_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "hello\n").unwrap();
+    let small = Tag::of("ce013625030ba8dba906f756967f9e9ca394464a").unwrap();
+    let large = Tag::of("5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03").unwrap();
+    for tag in [&small, &large] {
+        assert_eq!(tag.mismatch(&path, || Ok(())).unwrap(), None);
+    }
+    std::fs::write(&path, "hellp\n").unwrap();
+    for tag in [&small, &large] {
+        assert!(tag.mismatch(&path, || Ok(())).unwrap().is_some());
+    }
+    for other in [
+        "",
+        "config-json",
+        "W/5891b5b5",
+        "ce013625030ba8dba906f756967f9e9ca394464g",
+    ] {
+        assert_eq!(Tag::of(other), None, "{other}");
+    }
+}
