@@ -18,6 +18,7 @@ use crate::task::Split;
 
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
+use super::drawn::Drawn;
 use super::layout::{affectnet, disfa, emotionet, rafdb};
 use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
@@ -124,17 +125,15 @@ pub fn generate(
         std::fs::metadata(out.join(path)).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
     };
     let sealed = out.join(seal::FILE).is_file();
-    if complete && !sealed {
+    if complete && !sealed && !Drawn::is_there(out) {
         // Nobody can say any more that these are the images that were drawn.
         progress.line(&format!(
             "drawn again, because {}",
             Damage::Unsealed(out.join(seal::FILE))
         ));
-        for sample in &samples {
-            atomic::remove(&out.join(&sample.path))?;
-        }
     }
     if complete && sealed && out.join(TRUTH_FILE).is_file() && labels.iter().all(written) {
+        Drawn::sweep(out);
         return Ok(report(layout, out, &samples, 0, true));
     }
 
@@ -144,7 +143,8 @@ pub fn generate(
     for folder in &folders {
         std::fs::create_dir_all(folder).at("create the folder", folder)?;
     }
-    let drawn = draw_all(&samples, size, options.seed, out, progress, interrupt)?;
+    let known = Drawn::open(out)?;
+    let drawn = draw_all(&samples, size, options.seed, out, &known, progress, interrupt)?;
     for (path, bytes) in &labels {
         interrupt.check()?;
         write_beside(&out.join(path), bytes)?;
@@ -157,6 +157,7 @@ pub fn generate(
     let unfinished = out.join(UNFINISHED);
     std::fs::remove_file(&unfinished).at("remove", &unfinished)?;
     seal::close(out)?;
+    known.remove()?;
     Ok(report(layout, out, &samples, drawn, false))
 }
 
@@ -177,6 +178,7 @@ fn mend(out: &Path, text: &str, progress: Progress) -> Result<()> {
         progress.line(&format!("drawn again, because {damage}"));
         atomic::remove(damage.path())?;
     }
+    Drawn::begin(out, &seal)?;
     seal::open(out)
 }
 
@@ -310,6 +312,7 @@ pub(crate) fn draw_all(
     size: u32,
     seed: u64,
     out: &Path,
+    known: &Drawn,
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<usize> {
@@ -318,8 +321,10 @@ pub(crate) fn draw_all(
     samples.par_iter().try_for_each(|sample| {
         interrupt.check()?;
         let path = out.join(&sample.path);
-        if !std::fs::read(&path).is_ok_and(|bytes| photo::is_whole(&bytes, &sample.path)) {
-            write_beside(&path, &render(sample, size, seed)?)?;
+        if !std::fs::read(&path).is_ok_and(|bytes| known.is(&sample.path, &bytes)) {
+            let bytes = render(sample, size, seed)?;
+            write_beside(&path, &bytes)?;
+            known.add(&sample.path, &bytes)?;
             drawn.fetch_add(1, Ordering::Relaxed);
         }
         bar.inc(1);
@@ -345,8 +350,8 @@ pub(crate) fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
         .ok_or_else(|| Error::data(format!("there is not enough memory to draw an image of {side} pixels")))
 }
 
-/// Writes beside and renames, without waiting for the disk: after a power failure the end of an image tells, and the
-/// image is drawn again; label files are always written again. (Thousands of syncs would take longer than the drawing.)
+/// Writes beside and renames, without waiting for the disk: after a power failure an image has another digest than was noted, and
+/// is drawn again; label files are always written again. (Thousands of syncs would take longer than the drawing.)
 pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

@@ -12,6 +12,7 @@ pub mod action_units;
 pub mod affect;
 pub mod axis;
 pub mod draw;
+pub(crate) mod drawn;
 pub mod generate;
 pub mod layout;
 pub mod modes;

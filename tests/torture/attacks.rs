@@ -3,7 +3,10 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::chance::Chance;
 use crate::tracing;
@@ -23,7 +26,7 @@ pub struct Attack {
     pub run: fn(&World, &mut Chance) -> Attacked,
 }
 
-pub const ATTACKS: [Attack; 9] = [
+pub const ATTACKS: [Attack; 10] = [
     Attack {
         name: "flip",
         run: flip,
@@ -35,6 +38,10 @@ pub const ATTACKS: [Attack; 9] = [
     Attack {
         name: "kill",
         run: kill,
+    },
+    Attack {
+        name: "kill-and-flip",
+        run: kill_and_flip,
     },
     Attack {
         name: "kill-at-call",
@@ -77,13 +84,20 @@ fn documented(output: &Output) -> Result<(), String> {
 /// One bit of one file that a run left: made again and said, or refused by name.
 fn flip(world: &World, chance: &mut Chance) -> Attacked {
     let (_kept, place) = world.place(Start::Everything);
-    let all = victims(&place);
+    flip_one(world, chance, &place, "")
+}
+
+fn flip_one(world: &World, chance: &mut Chance, place: &Place, before: &str) -> Attacked {
+    let all = victims(place);
+    if all.is_empty() {
+        return Ok(Outcome::Survived);
+    }
     let path = chance.one_of(&all);
     let mut bytes = std::fs::read(path).unwrap();
     let bit = chance.below(bytes.len() * 8);
     bytes[bit / 8] ^= 1 << (bit % 8);
     std::fs::write(path, bytes).unwrap();
-    after_damage(world, &place, path, &format!("bit {bit}"))
+    after_damage(world, place, path, &format!("{before}bit {bit}"))
 }
 
 /// A file that is shorter, empty or gone.
@@ -137,8 +151,15 @@ fn after_damage(world: &World, place: &Place, path: &Path, how: &str) -> Attacke
 
 /// Killed at a random moment.
 fn kill(world: &World, chance: &mut Chance) -> Attacked {
+    let (_kept, place, shown) = killed(world, chance);
+    world.continues(&place).map_err(|why| format!("{shown}: {why}"))?;
+    Ok(Outcome::Survived)
+}
+
+/// A place in which a run was killed, and how.
+fn killed(world: &World, chance: &mut Chance) -> (TempDir, Place, String) {
     let start = *chance.one_of(&STARTS[..3]);
-    let (_kept, place) = world.place(start);
+    let (kept, place) = world.place(start);
     let after = world.rest(start).mul_f64(chance.share() * 1.1);
     let mut child = place
         .command()
@@ -149,9 +170,13 @@ fn kill(world: &World, chance: &mut Chance) -> Attacked {
     std::thread::sleep(after);
     let _ = child.kill();
     child.wait().unwrap();
-    let shown = format!("from {start:?}, killed after {after:?}");
-    world.continues(&place).map_err(|why| format!("{shown}: {why}"))?;
-    Ok(Outcome::Survived)
+    (kept, place, format!("from {start:?}, killed after {after:?}"))
+}
+
+/// Killed at a random moment, and one bit of what that left: checkpoints, and folders that are half made.
+fn kill_and_flip(world: &World, chance: &mut Chance) -> Attacked {
+    let (_kept, place, shown) = killed(world, chance);
+    flip_one(world, chance, &place, &format!("{shown}, "))
 }
 
 /// Killed in a call that changes what lies on disk.
@@ -209,9 +234,13 @@ fn one_error(world: &World, chance: &mut Chance) -> Attacked {
     Ok(Outcome::Survived)
 }
 
-/// Asked to stop in any of the three ways.
+/// Milliseconds from a signal to the end of the program, the longest of all.
+pub static SLOWEST: AtomicU64 = AtomicU64::new(0);
+
+/// Asked to stop in any of the three ways: it ends within a second, or says what ends first.
 fn signal(world: &World, chance: &mut Chance) -> Attacked {
     const PATIENCE: Duration = Duration::from_secs(20);
+    const SILENT: Duration = Duration::from_millis(1_500);
     let start = *chance.one_of(&STARTS[..3]);
     let (_kept, place) = world.place(start);
     let which = *chance.one_of(&["INT", "TERM", "HUP"]);
@@ -237,8 +266,13 @@ fn signal(world: &World, chance: &mut Chance) -> Attacked {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    let took = asked.elapsed();
+    SLOWEST.fetch_max(took.as_millis() as u64, Ordering::Relaxed);
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
+    if took > SILENT && !said.contains("stopping: the step under way ends first") {
+        return Err(format!("{shown}: {took:?} without a word: {}", text(&output)));
+    }
     // Before the first line of the program's own, the signal does what it always does.
     let too_early = output.status.signal().is_some() && said.is_empty();
     if said.contains("panicked at") || !(too_early || matches!(output.status.code(), Some(0 | 130))) {

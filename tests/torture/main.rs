@@ -12,9 +12,10 @@ mod world;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use attacks::{ATTACKS, Outcome};
+use attacks::{ATTACKS, Outcome, SLOWEST};
 use chance::Chance;
 use world::World;
 
@@ -132,6 +133,10 @@ fn main() -> ExitCode {
             .as_ref()
             .map_or_else(String::new, |why| format!("  skipped: {why}"));
         println!("{name:<22} {tried:>6} {:>9} {:>7}{why}", count.survived, count.failed);
+    }
+    let slowest = SLOWEST.load(Ordering::Relaxed);
+    if slowest > 0 {
+        println!("the slowest end after a signal took {:.2} s", slowest as f64 / 1000.0);
     }
     let failed: usize = counts.values().map(|count| count.failed).sum();
     let tried: usize = counts.values().map(|count| count.survived + count.failed).sum();

@@ -121,21 +121,6 @@ pub(crate) fn encode(rgb: &[u8], size: u32, path: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether a file begins and ends as one of its format does.
-pub(crate) fn is_whole(bytes: &[u8], path: &str) -> bool {
-    match extension(path).as_str() {
-        "png" => bytes.starts_with(b"\x89PNG") && bytes.ends_with(b"IEND\xAE\x42\x60\x82"),
-        // The header of a bitmap says how long the file is.
-        "bmp" => {
-            bytes.starts_with(b"BM")
-                && bytes.get(2..6).is_some_and(|size| {
-                    usize::try_from(u32::from_le_bytes([size[0], size[1], size[2], size[3]])) == Ok(bytes.len())
-                })
-        }
-        _ => bytes.len() > 128 && bytes.starts_with(&[0xFF, 0xD8]) && bytes.ends_with(&[0xFF, 0xD9]),
-    }
-}
-
 fn extension(path: &str) -> String {
     path.rsplit_once('.')
         .map_or_else(String::new, |(_, extension)| extension.to_ascii_lowercase())
