@@ -108,6 +108,7 @@ mod standin;
 mod system_files;
 mod task;
 mod terminal;
+mod there;
 mod train;
 
 pub use chain::Summary;

@@ -11,6 +11,7 @@ use crate::disk::publish::{self, Published};
 use crate::disk::seal;
 use crate::error::{Context, Error, Result};
 use crate::meter::Meter;
+use crate::there;
 
 use super::data::{Data, expand};
 use super::state::{Chain, json};
@@ -70,13 +71,14 @@ impl Chain<'_> {
         self.in_use.extend(decoded.map(|folder| Published::in_use(&folder)));
         // What `standin` drew and a recipe reads as if it were the database is generated all the same.
         let stand_in = recipe.stand_in.is_some() || conversion.stand_in;
+        let truth = data.root.join(TRUTH_FILE);
         let samples = Samples {
             digest: of_file(&table)?,
             table,
             release: self.release(&conversion)?,
             stand_in,
             images: conversion.decoded.as_ref().map(|_| frames),
-            truth: Some(data.root.join(TRUTH_FILE)).filter(|path| stand_in && path.is_file()),
+            truth: (stand_in && there::is_file(&truth)?).then_some(truth),
         };
         self.done("convert", &started, published.cached, &digest);
         self.warn_of(&conversion, &folder, published.cached);

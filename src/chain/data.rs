@@ -11,6 +11,7 @@ use crate::meter::Meter;
 use crate::recipe::Recipe;
 use crate::standin::generate;
 use crate::standin::options::StandinOptions;
+use crate::there;
 
 use super::state::{Chain, json};
 
@@ -79,7 +80,7 @@ pub(super) fn locate(recipe: &Recipe, given: Option<&Path>) -> Result<PathBuf> {
         },
     };
     match root {
-        Some(root) if root.is_dir() => Ok(root),
+        Some(root) if there::is_dir(&root)? => Ok(root),
         _ => Err(layout::missing(card, &looked)),
     }
 }

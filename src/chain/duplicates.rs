@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::feature::duplicates::DuplicateRule;
 use crate::record::DuplicateRow;
 use crate::run::folder::RunFolder;
+use crate::there;
 
 use super::extract::Features;
 use super::state::Chain;
@@ -19,7 +20,7 @@ impl Chain<'_> {
     pub(crate) fn duplicates(&mut self, features: &Features, folder: &RunFolder) -> Result<()> {
         let rule = self.recipe.protocol.duplicates;
         let path = folder.duplicates();
-        if !path.is_file() {
+        if !there::is_file(&path)? {
             let mut rows = Vec::new();
             for fold in self.recipe.protocol.units() {
                 self.interrupt.check()?;

@@ -9,6 +9,7 @@ use crate::meter::Meter;
 use crate::report::{ReportOptions, statistics};
 use crate::run::folder::RunFolder;
 use crate::run::manifest::Manifest;
+use crate::there;
 
 use super::state::{Chain, json};
 
@@ -37,7 +38,7 @@ impl Chain<'_> {
             .finish();
         let page = folder.report().join("report.html");
         let stamp = folder.report_stamp();
-        if page.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
+        if there::is_file(&page)? && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
             self.done("statistics", &started, true, &digest);
             self.done("report", &Meter::start(), true, &digest);
             return Ok(page);

@@ -9,6 +9,7 @@ use crate::disk::parquet;
 use crate::error::Result;
 use crate::metric::Bootstrap;
 use crate::run::folder::RunFolder;
+use crate::there;
 
 use super::state::Chain;
 
@@ -16,7 +17,7 @@ impl Chain<'_> {
     /// Compares AURA's read-outs with every rival over the seeds of the folder, unless the table is there.
     pub(crate) fn standings(&self, folder: &RunFolder, seeds: &[u64], outputs: &[String]) -> Result<()> {
         let path = folder.standings();
-        if path.is_file() {
+        if there::is_file(&path)? {
             return Ok(());
         }
         self.interrupt.check()?;
@@ -32,7 +33,7 @@ impl Chain<'_> {
                 (fold, i64::try_from(seed).unwrap_or(i64::MAX), file)
             })
             .collect();
-        let people = if folder.samples().is_file() {
+        let people = if there::is_file(&folder.samples())? {
             answers::subjects(&folder.samples())?
         } else {
             BTreeMap::new()

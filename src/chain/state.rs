@@ -12,6 +12,7 @@ use crate::recipe::Recipe;
 use crate::run::cost::Cost;
 use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord, SweepPoint};
+use crate::there;
 
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
@@ -84,7 +85,7 @@ impl Chain<'_> {
             && there.seeds == manifest.seeds
             && there.data_root == manifest.data_root
             && there.warnings == manifest.warnings
-            && folder.recipe().is_file()
+            && there::is_file(&folder.recipe())?
         {
             return Ok(there);
         }

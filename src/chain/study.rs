@@ -24,6 +24,7 @@ use crate::naming;
 use crate::progress::Progress;
 use crate::recipe::{Study, StudyPoint};
 use crate::report::{ReportOptions, build};
+use crate::there;
 
 use super::data;
 use super::stages::run;
@@ -334,7 +335,7 @@ fn report(
     let digest = digest.finish();
     let out = folder.join("report");
     let (page, stamp) = (out.join("report.html"), out.join(".digest"));
-    if page.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
+    if there::is_file(&page)? && std::fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
         return Ok(page);
     }
     let list = serde_json::json!({

@@ -10,6 +10,7 @@ use crate::record::StandingRow;
 use crate::regular;
 use crate::run::manifest::Manifest;
 use crate::task::Task;
+use crate::there;
 
 use super::answers::{self, Predictions};
 use super::expect::ExpectConfig;
@@ -101,7 +102,7 @@ impl Facts {
             .filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_str()?.to_owned())))
             .collect();
         let folds: BTreeSet<i64> = manifest.folds.iter().map(|&fold| i64::from(fold)).collect();
-        let people = if run.path.join("samples.parquet").is_file() {
+        let people = if there::is_file(&run.path.join("samples.parquet"))? {
             answers::subjects(&run.path.join("samples.parquet"))?
         } else {
             BTreeMap::new()
@@ -110,8 +111,8 @@ impl Facts {
             .units()
             .into_iter()
             .map(|(fold, seed, folder)| (fold, seed, folder.join("predictions.parquet")))
-            .filter(|(.., path)| path.is_file())
-            .collect();
+            .filter_map(|file| there::is_file(&file.2).map(|there| there.then_some(file)).transpose())
+            .collect::<Result<_>>()?;
         let mut answers = Predictions::read(&files, &people, task, &manifest.classes, |method| method == "aura")?;
         let standings = context.query("SELECT * FROM standings ORDER BY read_out, method")?;
         let final_numbers = context.query(

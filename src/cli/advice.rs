@@ -56,6 +56,8 @@ fn cannot_be_written(error: &Error) -> bool {
     let Error::Io { action, source, .. } = error else {
         return false;
     };
+    // A HOME that is not there, below a folder in which none can be made.
+    let makes = action.starts_with("create the folder");
     let refused = source.downcast_ref::<std::io::Error>().is_some_and(|error| {
         matches!(
             error.kind(),
@@ -64,7 +66,7 @@ fn cannot_be_written(error: &Error) -> bool {
                 | ErrorKind::StorageFull
                 | ErrorKind::QuotaExceeded
                 | ErrorKind::NotADirectory
-        )
+        ) || makes && error.kind() == ErrorKind::NotFound
     });
     refused && !action.starts_with("read") && !action.starts_with("open")
 }

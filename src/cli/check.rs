@@ -14,6 +14,7 @@ use crate::metric::Bootstrap;
 use crate::published::results::values_for;
 use crate::recipe::{Places, Recipe, RecipeOptions};
 use crate::regular;
+use crate::there;
 
 use super::output;
 
@@ -74,7 +75,7 @@ pub fn run(arguments: &CheckArguments) -> Result<()> {
         None => None,
     };
     let baseline = match &arguments.baseline {
-        Some(path) if path.is_dir() => {
+        Some(path) if there::is_dir(path)? => {
             let reference = Facts::one(path)?;
             // The rules of the run that is judged hold, so that both ways of naming a baseline judge alike.
             let rules = expect
@@ -147,7 +148,10 @@ fn add_places(
     arguments: &CheckArguments,
     as_run: &RecipeOptions,
 ) -> Result<()> {
-    let file = arguments.baseline.as_ref().filter(|path| path.is_file());
+    let file = match &arguments.baseline {
+        Some(path) if there::is_file(path)? => Some(path),
+        _ => None,
+    };
     let text = match file {
         Some(path) => regular::text(path).at("read", path)?,
         None => String::new(),

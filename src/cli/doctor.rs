@@ -25,8 +25,8 @@ pub struct DoctorArguments {
     /// Compare small models: to see the suite itself run in seconds
     #[arg(long, requires = "gpu_parity")]
     quick: bool,
-    /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
-    #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
+    /// Where samples, features and generated faces are kept [default: `AURA_BENCH_CACHE`, else ~/.cache/aura-bench]
+    #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]

@@ -32,8 +32,8 @@ pub struct RunArguments {
     /// Where run folders are written
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
-    /// Where samples, features and generated faces are kept [default: ~/.cache/aura-bench]
-    #[arg(long, value_name = "DIR", env = "AURA_BENCH_CACHE", hide_env_values = true)]
+    /// Where samples, features and generated faces are kept [default: `AURA_BENCH_CACHE`, else ~/.cache/aura-bench]
+    #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N; for a study also several, as cuda:0,1: one process on each
     #[arg(long, default_value = "auto")]

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::chain;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
-use crate::error::{Error, Result};
+use crate::error::{DataKind, Error, Result};
 use crate::recipe::{Job, RecipeOptions, Study, conversion_options};
 use crate::regular;
 
@@ -214,10 +214,11 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             &shell.interrupt,
         )),
     };
-    // A recipe is valid whether or not this machine has the data, unless the data were asked for.
+    // A recipe is valid whether or not this machine has the data; data that are here are to be right.
     let data = match data {
-        Some(Err(Error::Interrupted)) => return Err(Error::Interrupted),
-        Some(Err(error)) if arguments.data.is_some() => return Err(error),
+        Some(Err(error)) if arguments.data.is_some() || error.data_kind() != Some(DataKind::MissingDatabase) => {
+            return Err(error);
+        }
         other => other,
     };
     // As little as that the weights be here: `run` fetches them.

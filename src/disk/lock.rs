@@ -13,8 +13,14 @@ use crate::progress::Progress;
 #[derive(Debug)]
 pub struct Lock {
     /// None where this process may not write: then it writes nothing there either.
-    _file: Option<File>,
+    file: Option<File>,
 }
+
+/// Name of the file that is locked.
+const FILE: &str = ".lock";
+
+/// How often a folder may be moved away between being made and its lock being opened.
+const MOVES: usize = 10;
 
 impl Lock {
     /// Locks `folder` through the file `.lock` beside its contents, waiting for whoever holds it. A folder that is there and that
@@ -24,23 +30,22 @@ impl Lock {
     /// # Errors
     /// [`Error::Io`] if the folder cannot be written; [`Error::Interrupted`] if the user stops the wait.
     pub fn hold(folder: &Path, progress: Progress, interrupt: &Interrupt) -> Result<Self> {
-        std::fs::create_dir_all(folder).at("create the folder", folder)?;
-        let path = folder.join(".lock");
-        let file = match File::create(&path) {
+        let path = folder.join(FILE);
+        let file = match Self::create(folder, &path)? {
             Err(error)
                 if matches!(
                     error.kind(),
                     ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
                 ) =>
             {
-                return Ok(Self { _file: None });
+                return Ok(Self { file: None });
             }
             other => other.at("lock", &path)?,
         };
         let mut told = false;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: Some(file) }),
+                Ok(()) => return Ok(Self { file: Some(file) }),
                 Err(TryLockError::WouldBlock) => {
                     if !told {
                         progress.line(&format!(
@@ -61,5 +66,56 @@ impl Lock {
                 }
             }
         }
+    }
+
+    /// Whether the lock is that of `folder`: whoever held it before may have given the folder its final name, and the lock with it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system cannot say.
+    pub fn is_of(&self, folder: &Path) -> Result<bool> {
+        let Some(file) = &self.file else {
+            return Ok(true);
+        };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let path = folder.join(FILE);
+            let held = file.metadata().at("look at", &path)?;
+            return match path.metadata() {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                there => there
+                    .at("look at", &path)
+                    .map(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())),
+            };
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = file;
+            crate::there::is_file(&folder.join(FILE))
+        }
+    }
+
+    /// Removes `folder` if it holds nothing but this lock: the wait for it made a folder that nobody fills.
+    ///
+    /// # Errors
+    /// As [`Self::is_of`].
+    pub fn clear_away(&self, folder: &Path) -> Result<()> {
+        let alone = std::fs::read_dir(folder).is_ok_and(|entries| entries.count() == 1);
+        if alone && self.is_of(folder)? {
+            // Whoever waits for this lock finds that it is of no folder any more; what cannot be removed harms nobody.
+            let _ = std::fs::remove_file(folder.join(FILE)).and_then(|()| std::fs::remove_dir(folder));
+        }
+        Ok(())
+    }
+
+    fn create(folder: &Path, path: &Path) -> Result<std::io::Result<File>> {
+        for _ in 0..MOVES {
+            std::fs::create_dir_all(folder).at("create the folder", folder)?;
+            match File::create(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(File::create(path))
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::there;
 
 use super::atomic;
 use super::lock::Lock;
@@ -36,11 +37,22 @@ pub fn folder(
         return Ok(Published::of(target, true));
     }
     let partial = partial(target);
-    let _lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
-    atomic::sweep_below(&partial)?;
-    // Whoever held the lock before may have finished the work.
-    match look(target)? {
-        Found::Whole => return Ok(Published::of(target, true)),
+    // Whoever held the lock before may have finished the work, or made way for somebody else's.
+    let (lock, now) = loop {
+        let lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
+        let now = look(target)?;
+        if now == Found::Whole || lock.is_of(&partial)? {
+            break (lock, now);
+        }
+    };
+    if now != Found::Whole {
+        atomic::sweep_below(&partial)?;
+    }
+    match now {
+        Found::Whole => {
+            lock.clear_away(&partial)?;
+            return Ok(Published::of(target, true));
+        }
         Found::Absent => {}
         Found::Damaged(damages) => {
             for damage in &damages {
@@ -54,6 +66,7 @@ pub fn folder(
     fill(&partial)?;
     seal::close(&partial)?;
     std::fs::rename(&partial, target).at("rename to", target)?;
+    drop(lock);
     Ok(Published::of(target, false))
 }
 
@@ -80,7 +93,7 @@ impl Found {
 }
 
 fn look(target: &Path) -> Result<Found> {
-    if !target.is_dir() {
+    if !there::is_dir(target)? {
         return Ok(Found::Absent);
     }
     let damages = seal::damages(target)?;
@@ -120,3 +133,57 @@ fn partial(target: &Path) -> PathBuf {
 
 /// How the names of folders end that are not whole yet.
 pub const PARTIAL: &str = ".partial";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn fill(target: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<Published> {
+        folder(target, Progress::hidden(), &Interrupt::default(), work)
+    }
+
+    fn write(folder: &Path) -> Result<()> {
+        std::fs::write(folder.join("file"), "x").at("write", folder)
+    }
+
+    #[test]
+    fn who_waited_finds_the_work_done_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("table");
+        std::thread::scope(|scope| {
+            let (begun, begin) = channel();
+            let target = &target;
+            let first = scope.spawn(move || {
+                fill(target, |partial| {
+                    begun.send(()).unwrap();
+                    // Long enough for the other to wait for the lock; were it shorter, the other would find the folder whole.
+                    std::thread::sleep(std::time::Duration::from_millis(400));
+                    write(partial)
+                })
+            });
+            begin.recv().unwrap();
+            let second = scope.spawn(move || fill(target, |_| unreachable!("the work is done")));
+            assert!(!first.join().unwrap().unwrap().cached);
+            assert!(second.join().unwrap().unwrap().cached);
+        });
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn many_at_once_do_the_work_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("table");
+        let done: usize = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| fill(&target, write).unwrap().cached))
+                .collect();
+            calls.into_iter().map(|call| usize::from(!call.join().unwrap())).sum()
+        });
+        assert_eq!(done, 1);
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
+use crate::disk::atomic;
 use crate::encoder::model_folder::shards_of;
 use crate::encoder::processor::{ALONE, NESTED};
 use crate::error::{Context, Error, Result};
@@ -288,7 +289,7 @@ impl Fetch<'_> {
         }
         // A link whose content is gone; the transport would stumble over it.
         if cached.is_symlink() {
-            std::fs::remove_file(&cached).at("remove", &cached)?;
+            atomic::remove(&cached)?;
         }
         let repo = self.api.repo(self.repo());
         let failed = |error: &dyn std::fmt::Display| self.model.failed(&self.cache, &format!("{name}: {error}"));
@@ -357,19 +358,13 @@ struct Damaged {
     pointer: PathBuf,
     /// The content.
     blob: PathBuf,
-    promised: Tag,
-    found: String,
+    /// What is wrong with it.
+    how: String,
 }
 
 impl std::fmt::Display for Damaged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} is damaged: its digest is {}, the hub promised {}",
-            self.pointer.display(),
-            self.found,
-            self.promised
-        )
+        write!(f, "{} is damaged: {}", self.pointer.display(), self.how)
     }
 }
 
@@ -377,13 +372,13 @@ impl Damaged {
     fn error(&self) -> Error {
         Error::missing_weights(format!(
             "{self}, and HF_HUB_OFFLINE forbids fetching it again: remove {} and fetch the model where there is a network",
-            self.blob.display()
+            self.pointer.display()
         ))
     }
 
     fn remove(&self) -> Result<()> {
         for path in [&self.pointer, &self.blob] {
-            std::fs::remove_file(path).at("remove", path)?;
+            atomic::remove(path)?;
         }
         Ok(())
     }
@@ -411,8 +406,17 @@ fn damaged(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damaged>> {
     for name in names {
         let pointer = folder.join(name);
         let blob = match std::fs::canonicalize(&pointer) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            found => found.at("read", &pointer)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if let Ok(blob) = std::fs::read_link(&pointer) {
+                    found.push(Damaged {
+                        blob: folder.join(blob),
+                        pointer,
+                        how: "what it links to is missing".to_owned(),
+                    });
+                }
+                continue;
+            }
+            there => there.at("read", &pointer)?,
         };
         let tag = blob.file_name().and_then(|name| name.to_str()).and_then(Tag::of);
         let Some(promised) = tag else {
@@ -422,8 +426,7 @@ fn damaged(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damaged>> {
             found.push(Damaged {
                 pointer,
                 blob,
-                promised,
-                found: digest,
+                how: format!("its digest is {digest}, the hub promised {promised}"),
             });
         }
     }

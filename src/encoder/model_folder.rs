@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::disk::fence::{is_name, resolve_inside};
 use crate::error::{Context, Error, Result};
 use crate::regular;
+use crate::there;
 
 use super::architecture::{Activation, Architecture};
 use super::config::EncoderKind;
@@ -24,15 +25,16 @@ const MAX_JSON: u64 = 16 << 20;
 /// [`Error::Data`] if there are none or the index leads out of the folder; [`Error::Io`] if it cannot be read.
 pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let single = folder.join("model.safetensors");
-    if single.is_file() {
+    if there::is_file(&single)? {
         return Ok(vec![single]);
     }
     let index = folder.join("model.safetensors.index.json");
     let pickle = folder.join("pytorch_model.bin");
-    if !index.is_file() && pickle.is_file() {
+    let indexed = there::is_file(&index)?;
+    if !indexed && there::is_file(&pickle)? {
         return Ok(vec![pickle]);
     }
-    if !index.is_file() {
+    if !indexed {
         return Err(Error::data(format!(
             "{} has neither model.safetensors nor model.safetensors.index.json; expected a model folder with config.json, \
              preprocessor_config.json and model.safetensors",

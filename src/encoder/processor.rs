@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::image::{Filter, Preprocess, Resize};
+use crate::there;
 
 use super::architecture::Architecture;
 use super::config::EncoderKind;
@@ -33,14 +34,37 @@ pub fn read_preprocess(
 ) -> Result<(Preprocess, &'static str)> {
     for name in [NESTED, ALONE] {
         let path = folder.join(name);
-        if !path.is_file() {
+        if !there::is_file(&path)? {
+            // A folder, or a link whose file was not copied with it.
+            if path.symlink_metadata().is_ok() {
+                return Err(Error::data(format!(
+                    "{} is no file, or links to none; expected the settings of the image processor, or nothing of that name",
+                    path.display()
+                )));
+            }
             continue;
         }
         let config = read_json(&path)?;
+        if !config.is_object() {
+            return Err(Error::data(format!(
+                "{}: expected an object with settings, found {}",
+                path.display(),
+                if config.is_array() { "a list" } else { "a value" }
+            )));
+        }
         let settings = match config.get("image_processor") {
             Some(nested) if nested.is_object() => nested,
-            // A processor of text alone.
-            _ if name == NESTED => continue,
+            _ if name == NESTED => {
+                misplaced(&config).map_or(Ok(()), |key| {
+                    Err(Error::data(format!(
+                        "{}: {key} stands where it is not looked for; expected the settings of the image processor below \
+                         image_processor, or in {ALONE}",
+                        path.display()
+                    )))
+                })?;
+                // A processor of text alone.
+                continue;
+            }
             _ => &config,
         };
         let preprocess =
@@ -48,6 +72,17 @@ pub fn read_preprocess(
         return Ok((preprocess, name));
     }
     Ok(default_preprocess(kind, architecture))
+}
+
+/// Settings of images that no reader of `processor_config.json` looks for there.
+fn misplaced(config: &Value) -> Option<String> {
+    const OF_IMAGES: [&str; 4] = ["image_mean", "image_std", "do_resize", "crop_size"];
+    let at = |config: &Value| OF_IMAGES.into_iter().find(|key| config.get(key).is_some());
+    let below = || {
+        let key = config.get("feature_extractor").and_then(at)?;
+        Some(format!("feature_extractor.{key}"))
+    };
+    at(config).map(str::to_owned).or_else(below)
 }
 
 /// The family's own pre-processing, and how to speak of it.
@@ -72,10 +107,7 @@ struct Class {
 
 /// The class that the settings name, else that which transformers takes for models of `kind`.
 fn class_of(config: &Value, kind: EncoderKind) -> Class {
-    let named = ["image_processor_type", "feature_extractor_type"]
-        .iter()
-        .find_map(|key| config.get(key).and_then(Value::as_str))
-        .unwrap_or_default();
+    let named = name_of(config);
     let is = |family: &str| named.starts_with(family);
     let clip = Preprocess {
         resize: Resize::ShortSide(224),
@@ -112,14 +144,38 @@ fn class_of(config: &Value, kind: EncoderKind) -> Class {
     }
 }
 
+/// The class that the settings name.
+fn name_of(config: &Value) -> &str {
+    ["image_processor_type", "feature_extractor_type"]
+        .iter()
+        .find_map(|key| config.get(key).and_then(Value::as_str))
+        .unwrap_or_default()
+}
+
+/// Classes whose defaults are known, by how their names begin.
+const KNOWN: [&str; 4] = ["CLIP", "ViT", "DeiT", "Bit"];
+
+/// What a class that is not known has to say itself.
+const SAID: [&str; 8] = [
+    "do_resize",
+    "size",
+    "resample",
+    "do_center_crop",
+    "do_rescale",
+    "do_normalize",
+    "image_mean",
+    "image_std",
+];
+
 /// Steps that other processors have and that are not done here.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 7] = [
     "do_pad",
     "do_flip_channel_order",
     "do_thumbnail",
     "do_grayscale",
     "rescale_offset",
     "crop_pct",
+    "interpolation",
 ];
 
 /// The pre-processing of a processor's settings.
@@ -140,6 +196,16 @@ pub(crate) fn preprocess_of(config: &Value, kind: EncoderKind) -> Result<Preproc
         .find(|key| get(key).is_some_and(|value| *value != Value::Bool(false)))
     {
         return Err(format!("{key} is {}; this step is not done here", config[key]));
+    }
+    let named = name_of(config);
+    if !(named.is_empty() || KNOWN.iter().any(|known| named.starts_with(known)))
+        && let Some(key) = SAID.into_iter().find(|key| get(key).is_none())
+    {
+        return Err(format!(
+            "the image processor is a {named:?}, whose defaults are not known here, and {key} is not given; write it, or name a class \
+             that begins with {}",
+            KNOWN.join(", ")
+        ));
     }
     let square = flag("default_to_square", square)?;
     let resize = match get("size") {

@@ -11,6 +11,7 @@ use crate::error::{Context, Error, Result};
 use crate::feature::FeatureMetadata;
 use crate::feature::table::{FEATURES_KEY, GLOBAL, TOKENS, part_index};
 use crate::naming;
+use crate::there;
 
 /// Name of the metadata file beside a table.
 pub const FILE: &str = "croissant.json";
@@ -20,7 +21,7 @@ pub const FILE: &str = "croissant.json";
 /// # Errors
 /// As [`describe`]; [`Error::Io`] if the file cannot be written.
 pub fn write_beside(path: &Path) -> Result<PathBuf> {
-    let file = if path.is_dir() {
+    let file = if there::is_dir(path)? {
         path.join(FILE)
     } else {
         path.with_file_name(FILE)
@@ -133,7 +134,7 @@ struct Parts {
 impl Parts {
     fn find(path: &Path) -> Result<Self> {
         let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_file() {
+        if there::is_file(path)? {
             return Ok(Self {
                 files: vec![path.to_owned()],
                 includes: name(path),
@@ -142,7 +143,7 @@ impl Parts {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(path).at("list", path)? {
             let file = entry.at("list", path)?.path();
-            if file.is_file() && file.extension().is_some_and(|extension| extension == "parquet") {
+            if file.extension().is_some_and(|extension| extension == "parquet") && there::is_file(&file)? {
                 files.push(file);
             }
         }

@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 32;
 
 /// Writes a samples table of all images below `root` to `out`, sorted by path: `sample_id` and `image_path` are the path
 /// below `root`, `split` is `test`. Every file is one, as what it holds is told from its content alone; hidden files and those of
-/// the system are left out, and links to folders are not followed. A name that is not UTF-8 is listed with replacement characters.
+/// the system are left out, and links to folders are listed and not followed. A name that is not UTF-8 is listed with replacement characters.
 /// Returns the number of files.
 ///
 /// # Errors
@@ -63,11 +63,11 @@ fn collect(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -
         } else {
             format!("{prefix}/{name}")
         };
-        // Of the entry itself: a link to a folder is no folder here.
+        // Of the entry itself: a link to a folder is not followed, but listed, and becomes a reject.
         let kind = entry.file_type().at("read the folder", folder)?;
         if kind.is_dir() {
             collect(&entry.path(), &path, depth + 1, paths)?;
-        } else if !(kind.is_symlink() && entry.path().is_dir()) {
+        } else {
             paths.push(path);
         }
     }

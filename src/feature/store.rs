@@ -25,6 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::meter::available_memory;
 use crate::progress::Progress;
 use crate::sets::{Matrix, Source};
+use crate::there;
 
 use super::config::Dtype;
 use super::digests;
@@ -125,7 +126,7 @@ pub fn source(
 /// [`Error::Io`] if something cannot be read; [`Error::Interrupted`].
 pub fn damages(folder: &Path, interrupt: &Interrupt) -> Result<Vec<String>> {
     let below = folder.join("features");
-    let Ok(table) = FeatureTable::open(if below.is_dir() { &below } else { folder }) else {
+    let Ok(table) = FeatureTable::open(if there::is_dir(&below)? { &below } else { folder }) else {
         // Of parts the digests tell.
         return Ok(Vec::new());
     };

@@ -251,14 +251,14 @@ impl Shape {
     }
 }
 
-/// One output's value, or the mean over all.
+/// One output's value, or the mean over all that any sample has a label of: of the others nothing is known, good or bad.
 fn combine(which: Option<usize>, outputs: usize, value: impl Fn(usize) -> Estimate) -> Estimate {
     if let Some(i) = which {
         return value(i);
     }
     let all: Vec<Estimate> = (0..outputs).map(value).collect();
     Estimate {
-        value: mean(all.iter().map(|v| v.value)),
+        value: mean(all.iter().filter(|v| v.n > 0.0).map(|v| v.value)),
         n: all.iter().map(|v| v.n).fold(0.0, f64::max),
         degenerate: all.iter().any(|v| v.degenerate),
     }

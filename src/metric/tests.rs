@@ -199,6 +199,22 @@ fn constant_series_are_degenerate() {
 }
 
 #[test]
+fn a_unit_without_labels_is_no_part_of_a_mean() {
+    let targets = Targets {
+        task: Task::ActionUnits,
+        names: ["au01", "au12"].map(str::to_owned).to_vec(),
+        values: vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        known: vec![true, false, true, false, true, false],
+    };
+    let values = evaluated(&targets, &scores(3, vec![0.9, 0.9, 0.9, 0.1, 0.9, 0.9])).expect("shapes fit");
+    close(value(&values, "f1_au01"), 80.0);
+    close(value(&values, "f1_avg"), 80.0);
+    close(value(&values, "acc_avg"), value(&values, "acc_au01"));
+    let nothing = values.iter().find(|v| v.name == "f1_au12").expect("is there");
+    assert!(nothing.degenerate && nothing.n == 0);
+}
+
+#[test]
 fn action_units_agree_with_scikit_learn() {
     let golden = &golden()["action_units"];
     let targets = Targets {

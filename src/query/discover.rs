@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
 use crate::run::manifest::{self, Manifest};
+use crate::there;
 
 /// Folders below a given directory are searched this deep; results of runs lie far above that.
 const MAX_DEPTH: usize = 8;
@@ -136,13 +137,13 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders = Vec::new();
     let mut named = BTreeSet::new();
     for path in paths {
-        if !path.is_dir() {
+        if !there::is_dir(path)? {
             return Err(Error::data(format!(
                 "no folder {}: expected a run folder or a folder of runs",
                 path.display()
             )));
         }
-        if path.join(manifest::FILE).is_file() {
+        if there::is_file(&path.join(manifest::FILE))? {
             named.insert(canonical(path));
         }
         search(path, 0, &mut folders)?;
@@ -193,7 +194,7 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
 fn read(folder: &Path) -> Result<(Manifest, Option<Seal>)> {
     let digests = folder.join(seal::FILE);
     let seal = Seal::read(&digests)?;
-    if seal.is_none() && digests.is_file() {
+    if seal.is_none() && there::is_file(&digests)? {
         return Err(Error::damaged(format!(
             "{}; the command that made the run makes it again",
             Damage::Unsealed(digests)
@@ -214,7 +215,7 @@ fn canonical(path: &Path) -> PathBuf {
 }
 
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
-    if folder.join(manifest::FILE).is_file() {
+    if there::is_file(&folder.join(manifest::FILE))? {
         found.push(folder.to_owned());
         return Ok(());
     }
@@ -224,7 +225,7 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
         // A link is not followed: it could lead in a circle.
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_dir = entry.file_type().at("list", folder)?.is_dir();
         if is_dir && !entry.file_name().to_string_lossy().starts_with('.') {
             search(&entry.path(), depth + 1, found)?;
         }

@@ -14,7 +14,9 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use indicatif::HumanBytes;
 
+use crate::disk::guard::caught;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::meter::available_memory;
@@ -63,11 +65,20 @@ impl From<DataFusionError> for Stopped {
 impl Engine {
     pub(super) fn start() -> Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder
             .worker_threads(threads)
             .thread_name(THREADS)
-            .thread_stack_size(STACK)
-            .build()
+            .thread_stack_size(STACK);
+        // Where the system grants no thread, the library does not return.
+        let runtime = caught(|| builder.build())
+            .ok_or_else(|| {
+                Error::data(format!(
+                    "the system grants no threads for queries, which need up to {threads} with {} of address space each: raise the \
+                     limits (ulimit -u, ulimit -v, or pids.max of its group)",
+                    HumanBytes(STACK as u64)
+                ))
+            })?
             .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
         let memory = available_memory().map_or(u64::MAX, |free| (free / 2).max(LEAST_MEMORY));
         // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes

@@ -36,6 +36,7 @@ use crate::record::{
     StandingRow, Table,
 };
 use crate::regular;
+use crate::there;
 
 use super::bins::Bins;
 use super::discover::FoundRun;
@@ -132,10 +133,14 @@ impl RunFiles {
         }
         let found: Vec<_> = found
             .into_par_iter()
-            .filter_map(|(run, unit, path)| {
-                let length = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
-                Some((run, unit, path, length))
+            .map(|(run, unit, path)| {
+                let there = there::is_file(&path)?;
+                let length = there.then(|| std::fs::metadata(&path).at("read", &path)).transpose()?;
+                Ok(length.map(|metadata| (run, unit, path, metadata.len())))
             })
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
             .collect();
         runs.par_iter().try_for_each(|run| {
             let of_run = found.iter().filter(|(name, ..)| *name == run.run);

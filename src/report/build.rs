@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table, Value, csv_line, plain};
+use crate::there;
 
 use super::catalog::{Chart, Entry, EntryKind, ReportFiles};
 use super::cells::{self, Shown};
@@ -249,7 +250,7 @@ impl Builder<'_> {
                 Chart::ScoreMaps => draw(figure::score_maps(table, &rows), stand_in)?,
                 Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
                 Chart::Contact => {
-                    let root = self.data_root(run);
+                    let root = self.data_root(run)?;
                     let found = figure::contact_rows(table, &rows, root.as_deref());
                     self.lack(run, entry, found.iter().flat_map(|row| &row.tiles));
                     let drawn = draw(figure::contact(&found), stand_in)?;
@@ -257,7 +258,7 @@ impl Builder<'_> {
                     drawn
                 }
                 Chart::Panels => {
-                    let root = self.data_root(run);
+                    let root = self.data_root(run)?;
                     all_panels = figure::panel_rows(table, &rows, root.as_deref());
                     self.lack(run, entry, all_panels.iter().flat_map(Panel::all_tiles));
                     let ReportConfig {
@@ -332,16 +333,19 @@ impl Builder<'_> {
         ));
     }
 
-    fn data_root(&self, run: &FoundRun) -> Option<PathBuf> {
+    fn data_root(&self, run: &FoundRun) -> Result<Option<PathBuf>> {
         if !self.config.images {
-            return None;
+            return Ok(None);
         }
-        match (&self.options.data_root, &run.manifest.data_root) {
+        Ok(match (&self.options.data_root, &run.manifest.data_root) {
             (Some(root), _) => Some(root.clone()),
             (None, Some(root)) => Some(PathBuf::from(root)),
             // Features made elsewhere: there are images only where somebody put them.
-            (None, None) => Some(run.path.join("data")).filter(|root| root.is_dir()),
-        }
+            (None, None) => {
+                let root = run.path.join("data");
+                there::is_dir(&root)?.then_some(root)
+            }
+        })
     }
 
     /// Writes the page `file` that has all panels of a figure.

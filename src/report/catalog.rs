@@ -11,6 +11,7 @@ use crate::document::assets::{Asset, Assets, Embedded};
 use crate::document::invalid::{Invalid, require};
 use crate::document::tree::Node;
 use crate::error::{Error, Result};
+use crate::there;
 
 static EMBEDDED: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/reports"), "reports");
 
@@ -21,7 +22,7 @@ pub(crate) struct ReportFiles(Assets);
 impl ReportFiles {
     pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
         if let Some(folder) = folder
-            && !folder.is_dir()
+            && !there::is_dir(folder)?
         {
             return Err(Error::Usage(format!(
                 "no folder {}: expected a folder of reports, with catalog.toml, sql/ and templates/",

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::seal;
 use crate::error::Result;
+use crate::there;
 
 /// A run folder: `<out>/<name>-<digest8>/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,11 @@ impl RunFolder {
     }
 
     /// Whether the run was whole when it was last written.
-    pub fn is_sealed(&self) -> bool {
-        self.0.join(seal::FILE).is_file()
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the system cannot say.
+    pub fn is_sealed(&self) -> Result<bool> {
+        there::is_file(&self.0.join(seal::FILE))
     }
 
     /// Pictures that two splits share.

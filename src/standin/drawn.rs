@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::disk::atomic;
 use crate::disk::seal::{Seal, Sealed};
 use crate::error::{Context, Result};
+use crate::there;
 
 /// Beside the images while there are some to be drawn; a line of JSON each, in the order in which they were drawn.
 const FILE: &str = ".drawn.jsonl";
@@ -34,7 +35,11 @@ impl Drawn {
         };
         let lines = text.split(|byte| *byte == b'\n');
         let known = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        let mut log = File::options().create(true).append(true).open(&path).at("write", &path)?;
+        let mut log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .at("write", &path)?;
         if text.last().is_some_and(|byte| *byte != b'\n') {
             log.write_all(b"\n").at("write", &path)?;
         }
@@ -46,8 +51,11 @@ impl Drawn {
     }
 
     /// Whether something is known of images below `out`.
-    pub(crate) fn is_there(out: &Path) -> bool {
-        out.join(FILE).is_file()
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] if the system cannot say.
+    pub(crate) fn is_there(out: &Path) -> Result<bool> {
+        there::is_file(&out.join(FILE))
     }
 
     /// Takes away what a call left that was killed when it had done all else; where nothing can be written it may stay.

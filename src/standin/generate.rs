@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::regular;
 use crate::task::Split;
+use crate::there;
 
 use super::draw::identity::{Identity, Shot};
 use super::draw::photo;
@@ -121,18 +122,19 @@ pub fn generate(
     mend(out, &text, *progress)?;
     let complete = claim(out, &marker)?;
     let Plan { samples, labels } = layout.plan(options, size)?;
-    let written = |(path, bytes): &(String, Vec<u8>)| {
-        std::fs::metadata(out.join(path)).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
-    };
-    let sealed = out.join(seal::FILE).is_file();
-    if complete && !sealed && !Drawn::is_there(out) {
+    let sealed = there::is_file(&out.join(seal::FILE))?;
+    let mut written = there::is_file(&out.join(TRUTH_FILE))?;
+    for (path, _) in &labels {
+        written &= there::is_file(&out.join(path))?;
+    }
+    if complete && !sealed && !Drawn::is_there(out)? {
         // Nobody can say any more that these are the images that were drawn.
         progress.line(&format!(
             "drawn again, because {}",
             Damage::Unsealed(out.join(seal::FILE))
         ));
     }
-    if complete && sealed && out.join(TRUTH_FILE).is_file() && labels.iter().all(written) {
+    if complete && sealed && written {
         Drawn::sweep(out);
         return Ok(report(layout, out, &samples, 0, true));
     }
@@ -321,7 +323,8 @@ pub(crate) fn draw_all(
     samples.par_iter().try_for_each(|sample| {
         interrupt.check()?;
         let path = out.join(&sample.path);
-        if !std::fs::read(&path).is_ok_and(|bytes| known.is(&sample.path, &bytes)) {
+        let drawn_before = there::is_file(&path)? && known.is(&sample.path, &std::fs::read(&path).at("read", &path)?);
+        if !drawn_before {
             let bytes = render(sample, size, seed)?;
             write_beside(&path, &bytes)?;
             known.add(&sample.path, &bytes)?;

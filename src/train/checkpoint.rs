@@ -18,6 +18,7 @@ use crate::model::aura::Aura;
 use crate::model::math::{host, matrix};
 use crate::model::params::{Age, Moments, Store};
 use crate::progress::Progress;
+use crate::there;
 
 /// The metadata key under which the JSON part lies; a single key, so that the same state gives the same bytes.
 pub const METADATA: &str = "aura-bench";
@@ -338,7 +339,7 @@ impl Loaded {
     /// # Errors
     /// [`Error::Io`] if the file is there and cannot be read.
     pub fn left(file: &Path, progress: Progress) -> Result<Option<Self>> {
-        if !file.is_file() {
+        if !there::is_file(file)? {
             return Ok(None);
         }
         match Self::read(file) {

@@ -125,7 +125,11 @@ fn what_makes_no_sense_is_said() {
     bench.write("digits.csv", labels.replacen("training,", "training", 1));
     // A line that is short is one sample less, and no label moves to its neighbour.
     let report = bench.json(&["validate", "digits.toml", "--json"]);
-    assert_eq!(report["data"]["rejected"], 1, "{report}");
+    assert_eq!(
+        report["data"]["reject_reasons"],
+        serde_json::json!({"malformed_line": 1, "missing_label": 1}),
+        "{report}"
+    );
 }
 
 #[test]

@@ -283,6 +283,7 @@ fn a_small_file_that_unpacks_to_a_large_table_is_refused() {
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x"; rows]));
     let number: ArrayRef = Arc::new(Int64Array::from(vec![7; rows]));
     write(&path, vec![("sample_id", text), ("label", number)]);
+    bench.seal(&run, "seed-0/predictions.parquet");
     assert!(std::fs::metadata(&path).unwrap().len() < 1 << 21);
     for call in [vec!["query", "SELECT * FROM predictions"], vec!["check", &run]] {
         let said = bench.fails(3, &call);
@@ -310,6 +311,7 @@ fn broken_parquet_of_a_run_is_an_error_that_names_it() {
             let mut broken = there.clone();
             broken[at] = 129;
             std::fs::write(&path, broken).unwrap();
+            bench.seal(&run, name);
             let output = bench.run(&["query", &format!("SELECT * FROM {view}"), "--format", "csv"]);
             assert!(
                 matches!(code(&output), Some(0 | 3)),
@@ -332,6 +334,7 @@ fn broken_parquet_of_a_run_is_an_error_that_names_it() {
         }
         assert!(refused > 0, "{name}");
         std::fs::write(&path, there).unwrap();
+        bench.seal(&run, name);
     }
 }
 
@@ -358,8 +361,23 @@ fn files_are_for_whom_the_umask_lets_in() {
 fn too_few_threads_and_no_home_are_told() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("runs")).unwrap();
-    let output = shell(&bench, "ulimit -v 300000; $AURA query 'SELECT 1'");
-    assert!(matches!(code(&output), Some(0 | 3)), "{}", stderr(&output));
+    // Memory for the program itself, and for more and more of its threads.
+    let program = std::fs::metadata(assert_cmd::cargo::cargo_bin("aura-bench"))
+        .unwrap()
+        .len()
+        >> 10;
+    let mut answered = 0;
+    for more in [20_000, 60_000, 200_000, 400_000, 800_000, 4_000_000] {
+        let output = shell(&bench, &format!("ulimit -v {}; $AURA query 'SELECT 1'", program + more));
+        // With too little, the system ends it before it is a program.
+        assert!(
+            matches!(code(&output), Some(0 | 3 | 139)),
+            "{more}: {}",
+            stderr(&output)
+        );
+        answered += usize::from(code(&output) == Some(0));
+    }
+    assert!(answered > 0);
     let output = shell(
         &bench,
         "env -u HOME -u AURA_BENCH_CACHE -u XDG_CACHE_HOME $AURA run recipes/rafdb.toml --stand-in",

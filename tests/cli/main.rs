@@ -71,6 +71,16 @@ impl Bench {
         run.name.clone()
     }
 
+    /// Lets the digests of a run say of a file what it is now: whoever means harm can do that too.
+    fn seal(&self, run: &str, file: &str) {
+        let path = self.path(run).join("digests.json");
+        let mut digests: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let bytes = std::fs::read(self.path(run).join(file)).unwrap();
+        digests["files"][file] =
+            serde_json::json!({"bytes": bytes.len(), "blake3": blake3::hash(&bytes).to_hex().to_string()});
+        std::fs::write(path, digests.to_string()).unwrap();
+    }
+
     /// With a copy of the faces of [`SMALL`] in the folder `raf`, to be read and changed.
     fn with_faces() -> Self {
         let bench = Self::new();

@@ -207,6 +207,11 @@ fn settings_mean_what_they_mean_to_transformers() {
         (json!({"crop_pct": 0.875}), "crop_pct is 0.875"),
         (json!({"do_pad": true}), "do_pad is true"),
         (json!({"resample": 0}), "resample is 0"),
+        (json!({"interpolation": "bicubic"}), "interpolation is"),
+        (
+            json!({"image_processor_type": "TimmWrapperImageProcessor", "image_mean": 0.5}),
+            "do_resize is not given",
+        ),
     ] {
         let error = processed(Clip, &settings).unwrap_err();
         assert!(error.contains(part), "{error}");
@@ -234,4 +239,58 @@ fn settings_are_found_wherever_a_folder_keeps_them() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("processor_config.json: image_mean is"), "{error}");
+}
+
+/// A class whose defaults nobody here knows says everything itself.
+#[test]
+fn an_unknown_class_that_leaves_nothing_open_is_read() {
+    let mut settings = serde_json::json!({
+        "image_processor_type": "OtherImageProcessor", "do_resize": true, "size": {"height": 32, "width": 32},
+        "resample": 2, "do_center_crop": false, "do_rescale": true, "do_normalize": true, "image_mean": 0.5, "image_std": 0.5,
+    });
+    let found = processed(EncoderKind::Clip, &settings).unwrap();
+    assert_eq!((found.mean, found.centre_crop), ([0.5; 3], None));
+    settings["image_std"] = serde_json::Value::Null;
+    let error = processed(EncoderKind::Clip, &settings).unwrap_err();
+    assert!(error.contains("image_std is not given"), "{error}");
+}
+
+#[test]
+fn settings_that_are_there_and_cannot_be_read_are_no_default() {
+    let architecture = model_folder::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
+    let refused = |make: &dyn Fn(&std::path::Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path());
+        let read = processor::read_preprocess(folder.path(), EncoderKind::Clip, &architecture);
+        read.unwrap_err().to_string()
+    };
+    let error = refused(&|folder| std::fs::create_dir(folder.join("preprocessor_config.json")).unwrap());
+    assert!(error.contains("preprocessor_config.json is no file"), "{error}");
+    #[cfg(unix)]
+    {
+        let error = refused(&|folder| {
+            std::os::unix::fs::symlink("../../blobs/abc", folder.join("preprocessor_config.json")).unwrap();
+        });
+        assert!(error.contains("links to none"), "{error}");
+    }
+    for (name, text, part) in [
+        (
+            "preprocessor_config.json",
+            "[]",
+            "expected an object with settings, found a list",
+        ),
+        (
+            "processor_config.json",
+            r#"{"image_mean": 0.5}"#,
+            "image_mean stands where",
+        ),
+        (
+            "processor_config.json",
+            r#"{"feature_extractor": {"do_resize": true}}"#,
+            "feature_extractor.do_resize stands where",
+        ),
+    ] {
+        let error = refused(&|folder| std::fs::write(folder.join(name), text).unwrap());
+        assert!(error.contains(part) && error.contains(name), "{error}");
+    }
 }
