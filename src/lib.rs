@@ -109,6 +109,7 @@ mod system_files;
 mod task;
 mod terminal;
 mod there;
+mod threads;
 mod train;
 
 pub use chain::Summary;

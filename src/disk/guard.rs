@@ -24,20 +24,15 @@ thread_local! {
 /// Reads a Parquet file that may not be what it says. Its library panics on some (a schema with types that do not exist, columns of
 /// negative length, a page that names a dictionary which is not there): they are refused like one that is cut off.
 pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    caught(read).unwrap_or_else(|| {
+    GUARDED.set(GUARDED.get() + 1);
+    let read = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(GUARDED.get() - 1);
+    read.unwrap_or_else(|_| {
         Err(Error::unusable_table(format!(
             "{}: no Parquet file that can be read: its schema or its columns are malformed",
             path.display()
         )))
     })
-}
-
-/// Does what a library may give up on; `None` if it did.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
-    GUARDED.set(GUARDED.get() + 1);
-    let done = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(GUARDED.get() - 1);
-    done.ok()
 }
 
 /// Whether a panic of this thread is caught and becomes an error.

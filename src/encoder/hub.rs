@@ -77,9 +77,10 @@ impl HubModel {
         };
         let damaged = damaged(&folder, interrupt)?;
         let Some(first) = damaged.first() else {
-            return match is_whole(&folder) {
-                true => Ok(folder),
-                false => self.fetch_into(&cache, progress, interrupt),
+            return if is_whole(&folder) {
+                Ok(folder)
+            } else {
+                self.fetch_into(&cache, progress, interrupt)
             };
         };
         self.may_be_fetched(&cache).map_err(|_| first.error())?;

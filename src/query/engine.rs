@@ -16,10 +16,10 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use indicatif::HumanBytes;
 
-use crate::disk::guard::caught;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::meter::available_memory;
+use crate::threads::granted;
 
 use super::order::OneOrder;
 use super::value::Value;
@@ -33,6 +33,9 @@ const STACK: usize = 256 << 20;
 
 /// What a query may always take, however little memory is free.
 const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Threads that decode while one adds up, and as many that wait for files.
+const MOST_THREADS: usize = 4;
 
 /// What its threads are called. One that gives up says so to whoever waits, and not on stderr.
 pub(crate) const THREADS: &str = "query";
@@ -64,21 +67,23 @@ impl From<DataFusionError> for Stopped {
 
 impl Engine {
     pub(super) fn start() -> Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder
             .worker_threads(threads)
+            .max_blocking_threads(threads)
             .thread_name(THREADS)
             .thread_stack_size(STACK);
-        // Where the system grants no thread, the library does not return.
-        let runtime = caught(|| builder.build())
-            .ok_or_else(|| {
-                Error::data(format!(
-                    "the system grants no threads for queries, which need up to {threads} with {} of address space each: raise the \
-                     limits (ulimit -u, ulimit -v, or pids.max of its group)",
-                    HumanBytes(STACK as u64)
-                ))
-            })?
+        let number = 2 * threads;
+        granted(number, Some(STACK)).map_err(|error| {
+            Error::data(format!(
+                "the system grants fewer than the {number} threads, of {} of address space each, that queries work on ({error}): raise \
+                 the limits (ulimit -u, ulimit -v, or pids.max of its group)",
+                HumanBytes(STACK as u64)
+            ))
+        })?;
+        let runtime = builder
+            .build()
             .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
         let memory = available_memory().map_or(u64::MAX, |free| (free / 2).max(LEAST_MEMORY));
         // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes

@@ -152,7 +152,7 @@ pub fn generate(
         write_beside(&out.join(path), bytes)?;
     }
     truth::write(&out.join(TRUTH_FILE), layout, &samples)?;
-    for folder in &folders {
+    for folder in folders.iter().map(PathBuf::as_path).chain([out]) {
         sweep(folder)?;
     }
     atomic::write(&out.join(STAND_IN_FILE), text.as_bytes())?;
