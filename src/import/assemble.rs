@@ -65,7 +65,9 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut first: HashMap<String, usize> = HashMap::new();
     for (row, partner) in partner.iter().enumerate() {
         let Some(at) = *partner else { continue };
-        if let Some(reason) = features.columns.unusable(row).filter(|_| labels.own_file) {
+        // Labels that follow row by row belong to it only if it is the sample that they name.
+        let by_row = labels.own_file && features.keys.is_none();
+        if let Some(reason) = features.columns.unusable(row).filter(|_| by_row) {
             let (file, line) = place_of_features(features, path, row);
             rejects.push(Reject::new(file, line, reason.clone()));
             continue;
@@ -237,17 +239,16 @@ fn match_rows(
         .map(|(row, key)| {
             let key = key.as_deref().map(str::trim).unwrap_or_default();
             let found = by_name.get(&composed(key)).copied();
-            match found {
-                Some(at) => used[at] = true,
-                None => {
-                    let (file, line) = place_of_features(features, path, row);
-                    let unnamed = || {
-                        let labels = name_of(labels.path);
-                        Reason::MissingLabel(format!("no row of {labels} is called `{key}`"))
-                    };
-                    let reason = features.columns.unusable(row).cloned().unwrap_or_else(unnamed);
-                    rejects.push(Reject::new(file, line, reason));
-                }
+            if let Some(at) = found {
+                used[at] = true;
+            } else {
+                let (file, line) = place_of_features(features, path, row);
+                let unnamed = || {
+                    let labels = name_of(labels.path);
+                    Reason::MissingLabel(format!("no row of {labels} is called `{key}`"))
+                };
+                let reason = features.columns.unusable(row).cloned().unwrap_or_else(unnamed);
+                rejects.push(Reject::new(file, line, reason));
             }
             found
         })

@@ -340,9 +340,11 @@ impl Columns {
 
     /// Gives up a row because the value of column `name` is no text.
     pub(crate) fn give_up_bytes(&mut self, row: usize, name: &str, bytes: &[u8]) {
+        // What is shown of it is shorter still.
+        let shown = &bytes[..bytes.len().min(512)];
         let reason = Reason::BadValue {
             column: name.to_owned(),
-            found: String::from_utf8_lossy(bytes).into_owned(),
+            found: String::from_utf8_lossy(shown).trim_end_matches('\0').to_owned(),
             expected: "text in UTF-8".into(),
         };
         self.give_up(row, reason);

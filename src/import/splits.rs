@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::split;
 use crate::error::{Error, Result};
 use crate::intake::reject::Reason;
+use crate::spelling::composed;
 use crate::task::Split;
 
 use super::columns::{Columns, Number, listed};
@@ -69,8 +70,10 @@ impl<'a> Splitter<'a> {
                     .take(1 << 24)
                     .collect();
                 for text in &written {
+                    let same = |said: &&String| composed(said) == composed(text);
+                    let said = rules.config.splits.keys().find(same).and_then(|said| values.get(said));
                     if !values.contains_key(*text)
-                        && let Some(split) = split::split_of_name(text)
+                        && let Some(split) = said.copied().or_else(|| split::split_of_name(text))
                     {
                         values.insert((*text).to_owned(), split);
                     }

@@ -99,6 +99,9 @@ fn accents_in_names_of_columns_may_be_in_another_form() {
     let mut case = Case::npy("split,E\u{301}motion\ntrain,a\ntrain,b\ntest,a\ntest,b\n");
     case.table.label = "\u{c9}motion".into();
     assert_eq!(case.examine().unwrap().card.class_names(), ["a", "b"]);
+    let mut case = Case::npy("split,label\nu\u{308}ben,a\nu\u{308}ben,b\ntest,a\ntest,b\n");
+    case.table.splits = [("\u{fc}ben".to_owned(), Split::Train)].into();
+    assert_eq!(case.examine().unwrap().rejects, []);
 }
 
 #[test]
