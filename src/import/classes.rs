@@ -182,7 +182,7 @@ fn unread_units(roles: &Roles) -> Option<String> {
     let like = roles.unit_like.first()?;
     let unit = ActionUnit::mentioned(like)?;
     Some(format!(
-        "columns that look like action units are not read: {}; name all that are meant, as dataset.table.aus = {{ {} = \"{like}\" }}",
+        "columns that look like action units are not read: {}; to read them, list every column of a unit, as dataset.table.aus = {{ {} = \"{like}\" }}",
         listed(&roles.unit_like),
         unit.column()
     ))

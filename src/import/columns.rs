@@ -148,7 +148,7 @@ impl Roles {
     pub(crate) fn what_is_there(&self) -> String {
         match self.there.as_slice() {
             [] => "there are no columns".to_owned(),
-            [one] => format!(
+            [one] if one.contains([' ', '|', ':', '/']) => format!(
                 "the only column is `{one}`; if these are several, save them with `,`, `;` or a tab between them, their names in the \
                  first line"
             ),
@@ -194,7 +194,7 @@ impl Roles {
 pub(crate) const SAMPLE_ID: [&str; 6] = ["sample_id", "id", "name", "file", "image", "image_path"];
 
 /// Two columns mean the same, and which is right only the reader knows.
-fn two_for_one(first: &str, second: &str, what: &str, example: &str, file: &Path) -> Error {
+pub(crate) fn two_for_one(first: &str, second: &str, what: &str, example: &str, file: &Path) -> Error {
     let at = file.display();
     Error::unusable_table(if first == second {
         format!("{at}: two columns are called `{first}`; rename or remove the one that is not meant")
@@ -338,13 +338,11 @@ impl Columns {
         self.unusable.entry(row).or_insert(reason);
     }
 
-    /// Gives up a row because the value of column `name` is no text.
-    pub(crate) fn give_up_bytes(&mut self, row: usize, name: &str, bytes: &[u8]) {
-        // What is shown of it is shorter still.
-        let shown = &bytes[..bytes.len().min(512)];
+    /// Gives up a row because the value of column `name` is no text; `shown` is what can be shown of it.
+    pub(crate) fn give_up_no_text(&mut self, row: usize, name: &str, shown: &str) {
         let reason = Reason::BadValue {
             column: name.to_owned(),
-            found: String::from_utf8_lossy(shown).trim_end_matches('\0').to_owned(),
+            found: shown.to_owned(),
             expected: "text in UTF-8".into(),
         };
         self.give_up(row, reason);

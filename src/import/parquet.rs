@@ -1,5 +1,6 @@
 //! Features and labels in Parquet files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
@@ -13,7 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::spelling::composed;
 
-use super::columns::{Columns, Offer, Roles, find, listed};
+use super::columns::{Columns, Offer, Roles, find, listed, two_for_one};
 use super::parts::Part;
 use super::source::{Features, Reading, USUAL, no_features};
 use super::spill::SpillWriter;
@@ -107,8 +108,9 @@ impl Reading<'_> {
             let prefix = composed(prefix);
             let begins = |name: &&String| composed(name).starts_with(&*prefix);
             let found: Vec<String> = names.iter().filter(begins).cloned().collect();
-            for name in &found {
-                find(&numbers, "features", name, &[], file)?;
+            let mut seen = BTreeSet::new();
+            if let Some(name) = found.iter().find(|name| !seen.insert(*name)) {
+                return Err(two_for_one(name, name, "", "", file));
             }
             found
         } else {
@@ -292,7 +294,9 @@ fn push_texts(
         let bytes = as_type(&DataType::LargeBinary)?;
         for (row, bytes) in bytes.as_binary::<i64>().iter().enumerate() {
             if let Some(bytes) = bytes.filter(|_| texts.is_null(row)) {
-                columns.give_up_bytes(before + row, name, bytes);
+                // A message shows less than that.
+                let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
+                columns.give_up_no_text(before + row, name, &shown);
             }
         }
     }

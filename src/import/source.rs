@@ -242,8 +242,8 @@ impl Reading<'_> {
                     .collect();
                 for (row, (text, value)) in texts.iter().zip(&values).enumerate() {
                     features.columns.push(name, text.as_deref());
-                    if let Err(bytes) = value {
-                        features.columns.give_up_bytes(row, name, bytes);
+                    if let Err(shown) = value {
+                        features.columns.give_up_no_text(row, name, shown);
                     }
                 }
                 features.columns.set_rows(texts.len());

@@ -227,6 +227,24 @@ fn value(header: &Header, bytes: &[u8]) -> Result<Value, String> {
     })
 }
 
+/// A string with a mark in place of what is no text.
+fn shown(header: &Header, bytes: &[u8]) -> String {
+    let text = if header.kind == Kind::Text {
+        let units = bytes.as_chunks::<4>().0.iter().map(|unit| {
+            let code = if header.big_endian {
+                u32::from_be_bytes(*unit)
+            } else {
+                u32::from_le_bytes(*unit)
+            };
+            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+        });
+        units.collect()
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    text.trim_end_matches(['\0', ' ']).to_owned()
+}
+
 /// The only value of an array of no dimension or of one element.
 ///
 /// # Errors
@@ -367,13 +385,14 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The values of an array with one value a row (`[n]` or `[n, 1]`), numbers or strings; of a string that is no text, its bytes.
+/// The values of an array with one value a row (`[n]` or `[n, 1]`), numbers or strings; of a string that is no text, what
+/// can be shown of it.
 ///
 /// Memory follows what is there, not what the header claims.
 ///
 /// # Errors
 /// What is wrong with the array, or that it has not one value a row.
-pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Result<Value, Vec<u8>>>, String> {
+pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Result<Value, String>>, String> {
     let (rows, columns) = header.rows_and_columns();
     if columns != 1 || header.shape.is_empty() {
         return Err(format!("expected one value a row, found the shape {:?}", header.shape));
@@ -384,7 +403,7 @@ pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Result<Value
         input.read_exact(&mut bytes).map_err(|error| {
             format!("row {row} of {rows}: the header promises more values than can be read ({error})")
         })?;
-        values.push(value(header, &bytes).map_err(|_| bytes.clone()));
+        values.push(value(header, &bytes).map_err(|_| shown(header, &bytes)));
     }
     Ok(values)
 }
@@ -500,7 +519,7 @@ pub(crate) mod tests {
         let mut input = bytes.as_slice();
         let header = read_header(&mut input).unwrap();
         let values = column(&mut input, &header).unwrap();
-        assert_eq!(values[1], Err(b"\xe9\0".to_vec()));
+        assert_eq!(values[1], Err("\u{fffd}".into()));
         assert_eq!(values[2], Ok(Value::Text("no".into())));
         let bytes = encode("<i2", "(3000000000,)", false, &[1, 0]);
         let mut input = bytes.as_slice();

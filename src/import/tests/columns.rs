@@ -54,6 +54,25 @@ fn two_columns_for_one_thing_are_refused_and_named() {
         "{}",
         case.error()
     );
+    let mut case = Case::new("f.parquet", b"");
+    let numbers = |values: [f64; 2]| -> ArrayRef { Arc::new(Float64Array::from(values.to_vec())) };
+    let columns = |second: &'static str| {
+        vec![
+            ("f_0", numbers([1.0, 2.0])),
+            (second, numbers([3.0, 4.0])),
+            ("label", texts(&["a", "b"])),
+            ("split", texts(&["train", "test"])),
+        ]
+    };
+    case.table.features = "f_*".into();
+    parquet(&case.features, columns("f_0"));
+    assert!(
+        case.error().contains("two columns are called `f_0`"),
+        "{}",
+        case.error()
+    );
+    parquet(&case.features, columns("f_1"));
+    case.examine().unwrap();
     // What stands beside the features is only compared where the labels are elsewhere.
     let arrays = [
         ("x", floats("(2, 1)", &[0.0, 1.0])),
