@@ -50,6 +50,20 @@ impl ActionUnit {
         Self::of_digits(rest.trim_start_matches([' ', '_', '-']))
     }
 
+    /// The unit that a longer name speaks of, as those of measures do: `AU12_r`, `AU12 (Lip Corner Puller)`, `intensity_au12`.
+    pub fn mentioned(name: &str) -> Option<Self> {
+        let lower = name.to_ascii_lowercase();
+        lower.match_indices("au").find_map(|(at, word)| {
+            // `restau12` speaks of something else.
+            if lower[..at].ends_with(char::is_alphanumeric) {
+                return None;
+            }
+            let rest = lower[at + word.len()..].trim_start_matches([' ', '_', '-']);
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            Self::of_digits(&rest[..end])
+        })
+    }
+
     /// The unit of one to three digits.
     pub fn of_digits(digits: &str) -> Option<Self> {
         let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -97,6 +111,24 @@ mod tests {
         }
         let unit = ActionUnit::named("AU 4").unwrap();
         assert_eq!((unit.column().as_str(), unit.to_string().as_str()), ("au04", "AU4"));
+    }
+
+    #[test]
+    fn names_that_speak_of_a_unit() {
+        for name in [
+            "AU12_r",
+            "au12_c",
+            "AU12 (Lip Corner Puller)",
+            "AU12.1",
+            "AU12_intensity",
+            "gt_AU_12",
+            "éAU au12",
+        ] {
+            assert_eq!(ActionUnit::mentioned(name), ActionUnit::new(12), "{name}");
+        }
+        for name in ["restau12", "AU", "audio_12", "au2024", "AU0_r", "é12", ""] {
+            assert_eq!(ActionUnit::mentioned(name), None, "{name}");
+        }
     }
 
     #[test]

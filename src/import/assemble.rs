@@ -65,6 +65,13 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut first: HashMap<String, usize> = HashMap::new();
     for (row, partner) in partner.iter().enumerate() {
         let Some(at) = *partner else { continue };
+        // Labels that follow row by row belong to it only if it is the sample that they name.
+        let by_row = labels.own_file && features.keys.is_none();
+        if let Some(reason) = features.columns.unusable(row).filter(|_| by_row) {
+            let (file, line) = place_of_features(features, path, row);
+            rejects.push(Reject::new(file, line, reason.clone()));
+            continue;
+        }
         let id = labels
             .columns
             .text(roles.sample_id.as_deref(), at)
@@ -80,10 +87,14 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
             Ok((split, image, class, emotion)) => {
                 if let Some(&earlier) = first.get(&id) {
                     let (file, line) = place(earlier);
-                    let line = line.unwrap_or_default();
+                    let advice = if file == place(at).0 {
+                        ""
+                    } else {
+                        "; where they begin anew in every file, name another column as dataset.table.sample_id"
+                    };
                     refuse(Reason::DuplicateId {
                         id,
-                        first: format!("{file}:{line}"),
+                        first: format!("{file}:{}{advice}", line.unwrap_or_default()),
                     });
                 } else {
                     first.insert(id.clone(), at);
@@ -101,7 +112,7 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
         }
     }
     drop(first);
-    splitter.tell(&samples, &mut warnings);
+    splitter.tell(&samples, labels, rules, &mut warnings);
     // As the samples table orders its rows.
     samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
     enough(&samples, labels, rules)?;
@@ -117,16 +128,24 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     })
 }
 
-/// The file and the line in it of a row of labels. Of a folder of files, rows are counted in each.
+/// The file and the line in it of a row of labels.
 fn place_of(features: &Features, labels: &Labels<'_>, at: usize) -> (String, Option<u32>) {
+    if labels.own_file {
+        return (name_of(labels.path), Some(labels.columns.line(at)));
+    }
+    place_of_features(features, labels.path, at)
+}
+
+/// The file and the row in it, from 1, of a row of features. Of a folder of files, rows are counted in each.
+fn place_of_features(features: &Features, path: &Path, row: usize) -> (String, Option<u32>) {
     let mut before = 0;
     for (name, rows) in &features.parts {
-        if !labels.own_file && at < before + rows {
-            return (name.clone(), u32::try_from(at - before + 1).ok());
+        if row < before + rows {
+            return (name.clone(), u32::try_from(row - before + 1).ok());
         }
         before += rows;
     }
-    (name_of(labels.path), Some(labels.columns.line(at)))
+    (name_of(path), u32::try_from(row + 1).ok())
 }
 
 /// The row of labels of every row of features.
@@ -138,6 +157,13 @@ fn match_rows(
     rejects: &mut Vec<Reject>,
 ) -> Result<Vec<Option<usize>>> {
     let rows = features.global.rows();
+    if labels.columns.rows() == 0 {
+        return Err(Error::unusable_table(format!(
+            "{}: there are no rows of labels in it; expected one for each of the {rows} rows of features in {}",
+            labels.path.display(),
+            path.display()
+        )));
+    }
     let Some(keys) = &features.keys else {
         if labels.columns.rows() != rows {
             return Err(Error::unusable_table(format!(
@@ -152,7 +178,8 @@ fn match_rows(
         if labels.own_file && own.is_some() && other.is_some() {
             for row in 0..rows {
                 let (own, other) = (features.columns.text(own, row), labels.columns.text(other, row));
-                if own != other && labels.columns.unusable(row).is_none() {
+                let readable = labels.columns.unusable(row).is_none() && features.columns.unusable(row).is_none();
+                if own != other && readable {
                     return Err(Error::unusable_table(format!(
                         "{}:{}: row {row} is sample `{}` here and `{}` in {}; set dataset.table.key = \"{}\" to find labels by \
                          the sample's name instead of by the row",
@@ -171,9 +198,10 @@ fn match_rows(
     let Some(id) = labels.roles.sample_id.as_deref() else {
         return Err(Error::unusable_table(format!(
             "dataset.table.key = \"{}\" finds labels by the sample's name, and {} has no column of names; name it as \
-             dataset.table.sample_id",
+             dataset.table.sample_id ({})",
             rules.config.key,
-            labels.path.display()
+            labels.path.display(),
+            labels.roles.what_is_there()
         )));
     };
     let mut by_name: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(labels.columns.rows());
@@ -211,13 +239,16 @@ fn match_rows(
         .map(|(row, key)| {
             let key = key.as_deref().map(str::trim).unwrap_or_default();
             let found = by_name.get(&composed(key)).copied();
-            match found {
-                Some(at) => used[at] = true,
-                None => rejects.push(Reject::new(
-                    name_of(path),
-                    u32::try_from(row + 1).ok(),
-                    Reason::MissingLabel(format!("no row of {} is called `{key}`", name_of(labels.path))),
-                )),
+            if let Some(at) = found {
+                used[at] = true;
+            } else {
+                let (file, line) = place_of_features(features, path, row);
+                let unnamed = || {
+                    let labels = name_of(labels.path);
+                    Reason::MissingLabel(format!("no row of {labels} is called `{key}`"))
+                };
+                let reason = features.columns.unusable(row).cloned().unwrap_or_else(unnamed);
+                rejects.push(Reject::new(file, line, reason));
             }
             found
         })
@@ -251,6 +282,12 @@ fn labelled<'a>(rules: &Rules<'_>, task: Task, columns: &'a Columns, column: Opt
         Number::Is(value) if UnknownLabels::has(rules.unknown, task, value) => Number::Unknown,
         number => number,
     }
+}
+
+/// How a number is written whose point is a comma, if that is what is wrong with it.
+fn with_point(found: &str) -> Option<String> {
+    let pointed = found.replacen(',', ".", 1);
+    (pointed != found && pointed.parse::<f32>().is_ok()).then(|| format!("a decimal point: {pointed}"))
 }
 
 /// What should have been written for an action unit, with a hint where words of another kind stand.
@@ -323,7 +360,10 @@ fn check(
             value.to_string(),
             "a number from -1 to 1, or nothing or -2 for unknown",
         )),
-        Number::Bad(text) => Err(bad(name, text.to_owned(), "a number from -1 to 1")),
+        Number::Bad(text) => {
+            let expected = with_point(text).unwrap_or_else(|| "a number from -1 to 1".to_owned());
+            Err(bad(name, text.to_owned(), &expected))
+        }
     };
     let pair = emotion("valence", &roles.valence)?.zip(emotion("arousal", &roles.arousal)?);
     for (unit, column) in &roles.aus {
@@ -333,8 +373,8 @@ fn check(
             Number::Is(value) => value.to_string(),
             Number::Bad(text) => text.to_owned(),
         };
-        let expected = expected_of_unit(&found);
-        return Err(bad(&unit.column(), found, expected));
+        let expected = with_point(&found).unwrap_or_else(|| expected_of_unit(&found).to_owned());
+        return Err(bad(&unit.column(), found, &expected));
     }
     Ok((split, image, class, pair))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::action_unit::ActionUnit;
 use crate::dataset::Card;
 use crate::dataset::table::classes;
 use crate::dataset::unknown::UnknownLabels;
@@ -10,7 +11,7 @@ use crate::intake::reject::Reason;
 use crate::spelling::{class_key, find_class, integer};
 use crate::task::Task;
 
-use super::columns::{Columns, listed, missing};
+use super::columns::{Columns, Roles, listed, missing};
 use super::rules::{Labels, Rules};
 
 /// The card with the classes and action units of the labels.
@@ -21,7 +22,12 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<St
         card.classes = classes(&class_names(labels, rules, warnings)?);
     }
     warnings.extend(words_for_unknown(labels, &card));
+    warnings.extend(counted_from_one(labels, rules, &card)?);
     card.aus = roles.aus.keys().map(|unit| unit.number()).collect();
+    let unread = unread_units(roles);
+    if let Some(unread) = unread.as_ref().filter(|_| !card.aus.is_empty()) {
+        warnings.push(unread.clone());
+    }
     let (has, wanted, names) = match rules.task {
         Task::Expression => (
             roles.label.is_some() && card.classes.len() > 1,
@@ -41,16 +47,19 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<St
     };
     if !has {
         let found: Vec<String> = roles.names().into_iter().collect();
+        let unread = unread.filter(|_| rules.task == Task::ActionUnits);
         return Err(Error::unusable_table(
             format!(
-                "{}: protocol.task asks for {}, which need {wanted}; of the columns there, these have a meaning: {}",
+                "{}: protocol.task asks for {}, which need {wanted}; {}; of these, the ones with a meaning are: {}{}",
                 labels.path.display(),
                 match rules.task {
                     Task::Expression => "expressions",
                     Task::ValenceArousal => "valence and arousal",
                     Task::ActionUnits => "action units",
                 },
-                listed(&found)
+                roles.what_is_there(),
+                listed(&found),
+                unread.map_or_else(String::new, |unread| format!("; {unread}")),
             ) + &roles.what_is_aside(),
         ));
     }
@@ -156,11 +165,68 @@ fn words_for_unknown(labels: &Labels<'_>, card: &Card) -> Option<String> {
         }
     }
     words.retain(|word, _| !word.eq_ignore_ascii_case("nan"));
-    let (word, rows) = words.first_key_value()?;
+    let written: Vec<String> = words
+        .iter()
+        .map(|(word, rows)| format!("{rows} are written `{word}`"))
+        .collect();
+    (!written.is_empty()).then(|| {
+        format!(
+            "column `{label}`: some labels count as unknown: {}; if that is a class, list it in dataset.table.classes",
+            written.join(", ")
+        )
+    })
+}
+
+/// Columns that may be action units and are not read.
+fn unread_units(roles: &Roles) -> Option<String> {
+    let like = roles.unit_like.first()?;
+    let unit = ActionUnit::mentioned(like)?;
     Some(format!(
-        "column `{label}`: {rows} labels are written `{word}` and count as unknown; if that is a class, list it in \
-         dataset.table.classes"
+        "columns that look like action units are not read: {}; to read them, list every column of a unit, as dataset.table.aus = {{ {} = \"{like}\" }}",
+        listed(&roles.unit_like),
+        unit.column()
     ))
+}
+
+/// Numbers stand for places in the list of names, from 0. Where they begin with 1, every sample would be called after the wrong
+/// class.
+fn counted_from_one(labels: &Labels<'_>, rules: &Rules<'_>, card: &Card) -> Result<Option<String>> {
+    let names = card.class_names();
+    let Some(label) = labels
+        .roles
+        .label
+        .as_deref()
+        .filter(|_| !rules.config.classes.is_empty())
+    else {
+        return Ok(None);
+    };
+    // A class that is called `3` is no third class.
+    if names.iter().any(|name| integer(name).is_some()) {
+        return Ok(None);
+    }
+    let numbers: BTreeSet<usize> = (0..labels.columns.rows())
+        .filter_map(|row| labels.columns.text(Some(label), row))
+        .filter(|text| !UnknownLabels::has_text(rules.unknown, Task::Expression, text))
+        .filter_map(|text| usize::try_from(integer(text)?).ok())
+        .collect();
+    let (Some(first), Some(second)) = (names.first(), names.get(1)) else {
+        return Ok(None);
+    };
+    let last = names.len();
+    if (1..=last).all(|number| numbers.contains(&number)) && !numbers.contains(&0) {
+        return Err(Error::unusable_table(format!(
+            "{}: column `{label}` counts the classes from 1 to {last}, and numbers stand for the names in dataset.table.classes from 0: \
+             1 would be `{second}` and not `{first}`; subtract 1 from the column, or write the names into it",
+            labels.path.display()
+        )));
+    }
+    let doubtful = !numbers.contains(&0) && (numbers.contains(&1) || numbers.contains(&last));
+    Ok(doubtful.then(|| {
+        format!(
+            "column `{label}` never holds 0, the number of the first class in dataset.table.classes (`{first}`), and 1 is read as \
+             `{second}`; if it counts from 1, subtract 1 from it, or write the names of the classes into it"
+        )
+    }))
 }
 
 /// From a written label to the index of its class.
@@ -181,6 +247,14 @@ impl<'a> Numbering<'a> {
             by_key.extend((0..names.len()).map(|i| (i.to_string(), index(i))));
         }
         by_key.extend(names.iter().enumerate().map(|(i, name)| (class_key(name), index(i))));
+        // Truth values are numbers, too, unless a class is called so.
+        if names.len() == 2 && !by_key.contains_key("true") && !by_key.contains_key("false") {
+            for (word, number) in [("false", "0"), ("true", "1")] {
+                if let Some(class) = by_key.get(number).copied() {
+                    by_key.insert(word.into(), class);
+                }
+            }
+        }
         Self {
             column: labels.roles.label.as_deref(),
             by_key,

@@ -7,7 +7,7 @@ use crate::action_unit::ActionUnit;
 use crate::dataset::table::{TableConfig, unit_of};
 use crate::error::{Context, Error, Result};
 use crate::intake::reject::Reason;
-use crate::intake::text;
+use crate::spelling::composed;
 
 /// The columns of a file.
 #[derive(Debug, Clone, Default)]
@@ -45,13 +45,18 @@ pub(crate) struct Roles {
     pub(crate) aus: BTreeMap<ActionUnit, String>,
     /// Columns with a usual name that hold something else than a text or a number a row, and what that is.
     pub(crate) aside: BTreeMap<String, String>,
+    /// Columns that speak of an action unit and are not called after it alone, where the recipe names none: which of
+    /// `AU12_r` and `AU12_c` is the label is not for this program to say.
+    pub(crate) unit_like: Vec<String>,
+    /// All columns with one text or number a row.
+    pub(crate) there: Vec<String>,
 }
 
 impl Roles {
     /// Finds the columns among those of `offer`; `file` is named in errors.
     ///
     /// # Errors
-    /// [`Error::Data`] if a column that the recipe names is not there, or holds something else.
+    /// [`Error::Data`] if a column that the recipe names is not there, or holds something else; if two columns have one meaning.
     pub(crate) fn find(offer: &Offer, config: &TableConfig, file: &Path) -> Result<Self> {
         let mut aside: BTreeMap<String, String> = BTreeMap::new();
         let mut leave = |is_usual: &dyn Fn(&str) -> bool| {
@@ -61,8 +66,14 @@ impl Roles {
         let mut aus = BTreeMap::new();
         if config.aus.is_empty() {
             for name in &offer.names {
-                if let Some(au) = unit_of(name) {
-                    aus.entry(au).or_insert_with(|| name.clone());
+                if let Some(unit) = unit_of(name)
+                    && let Some(first) = aus.insert(unit, name.clone())
+                {
+                    let example = format!(
+                        "dataset.table.aus = {{ {} = \"{name}\" }}, with all other units",
+                        unit.column()
+                    );
+                    return Err(two_for_one(&first, name, &unit.to_string(), &example, file));
                 }
             }
             leave(&|name| unit_of(name).is_some_and(|unit| !aus.contains_key(&unit)));
@@ -79,7 +90,13 @@ impl Roles {
         for (au, named) in &config.aus {
             let found = find(&format!("aus.{au}"), named, &[])?;
             // The configuration has been checked: every key is an action unit.
-            aus.extend(unit_of(au).zip(found));
+            if let Some((unit, name)) = unit_of(au).zip(found)
+                && let Some(first) = aus.insert(unit, name.clone())
+                && first != name
+            {
+                let example = format!("dataset.table.aus.{}", unit.column());
+                return Err(two_for_one(&first, &name, &unit.to_string(), &example, file));
+            }
         }
         let label = find(
             "label",
@@ -96,11 +113,7 @@ impl Roles {
             ],
         )?;
         let roles = Self {
-            sample_id: find(
-                "sample_id",
-                &config.sample_id,
-                &["sample_id", "id", "name", "file", "image", "image_path"],
-            )?,
+            sample_id: find("sample_id", &config.sample_id, &SAMPLE_ID)?,
             split: find("split", &config.split, &["split", "subset", "set"])?,
             subject: find("subject", &config.subject, &["subject", "person", "identity"])?,
             frame: find("frame", &config.frame, &["frame"])?,
@@ -114,9 +127,33 @@ impl Roles {
             valence: find("valence", &config.valence, &["valence", "v"])?,
             arousal: find("arousal", &config.arousal, &["arousal", "a"])?,
             aus,
-            aside: BTreeMap::new(),
+            ..Self::default()
         };
-        Ok(Self { aside, ..roles })
+        let used = roles.names();
+        let is_like = |name: &&String| {
+            config.aus.is_empty()
+                && !used.contains(*name)
+                && unit_of(name).is_none()
+                && ActionUnit::mentioned(name).is_some()
+        };
+        Ok(Self {
+            aside,
+            unit_like: offer.names.iter().filter(is_like).cloned().collect(),
+            there: offer.names.clone(),
+            ..roles
+        })
+    }
+
+    /// A word on the columns that are there, to end a message.
+    pub(crate) fn what_is_there(&self) -> String {
+        match self.there.as_slice() {
+            [] => "there are no columns".to_owned(),
+            [one] if one.contains([' ', '|', ':', '/']) => format!(
+                "the only column is `{one}`; if these are several, save them with `,`, `;` or a tab between them, their names in the \
+                 first line"
+            ),
+            names => format!("the columns are {}", listed(names)),
+        }
     }
 
     /// A word on what was left aside, to end a message.
@@ -153,20 +190,66 @@ impl Roles {
     }
 }
 
+/// Usual names of the column that names the samples.
+pub(crate) const SAMPLE_ID: [&str; 6] = ["sample_id", "id", "name", "file", "image", "image_path"];
+
+/// Two columns mean the same, and which is right only the reader knows.
+pub(crate) fn two_for_one(first: &str, second: &str, what: &str, example: &str, file: &Path) -> Error {
+    let at = file.display();
+    Error::unusable_table(if first == second {
+        format!("{at}: two columns are called `{first}`; rename or remove the one that is not meant")
+    } else {
+        format!("{at}: the columns `{first}` and `{second}` both mean {what}; name the one that is meant as {example}")
+    })
+}
+
+/// The columns with the first of the usual names that is there.
+fn called<'a>(names: &'a [String], usual: &[&str]) -> Vec<&'a String> {
+    let mut found = usual.iter().map(|usual| {
+        let fitting = names.iter().filter(|name| name.eq_ignore_ascii_case(usual));
+        fitting.collect::<Vec<_>>()
+    });
+    found.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// The first column with a usual name, where nothing but a comparison depends on it.
+pub(crate) fn first_called(names: &[String], usual: &[&str]) -> Option<String> {
+    called(names, usual).first().copied().cloned()
+}
+
 /// The column that the recipe names, or the first of the usual ones.
+///
+/// # Errors
+/// [`Error::Data`] if there is no column as named, or if two have the name that is looked for.
 pub(crate) fn find(offer: &Offer, key: &str, named: &str, usual: &[&str], file: &Path) -> Result<Option<String>> {
     let names = &offer.names;
-    if named.is_empty() {
-        return Ok(usual
-            .iter()
-            .find_map(|usual| names.iter().find(|name| name.eq_ignore_ascii_case(usual)))
-            .cloned());
+    // Keyboards write accents as one character, some systems as two.
+    let same = |name: &&String| composed(name) == composed(named);
+    let found = match named {
+        "" => called(names, usual),
+        _ if names.iter().any(|name| name == named) => names.iter().filter(|name| *name == named).collect(),
+        _ => names.iter().filter(same).collect(),
+    };
+    if let Some(first) = found.first() {
+        // Columns of one name may hold different things.
+        let other = found
+            .get(1)
+            .copied()
+            .or(Some(*first).filter(|name| offer.others.contains_key(*name)));
+        return match other {
+            Some(second) => {
+                let example = format!("dataset.table.{key}");
+                Err(two_for_one(first, second, &format!("`{key}`"), &example, file))
+            }
+            None => Ok(Some((*first).clone())),
+        };
     }
-    if let Some(name) = names.iter().find(|name| *name == named) {
-        return Ok(Some(name.clone()));
+    if named.is_empty() {
+        return Ok(None);
     }
     let at = file.display();
-    Err(Error::unusable_table(match offer.others.get(named) {
+    let other = offer.others.iter().find(|(name, _)| same(name)).map(|(_, what)| what);
+    Err(Error::unusable_table(match other {
         Some(what) => format!(
             "dataset.table.{key} = \"{named}\": the column of {at} holds {what}; expected one text or number a row. Write the part that \
              is meant into a column of its own, and name that"
@@ -223,7 +306,8 @@ pub(crate) struct Columns {
     /// 1-based line in a text file; empty where a row has no line, and its number from 1 is shown.
     lines: Vec<u32>,
     rows: usize,
-    /// Why a line could not be split into fields: its row is there, so that those after it keep their places, and holds nothing.
+    /// Why a row cannot be used: its line could not be split into fields, or a value is no text. It is there all the same, so that
+    /// those after it keep their places.
     unusable: BTreeMap<usize, Reason>,
 }
 
@@ -249,8 +333,35 @@ impl Columns {
         self.unusable.get(&row)
     }
 
+    /// Gives up a row; what was wrong with it first is told.
+    pub(crate) fn give_up(&mut self, row: usize, reason: Reason) {
+        self.unusable.entry(row).or_insert(reason);
+    }
+
+    /// Gives up a row because the value of column `name` is no text; `shown` is what can be shown of it.
+    pub(crate) fn give_up_no_text(&mut self, row: usize, name: &str, shown: &str) {
+        let reason = Reason::BadValue {
+            column: name.to_owned(),
+            found: shown.to_owned(),
+            expected: "text in UTF-8".into(),
+        };
+        self.give_up(row, reason);
+    }
+
+    /// How many rows cannot be used, and why the first of them.
+    pub(crate) fn all_unusable(&self) -> Option<(usize, &Reason)> {
+        Some((self.unusable.len(), self.unusable.values().next()?))
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// A row of a text file begins, at this line.
+    pub(crate) fn begin_line(&mut self, line: u32) -> usize {
+        self.lines.push(line);
+        self.rows = self.lines.len();
+        self.rows - 1
     }
 
     /// The line of a row, or its number from 1.
@@ -328,111 +439,6 @@ fn number(text: Option<&str>) -> Number<'_> {
 /// Whether a label is missing, in the ways that tables write it.
 pub(crate) fn missing(text: Option<&str>) -> bool {
     text.is_none_or(|text| is_unknown(text.trim()))
-}
-
-/// Reads a CSV or TSV file whose first line names the columns. A line that has not the fields of the header, or is no text, is a
-/// row that holds nothing and says why ([`Columns::unusable`]): were it lost, all labels after it would shift.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Data`] with file and line if there is no header, or if a quote is left open: then
-/// nobody knows where the row ends.
-pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Columns)> {
-    let name = path.display().to_string();
-    let mut header: Option<Header> = None;
-    let mut roles = Roles::default();
-    let mut columns = Columns::default();
-    text::each_line(path, &name, |line, text| {
-        let place = || format!("{name}:{line}");
-        let Some(Header {
-            separator,
-            fields,
-            wanted,
-        }) = &header
-        else {
-            let text = text.map_err(|reason| Error::unusable_table(format!("{}: {reason}", place())))?;
-            let (separator, names) = Header::split(text).ok_or_else(|| open_quote(&place()))?;
-            let offer = Offer {
-                names: names.clone(),
-                others: BTreeMap::new(),
-            };
-            roles = Roles::find(&offer, config, path)?;
-            columns = Columns::new(&roles);
-            let mut left = roles.names();
-            header = Some(Header {
-                separator,
-                fields: names.len(),
-                // Of columns with the same name the first is read.
-                wanted: names.iter().map(|name| left.take(name)).collect(),
-            });
-            return Ok(());
-        };
-        let row = columns.lines.len();
-        columns.lines.push(line);
-        let found = match text {
-            Err(reason) => Err(reason),
-            Ok(text) => {
-                let found = text::fields(text, *separator).ok_or_else(|| open_quote(&place()))?;
-                match found.len() {
-                    number if number == *fields => Ok(found),
-                    number => Err(Reason::MalformedLine(format!(
-                        "{fields} fields as in the header, found {number}"
-                    ))),
-                }
-            }
-        };
-        match found {
-            Ok(found) => {
-                for (field, wanted) in found.iter().zip(wanted) {
-                    if let Some(name) = wanted {
-                        columns.push(name, Some(field));
-                    }
-                }
-            }
-            Err(reason) => {
-                for name in wanted.iter().flatten() {
-                    columns.push(name, None);
-                }
-                columns.unusable.insert(row, reason);
-                if let Some(first) = columns.unusable.values().next() {
-                    text::bound(columns.unusable.len(), path, first)?;
-                }
-            }
-        }
-        Ok(())
-    })?;
-    if header.is_none() {
-        return Err(Error::unusable_table(format!(
-            "{name}: the file is empty; expected a line with the names of the columns, then one line a sample"
-        )));
-    }
-    columns.rows = columns.lines.len();
-    Ok((roles, columns))
-}
-
-/// What the first line of a text file says of the others.
-struct Header {
-    separator: char,
-    fields: usize,
-    /// The column that each field belongs to; `None` if it is not read.
-    wanted: Vec<Option<String>>,
-}
-
-impl Header {
-    /// The separator, and the names that it parts; `None` if a quote is left open.
-    fn split(text: &str) -> Option<(char, Vec<String>)> {
-        let separator = [',', '\t', ';']
-            .into_iter()
-            .max_by_key(|separator| (text.matches(*separator).count(), *separator == ','))
-            .unwrap_or(',');
-        let names = text::fields(text, separator)?;
-        Some((separator, names.iter().map(|name| text::clean_name(name)).collect()))
-    }
-}
-
-fn open_quote(place: &str) -> Error {
-    Error::unusable_table(format!(
-        "{place}: a quote is left open; fields that hold line breaks are not read"
-    ))
 }
 
 /// What kind of file a name promises.

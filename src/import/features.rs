@@ -28,6 +28,7 @@ use crate::task::Task;
 
 use super::assemble::{self, Assembled};
 use super::columns::{self, Format};
+use super::csv;
 use super::parquet;
 use super::parts::{Part, parts};
 use super::rules::{Labels, Rules};
@@ -98,7 +99,11 @@ pub fn named(features: &Path, ids: &[String], scratch: &Path, interrupt: &Interr
     if !features.exists() {
         return Err(wrong("there is no such file or folder".to_owned()));
     }
-    let config = TableConfig::default();
+    // The labels are the run's: beside the features, only what names the samples is read.
+    let config = TableConfig {
+        labels: "those of the run".into(),
+        ..TableConfig::default()
+    };
     let reading = Reading {
         config: &config,
         tokens: false,
@@ -273,7 +278,7 @@ impl Import<'_> {
         interrupt.check()?;
         let separate = match &self.labels {
             Some(path) => Some(match Format::of(path)? {
-                Format::Csv => columns::read_csv(path, self.table)?,
+                Format::Csv => csv::read_csv(path, self.table)?,
                 Format::Parquet => guarded(path, || parquet::read_parquet_labels(path, self.table, interrupt))?,
                 _ => {
                     return Err(Error::unusable_table(format!(

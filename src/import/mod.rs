@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod classes;
 pub mod columns;
+pub mod csv;
 pub mod features;
 pub mod parquet;
 pub mod parts;

@@ -1,9 +1,10 @@
 //! Features and labels in Parquet files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Schema};
 
@@ -11,8 +12,9 @@ use crate::dataset::table::TableConfig;
 use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::spelling::composed;
 
-use super::columns::{Columns, Offer, Roles, find, listed};
+use super::columns::{Columns, Offer, Roles, find, listed, two_for_one};
 use super::parts::Part;
 use super::source::{Features, Reading, USUAL, no_features};
 use super::spill::SpillWriter;
@@ -58,21 +60,17 @@ impl Reading<'_> {
             for batch in reader {
                 self.interrupt.check()?;
                 let batch = batch.at("read", file)?;
-                rows += batch.num_rows();
                 push_features(&batch, &plan.chosen, file, &mut global)?;
                 if let Some(name) = &plan.tokens {
                     push_features(&batch, std::slice::from_ref(name), file, &mut tokens)?;
                 }
                 for name in &plan.wanted {
-                    let texts = texts(&batch, name, file)?;
-                    let texts = texts.as_string::<i32>();
-                    for text in texts {
-                        plan.columns.push(name, text);
-                    }
+                    let texts = push_texts(&batch, name, file, rows, &mut plan.columns)?;
                     if Some(name) == plan.key.as_ref() {
                         plan.keys.extend(texts.iter().map(|text| text.map(str::to_owned)));
                     }
                 }
+                rows += batch.num_rows();
             }
             if !part.name.is_empty() {
                 read.push((part.name.clone(), rows - before));
@@ -107,7 +105,14 @@ impl Reading<'_> {
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let numbers = offer(schema, |_, kind| is_numbers(kind));
         let chosen = if let Some(prefix) = self.config.features.strip_suffix('*') {
-            names.iter().filter(|name| name.starts_with(prefix)).cloned().collect()
+            let prefix = composed(prefix);
+            let begins = |name: &&String| composed(name).starts_with(&*prefix);
+            let found: Vec<String> = names.iter().filter(begins).cloned().collect();
+            let mut seen = BTreeSet::new();
+            if let Some(name) = found.iter().find(|name| !seen.insert(*name)) {
+                return Err(two_for_one(name, name, "", "", file));
+            }
+            found
         } else {
             Vec::from_iter(find(&numbers, "features", &self.config.features, &USUAL, file)?)
         };
@@ -233,7 +238,7 @@ fn values(file: &Path, schema: &Schema) -> Result<Offer> {
     }))
 }
 
-/// Whether the first rows of a column of bytes are text.
+/// Whether the first rows of a column of bytes are text, most of them: a name in another encoding makes no image of the others.
 fn begins_with_text(file: &Path, place: usize) -> Result<bool> {
     const LOOKED_AT: usize = 8;
     let builder = parquet::open(file)?;
@@ -242,26 +247,60 @@ fn begins_with_text(file: &Path, place: usize) -> Result<bool> {
         .with_projection(mask)
         .with_batch_size(LOOKED_AT)
         .with_limit(LOOKED_AT);
+    let (mut text, mut other) = (0, 0);
     for batch in reader.build().at("read", file)? {
         let bytes = cast(batch.at("read", file)?.column(0), &DataType::LargeBinary).at("read", file)?;
-        let text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
-        if !bytes.as_binary::<i64>().iter().flatten().all(text) {
-            return Ok(false);
+        let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
+        for bytes in bytes.as_binary::<i64>().iter().flatten() {
+            if is_text(bytes) {
+                text += 1;
+            } else {
+                other += 1;
+            }
         }
     }
-    Ok(true)
+    Ok(other == 0 || text > other)
 }
 
-/// The values of a column as text.
-fn texts(batch: &RecordBatch, name: &str, path: &Path) -> Result<ArrayRef> {
+/// Appends the values of a column as text, and returns them; `before` rows stand before the batch. A row whose bytes are no text
+/// is given up.
+fn push_texts(
+    batch: &RecordBatch,
+    name: &str,
+    path: &Path,
+    before: usize,
+    columns: &mut Columns,
+) -> Result<StringArray> {
     let column = column(batch, name, path)?;
-    cast(column, &DataType::Utf8).map_err(|error| {
-        Error::unusable_table(format!(
-            "{}: column `{name}` holds {}, and not one text or number a row: {error}",
-            path.display(),
-            described(column.data_type())
-        ))
-    })
+    let as_type = |kind: &DataType| {
+        cast(column, kind).map_err(|error| {
+            Error::unusable_table(format!(
+                "{}: column `{name}` holds {}, and not one text or number a row: {error}",
+                path.display(),
+                described(column.data_type())
+            ))
+        })
+    };
+    let texts = as_type(&DataType::Utf8)?.as_string::<i32>().clone();
+    for text in &texts {
+        columns.push(name, text);
+    }
+    // The cast makes a null of bytes that are no text.
+    if matches!(
+        column.data_type(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+    ) && texts.null_count() > column.null_count()
+    {
+        let bytes = as_type(&DataType::LargeBinary)?;
+        for (row, bytes) in bytes.as_binary::<i64>().iter().enumerate() {
+            if let Some(bytes) = bytes.filter(|_| texts.is_null(row)) {
+                // A message shows less than that.
+                let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
+                columns.give_up_no_text(before + row, name, &shown);
+            }
+        }
+    }
+    Ok(texts)
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a ArrayRef> {
@@ -356,13 +395,10 @@ pub(crate) fn read_parquet_labels(
     for batch in reader {
         interrupt.check()?;
         let batch = batch.at("read", path)?;
-        rows += batch.num_rows();
         for name in &wanted {
-            let texts = texts(&batch, name, path)?;
-            for text in texts.as_string::<i32>() {
-                columns.push(name, text);
-            }
+            push_texts(&batch, name, path, rows, &mut columns)?;
         }
+        rows += batch.num_rows();
     }
     columns.set_rows(rows);
     Ok((roles, columns))

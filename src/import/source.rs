@@ -13,7 +13,7 @@ use crate::intake::npy;
 use crate::interrupt::Interrupt;
 use crate::regular;
 
-use super::columns::{Columns, Format, Offer, Roles, find, listed};
+use super::columns::{Columns, Format, Offer, Roles, SAMPLE_ID, find, first_called, listed};
 use super::parts::{Part, parts};
 use super::spill::{Spill, SpillWriter};
 
@@ -139,7 +139,8 @@ impl Reading<'_> {
             archive_offset: zip::read::ArchiveOffset::Known(0),
         };
         let file = BufReader::new(regular::open(path).at("read", path)?);
-        let mut archive = zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&error))?;
+        let mut archive =
+            zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&no_archive(path, &error.to_string())))?;
         let names: Vec<String> = archive
             .file_names()
             .flatten()
@@ -164,7 +165,10 @@ impl Reading<'_> {
                 } else {
                     let what = match &header {
                         Ok(header) => format!("an array of shape {:?}", header.shape),
-                        Err(error) => error.clone(),
+                        Err(error) => match error.strip_prefix(npy::HOLDS) {
+                            Some(what) => what.to_owned(),
+                            None => format!("what cannot be read ({error})"),
+                        },
                     };
                     offer.others.insert(name.clone(), what);
                 }
@@ -226,14 +230,26 @@ impl Reading<'_> {
             } else {
                 let values = npy::column(&mut input, &header).map_err(inner)?;
                 same(name, values.len())?;
-                let texts: Vec<String> = values.iter().map(npy::Value::to_text).collect();
-                if Some(name) == key.as_ref() {
-                    features.keys = Some(texts.iter().map(|text| Some(text.clone())).collect());
-                }
-                for text in &texts {
-                    features.columns.push(name, Some(text));
+                // As classes, truth values have the names that CSV and Parquet files give them.
+                let in_words = header.kind == npy::Kind::Bool && Some(name) == features.roles.label.as_ref();
+                let texts: Vec<Option<String>> = values
+                    .iter()
+                    .map(|value| match value {
+                        Ok(npy::Value::Whole(value)) if in_words => Some((*value != 0).to_string()),
+                        Ok(value) => Some(value.to_text()),
+                        Err(_) => None,
+                    })
+                    .collect();
+                for (row, (text, value)) in texts.iter().zip(&values).enumerate() {
+                    features.columns.push(name, text.as_deref());
+                    if let Err(shown) = value {
+                        features.columns.give_up_no_text(row, name, shown);
+                    }
                 }
                 features.columns.set_rows(texts.len());
+                if Some(name) == key.as_ref() {
+                    features.keys = Some(texts);
+                }
             }
         }
         Ok(features)
@@ -245,9 +261,8 @@ impl Reading<'_> {
             return Roles::find(offer, self.config, path);
         }
         // Names in the recipe speak of the label file; here only a name of the samples is looked for, to compare it.
-        let own = Roles::find(offer, &TableConfig::default(), path)?;
         Ok(Roles {
-            sample_id: own.sample_id,
+            sample_id: first_called(&offer.names, &SAMPLE_ID),
             ..Roles::default()
         })
     }
@@ -330,6 +345,20 @@ pub(crate) fn no_features(path: &Path, names: &[String], others: &BTreeMap<Strin
         listed(names),
         USUAL.join(", ")
     ))
+}
+
+/// Why a file is no archive of arrays, and what to do.
+fn no_archive(path: &Path, error: &str) -> String {
+    let mut start = [0; 6];
+    let read = regular::open(path).and_then(|mut file| file.read_exact(&mut start));
+    match read {
+        Ok(()) if start == *b"\x93NUMPY" => "this is one array, as np.save writes it; call the file .npy".to_owned(),
+        Ok(()) if start.starts_with(b"PK") => format!(
+            "the archive is damaged or its end is missing ({error}); copy it again, or save the arrays again with np.savez"
+        ),
+        Ok(()) => "this is no archive of arrays; expected what np.savez writes".to_owned(),
+        Err(_) => "the file is empty or ends at once; expected what np.savez writes".to_owned(),
+    }
 }
 
 fn square(count: usize) -> Option<(usize, usize)> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::split;
 use crate::error::{Error, Result};
 use crate::intake::reject::Reason;
+use crate::spelling::composed;
 use crate::task::Split;
 
 use super::columns::{Columns, Number, listed};
@@ -69,8 +70,10 @@ impl<'a> Splitter<'a> {
                     .take(1 << 24)
                     .collect();
                 for text in &written {
+                    let same = |said: &&String| composed(said) == composed(text);
+                    let said = rules.config.splits.keys().find(same).and_then(|said| values.get(said));
                     if !values.contains_key(*text)
-                        && let Some(split) = split::split_of_name(text)
+                        && let Some(split) = said.copied().or_else(|| split::split_of_name(text))
                     {
                         values.insert((*text).to_owned(), split);
                     }
@@ -149,13 +152,37 @@ impl<'a> Splitter<'a> {
         Ok(if held_out { Split::Test } else { Split::Train })
     }
 
-    /// Warns of a person on both sides.
-    pub(crate) fn tell(&self, samples: &[Sample], warnings: &mut Vec<String>) {
+    /// Warns of a hash that splits nothing, and of persons on both sides.
+    pub(crate) fn tell(&self, samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String>) {
         if matches!(self.how, How::Hash(_)) {
             let test = samples.iter().filter(|sample| sample.split == Split::Test).count();
             if test == 0 || test == samples.len() {
                 warnings.push("the hash puts all samples on one side; there are too few to split".into());
             }
         }
+        // Where the protocol runs over folds, these are the sides, and are checked there.
+        if let Some(subject) = labels.roles.subject.as_deref().filter(|_| rules.folds.is_empty()) {
+            warnings.extend(persons_on_both_sides(samples, labels.columns, subject));
+        }
     }
+}
+
+/// A word on persons whom the test does not see for the first time: what is measured then is partly how well they are known.
+fn persons_on_both_sides(samples: &[Sample], columns: &Columns, subject: &str) -> Option<String> {
+    let of_side = |test: bool| -> BTreeSet<&str> {
+        samples
+            .iter()
+            .filter(|sample| (sample.split == Split::Test) == test)
+            .filter_map(|sample| columns.text(Some(subject), sample.labels))
+            .collect()
+    };
+    let (tested, others) = (of_side(true), of_side(false));
+    let mut both = tested.intersection(&others);
+    let first = both.next()?;
+    Some(format!(
+        "{} of the {} persons in the test set have samples in other splits, too (column `{subject}`), for example `{first}`: the \
+         result also measures how well they are known; a split by person keeps them apart",
+        both.count() + 1,
+        tested.len()
+    ))
 }

@@ -24,11 +24,14 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::task::{Split, Task};
 
-use super::columns::read_csv;
+use super::csv::read_csv;
 use super::features::{Import, Imported};
 
 mod classes;
+mod columns;
+mod exact;
 mod parts;
+mod splits;
 
 /// A folder with files, and how they are imported.
 struct Case {

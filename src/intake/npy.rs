@@ -47,6 +47,9 @@ impl Header {
     }
 }
 
+/// Begins what is said of values that are not read, so that a message on one of several arrays may say it otherwise.
+pub(crate) const HOLDS: &str = "the array holds ";
+
 /// Reads the header; the reader then stands at the first value.
 ///
 /// # Errors
@@ -76,7 +79,7 @@ pub fn read_header(input: &mut impl Read) -> Result<Header, String> {
     input.read_exact(&mut text).map_err(cut)?;
     let text = String::from_utf8(text).map_err(|_| "the header is not text".to_owned())?;
     let descr = value_of(&text, "descr").ok_or("the header has no `descr`")?;
-    let (kind, width, big_endian) = dtype(descr.trim_matches(['\'', '"']))?;
+    let (kind, width, big_endian) = dtype(descr.trim_matches(['\'', '"'])).map_err(|what| format!("{HOLDS}{what}"))?;
     let fortran_order = match value_of(&text, "fortran_order") {
         Some("True") => true,
         Some("False") => false,
@@ -125,7 +128,12 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 }
 
 fn dtype(descr: &str) -> Result<(Kind, usize, bool), String> {
-    let unknown = || format!("values of type {descr:?} are not read: expected numbers or strings");
+    let unknown = || format!("values of type {descr:?}, which are not read: expected numbers or strings");
+    if descr.starts_with('[') {
+        return Err(
+            "structs (a structured dtype), which are not read: save every field as an array of its own".to_owned(),
+        );
+    }
     let (order, rest) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
         Some(_) => ('<', descr),
@@ -134,9 +142,11 @@ fn dtype(descr: &str) -> Result<(Kind, usize, bool), String> {
     let kind = rest.chars().next().ok_or_else(unknown)?;
     if kind == 'O' {
         // Unpickling runs whatever code the file holds.
-        return Err("the values are Python objects (dtype object), which are never unpickled; save text as np.array(values, dtype=str) \
-                    and numbers as np.array(values, dtype=float)"
-            .to_owned());
+        // The advice comes early, as what stands in a list of rejects is cut.
+        return Err(
+            "Python objects: save them as np.array(values, dtype=str) or dtype=float; objects are never unpickled"
+                .to_owned(),
+        );
     }
     let size: usize = rest[kind.len_utf8()..].parse().map_err(|_| unknown())?;
     let (kind, width) = match (kind, size) {
@@ -154,8 +164,10 @@ fn dtype(descr: &str) -> Result<(Kind, usize, bool), String> {
 /// One value as a number, or as the text that it is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// A number; integers beyond 2^53 are rounded.
+    /// A floating-point number.
     Number(f64),
+    /// A whole number. Names of samples and persons may be numbers that a float would round to those of others.
+    Whole(i128),
     /// A string, without trailing NULs and spaces.
     Text(String),
 }
@@ -165,6 +177,7 @@ impl Value {
     pub fn to_text(&self) -> String {
         match self {
             Self::Number(value) => value.to_string(),
+            Self::Whole(value) => value.to_string(),
             Self::Text(text) => text.clone(),
         }
     }
@@ -180,12 +193,12 @@ fn value(header: &Header, bytes: &[u8]) -> Result<Value, String> {
     }
     let unsigned = u64::from_le_bytes(low);
     Ok(match header.kind {
-        Kind::Bool => Value::Number(f64::from(u8::from(low[0] != 0))),
-        Kind::Uint => Value::Number(unsigned as f64),
+        Kind::Bool => Value::Whole(i128::from(low[0] != 0)),
+        Kind::Uint => Value::Whole(i128::from(unsigned)),
         Kind::Int => {
             // Shifting up and back extends the sign.
             let shift = 64 - 8 * width as u32;
-            Value::Number((((unsigned << shift) as i64) >> shift) as f64)
+            Value::Whole(i128::from(((unsigned << shift) as i64) >> shift))
         }
         Kind::Float => Value::Number(match width {
             2 => half::f16::from_bits(unsigned as u16).to_f64(),
@@ -212,6 +225,24 @@ fn value(header: &Header, bytes: &[u8]) -> Result<Value, String> {
             Value::Text(text.trim_end_matches(['\0', ' ']).to_owned())
         }
     })
+}
+
+/// A string with a mark in place of what is no text.
+fn shown(header: &Header, bytes: &[u8]) -> String {
+    let text = if header.kind == Kind::Text {
+        let units = bytes.as_chunks::<4>().0.iter().map(|unit| {
+            let code = if header.big_endian {
+                u32::from_be_bytes(*unit)
+            } else {
+                u32::from_le_bytes(*unit)
+            };
+            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+        });
+        units.collect()
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    text.trim_end_matches(['\0', ' ']).to_owned()
 }
 
 /// The only value of an array of no dimension or of one element.
@@ -343,6 +374,7 @@ impl<'a> Decoder<'a> {
                 for bytes in bytes.chunks_exact(self.header.width) {
                     match value(self.header, bytes)? {
                         Value::Number(number) => out.push(number as f32),
+                        Value::Whole(number) => out.push(number as f32),
                         Value::Text(_) => return Err("expected numbers, found strings".into()),
                     }
                 }
@@ -353,13 +385,14 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The values of an array with one value a row (`[n]` or `[n, 1]`), numbers or strings.
+/// The values of an array with one value a row (`[n]` or `[n, 1]`), numbers or strings; of a string that is no text, what
+/// can be shown of it.
 ///
 /// Memory follows what is there, not what the header claims.
 ///
 /// # Errors
 /// What is wrong with the array, or that it has not one value a row.
-pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Value>, String> {
+pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Result<Value, String>>, String> {
     let (rows, columns) = header.rows_and_columns();
     if columns != 1 || header.shape.is_empty() {
         return Err(format!("expected one value a row, found the shape {:?}", header.shape));
@@ -370,7 +403,7 @@ pub fn column(input: &mut impl Read, header: &Header) -> Result<Vec<Value>, Stri
         input.read_exact(&mut bytes).map_err(|error| {
             format!("row {row} of {rows}: the header promises more values than can be read ({error})")
         })?;
-        values.push(value(header, &bytes)?);
+        values.push(value(header, &bytes).map_err(|_| shown(header, &bytes)));
     }
     Ok(values)
 }
@@ -409,6 +442,13 @@ pub(crate) mod tests {
             ("<u2", 65_535_u16.to_le_bytes().to_vec(), "65535"),
             ("<u4", 7_u32.to_le_bytes().to_vec(), "7"),
             ("<u8", 7_u64.to_le_bytes().to_vec(), "7"),
+            ("<u8", u64::MAX.to_le_bytes().to_vec(), "18446744073709551615"),
+            (">i8", i64::MIN.to_be_bytes().to_vec(), "-9223372036854775808"),
+            (
+                "<i8",
+                9_007_199_254_740_993_i64.to_le_bytes().to_vec(),
+                "9007199254740993",
+            ),
             ("|b1", vec![1], "1"),
             ("<f2", half::f16::from_f32(0.5).to_le_bytes().to_vec(), "0.5"),
             ("<f4", (-0.25_f32).to_le_bytes().to_vec(), "-0.25"),
@@ -472,9 +512,15 @@ pub(crate) mod tests {
         let texts: Vec<String> = column(&mut input, &header)
             .unwrap()
             .iter()
-            .map(Value::to_text)
+            .map(|value| value.as_ref().unwrap().to_text())
             .collect();
         assert_eq!(texts, ["1", "2", "3"]);
+        let bytes = encode("|S2", "(3,)", false, b"ok\xe9\0no");
+        let mut input = bytes.as_slice();
+        let header = read_header(&mut input).unwrap();
+        let values = column(&mut input, &header).unwrap();
+        assert_eq!(values[1], Err("\u{fffd}".into()));
+        assert_eq!(values[2], Ok(Value::Text("no".into())));
         let bytes = encode("<i2", "(3000000000,)", false, &[1, 0]);
         let mut input = bytes.as_slice();
         let header = read_header(&mut input).unwrap();
@@ -495,7 +541,8 @@ pub(crate) mod tests {
             ),
             (encode("<f4", "(30000, 30000)", true, &[0; 8]), "ascontiguousarray"),
             (encode("<f4", "(30, 0)", false, &[0; 8]), "no values"),
-            (encode("|O", "(1,)", false, &[0; 8]), "Python objects"),
+            (encode("|O", "(1,)", false, &[0; 8]), "the array holds Python objects"),
+            (encode("[('a', '<f4')]", "(1,)", false, &[0; 8]), "holds structs"),
             (encode("<c8", "(1,)", false, &[0; 8]), "not read"),
             (encode("<f4", "(-1,)", false, &[0; 8]), "no size"),
             (b"PK\x03\x04 and more".to_vec(), "not a .npy"),

@@ -162,3 +162,49 @@ fn accents_of_keys_may_be_in_another_form() {
     case.table.key = "name".into();
     assert_eq!(case.examine().unwrap().rejects, []);
 }
+
+#[test]
+fn numbers_that_count_from_one_are_noticed() {
+    let case = |labels: [&str; 4], classes: &[&str]| {
+        let rows: String = labels
+            .iter()
+            .zip(["train", "train", "train", "test"])
+            .map(|(label, split)| format!("{label},{split}\n"))
+            .collect();
+        let mut case = Case::npy(&format!("label,split\n{rows}"));
+        case.table.classes = classes.iter().map(|name| (*name).to_owned()).collect();
+        case
+    };
+    let three = ["anger", "fear", "joy"];
+    let error = case(["1", "2.0", "3", "1"], &three).error();
+    for part in [
+        "y.csv: column `label` counts the classes from 1 to 3",
+        "1 would be `fear` and not `anger`",
+        "subtract 1",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let doubtful = |labels, classes: &[&str]| {
+        let warnings = case(labels, classes).examine().unwrap().conversion.warnings;
+        warnings.iter().any(|w| w.contains("never holds 0"))
+    };
+    assert!(doubtful(["1", "2", "2", "1"], &three));
+    assert!(doubtful(["2", "3", "3", "2"], &three));
+    assert!(!doubtful(["0", "1", "2", "1"], &three));
+    assert!(!doubtful(["2", "2", "anger", "2"], &three));
+    // Classes that are called by numbers are those numbers, and without a list they are what occurs.
+    assert!(!doubtful(["1", "2", "3", "1"], &["1", "2", "3"]));
+    assert!(!doubtful(["1", "2", "3", "1"], &[]));
+}
+
+#[test]
+fn every_word_that_counts_as_unknown_is_told() {
+    let case = Case::npy("split,label\ntrain,a\ntrain,b\ntest,None\ntest,null\n");
+    let warnings = case.examine().unwrap().conversion.warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.contains("1 are written `None`, 1 are written `null`")),
+        "{warnings:?}"
+    );
+}

@@ -270,3 +270,42 @@ fn rows_without_features_are_rejects() {
     );
     assert!(case.error().contains("no row holds a value"));
 }
+
+#[test]
+fn ids_that_begin_anew_in_every_part_are_rejects_with_advice() {
+    let mut case = Case::new("unused", "");
+    case.features = case.folder.path().join("parts");
+    std::fs::create_dir(&case.features).unwrap();
+    for name in ["test-0.parquet", "train-0.parquet"] {
+        parquet(
+            &case.features.join(name),
+            vec![
+                ("features", ones(3)),
+                (
+                    "id",
+                    texts(if name.starts_with("test") {
+                        &["0", "1", "2"]
+                    } else {
+                        &["0", "3", "3"]
+                    }),
+                ),
+                ("label", texts(&["joy", "fear", "joy"])),
+            ],
+        );
+    }
+    let reasons: Vec<String> = case
+        .examine()
+        .unwrap()
+        .rejects
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "train-0.parquet:1: duplicated id `0`: first listed at test-0.parquet:1; where they begin anew in every file, name another \
+             column as dataset.table.sample_id",
+            "train-0.parquet:3: duplicated id `3`: first listed at train-0.parquet:2",
+        ]
+    );
+}
