@@ -25,6 +25,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::sets::Matrix;
 use crate::task::Task;
+use crate::there;
 
 use super::assemble::{self, Assembled};
 use super::columns::{self, Format};
@@ -96,7 +97,7 @@ pub fn digest_of(features: &Path) -> Result<String> {
 /// [`Error::Interrupted`].
 pub fn named(features: &Path, ids: &[String], scratch: &Path, interrupt: &Interrupt) -> Result<Matrix> {
     let wrong = |what: String| Error::unusable_table(format!("{}: {what}", features.display()));
-    if !features.exists() {
+    if !there::exists(features)? {
         return Err(wrong("there is no such file or folder".to_owned()));
     }
     // The labels are the run's: beside the features, only what names the samples is read.
@@ -202,7 +203,7 @@ impl Import<'_> {
 
     fn check_there(&self) -> Result<()> {
         for path in [Some(&self.features), self.labels.as_ref()].into_iter().flatten() {
-            if !path.exists() {
+            if !there::exists(path)? {
                 return Err(Error::unusable_table(format!(
                     "{}: there is no such file; dataset.path names the features, dataset.table.labels the labels, both as seen \
                      from the current folder",

@@ -329,6 +329,7 @@ fn what_broke_in_the_cache_is_fetched_again() {
         std::fs::remove_file(&blob).unwrap();
         let output = extract(&bench, &images, "again", &online);
         assert!(output.status.success(), "{name}: {}", stderr(&output));
+        assert!(blob.is_file(), "{name}: {}", stderr(&output));
         assert_eq!(std::fs::read(&blob).unwrap(), whole);
     }
     assert_same_as_from_the_folder(&bench, &images);
