@@ -34,7 +34,11 @@ impl Drawn {
         };
         let lines = text.split(|byte| *byte == b'\n');
         let known = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        let mut log = File::options().create(true).append(true).open(&path).at("write", &path)?;
+        let mut log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .at("write", &path)?;
         if text.last().is_some_and(|byte| *byte != b'\n') {
             log.write_all(b"\n").at("write", &path)?;
         }

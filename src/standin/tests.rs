@@ -174,7 +174,9 @@ fn an_interrupted_tree_has_no_marker_and_is_finished_by_the_next_call() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&drawn[1], bytes).unwrap();
-    let unknown = expected.keys().find(|name| name.ends_with(".jpg") && !out.join(name).exists());
+    let unknown = expected
+        .keys()
+        .find(|name| name.ends_with(".jpg") && !out.join(name).exists());
     std::fs::write(out.join(unknown.unwrap()), &expected[unknown.unwrap()]).unwrap();
     std::fs::write(images.join(".partial-abc"), b"half").unwrap();
     let log = out.join(".drawn.jsonl");
