@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(found.last(), Some(&(count as u32 + 2, "end".to_owned())));
 
         for before in [BLOCK, BLOCK + 1, BLOCK + 2] {
-            let mut bytes = b"ab\r".repeat(before / 3);
+            let mut bytes = b"ab\r".repeat(before / 3 - 1);
             bytes.resize(before - 1, b'c');
             bytes.extend_from_slice(b"\r\nnext\rlast");
             let (found, _) = lines(&bytes);
@@ -88,15 +88,25 @@ mod tests {
             assert_eq!(found[next + 1].0, found[next].0 + 1);
             assert_eq!(found[next].0, found[next - 1].0 + 1, "{before}: CR LF is one end");
         }
-        // A line that is too long, and ends where the block does.
-        let mut bytes = b"first\r".to_vec();
-        bytes.resize(BLOCK - 1, b'y');
-        bytes.extend_from_slice(b"\rnext\r");
-        let (found, unusable) = lines(&bytes);
-        assert_eq!(
-            found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
-            ["first", "next"]
-        );
-        assert_eq!((found[1].0, unusable), (3, 1));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_costs_no_other() {
+        for end in [&b"\r"[..], b"\n", b"\r\n"] {
+            // Its end is the last byte of a block, or the first of the next, or beyond.
+            for length in [BLOCK - end.len(), BLOCK, BLOCK + 9, 2 * BLOCK] {
+                let mut bytes = [b"first", end].concat();
+                bytes.resize(length, b'y');
+                for part in [end, b"next", end] {
+                    bytes.extend_from_slice(part);
+                }
+                let (found, unusable) = lines(&bytes);
+                let expected = [(1, "first".to_owned()), (3, "next".to_owned())];
+                assert_eq!((found.as_slice(), unusable), (&expected[..], 1), "{end:?} {length}");
+                bytes.truncate(length);
+                let (found, unusable) = lines(&bytes);
+                assert_eq!((found.as_slice(), unusable), (&expected[..1], 1), "{end:?} {length}");
+            }
+        }
     }
 }

@@ -105,13 +105,18 @@ impl<'a> Blocks<'a> {
             if by_return {
                 feed_lines(&mut whole);
             }
+            let block = self.clean(&whole, rejects);
+            if self.done && std::mem::take(&mut self.skipping) {
+                // The file ends with a line that was too long before its last block.
+                self.line = self.line.saturating_add(1);
+                rejects.push(Reject::new(self.name.to_owned(), Some(self.line), too_long()));
+            }
             if self.rest.len() > LONGEST_LINE {
                 // Forget what was read of an overlong line; its end is looked for in the next blocks.
                 let cut = self.rest.len() - usize::from(by_return && self.rest.ends_with(b"\r"));
                 self.rest.drain(..cut);
                 self.skipping = true;
             }
-            let block = self.clean(&whole, rejects);
             bounded(rejects, self.path)?;
             if !block.lines.is_empty() {
                 return Ok(Some(block));
@@ -131,7 +136,7 @@ impl<'a> Blocks<'a> {
                 line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
             }
             let reason = if std::mem::take(&mut self.skipping) || line.len() > LONGEST_LINE {
-                Reason::MalformedLine(format!("a line of at most {LONGEST_LINE} bytes"))
+                too_long()
             } else if line.trim_ascii().is_empty() {
                 continue;
             } else if std::str::from_utf8(line).is_err() {
@@ -169,6 +174,10 @@ pub const LINE: &str = "line";
 
 fn line_column(lines: &[u32]) -> Column {
     Column::new(LINE.into(), lines)
+}
+
+fn too_long() -> Reason {
+    Reason::MalformedLine(format!("a line of at most {LONGEST_LINE} bytes"))
 }
 
 /// Polars errors become data errors that name the file.

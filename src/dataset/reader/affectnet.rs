@@ -345,7 +345,7 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
         let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let numbers = frame.column("line").and_then(Column::u32).map_err(wrap)?;
-        let headed = names.get(0).is_some_and(tabular::is_image_heading);
+        let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
         let rows = names.iter().zip(labels.iter()).zip(numbers.iter());
         for ((image, label), line) in rows.skip(usize::from(headed)) {
             let relative = match image {

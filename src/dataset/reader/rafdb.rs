@@ -60,7 +60,7 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
         .collect()
         .map_err(wrap)?;
     let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
-    let headed = names.get(0).is_some_and(tabular::is_image_heading);
+    let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
     let frame = frame.slice(i64::from(headed), usize::MAX);
     let names = frame.column("name").and_then(Column::str).map_err(wrap)?.clone();
     let ids = frame.column("sample_id").and_then(Column::str).map_err(wrap)?.clone();

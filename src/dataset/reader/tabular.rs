@@ -288,8 +288,13 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                 Some(split) => split,
                 // RAF-DB's names say the split; a row that does not is wrong. Copies of AffectNet may be unsplit.
                 None if source.card.id == "rafdb" || split.is_some() => {
-                    refuse(Reason::MalformedLine(
-                        "a split: a column `split`, or a file named after it".into(),
+                    refuse(split.map_or_else(
+                        || Reason::MalformedLine("a split: a column `split`, or a file named after it".into()),
+                        |found| Reason::BadValue {
+                            column: "the split".into(),
+                            found: found.to_owned(),
+                            expected: "train, val or test".into(),
+                        },
                     ));
                     continue;
                 }

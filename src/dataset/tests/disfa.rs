@@ -192,6 +192,10 @@ fn cameras_bases_and_folds_are_options() {
         numbers(&tree.examine_with("disfa", &own).unwrap().table, "fold")[0],
         Some(2.0)
     );
+    // What begins with a subject is no header.
+    std::fs::write(&folds, "SN001,0\nSN002,1\n").unwrap();
+    let error = tree.examine_with("disfa", &own).unwrap_err().to_string();
+    assert!(error.contains("folds.csv:1: expected a subject and a fold"), "{error}");
     std::fs::write(&folds, "SN001,2\nSN002\n").unwrap();
     let error = tree.examine_with("disfa", &own).unwrap_err().to_string();
     assert!(error.contains("folds.csv:2: expected a subject and a fold"), "{error}");
@@ -464,6 +468,19 @@ fn frames_beyond_all_numbers_cost_their_lines() {
             "ActionUnit_Labels/SN001/SN001_au1.txt:3 bad_value"
         ]
     );
+}
+
+#[test]
+fn two_label_files_of_one_unit_are_refused() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=2, ",");
+    tree.write("ActionUnit_Labels/SN001/SN001_au01.txt", "1,5\n");
+    tree.image("frames/SN001/00001.png");
+    let error = tree.examine("disfa").unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    let error = error.to_string();
+    let said = "SN001_au01.txt and SN001_au1.txt are both labels of action unit 1 of SN001";
+    assert!(error.contains(said), "{error}");
 }
 
 #[test]

@@ -45,8 +45,7 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
                     )));
                 }
             }
-            // A header is no subject.
-            None if i == 0 => {}
+            None if i == 0 && fields.first().is_none_or(|field| subject_in(field).is_none()) => {}
             None => {
                 return Err(Error::unusable_table(format!(
                     "{}:{}: expected a subject and a fold from 1, such as `SN001,1`, found `{line}`",

@@ -23,6 +23,11 @@ pub(crate) type Digits = (u32, usize);
 /// The numbers in a file name's stem, in order, without those of a size such as `224x224` and that of a subject such as `SN001`,
 /// unless there are no others.
 pub(crate) fn numbers_in(name: &str) -> Vec<Digits> {
+    numbers_of(name, |_| true)
+}
+
+/// As [`numbers_in`], without numbers in a word that `counts` does not take.
+fn numbers_of(name: &str, counts: impl Fn(&str) -> bool) -> Vec<Digits> {
     let stem = paths::stem(name);
     let mut found: Vec<(std::ops::Range<usize>, Digits)> = Vec::new();
     let mut start = None;
@@ -51,14 +56,27 @@ pub(crate) fn numbers_in(name: &str) -> Vec<Digits> {
         let before = range.start.checked_sub(2).and_then(|from| stem.get(from..range.start));
         *digits == 3 && before.is_some_and(|before| before.eq_ignore_ascii_case("sn"))
     };
+    let word = |i: usize| {
+        let (range, _) = &found[i];
+        let other = |c: char| !c.is_ascii_alphanumeric();
+        let before = stem[..range.start].rsplit(other).next().map_or(0, str::len);
+        let after = stem[range.end..].split(other).next().map_or(0, str::len);
+        &stem[range.start - before..range.end + after]
+    };
     let plain: Vec<Digits> = (0..found.len())
-        .filter(|&i| !of_size(i) && !of_subject(i))
+        .filter(|&i| !of_size(i) && !of_subject(i) && counts(word(i)))
         .map(|i| found[i].1)
         .collect();
     if plain.is_empty() {
         return found.into_iter().map(|(_, digits)| digits).collect();
     }
     plain
+}
+
+/// Whether a word is like a digest, such as `1bedf1`: digits between letters, or letters between digits.
+fn is_digest(word: &str) -> bool {
+    let digits: Vec<bool> = word.bytes().map(|byte| byte.is_ascii_digit()).collect();
+    digits.windows(2).filter(|pair| pair[0] != pair[1]).count() > 1
 }
 
 /// The last number of [`numbers_in`]: `SN001_0012.png` → 12.
@@ -80,12 +98,29 @@ pub(crate) struct Readings {
     pub(crate) odd: Vec<usize>,
 }
 
+/// Whether all names hold as many numbers, but for those that hold none.
+fn even(numbers: &[Vec<Digits>]) -> bool {
+    let mut counts = numbers.iter().map(Vec::len).filter(|count| *count > 0);
+    let first = counts.next();
+    counts.all(|count| Some(count) == first)
+}
+
 /// The frames that the images of one recording may be, by their position in `names`.
 ///
 /// # Errors
 /// A frame that several images claim, with the first two of them, where all numbers of the names are shared.
 pub(crate) fn frames_in(names: &[String]) -> Result<Readings, (u32, usize, usize)> {
-    let numbers: Vec<Vec<Digits>> = names.iter().map(|name| numbers_in(name)).collect();
+    let mut numbers: Vec<Vec<Digits>> = names.iter().map(|name| numbers_in(name)).collect();
+    if !even(&numbers) {
+        // Digests hold now more, now fewer numbers.
+        let others: Vec<Vec<Digits>> = names
+            .iter()
+            .map(|name| numbers_of(name, |word| !is_digest(word)))
+            .collect();
+        if even(&others) {
+            numbers = others;
+        }
+    }
     let mut widths: BTreeMap<usize, usize> = BTreeMap::new();
     for numbers in numbers.iter().filter(|numbers| !numbers.is_empty()) {
         *widths.entry(numbers.len()).or_default() += 1;
@@ -205,6 +240,9 @@ mod tests {
             }
         }
         assert_eq!(frames(&["00003.png", "00003(2).png"]).unwrap().odd, [1]);
+        // Digests are not counted.
+        let digests = frames(&["1bedf1_00009.png", "b8998f_00011.png", "8082b2_00002.png"]).unwrap();
+        assert_eq!((columns(&digests), digests.odd), (vec![(1, vec![2, 9, 11])], vec![]));
         // As a file manager names many files at once.
         let renamed = frames(&["SN001 (1).png", "SN001 (2).png"]).unwrap();
         assert_eq!((columns(&renamed), renamed.odd), (vec![(1, vec![1, 2])], vec![]));

@@ -52,7 +52,14 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         if let Some(au) = unit_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
             let file = paths::join(folder, &entry.name);
             let intensities = read_intensities(source, &file, &mut labelled.rejects)?;
-            labelled.units.insert(au, (file, intensities));
+            if let Some((first, _)) = labelled.units.insert(au, (file, intensities)) {
+                return Err(Error::unusable_table(format!(
+                    "{}: {} and {} are both labels of action unit {au} of {subject}; keep the one that is right",
+                    source.root.join(folder).display(),
+                    first.rsplit('/').next().unwrap_or(&first),
+                    entry.name
+                )));
+            }
         }
     }
     Ok(labelled)
@@ -400,8 +407,9 @@ fn no_labels(source: &Source<'_>, title: &str, recording: &Labelled) -> String {
     let files: Vec<&str> = recording.units.values().map(|(file, _)| file.as_str()).collect();
     match files[..] {
         [] => format!(
-            "{title}: no usable label: no file in {} is called like SN001_au1.txt; found {}",
+            "{title}: no usable label: no file in {} is called like {}_au1.txt; found {}",
             recording.folder,
+            recording.subject,
             contents(&source.root.join(&recording.folder))
         ),
         [first, ..] => format!(

@@ -333,6 +333,17 @@ fn read_delimited(
             }
             text::bounded(&rows.rejects, &path)
         })?;
+        // With names of columns alone a line is known to have too few fields; here the names themselves are among these.
+        if let Some(first) = rejects
+            .first()
+            .filter(|first| first_block && first.line == Some(1) && last.is_none())
+        {
+            return Err(Error::unusable_table(format!(
+                "{}: the first line has no columns URL and 'AU 1', 'AU 2', … that `,`, `;` or a tab separates ({})",
+                path.display(),
+                first.reason
+            )));
+        }
         if first_block && rejects.is_empty() {
             rows.warnings.push(format!("{file}: there are no rows in it"));
         }
