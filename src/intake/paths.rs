@@ -81,11 +81,8 @@ pub(crate) struct Entry {
     pub is_dir: bool,
 }
 
-/// What a name that is not UTF-8 is shown with, in place of what cannot be shown.
-pub(crate) const NO_TEXT: char = '\u{fffd}';
-
 /// Entries of a folder, sorted by name, without what [`is_system`]; links are followed. Names that are not UTF-8 are shown with
-/// [`NO_TEXT`]; a folder of such a name counts as a file, as nothing can be found in it by that name.
+/// [`super::reject::NO_TEXT`]; a folder of such a name counts as a file, as nothing can be found in it by that name.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).at("list", folder)? {

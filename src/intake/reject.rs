@@ -9,7 +9,8 @@ use crate::disk::fence::Refusal;
 use crate::disk::rejects;
 use crate::error::{Error, Result, is_passing};
 
-use super::paths::NO_TEXT;
+/// What stands in a name that is not UTF-8 in place of what cannot be shown.
+pub(crate) const NO_TEXT: char = '\u{fffd}';
 
 /// Why a row was left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,7 +169,6 @@ impl fmt::Display for Reason {
                     quoted(folder)
                 )
             }
-            // Names that are no text are shown with this character in place of what cannot be shown.
             Self::MissingImage(path) if path.contains(NO_TEXT) => {
                 write!(f, "the name {} is not UTF-8: rename it", quoted(path))
             }

@@ -6,7 +6,7 @@ use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::error::Result;
 use crate::intake::paths;
-use crate::intake::reject::{Reason, Reject};
+use crate::intake::reject::{NO_TEXT, Reason, Reject};
 use crate::task::Split;
 
 use super::rows::{self, Collected};
@@ -19,7 +19,7 @@ pub(crate) fn plain_stem(name: &str) -> &str {
 
 /// Why what lies beside the class folders is no sample. A folder whose name is no text is there as a file: its class is not known.
 pub(crate) fn stray(path: &str) -> Reason {
-    if path.contains(paths::NO_TEXT) {
+    if path.contains(NO_TEXT) {
         return Reason::MissingImage(path.to_owned());
     }
     Reason::MissingLabel("it lies in no folder of a class".into())

@@ -6,6 +6,7 @@ use crate::dataset::config::FrameBase;
 use crate::dataset::source::Source;
 use crate::error::{Error, Result};
 use crate::intake::paths;
+use crate::intake::reject::NO_TEXT;
 
 use super::names::{frames_in, subject_in};
 
@@ -76,7 +77,7 @@ pub(crate) fn frame_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> 
                 }
             } else if paths::is_image(&entry.name) {
                 names.push(entry.name);
-            } else if entry.name.contains(paths::NO_TEXT) {
+            } else if entry.name.contains(NO_TEXT) {
                 warnings.push(format!(
                     "{path}: its name is not UTF-8, so that it is left aside: rename it"
                 ));

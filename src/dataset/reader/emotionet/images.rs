@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::dataset::source::Source;
 use crate::error::Result;
 use crate::intake::paths;
+use crate::intake::reject::NO_TEXT;
 
 /// Every file below the root, by name: which of them are images is told from their content.
 pub(crate) struct Images {
@@ -33,7 +34,7 @@ impl Images {
                     if depth < DEEPEST && source.inside(&path).is_ok() {
                         inner.push((path, depth + 1));
                     }
-                } else if entry.name.contains(paths::NO_TEXT) {
+                } else if entry.name.contains(NO_TEXT) {
                     images.nameless.push(paths::join(&folder, &entry.name));
                 } else {
                     images.by_name.entry(entry.name.into_boxed_str()).or_insert(index);
