@@ -117,10 +117,10 @@ fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> 
     });
     let stems: BTreeSet<&str> = names.iter().map(|(_, name)| plain_stem(name)).collect();
     let unique = stems.len() == names.len();
-    let mut alike: BTreeMap<(&str, Option<&str>, &str), usize> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, Option<&str>, &str), BTreeSet<&str>> = BTreeMap::new();
     for (row, (_, name)) in names.iter().enumerate() {
         let place = (collected.split[row], collected.label[row].as_deref(), paths::stem(name));
-        *alike.entry(place).or_default() += 1;
+        alike.entry(place).or_default().insert(name);
     }
     names
         .iter()
@@ -131,7 +131,9 @@ fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> 
                 stem.to_owned()
             } else {
                 let (split, class) = (collected.split[row], collected.label[row].as_deref());
-                let several = alike.get(&(split, class, paths::stem(name))).is_some_and(|n| *n > 1);
+                let several = alike
+                    .get(&(split, class, paths::stem(name)))
+                    .is_some_and(|names| names.len() > 1);
                 format!(
                     "{split}_{}_{}",
                     class.unwrap_or_default(),

@@ -456,11 +456,18 @@ fn words_for_unknown_are_no_bad_labels() {
 #[test]
 fn extensions_tell_pictures_apart() {
     let tree = Tree::new();
-    for path in ["train/1/a.png", "train/1/a.jpg", "train/1/b.png", "test/1/b.png"] {
+    for path in [
+        "train/1/a.png",
+        "train/1/a.jpg",
+        "train/1/b.png",
+        "test/1/b.png",
+        "testing/1/b.png",
+    ] {
         tree.image(path);
     }
     let examined = tree.examine("rafdb").unwrap();
-    assert_eq!(examined.rejects, []);
+    // The same name is the same sample.
+    assert_eq!(places(&examined.rejects), ["testing/1/b.png duplicate_id"]);
     assert_eq!(
         texts(&examined.table, "sample_id"),
         ["train_1_a.jpg", "train_1_a.png", "train_1_b", "test_1_b"]
