@@ -129,13 +129,45 @@ pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOpti
         } else {
             format!(": {}", reasons.join(", "))
         },
-        if first.is_empty() {
-            String::new()
-        } else {
-            format!("\n{}", first.join("\n"))
-        },
+        notes(conversion)
+            .into_iter()
+            .chain(first)
+            .map(|line| format!("\n{line}"))
+            .collect::<String>(),
         list.display()
     )))
+}
+
+/// Where no sample is left, what was read and what was said of it: nothing else tells why.
+fn notes(conversion: &Conversion) -> Vec<String> {
+    const SHOWN: usize = 20;
+    if conversion.samples > 0 {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    if !conversion.layout_why.is_empty() {
+        notes.push(format!(
+            "  read as layout `{}`: {}",
+            conversion.layout, conversion.layout_why
+        ));
+    }
+    if conversion.masked > 0 {
+        notes.push(format!(
+            "  {} labels are masked: unknown (as protocol.unknown says, too) or outside the card's classes",
+            conversion.masked
+        ));
+    }
+    let warnings = &conversion.warnings;
+    notes.extend(
+        warnings
+            .iter()
+            .take(SHOWN)
+            .map(|warning| format!("  warning: {warning}")),
+    );
+    if warnings.len() > SHOWN {
+        notes.push(format!("  … {} warnings", warnings.len()));
+    }
+    notes
 }
 
 /// Fills in the counts by split, class and action unit.

@@ -50,6 +50,10 @@ pub(super) fn of(root: &Path, base: &str, card: &Card, options: &ConvertOptions,
             if is_system(&name) {
                 continue;
             }
+            // No reader finds anything in a folder whose name is no text.
+            if kind.is_dir() && entry.file_name().to_str().is_none() {
+                continue;
+            }
             below.push((name, kind, entry));
         }
         below.sort_by(|a, b| a.0.cmp(&b.0));

@@ -164,10 +164,15 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
+/// What a decoder says, on one line, as a list of rejects has one for each.
+fn one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn decode_as(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<RgbImage, ImageError> {
     let malformed = |error: ::image::ImageError| ImageError::Malformed {
         format: name(format),
-        reason: error.to_string(),
+        reason: one_line(&error.to_string()),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(allocations(limits));
@@ -211,7 +216,7 @@ fn decode_as(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result
 fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, ImageError> {
     let malformed = |reason: String| ImageError::Malformed {
         format: name(ImageFormat::Jpeg),
-        reason,
+        reason: one_line(&reason),
     };
     let bounds = libjpeg_turbo_rs::DecodeLimits {
         max_pixels: limits.max_pixels,

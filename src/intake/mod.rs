@@ -1,6 +1,7 @@
 //! Bytes from outside, read within bounds.
 
 pub mod header;
+pub mod line_ends;
 pub mod npy;
 pub mod paths;
 pub mod reject;

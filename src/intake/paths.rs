@@ -81,13 +81,15 @@ pub(crate) struct Entry {
     pub is_dir: bool,
 }
 
-/// Entries of a folder, sorted by name, without what [`is_system`]; links are followed, names that are not UTF-8 are shown with
-/// replacement characters.
+/// Entries of a folder, sorted by name, without what [`is_system`]; links are followed. Names that are not UTF-8 are shown with
+/// [`super::reject::NO_TEXT`]; a folder of such a name counts as a file, as nothing can be found in it by that name.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
+        let name = entry.file_name();
+        let is_text = name.to_str().is_some();
+        let name = name.to_string_lossy().into_owned();
         if is_system(&name) {
             continue;
         }
@@ -97,7 +99,10 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
         } else {
             kind.is_dir()
         };
-        entries.push(Entry { name, is_dir });
+        entries.push(Entry {
+            name,
+            is_dir: is_dir && is_text,
+        });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)

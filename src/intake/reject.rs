@@ -1,5 +1,6 @@
 //! Rows and images that cannot be used: why, and where they stand.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -7,6 +8,9 @@ use std::path::Path;
 use crate::disk::fence::Refusal;
 use crate::disk::rejects;
 use crate::error::{Error, Result, is_passing};
+
+/// What stands in a name that is not UTF-8 in place of what cannot be shown.
+pub(crate) const NO_TEXT: char = '\u{fffd}';
 
 /// Why a row was left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,10 +135,23 @@ fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
+/// Text on one line: what decoders and systems say may hold line breaks, and a reject is a line.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let words: Vec<&str> = text
+        .split(char::is_control)
+        .map(str::trim)
+        .filter(|words| !words.is_empty())
+        .collect();
+    Cow::Owned(words.join(" "))
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MalformedLine(expected) => write!(f, "malformed line: expected {expected}"),
+            Self::MalformedLine(expected) => write!(f, "malformed line: expected {}", one_line(expected)),
             Self::NotUtf8 => f.write_str("line is not UTF-8"),
             Self::BadLabel { found, expected } => write!(f, "bad label {}: expected {expected}", quoted(found)),
             Self::BadValue {
@@ -152,12 +169,11 @@ impl fmt::Display for Reason {
                     quoted(folder)
                 )
             }
-            // Names that are no text are shown with this character in place of what cannot be shown.
-            Self::MissingImage(path) if path.contains('\u{fffd}') => {
-                write!(f, "the name {} is not UTF-8: rename the file", quoted(path))
+            Self::MissingImage(path) if path.contains(NO_TEXT) => {
+                write!(f, "the name {} is not UTF-8: rename it", quoted(path))
             }
             Self::MissingImage(path) => write!(f, "missing image {}", quoted(path)),
-            Self::UnreadableHeader(why) => write!(f, "unreadable image header: {why}"),
+            Self::UnreadableHeader(why) => write!(f, "unreadable image header: {}", one_line(why)),
             Self::ImageTooLarge { width, height, limit } => {
                 write!(
                     f,
@@ -165,12 +181,19 @@ impl fmt::Display for Reason {
                 )
             }
             Self::LeavesRoot(path) => write!(f, "path leaves the data folder: {}", quoted(path)),
-            Self::DuplicateId { id, first } => write!(f, "duplicated id {}: first listed at {first}", quoted(id)),
-            Self::DuplicateImage { path, first } => {
-                write!(f, "image {} is another sample already, listed at {first}", quoted(path))
+            Self::DuplicateId { id, first } => {
+                write!(f, "duplicated id {}: first listed at {}", quoted(id), one_line(first))
             }
-            Self::Unavailable { path, error } => write!(f, "cannot read {}: {error}", quoted(path)),
-            Self::MissingLabel(what) => write!(f, "missing label: {what}"),
+            Self::DuplicateImage { path, first } => {
+                write!(
+                    f,
+                    "image {} is another sample already, listed at {}",
+                    quoted(path),
+                    one_line(first)
+                )
+            }
+            Self::Unavailable { path, error } => write!(f, "cannot read {}: {}", quoted(path), one_line(error)),
+            Self::MissingLabel(what) => write!(f, "missing label: {}", one_line(what)),
             Self::MissingFeatures(id) => write!(f, "no features of sample {}", quoted(id)),
         }
     }
@@ -226,8 +249,8 @@ impl Reject {
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.reason),
-            None => write!(f, "{}: {}", self.file, self.reason),
+            Some(line) => write!(f, "{}:{line}: {}", one_line(&self.file), self.reason),
+            None => write!(f, "{}: {}", one_line(&self.file), self.reason),
         }
     }
 }
@@ -275,4 +298,25 @@ pub fn write_csv(path: &Path, rejects: &mut [Reject]) -> Result<()> {
         image: &reject.image,
     });
     rejects::write(path, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_is_one_line() {
+        for reason in [
+            Reason::UnreadableHeader("expected 1 but found 0\n".into()),
+            Reason::MissingLabel("a\r\nb".into()),
+            Reason::BadLabel {
+                found: "a\nb".into(),
+                expected: "c".into(),
+            },
+            Reason::MissingImage("a\n\u{fffd}".into()),
+        ] {
+            let shown = Reject::new("fo\nlder/a.jpg".into(), Some(1), reason).to_string();
+            assert!(!shown.contains(char::is_control) && !shown.ends_with(' '), "{shown:?}");
+        }
+    }
 }

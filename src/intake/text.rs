@@ -15,10 +15,11 @@ use polars::prelude::*;
 use crate::error::{Context, Error, Result};
 use crate::regular;
 
+use super::line_ends::{end_by_return, feed_lines};
 use super::reject::{Reason, Reject};
 
 /// Bytes read at once.
-const BLOCK: usize = 8 << 20;
+pub(super) const BLOCK: usize = 8 << 20;
 /// No line of any label file comes near; longer ones are rejected unread.
 const LONGEST_LINE: usize = 1 << 20;
 /// Rejected lines after which a file is no label file: more than the largest list has rows. Each costs more memory than a short line
@@ -61,6 +62,8 @@ struct Blocks<'a> {
     line: u32,
     skipping: bool,
     done: bool,
+    /// Whether lines end with CR alone, as old spreadsheets write them; not known before the first block.
+    by_return: Option<bool>,
 }
 
 impl<'a> Blocks<'a> {
@@ -73,6 +76,7 @@ impl<'a> Blocks<'a> {
             line: 0,
             skipping: false,
             done: false,
+            by_return: None,
         })
     }
 
@@ -85,19 +89,34 @@ impl<'a> Blocks<'a> {
                 .read_to_end(&mut self.rest)
                 .at("read", self.path)?;
             self.done = self.rest.len() == start;
+            // A block without a line feed is a file without any, or begins with a line that is too long in any case.
+            let by_return = *self
+                .by_return
+                .get_or_insert_with(|| self.rest.contains(&b'\r') && !self.rest.contains(&b'\n'));
             let end = if self.done {
                 self.rest.len()
+            } else if by_return {
+                end_by_return(&self.rest)
             } else {
                 self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
             };
             let tail = self.rest.split_off(end);
-            let whole = std::mem::replace(&mut self.rest, tail);
-            if self.rest.len() > LONGEST_LINE {
-                // Forget what was read of an overlong line; its end is looked for in the next blocks.
-                self.rest.clear();
-                self.skipping = true;
+            let mut whole = std::mem::replace(&mut self.rest, tail);
+            if by_return {
+                feed_lines(&mut whole);
             }
             let block = self.clean(&whole, rejects);
+            if self.done && std::mem::take(&mut self.skipping) {
+                // The file ends with a line that was too long before its last block.
+                self.line = self.line.saturating_add(1);
+                rejects.push(Reject::new(self.name.to_owned(), Some(self.line), too_long()));
+            }
+            if self.rest.len() > LONGEST_LINE {
+                // Forget what was read of an overlong line; its end is looked for in the next blocks.
+                let cut = self.rest.len() - usize::from(by_return && self.rest.ends_with(b"\r"));
+                self.rest.drain(..cut);
+                self.skipping = true;
+            }
             bounded(rejects, self.path)?;
             if !block.lines.is_empty() {
                 return Ok(Some(block));
@@ -117,7 +136,7 @@ impl<'a> Blocks<'a> {
                 line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
             }
             let reason = if std::mem::take(&mut self.skipping) || line.len() > LONGEST_LINE {
-                Reason::MalformedLine(format!("a line of at most {LONGEST_LINE} bytes"))
+                too_long()
             } else if line.trim_ascii().is_empty() {
                 continue;
             } else if std::str::from_utf8(line).is_err() {
@@ -136,11 +155,29 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// How many fields the first usable line of a delimited file has under that of the separators which makes most of it; 0 without any.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+pub(crate) fn fields_of_first_line(path: &Path, name: &str, separators: &[u8]) -> Result<usize> {
+    let Some(block) = Blocks::open(path, name)?.next(&mut Vec::new())? else {
+        return Ok(0);
+    };
+    let first = block.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let counts = separators.iter().map(|separator| split(&first, *separator).len());
+    Ok(counts.max().unwrap_or(1))
+}
+
 /// Column that holds the 1-based line number of every row.
 pub const LINE: &str = "line";
 
 fn line_column(lines: &[u32]) -> Column {
     Column::new(LINE.into(), lines)
+}
+
+fn too_long() -> Reason {
+    Reason::MalformedLine(format!("a line of at most {LONGEST_LINE} bytes"))
 }
 
 /// Polars errors become data errors that name the file.
@@ -329,6 +366,8 @@ struct Shape {
     names: Vec<String>,
     /// Fewest fields of a line.
     least: usize,
+    /// What a line of one field lacks.
+    expected: String,
 }
 
 impl Shape {
@@ -347,12 +386,20 @@ impl Shape {
             block.lines.remove(0);
             return Self {
                 separator,
+                expected: expected_fields(fields.len(), "", form),
                 names: unique_names(fields),
                 least: filled,
             };
         }
         let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
-        let least = fields.len().min(names.len());
+        let known = if names.len() <= 10 {
+            format!(" ({})", names.join(", "))
+        } else {
+            String::new()
+        };
+        let expected = expected_fields(names.len(), &known, form);
+        // One field of several is a line that something else separates.
+        let least = fields.len().max(2).min(names.len());
         for extra in names.len()..fields.len().min(4096) {
             names.push(format!("column_{}", extra + 1));
         }
@@ -360,6 +407,7 @@ impl Shape {
             separator,
             names,
             least,
+            expected,
         }
     }
 
@@ -407,12 +455,28 @@ impl Shape {
                 Some(count) => rejects.push(Reject::new(
                     name.to_owned(),
                     Some(*number),
-                    Reason::MalformedLine(format!("{} fields, found {count}", self.names.len())),
+                    Reason::MalformedLine(match count {
+                        1 => format!("{}, found 1", self.expected),
+                        _ => format!("{} fields, found {count}", self.names.len()),
+                    }),
                 )),
             }
         }
         *block = Block { text, lines };
     }
+}
+
+/// What a line should be made of: `4 fields (image, label, …) separated by `,`, `;` or a tab`.
+fn expected_fields(count: usize, names: &str, form: &Delimited<'_>) -> String {
+    let separators: Vec<String> = form
+        .separators
+        .iter()
+        .map(|separator| match separator {
+            b'\t' => "a tab".to_owned(),
+            other => format!("`{}`", char::from(*other)),
+        })
+        .collect();
+    format!("{count} fields{names} separated by {}", separators.join(" or "))
 }
 
 /// A header name without surrounding spaces and quotes.

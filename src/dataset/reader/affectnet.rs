@@ -330,8 +330,13 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
             other => other,
         };
         let list = paths::join(source.base, &name);
+        let before = rejects.len();
         let lines = text::read_lines(&source.inside(&list)?, &list, &mut rejects)?;
-        let part = |group: usize| col("text").str().extract(lit(r"^\s*(\S.*?)[\s,]+(\S+)\s*$"), group);
+        if lines.height() == 0 && rejects.len() == before {
+            warnings.push(format!("{list}: there are no rows in it"));
+        }
+        const LINE: &str = r#"^\s*["']?(\S.*?)["']?[\s,;]+["']?([^\s"']+)["']?\s*$"#;
+        let part = |group: usize| col("text").str().extract(lit(LINE), group);
         let frame = lines
             .lazy()
             .with_columns([part(1).alias("name"), part(2).alias("label")])
@@ -340,7 +345,9 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
         let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let numbers = frame.column("line").and_then(Column::u32).map_err(wrap)?;
-        for ((image, label), line) in names.iter().zip(labels.iter()).zip(numbers.iter()) {
+        let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
+        let rows = names.iter().zip(labels.iter()).zip(numbers.iter());
+        for ((image, label), line) in rows.skip(usize::from(headed)) {
             let relative = match image {
                 Some(image) => paths::relative(image),
                 None => Err(Reason::MalformedLine(

@@ -1,12 +1,12 @@
 //! Class folders: `{train,valid,test}/CLASS/image`, the form that image classifiers' loaders expect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::error::Result;
 use crate::intake::paths;
-use crate::intake::reject::{Reason, Reject};
+use crate::intake::reject::{NO_TEXT, Reason, Reject};
 use crate::task::Split;
 
 use super::rows::{self, Collected};
@@ -15,6 +15,14 @@ use super::rows::{self, Collected};
 pub(crate) fn plain_stem(name: &str) -> &str {
     let stem = paths::stem(name);
     stem.strip_suffix("_aligned").unwrap_or(stem)
+}
+
+/// Why what lies beside the class folders is no sample. A folder whose name is no text is there as a file: its class is not known.
+pub(crate) fn stray(path: &str) -> Reason {
+    if path.contains(NO_TEXT) {
+        return Reason::MissingImage(path.to_owned());
+    }
+    Reason::MissingLabel("it lies in no folder of a class".into())
 }
 
 /// Folders of the splits below the base, and what they are.
@@ -52,11 +60,11 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
     let mut names: Vec<(String, String)> = Vec::new();
     for (folder, split) in split_folders(source, &mut warnings)? {
         let split_path = paths::join(source.base, &folder);
+        let before = names.len() + rejects.len();
         for class in paths::list(&source.inside(&split_path)?)? {
             if !class.is_dir {
                 let path = paths::join(&split_path, &class.name);
-                let reason = Reason::MissingLabel("it lies in no folder of a class".into());
-                rejects.push(Reject::new(path.clone(), None, reason).of(None, Some(&path)));
+                rejects.push(Reject::new(path.clone(), None, stray(&path)).of(None, Some(&path)));
                 continue;
             }
             let class_path = paths::join(&split_path, &class.name);
@@ -69,6 +77,9 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
                 collected.label.push(Some(class.name.clone()));
                 names.push((folder.clone(), image));
             }
+        }
+        if names.len() + rejects.len() == before {
+            warnings.push(format!("{split_path}: there are no files in it"));
         }
     }
     collected.sample_id = sample_ids(&collected, &names);
@@ -96,7 +107,8 @@ pub(crate) fn files_below(source: &Source<'_>, folder: &str) -> Result<Vec<Strin
     Ok(files)
 }
 
-/// The stem alone where the database gives every image its own name (`train_00001`); otherwise split, class folder and stem.
+/// The stem alone where the database gives every image its own name (`train_00001`); otherwise split, class folder and stem, and the
+/// extension too where it alone tells images of one folder apart.
 fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> {
     let own_names = names.iter().all(|(_, name)| {
         plain_stem(name).split_once('_').is_some_and(|(split, number)| {
@@ -105,6 +117,11 @@ fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> 
     });
     let stems: BTreeSet<&str> = names.iter().map(|(_, name)| plain_stem(name)).collect();
     let unique = stems.len() == names.len();
+    let mut alike: BTreeMap<(&str, Option<&str>, &str), BTreeSet<&str>> = BTreeMap::new();
+    for (row, (_, name)) in names.iter().enumerate() {
+        let place = (collected.split[row], collected.label[row].as_deref(), paths::stem(name));
+        alike.entry(place).or_default().insert(name);
+    }
     names
         .iter()
         .enumerate()
@@ -113,8 +130,15 @@ fn sample_ids(collected: &Collected, names: &[(String, String)]) -> Vec<String> 
             if own_names || unique {
                 stem.to_owned()
             } else {
-                let class = collected.label[row].as_deref().unwrap_or_default();
-                format!("{}_{class}_{stem}", collected.split[row])
+                let (split, class) = (collected.split[row], collected.label[row].as_deref());
+                let several = alike
+                    .get(&(split, class, paths::stem(name)))
+                    .is_some_and(|names| names.len() > 1);
+                format!(
+                    "{split}_{}_{}",
+                    class.unwrap_or_default(),
+                    if several { name } else { stem }
+                )
             }
         })
         .collect()

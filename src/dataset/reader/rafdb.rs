@@ -15,7 +15,7 @@ use crate::intake::reject::{Reason, Reject};
 use crate::intake::text;
 use crate::spelling::{composed, integer};
 
-use super::folders::{plain_stem, split_folders};
+use super::folders::{plain_stem, split_folders, stray};
 use super::rows::{self, Collected};
 use super::tabular;
 
@@ -32,10 +32,14 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
         )));
     };
     let (folder, suffix) = image_folder(source)?;
-    let mut rejects = Vec::new();
+    let (mut rejects, mut warnings) = (Vec::new(), Vec::new());
     let lines = text::read_lines(&source.inside(&list)?, &list, &mut rejects)?;
-    // `\S+` before the label: names of this database hold no space.
-    let part = |group: usize| col("text").str().extract(lit(r"^\s*(\S+)\s+(\S(?:.*\S)?)\s*$"), group);
+    if lines.height() + rejects.len() == 0 {
+        warnings.push(format!("{list}: there are no rows in it"));
+    }
+    // Names of this database hold neither spaces nor commas.
+    const LINE: &str = r#"^\s*["']?([^\s,;"']+)["']?[\s,;]+["']?([^\s"'](?:[^"']*[^\s"'])?)["']?\s*$"#;
+    let part = |group: usize| col("text").str().extract(lit(LINE), group);
     let frame = lines
         .lazy()
         .with_columns([
@@ -55,6 +59,9 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
         .alias("image_path")])
         .collect()
         .map_err(wrap)?;
+    let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
+    let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
+    let frame = frame.slice(i64::from(headed), usize::MAX);
     let names = frame.column("name").and_then(Column::str).map_err(wrap)?.clone();
     let ids = frame.column("sample_id").and_then(Column::str).map_err(wrap)?.clone();
     let frame = sift(&frame, &mut rejects, |row| {
@@ -73,7 +80,7 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
             )),
         }
     })?;
-    rows::with_classes(source, &frame, true, rejects, Vec::new())
+    rows::with_classes(source, &frame, true, rejects, warnings)
 }
 
 /// The folder of the images asked for, and what their names add to the list's.
@@ -201,8 +208,7 @@ pub(crate) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
             for image in placed.values().flatten() {
                 if image.0.is_empty() {
                     let path = paths::join(&split_path, &image.1);
-                    let reason = Reason::MissingLabel("it lies in no folder of a class".into());
-                    rejects.push(Reject::new(path.clone(), None, reason).of(None, Some(&path)));
+                    rejects.push(Reject::new(path.clone(), None, stray(&path)).of(None, Some(&path)));
                 } else {
                     collect("", None, image, Some(&image.0));
                 }

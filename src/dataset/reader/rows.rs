@@ -41,7 +41,7 @@ impl Collected {
 /// Replaces the text column `label` by the class index `expression`, after a look at all labels together.
 ///
 /// Labels that are none are rejected; labels outside the card's classes are masked. `documented`: see [`Evidence`]. Rows
-/// without a label are rejected where expressions are the card's first task, and keep a null elsewhere.
+/// whose label is not known are masked where expressions are the card's first task, and keep a null elsewhere.
 pub(crate) fn with_classes(
     source: &Source<'_>,
     frame: &DataFrame,
@@ -85,12 +85,11 @@ pub(crate) fn with_classes(
     let meanings: Vec<Option<Meaning>> = texts
         .iter()
         .map(|label| {
-            label.map(|label| {
-                if is_unknown(label) {
-                    Meaning::Ignored
-                } else {
-                    labels.meaning(label)
-                }
+            label.and_then(|label| match labels.meaning(label) {
+                _ if is_unknown(label) => Some(Meaning::Ignored),
+                // Only now, as a class may be called `none`.
+                Meaning::Bad if says_unknown(label) => None,
+                meaning => Some(meaning),
             })
         })
         .collect();
@@ -106,16 +105,15 @@ pub(crate) fn with_classes(
         .map_err(wrap)?;
     let ignored: BooleanChunked = meanings
         .iter()
-        .map(|meaning| Some(*meaning == Some(Meaning::Ignored)))
+        .map(|meaning| Some(*meaning == Some(Meaning::Ignored) || (required && meaning.is_none())))
         .collect();
     frame
         .with_column(ignored.with_name("ignored".into()).into_column())
         .map_err(wrap)?;
     let expected = labels::expected_text(source.card);
     let frame = sift(&frame, &mut rejects, |row| match meanings[row] {
-        Some(Meaning::Class(_) | Meaning::Ignored) => None,
-        None if !required => None,
-        Some(Meaning::Bad) | None => Some(Reason::BadLabel {
+        Some(Meaning::Class(_) | Meaning::Ignored) | None => None,
+        Some(Meaning::Bad) => Some(Reason::BadLabel {
             found: texts.get(row).unwrap_or_default().to_owned(),
             expected: expected.clone(),
         }),
@@ -148,16 +146,19 @@ pub(crate) enum Number {
     Bad,
 }
 
+/// Whether a text says that nothing is known: nothing, `NULL`, `NaN`, `NA`, `None`.
+pub(crate) fn says_unknown(text: &str) -> bool {
+    let text = text.trim();
+    let words = ["null", "nan", "na", "none"];
+    text.is_empty() || words.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// Reads a number as label files write it.
 pub(crate) fn number(text: Option<&str>) -> Number {
     let Some(text) = text.map(str::trim) else {
         return Number::Unknown;
     };
-    if text.is_empty()
-        || ["null", "nan", "na", "none"]
-            .iter()
-            .any(|unknown| text.eq_ignore_ascii_case(unknown))
-    {
+    if says_unknown(text) {
         return Number::Unknown;
     }
     match text.parse::<f32>() {

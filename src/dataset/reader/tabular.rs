@@ -1,17 +1,14 @@
 //! CSVs with an image and its labels, whatever the columns are called.
 
-use std::io::Read;
-
 use polars::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text::{self, Delimited};
-use crate::regular;
 use crate::task::{Split, Task};
 
 use super::folders::plain_stem;
@@ -64,6 +61,13 @@ fn names_of(meaning: &str) -> &'static [&'static str] {
         .iter()
         .find(|(name, _)| *name == meaning)
         .map_or(&[], |(_, names)| names)
+}
+
+/// Whether a field is the name of a column of images, as in the first line of a list.
+pub(crate) fn is_image_heading(field: &str) -> bool {
+    let field = text::clean_name(field);
+    let mut names = names_of("image").iter().chain(&["URL"]);
+    names.any(|name| field.eq_ignore_ascii_case(name))
 }
 
 /// Reads a CSV as text columns `file, line, image, label, valence, arousal, split_text, face_x, …`; absent ones are null.
@@ -243,7 +247,8 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
         }
         let list = paths::join(folder, &file);
         // What a file without header holds follows from the task and from the number of its columns.
-        let columns: &[&str] = match (source.card.tasks.first(), fields_of_first_line(source, &list)?) {
+        let fields = text::fields_of_first_line(&source.inside(&list)?, &list, &text::SEPARATORS)?;
+        let columns: &[&str] = match (source.card.tasks.first(), fields) {
             (Some(Task::ValenceArousal), 3) => &["image", "valence", "arousal"],
             (Some(Task::ValenceArousal), _) => &["image", "label", "valence", "arousal"],
             _ => &["image", "label"],
@@ -283,8 +288,13 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                 Some(split) => split,
                 // RAF-DB's names say the split; a row that does not is wrong. Copies of AffectNet may be unsplit.
                 None if source.card.id == "rafdb" || split.is_some() => {
-                    refuse(Reason::MalformedLine(
-                        "a split: a column `split`, or a file named after it".into(),
+                    refuse(split.map_or_else(
+                        || Reason::MalformedLine("a split: a column `split`, or a file named after it".into()),
+                        |found| Reason::BadValue {
+                            column: "the split".into(),
+                            found: found.to_owned(),
+                            expected: "train, val or test".into(),
+                        },
                     ));
                     continue;
                 }
@@ -326,18 +336,6 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
     }
     let found = rows::with_classes(source, &stack(parts)?, false, rejects, warnings)?;
     rows::with_valence(source, found)
-}
-
-/// Number of fields in the first line of a file, whatever separates them.
-fn fields_of_first_line(source: &Source<'_>, file: &str) -> Result<usize> {
-    let path = source.inside(file)?;
-    let mut start = Vec::new();
-    regular::open(&path)
-        .and_then(|input| input.take(1 << 16).read_to_end(&mut start))
-        .at("read", &path)?;
-    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let fields = |separator: u8| line.split(|byte| *byte == separator).count();
-    Ok(text::SEPARATORS.into_iter().map(fields).max().unwrap_or(1))
 }
 
 /// Puts working tables of the same columns together.

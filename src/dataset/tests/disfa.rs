@@ -192,6 +192,10 @@ fn cameras_bases_and_folds_are_options() {
         numbers(&tree.examine_with("disfa", &own).unwrap().table, "fold")[0],
         Some(2.0)
     );
+    // What begins with a subject is no header.
+    std::fs::write(&folds, "SN001,0\nSN002,1\n").unwrap();
+    let error = tree.examine_with("disfa", &own).unwrap_err().to_string();
+    assert!(error.contains("folds.csv:1: expected a subject and a fold"), "{error}");
     std::fs::write(&folds, "SN001,2\nSN002\n").unwrap();
     let error = tree.examine_with("disfa", &own).unwrap_err().to_string();
     assert!(error.contains("folds.csv:2: expected a subject and a fold"), "{error}");
@@ -371,6 +375,131 @@ fn a_video_becomes_frames() {
     let decoded = conversion.decoded.unwrap();
     assert_eq!(decoded.videos["SN001"].frames, 5);
     assert!(decoded.decoder.starts_with("ffmpeg version"), "{decoded:?}");
+}
+
+/// Face crops with a number of their own: with gaps in the frames both numbers could be the frame.
+#[test]
+fn a_running_number_is_not_taken_for_the_frame() {
+    let there: Vec<u32> = (1..=12).filter(|frame| ![4, 7].contains(frame)).collect();
+    // Without an end, and with a video that is longer than its labels: there the running number fits every label.
+    for more in [0..0, 13..15] {
+        let tree = Tree::new();
+        labels(&tree, "ActionUnit_Labels", "SN001", 1..=12, ",");
+        for (i, frame) in there.iter().copied().chain(more).enumerate() {
+            tree.image(&format!("frames/SN001/crop{:03}_frame{frame:05}.png", i + 1));
+        }
+        let error = tree.examine("disfa").unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let error = error.to_string();
+        for part in [
+            "frames/SN001: ",
+            "by number 1 of its name crop0",
+            "by number 2",
+            "is frame 1",
+            "rename",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn of_two_numbers_the_labels_know_the_frame() {
+    type Name = fn(u32) -> String;
+    let namings: [Name; 4] = [
+        |frame| format!("{frame:05}_{}.png", frame + 100),
+        |frame| format!("{}_{frame:05}.png", frame + 100),
+        |frame| format!("{frame:05}_{:06}ms.png", 50 * frame),
+        // Counted from 0 and from 1: one frame.
+        |frame| format!("{:05}_{frame:05}.png", frame - 1),
+    ];
+    for name in namings {
+        let tree = Tree::new();
+        labels(&tree, "ActionUnit_Labels", "SN001", 1..=12, ",");
+        for frame in (1..=12).filter(|frame| *frame != 7) {
+            tree.image(&format!("frames/SN001/{}", name(frame)));
+        }
+        let examined = tree.examine("disfa").unwrap();
+        assert_eq!((examined.conversion.samples, examined.conversion.rejected), (11, 1));
+        let paths = texts(&examined.table, "image_path");
+        assert_eq!(paths[6], format!("frames/SN001/{}", name(8)));
+        assert_eq!(numbers(&examined.table, "frame")[6], Some(8.0));
+    }
+}
+
+#[test]
+fn a_copy_is_a_reject_by_its_name() {
+    for copy in ["00003(2).png", "00003 - Copy (2).png"] {
+        let tree = Tree::new();
+        labels(&tree, "ActionUnit_Labels", "SN001", 1..=4, ",");
+        for name in ["00001.png", "00003.png", "00004.png", copy] {
+            tree.image(&format!("frames/SN001/{name}"));
+        }
+        let examined = tree.examine("disfa").unwrap();
+        assert_eq!(
+            places(&examined.rejects),
+            [
+                "ActionUnit_Labels/SN001/SN001_au1.txt:2 missing_image".to_owned(),
+                format!("frames/SN001/{copy} bad_value")
+            ]
+        );
+        let shown = examined.rejects[1].to_string();
+        assert!(shown.contains("as many numbers as 00001.png"), "{shown}");
+    }
+}
+
+#[test]
+fn frames_beyond_all_numbers_cost_their_lines() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 0..=2, ",");
+    tree.write(
+        "ActionUnit_Labels/SN001/SN001_au1.txt",
+        "0,1\n4294967295,2\n2147483647,3\n",
+    );
+    for name in ["1", "2", "3", "4294967295"] {
+        tree.image(&format!("frames/SN001/{name}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.conversion.samples, 3);
+    assert_eq!(
+        places(&examined.rejects),
+        [
+            "ActionUnit_Labels/SN001/SN001_au1.txt:2 bad_value",
+            "ActionUnit_Labels/SN001/SN001_au1.txt:3 bad_value"
+        ]
+    );
+}
+
+#[test]
+fn two_label_files_of_one_unit_are_refused() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=2, ",");
+    tree.write("ActionUnit_Labels/SN001/SN001_au01.txt", "1,5\n");
+    tree.image("frames/SN001/00001.png");
+    let error = tree.examine("disfa").unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    let error = error.to_string();
+    let said = "SN001_au01.txt and SN001_au1.txt are both labels of action unit 1 of SN001";
+    assert!(error.contains(said), "{error}");
+}
+
+#[test]
+fn labels_as_programs_write_them() {
+    let tree = Tree::new();
+    labels(&tree, "ActionUnit_Labels", "SN001", 1..=6, ",");
+    tree.write(
+        "ActionUnit_Labels/SN001/SN001_au1.txt",
+        "frame,AU1\n\"1\",\"2\"\n2.0,3.0\n3,NaN\n4,NULL\n5,999\n6,\n",
+    );
+    for frame in 1..=6 {
+        tree.image(&format!("frames/SN001/{frame:05}.png"));
+    }
+    let examined = tree.examine("disfa").unwrap();
+    assert_eq!(examined.rejects, []);
+    assert_eq!(
+        numbers(&examined.table, "au01"),
+        [Some(2.0), Some(3.0), None, None, None, None]
+    );
 }
 
 /// Frames that were scaled: the size in the name is no frame.

@@ -273,3 +273,31 @@ proptest::proptest! {
         }
     }
 }
+
+/// Lists as spreadsheets and pandas write them, and images in another format than the list says.
+#[test]
+fn lists_with_header_commas_and_images_of_other_endings() {
+    let tree = Tree::new();
+    let units = [1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26];
+    let header: String = units.iter().rev().map(|au| format!(",AU{au}")).collect();
+    let row = |number: u32, present: u8| -> String {
+        let values = units.iter().rev().map(|au| format!(",{}.0", u8::from(*au == present)));
+        format!("\"{}.jpg\"{}\n", name(number), values.collect::<String>())
+    };
+    tree.write(
+        "train.txt",
+        format!("image{header}\n{}{}", row(1, 12), row(2, 26).replacen(",0.0", ",", 1)),
+    );
+    tree.write("test.txt", list_line(3, 25).replace(' ', ","));
+    for (number, ending) in [(1, ".JPEG"), (2, ".webp"), (3, "")] {
+        tree.image(&format!("images/{}{ending}", name(number)));
+    }
+    let examined = tree.examine("emotionet").unwrap();
+    assert_eq!(examined.rejects, []);
+    assert_eq!(examined.conversion.samples, 3);
+    assert_eq!(numbers(&examined.table, "au12"), [Some(1.0), Some(0.0), Some(0.0)]);
+    assert_eq!(numbers(&examined.table, "au26"), [Some(0.0), Some(1.0), Some(0.0)]);
+    assert_eq!(numbers(&examined.table, "au25")[1..], [None, Some(1.0)]);
+    let paths = texts(&examined.table, "image_path");
+    assert!(paths[0].ends_with(".JPEG") && paths[1].ends_with(".webp"), "{paths:?}");
+}

@@ -50,6 +50,10 @@ fn a_list_without_rows_is_a_list_without_rows() {
             error.to_string().contains("no usable sample is left of 0 rows"),
             "{error}"
         );
+        for file in ["test.csv", "train.csv"] {
+            let said = format!("warning: {file}: there are no rows in it");
+            assert!(error.to_string().contains(&said), "{error}");
+        }
     }
     for empty in empties(
         "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal",
@@ -310,10 +314,7 @@ fn names_that_are_no_text_are_rejects_with_a_name_that_can_be_shown() {
     let examined = tree.examine("rafdb").unwrap();
     assert_eq!(examined.conversion.samples, 2);
     let text = examined.rejects[0].to_string();
-    assert!(
-        text.contains("bad\u{fffd}.png` is not UTF-8: rename the file"),
-        "{text}"
-    );
+    assert!(text.contains("bad\u{fffd}.png` is not UTF-8: rename it"), "{text}");
 }
 
 #[test]
@@ -345,4 +346,173 @@ fn listed_numbers_are_unknown_expressions_and_affect() {
         .unwrap();
     let found = &examined.conversion;
     assert_eq!((found.samples, found.rejected, found.masked), (2, 0, 1));
+}
+
+/// A list that something else separates is no list without rows: every line of it is a reject that says so.
+#[test]
+fn an_unknown_separator_is_said() {
+    for (card, between) in [("affectnet_va", "|"), ("affectnet_va", " "), ("affectnet8", "|")] {
+        let row = |name: &str| [name, "1", "0.1", "0.2"].join(between);
+        let tree = Tree::new();
+        tree.write(
+            "train.csv",
+            format!(
+                "{}\n{}\n",
+                ["image", "label", "valence", "arousal"].join(between),
+                row("a.png")
+            ),
+        );
+        tree.write("test.csv", "image,label,valence,arousal\nb.png,1,0.1,0.2\n");
+        tree.image("images/a.png").image("images/b.png");
+        let examined = tree.examine(card).unwrap();
+        assert_eq!((examined.conversion.samples, examined.conversion.masked), (1, 0));
+        assert_eq!(
+            places(&examined.rejects),
+            ["train.csv:1 malformed_line", "train.csv:2 malformed_line"]
+        );
+        let shown = examined.rejects[1].to_string();
+        assert!(shown.contains("separated by `,` or `;` or a tab, found 1"), "{shown}");
+    }
+}
+
+/// Blank lines above a list without header, and lines that end with CR alone.
+#[test]
+fn the_first_line_is_the_first_with_text() {
+    for text in [
+        "\nimage0.png,0,0.3\nimage1.png,1,-0.5\n",
+        "\rimage0.png,0,0.3\rimage1.png,1,-0.5\r",
+    ] {
+        let tree = Tree::new();
+        tree.write("train.csv", text);
+        tree.image("images/image0.png").image("images/image1.png");
+        let examined = tree.examine("affectnet_va").unwrap();
+        assert_eq!(examined.rejects, [], "{text:?}");
+        assert_eq!(
+            crate::dataset::testing::numbers(&examined.table, "valence"),
+            [Some(0.0), Some(1.0)]
+        );
+        assert_eq!(
+            crate::dataset::testing::numbers(&examined.table, "arousal")[1],
+            Some(-0.5)
+        );
+    }
+}
+
+/// Quotes, a header, numbers with a fraction of nothing: none of these loses a row of a list of lines.
+#[test]
+fn lines_of_lists_as_programs_write_them() {
+    let tree = Tree::new();
+    tree.write(
+        "EmoLabel/list_patition_label.txt",
+        "name label\n\"train_00001.png\" \"5\"\ntrain_00002.png,4.0\ntrain_00003.png;Happy\ntest_0001.png NaN\ntest_0002.png 1\n",
+    );
+    for name in ["train_00001", "train_00002", "train_00003", "test_0001", "test_0002"] {
+        tree.image(&format!("Image/aligned/{name}_aligned.png"));
+    }
+    let examined = tree.examine("rafdb").unwrap();
+    assert_eq!((examined.conversion.samples, examined.conversion.masked), (4, 1));
+    assert_eq!(examined.rejects, []);
+    assert_eq!(
+        texts(&examined.table, "expression_name"),
+        ["sadness", "happiness", "happiness", "surprise"]
+    );
+
+    let tree = Tree::new();
+    tree.write(
+        "train_annotations_8class.txt",
+        "image label\n\"1.png\" \"3\"\n2.png,NULL\n",
+    )
+    .write("val_annotations_8class.txt", "1.png 3.0\n");
+    for path in ["train/1.png", "train/2.png", "val/1.png"] {
+        tree.image(path);
+    }
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!((examined.conversion.samples, examined.conversion.masked), (2, 1));
+    assert_eq!(examined.rejects, []);
+}
+
+/// What says that nothing is known is masked where the label is needed, and null where it is not; a class may be called so.
+#[test]
+fn words_for_unknown_are_no_bad_labels() {
+    let list = "image,label,valence,arousal\na.png,NaN,0.1,0.1\nb.png,NULL,0.2,0.2\nc.png,,0.3,0.3\nd.png,None,0.4,0.4\n\
+                e.png,3,0.5,0.5\nf.png,bored,0.6,0.6\n";
+    let tree = Tree::new();
+    tree.write("train.csv", list);
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        tree.image(&format!("images/{name}.png"));
+    }
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!((examined.conversion.samples, examined.conversion.masked), (1, 4));
+    assert_eq!(places(&examined.rejects), ["train.csv:7 bad_label"]);
+    let examined = tree.examine("affectnet_va").unwrap();
+    assert_eq!(
+        texts(&examined.table, "expression_name"),
+        ["", "", "", "none", "surprise"]
+    );
+    assert_eq!(places(&examined.rejects), ["train.csv:7 bad_label"]);
+}
+
+/// Two pictures of one class folder whose names differ in their extensions are two samples.
+#[test]
+fn extensions_tell_pictures_apart() {
+    let tree = Tree::new();
+    for path in [
+        "train/1/a.png",
+        "train/1/a.jpg",
+        "train/1/b.png",
+        "test/1/b.png",
+        "testing/1/b.png",
+    ] {
+        tree.image(path);
+    }
+    let examined = tree.examine("rafdb").unwrap();
+    // The same name is the same sample.
+    assert_eq!(places(&examined.rejects), ["testing/1/b.png duplicate_id"]);
+    assert_eq!(
+        texts(&examined.table, "sample_id"),
+        ["train_1_a.jpg", "train_1_a.png", "train_1_b", "test_1_b"]
+    );
+}
+
+/// A folder whose name is no text costs what is in it, and is named.
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_whose_names_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let bad = std::ffi::OsStr::from_bytes(b"\xe9\xff");
+    let tree = Tree::new();
+    tree.image("train/1/a.png").image("test/2/b.png");
+    std::fs::create_dir(tree.root().join("train").join(bad)).unwrap();
+    let conversion = tree.convert("rafdb").unwrap();
+    assert_eq!((conversion.samples, conversion.rejected), (2, 1));
+    assert!(tree.read("rejects.csv").contains("is not UTF-8: rename it"));
+
+    let tree = Tree::new();
+    tree.write("ActionUnit_Labels/SN001/SN001_au1.txt", "1,2\n");
+    tree.image("frames/SN001/00001.png");
+    std::fs::create_dir(tree.root().join("frames/SN001").join(bad)).unwrap();
+    let conversion = tree.convert("disfa").unwrap();
+    assert_eq!(conversion.samples, 1);
+    let told = |warning: &String| warning.contains("frames/SN001/\u{fffd}\u{fffd}: its name is not UTF-8");
+    assert!(conversion.warnings.iter().any(told), "{:?}", conversion.warnings);
+}
+
+/// Where nothing is left, the message says what was read and what lies there.
+#[test]
+fn nothing_left_is_explained() {
+    let tree = Tree::new();
+    tree.write("ActionUnit_Labels/SN001/AU_1.csv", "1,2\n");
+    tree.image("frames/SN001/00001.png");
+    let error = tree.convert("disfa").unwrap_err().to_string();
+    for part in [
+        "read as layout `original`: found ActionUnit_Labels",
+        "no file in ActionUnit_Labels/SN001 is called like SN001_au1.txt; found AU_1.csv",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let tree = Tree::new();
+    tree.write("train.csv", "image,label\na.png,NaN\n");
+    tree.image("images/a.png");
+    let error = tree.convert("rafdb").unwrap_err().to_string();
+    assert!(error.contains("1 labels are masked"), "{error}");
 }

@@ -499,7 +499,7 @@ fn results_are_written_whole() {
     assert_eq!((conversion.samples, conversion.rejected), (3, 1));
     assert_eq!(
         tree.read("rejects.csv").lines().nth(1).unwrap(),
-        "basic/EmoLabel/list_patition_label.txt,4,\"bad label `\\\"\"4,5\\\"\"`: expected one of 1 (surprise), 2 (fear), 3 (disgust), \
+        "basic/EmoLabel/list_patition_label.txt,4,\"bad label `4,5`: expected one of 1 (surprise), 2 (fear), 3 (disgust), \
          4 (happiness), 5 (sadness), 6 (anger), 7 (neutral)\",train_00009,basic/Image/aligned/train_00009_aligned.png"
     );
     let json: serde_json::Value = serde_json::from_str(&tree.read("conversion.json")).unwrap();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::dataset::source::Source;
 use crate::error::{Context, Error, Result};
+use crate::intake::line_ends::lines_of;
 
 use super::names::subject_in;
 
@@ -23,10 +24,10 @@ pub(crate) fn folds(source: &Source<'_>) -> Result<BTreeMap<String, i32>> {
 pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
     let mut folds = BTreeMap::new();
     let text = std::fs::read_to_string(file).at("read the folds", file)?;
-    for (i, line) in text.lines().enumerate() {
+    for (i, line) in lines_of(&text).enumerate() {
         let fields: Vec<&str> = line
-            .split([',', '\t', ' '])
-            .map(str::trim)
+            .split([',', ';', '\t', ' '])
+            .map(|field| field.trim().trim_matches(['"', '\'']))
             .filter(|field| !field.is_empty())
             .collect();
         let parsed = match fields[..] {
@@ -44,8 +45,7 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
                     )));
                 }
             }
-            // A header is no subject.
-            None if i == 0 => {}
+            None if i == 0 && fields.first().is_none_or(|field| subject_in(field).is_none()) => {}
             None => {
                 return Err(Error::unusable_table(format!(
                     "{}:{}: expected a subject and a fold from 1, such as `SN001,1`, found `{line}`",

@@ -6,6 +6,7 @@ use crate::dataset::config::FrameBase;
 use crate::dataset::source::Source;
 use crate::error::{Error, Result};
 use crate::intake::paths;
+use crate::intake::reject::NO_TEXT;
 
 use super::names::{frames_in, subject_in};
 
@@ -13,16 +14,26 @@ use super::names::{frames_in, subject_in};
 pub(crate) struct FrameFolder {
     /// Relative to the root.
     pub(crate) folder: String,
+    /// The numbers in the names that may be the frame; at least one.
+    pub(crate) readings: Vec<NumberedFiles>,
+    /// Names with more or fewer numbers than most: no frame of theirs is known.
+    pub(crate) odd: Vec<String>,
+}
+
+/// The images of a folder by one of the numbers in their names.
+pub(crate) struct NumberedFiles {
+    /// Which of the numbers in a name it is, from 1.
+    pub(crate) column: usize,
     /// File name by number as written.
     pub(crate) files: BTreeMap<u32, String>,
     /// Whether all numbers have the same count of digits, with leading zeros.
-    padded: bool,
+    pub(crate) padded: bool,
 }
 
 impl FrameFolder {
     /// The frames among the images of a folder; `None` without any.
-    pub(crate) fn of(source: &Source<'_>, folder: String, mut names: Vec<String>) -> Result<Option<Self>> {
-        let frames = frames_in(&names).map_err(|(frame, one, other)| {
+    pub(crate) fn of(source: &Source<'_>, folder: String, names: &[String]) -> Result<Option<Self>> {
+        let found = frames_in(names).map_err(|(frame, one, other)| {
             Error::unusable_table(format!(
                 "{}: several images claim frame {frame}: {} and {}; keep one image a frame, named by a number that counts up, such as \
                  00001.jpg",
@@ -31,21 +42,28 @@ impl FrameFolder {
                 names[other]
             ))
         })?;
-        let widths: BTreeSet<usize> = frames.values().map(|(_, digits)| *digits).collect();
-        let files: BTreeMap<u32, String> = frames
+        let readings: Vec<NumberedFiles> = found
+            .columns
             .into_iter()
-            .map(|(number, (at, _))| (number, std::mem::take(&mut names[at])))
+            .map(|(column, frames)| {
+                let widths: BTreeSet<usize> = frames.values().map(|(_, digits)| *digits).collect();
+                NumberedFiles {
+                    column,
+                    padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
+                    files: frames
+                        .into_iter()
+                        .map(|(number, (at, _))| (number, names[at].clone()))
+                        .collect(),
+                }
+            })
             .collect();
-        Ok((!files.is_empty()).then(|| Self {
-            folder,
-            files,
-            padded: widths.len() == 1 && widths.first().is_some_and(|digits| *digits > 1),
-        }))
+        let odd = found.odd.into_iter().map(|at| names[at].clone()).collect();
+        Ok((!readings.is_empty()).then_some(Self { folder, readings, odd }))
     }
 }
 
 /// Folders below the base that hold images and have a subject in their path.
-pub(crate) fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFolder)>> {
+pub(crate) fn frame_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> Result<Vec<(String, FrameFolder)>> {
     const DEEPEST: usize = 6;
     let mut found = Vec::new();
     let mut open = vec![(source.base.to_owned(), 0)];
@@ -59,10 +77,14 @@ pub(crate) fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFol
                 }
             } else if paths::is_image(&entry.name) {
                 names.push(entry.name);
+            } else if entry.name.contains(NO_TEXT) {
+                warnings.push(format!(
+                    "{path}: its name is not UTF-8, so that it is left aside: rename it"
+                ));
             }
         }
         if let Some(subject) = subject_in(&folder)
-            && let Some(frames) = FrameFolder::of(source, folder, names)?
+            && let Some(frames) = FrameFolder::of(source, folder, &names)?
         {
             found.push((subject, frames));
         }
@@ -72,7 +94,7 @@ pub(crate) fn frame_folders(source: &Source<'_>) -> Result<Vec<(String, FrameFol
 }
 
 /// The number that the first frame has on disk: told by the recipe, or seen in the numbers.
-pub(crate) fn first_number(source: &Source<'_>, frames: &FrameFolder, last_label: u32) -> (u32, &'static str) {
+pub(crate) fn first_number(source: &Source<'_>, frames: &NumberedFiles, last_label: u32) -> (u32, &'static str) {
     let lowest = frames.files.keys().next().copied().unwrap_or(1);
     let highest = frames.files.keys().next_back().copied().unwrap_or(0);
     match source.options.frame_base {
@@ -80,7 +102,9 @@ pub(crate) fn first_number(source: &Source<'_>, frames: &FrameFolder, last_label
         FrameBase::One => (1, "as the recipe says"),
         FrameBase::Auto if lowest == 0 => (0, "a frame 0 exists"),
         FrameBase::Auto if lowest == 1 || frames.padded || highest >= last_label => (1, "there is no frame 0"),
-        FrameBase::Auto if highest + 1 == last_label => (0, "the last frame is one below the last label"),
+        FrameBase::Auto if highest.checked_add(1) == Some(last_label) => {
+            (0, "the last frame is one below the last label")
+        }
         FrameBase::Auto => (1, "as labels are numbered"),
     }
 }

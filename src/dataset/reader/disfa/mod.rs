@@ -2,6 +2,8 @@
 
 pub mod folds;
 pub mod frames;
+pub mod labels;
 pub mod names;
 pub mod read;
+pub mod reading;
 pub mod video;

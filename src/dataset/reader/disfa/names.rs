@@ -1,6 +1,7 @@
 //! What DISFA's file names say: subject, frame, action unit, camera.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::action_unit::ActionUnit;
 use crate::dataset::config::Camera;
@@ -19,8 +20,14 @@ pub(crate) fn subject_in(name: &str) -> Option<String> {
 /// A number in a name, and the count of its digits.
 pub(crate) type Digits = (u32, usize);
 
-/// The numbers in a file name's stem, in order, without those of a size such as `224x224`, unless there are no others.
+/// The numbers in a file name's stem, in order, without those of a size such as `224x224` and that of a subject such as `SN001`,
+/// unless there are no others.
 pub(crate) fn numbers_in(name: &str) -> Vec<Digits> {
+    numbers_of(name, |_| true)
+}
+
+/// As [`numbers_in`], without numbers in a word that `counts` does not take.
+fn numbers_of(name: &str, counts: impl Fn(&str) -> bool) -> Vec<Digits> {
     let stem = paths::stem(name);
     let mut found: Vec<(std::ops::Range<usize>, Digits)> = Vec::new();
     let mut start = None;
@@ -44,11 +51,32 @@ pub(crate) fn numbers_in(name: &str) -> Vec<Digits> {
     };
     let crossed = |text: Option<&str>| text.is_some_and(|text| ["x", "X", "\u{d7}"].contains(&text));
     let of_size = |i: usize| crossed(between(i)) || (i > 0 && crossed(between(i - 1)));
-    let plain: Vec<Digits> = (0..found.len()).filter(|&i| !of_size(i)).map(|i| found[i].1).collect();
+    let of_subject = |i: usize| {
+        let (range, (_, digits)) = &found[i];
+        let before = range.start.checked_sub(2).and_then(|from| stem.get(from..range.start));
+        *digits == 3 && before.is_some_and(|before| before.eq_ignore_ascii_case("sn"))
+    };
+    let word = |i: usize| {
+        let (range, _) = &found[i];
+        let other = |c: char| !c.is_ascii_alphanumeric();
+        let before = stem[..range.start].rsplit(other).next().map_or(0, str::len);
+        let after = stem[range.end..].split(other).next().map_or(0, str::len);
+        &stem[range.start - before..range.end + after]
+    };
+    let plain: Vec<Digits> = (0..found.len())
+        .filter(|&i| !of_size(i) && !of_subject(i) && counts(word(i)))
+        .map(|i| found[i].1)
+        .collect();
     if plain.is_empty() {
         return found.into_iter().map(|(_, digits)| digits).collect();
     }
     plain
+}
+
+/// Whether a word is like a digest, such as `1bedf1`: digits between letters, or letters between digits.
+fn is_digest(word: &str) -> bool {
+    let digits: Vec<bool> = word.bytes().map(|byte| byte.is_ascii_digit()).collect();
+    digits.windows(2).filter(|pair| pair[0] != pair[1]).count() > 1
 }
 
 /// The last number of [`numbers_in`]: `SN001_0012.png` → 12.
@@ -59,42 +87,79 @@ pub(crate) fn frame_in(name: &str) -> Option<Digits> {
 /// Position of the image of every frame, and the count of digits of its number.
 pub(crate) type Numbered = BTreeMap<u32, (usize, usize)>;
 
-/// The frame of every image of one recording, by its position in `names`: of the numbers in the names that which no two share,
-/// and of several that which counts up without a gap, else the last.
+/// What the names of one recording's images say.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Readings {
+    /// For every number in the names that no two of them share, which of their numbers it is (from 1) and what it makes the frames:
+    /// the labels tell which of several it is.
+    pub(crate) columns: Vec<(usize, Numbered)>,
+    /// Images whose names hold more or fewer numbers than those of most, copies such as `00003(2).png`: whichever of their numbers
+    /// were taken, it could be another frame's.
+    pub(crate) odd: Vec<usize>,
+}
+
+/// Whether all names hold as many numbers, but for those that hold none.
+fn even(numbers: &[Vec<Digits>]) -> bool {
+    let mut counts = numbers.iter().map(Vec::len).filter(|count| *count > 0);
+    let first = counts.next();
+    counts.all(|count| Some(count) == first)
+}
+
+/// The frames that the images of one recording may be, by their position in `names`.
 ///
 /// # Errors
-/// A frame that several images claim, with the first two of them.
-pub(crate) fn frames_in(names: &[String]) -> Result<Numbered, (u32, usize, usize)> {
-    let numbers: Vec<Vec<Digits>> = names.iter().map(|name| numbers_in(name)).collect();
+/// A frame that several images claim, with the first two of them, where all numbers of the names are shared.
+pub(crate) fn frames_in(names: &[String]) -> Result<Readings, (u32, usize, usize)> {
+    let mut numbers: Vec<Vec<Digits>> = names.iter().map(|name| numbers_in(name)).collect();
+    if !even(&numbers) {
+        // Digests hold now more, now fewer numbers.
+        let others: Vec<Vec<Digits>> = names
+            .iter()
+            .map(|name| numbers_of(name, |word| !is_digest(word)))
+            .collect();
+        if even(&others) {
+            numbers = others;
+        }
+    }
     let mut widths: BTreeMap<usize, usize> = BTreeMap::new();
     for numbers in numbers.iter().filter(|numbers| !numbers.is_empty()) {
         *widths.entry(numbers.len()).or_default() += 1;
     }
-    let usual = widths.into_iter().max_by_key(|(_, n)| *n).map_or(0, |(width, _)| width);
-    let like = || numbers.iter().filter(|numbers| numbers.len() == usual);
-    let rank = |column: usize| {
-        let seen: BTreeSet<u32> = like().map(|numbers| numbers[column].0).collect();
-        let distinct = seen.len() == like().count();
-        let span = seen
-            .first()
-            .zip(seen.last())
-            .map_or(0, |(low, high)| (high - low) as usize + 1);
-        (distinct, distinct && span == seen.len(), column)
-    };
-    let column = (0..usual).max_by_key(|column| rank(*column)).unwrap_or(0);
-    let mut frames = Numbered::new();
-    for (at, numbers) in numbers.iter().enumerate() {
-        let number = if numbers.len() == usual {
-            numbers.get(column)
-        } else {
-            numbers.last()
-        };
-        let Some(&(number, digits)) = number else { continue };
-        if let Some((first, _)) = frames.insert(number, (at, digits)) {
-            return Err((number, first, at));
+    // Of equally frequent counts the smaller: a copy adds a number.
+    let usual = widths
+        .into_iter()
+        .max_by_key(|(width, n)| (*n, std::cmp::Reverse(*width)))
+        .map_or(0, |(width, _)| width);
+    let mut readings = Readings::default();
+    let mut clash: Option<(usize, (u32, usize, usize))> = None;
+    for column in 0..usual {
+        let mut frames = Numbered::new();
+        let mut twice = None;
+        for (at, numbers) in numbers.iter().enumerate().filter(|(_, found)| found.len() == usual) {
+            let (number, digits) = numbers[column];
+            match frames.entry(number) {
+                Entry::Vacant(place) => {
+                    place.insert((at, digits));
+                }
+                Entry::Occupied(first) => twice = twice.or(Some((number, first.get().0, at))),
+            }
+        }
+        match twice {
+            None => readings.columns.push((column + 1, frames)),
+            // The number that most names have to themselves is likely the frame.
+            Some(twice) if clash.is_none_or(|(most, _)| frames.len() >= most) => clash = Some((frames.len(), twice)),
+            Some(_) => {}
         }
     }
-    Ok(frames)
+    if let (true, Some((_, twice))) = (readings.columns.is_empty(), clash) {
+        return Err(twice);
+    }
+    let others = numbers.iter().enumerate();
+    readings.odd = others
+        .filter(|(_, numbers)| !numbers.is_empty() && numbers.len() != usual)
+        .map(|(at, _)| at)
+        .collect();
+    Ok(readings)
 }
 
 /// The action unit in a file name: `SN001_au12.txt`, `AU12.txt`.
@@ -120,36 +185,66 @@ pub(crate) fn camera_of(path: &str) -> Option<Camera> {
 mod tests {
     use super::*;
 
+    fn frames(names: &[&str]) -> Result<Readings, (u32, usize, usize)> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        frames_in(&names)
+    }
+
+    /// Column and numbers of every reading.
+    fn columns(readings: &Readings) -> Vec<(usize, Vec<u32>)> {
+        let columns = readings.columns.iter();
+        columns
+            .map(|(column, frames)| (*column, frames.keys().copied().collect()))
+            .collect()
+    }
+
     #[test]
-    fn the_number_that_counts_up_is_the_frame() {
-        let frames = |names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            frames_in(&names).map(|frames| {
-                frames
-                    .into_iter()
-                    .map(|(number, (at, _))| (number, at))
-                    .collect::<Vec<_>>()
-            })
-        };
-        for (names, numbers) in [
+    fn numbers_that_no_two_share_may_be_the_frame() {
+        type Expected = Vec<(usize, Vec<u32>)>;
+        let cases: [(&[&str], Expected); 9] = [
+            (&["00001_224x224.png", "00002_224x224.png"], vec![(1, vec![1, 2])]),
+            (&["00007_224x224.png"], vec![(1, vec![7])]),
+            (&["SN001_1_s2.png", "SN001_2_s2.png"], vec![(1, vec![1, 2])]),
+            (&["SN001_0012.png"], vec![(1, vec![12])]),
             (
-                &["00001_224x224.png", "00002_224x224.png"] as &[&str],
-                vec![(1, 0), (2, 1)],
+                &["frame3-0480ms.png", "frame4-0520ms.png"],
+                vec![(1, vec![3, 4]), (2, vec![480, 520])],
             ),
-            (&["00007_224x224.png"], vec![(7, 0)]),
-            (&["SN001_1_s2.png", "SN001_2_s2.png"], vec![(1, 0), (2, 1)]),
-            (&["frame3-0480ms.png", "frame4-0520ms.png"], vec![(3, 0), (4, 1)]),
             (
                 &["SN001_0012.png", "SN001_0013.png", "cover.png"],
-                vec![(12, 0), (13, 1)],
+                vec![(1, vec![12, 13])],
             ),
-            (&["1x2.png"], vec![(2, 0)]),
-            (&["99999999999_1.png", "99999999999_2.png"], vec![(1, 0), (2, 1)]),
-        ] {
-            assert_eq!(frames(names), Ok(numbers), "{names:?}");
+            (&["1x2.png"], vec![(1, vec![1]), (2, vec![2])]),
+            (&["99999999999_1.png", "99999999999_2.png"], vec![(1, vec![1, 2])]),
+            (&["1_224.png", "1_112.png"], vec![(2, vec![112, 224])]),
+        ];
+        for (names, expected) in cases {
+            let found = frames(names).unwrap();
+            assert_eq!((columns(&found), &found.odd), (expected, &vec![]), "{names:?}");
         }
-        assert_eq!(frames(&["1_224.png", "1_112.png"]), Ok(vec![(112, 1), (224, 0)]));
         assert_eq!(frames(&["0001.jpg", "0001.png"]), Err((1, 0, 1)));
         assert_eq!(frames(&["0001_a.jpg", "0001_b.jpg", "0002_a.jpg"]), Err((1, 0, 1)));
+        // The frame is named, not the face.
+        let faces = ["1_face_0.jpg", "2_face_0.jpg", "2_face_1.jpg", "3_face_0.jpg"];
+        assert_eq!(frames(&faces), Err((2, 1, 2)));
+    }
+
+    #[test]
+    fn a_copy_is_no_other_frame() {
+        for copy in ["00003(2).png", "00003 - Copy (2).png", "00003_2.png"] {
+            for frame in ["00003.png", "00004.png"] {
+                let found = frames(&[copy, frame, "00001.png"]).unwrap();
+                assert_eq!(found.odd, [0], "{copy}");
+                assert_eq!(found.columns.len(), 1);
+                assert!(!found.columns[0].1.contains_key(&2), "{copy}");
+            }
+        }
+        assert_eq!(frames(&["00003.png", "00003(2).png"]).unwrap().odd, [1]);
+        // Digests are not counted.
+        let digests = frames(&["1bedf1_00009.png", "b8998f_00011.png", "8082b2_00002.png"]).unwrap();
+        assert_eq!((columns(&digests), digests.odd), (vec![(1, vec![2, 9, 11])], vec![]));
+        // As a file manager names many files at once.
+        let renamed = frames(&["SN001 (1).png", "SN001 (2).png"]).unwrap();
+        assert_eq!((columns(&renamed), renamed.odd), (vec![(1, vec![1, 2])], vec![]));
     }
 }

@@ -10,83 +10,27 @@ use rayon::prelude::*;
 
 use crate::dataset::config::Frames;
 use crate::dataset::frame::wrap;
+use crate::dataset::layout::contents;
 use crate::dataset::source::{Found, Source};
-use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
-use crate::intake::text;
-use crate::task::{Split, Task};
+use crate::task::Split;
 
 use super::folds::folds;
-use super::frames::{FrameFolder, first_number, frame_folders};
-use super::names::{camera_of, frame_in, subject_in, unit_in};
+use super::frames::{FrameFolder, frame_folders};
+use super::labels::{Intensities, read_intensities};
+use super::names::{camera_of, subject_in, unit_in};
+use super::reading::{LabelledFrames, Reading, reading_of};
 use super::video::{decode_videos, frames_in, gather};
-
-/// Frame number → intensity, where it is known, with the line it stands in.
-type Intensities = BTreeMap<u32, (Option<f32>, u32)>;
-
-/// Reads `frame,intensity` lines (comma or white space; `#` starts a comment); `frame` may be a number or an image name.
-fn read_intensities(source: &Source<'_>, file: &str, rejects: &mut Vec<Reject>) -> Result<Intensities> {
-    let lines = text::read_lines(&source.inside(file)?, file, rejects)?;
-    let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
-    let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
-    let mut found = Intensities::new();
-    for (text, line) in texts.iter().zip(numbers.iter()) {
-        let (text, line) = (text.unwrap_or_default(), line.unwrap_or_default());
-        let text = text.split('#').next().unwrap_or_default();
-        let fields: Vec<&str> = text
-            .split(|c: char| c == ',' || c == ';' || c.is_whitespace())
-            .filter(|field| !field.is_empty())
-            .collect();
-        if fields.is_empty() {
-            continue;
-        }
-        let mut refuse = |reason| {
-            rejects.push(Reject::new(file.to_owned(), Some(line), reason));
-        };
-        let [frame, intensity] = fields[..] else {
-            refuse(Reason::MalformedLine("a frame and an intensity, such as `12,3`".into()));
-            continue;
-        };
-        let frame = if paths::is_image(frame) {
-            frame_in(frame).map(|(number, _)| number)
-        } else {
-            frame.parse().ok()
-        };
-        let Some(frame) = frame else {
-            refuse(Reason::MalformedLine("a frame number, then an intensity".into()));
-            continue;
-        };
-        let value = match intensity.parse::<f32>() {
-            Ok(value) if UnknownLabels::has(source.options.unknown.as_ref(), Task::ActionUnits, value) => None,
-            Ok(value) if (0.0..=5.0).contains(&value) => Some(value),
-            _ => {
-                refuse(Reason::BadValue {
-                    column: "intensity".into(),
-                    found: intensity.to_owned(),
-                    expected: "a number from 0 to 5; numbers that mean unknown are listed in protocol.unknown".into(),
-                });
-                continue;
-            }
-        };
-        if let Some((_, first)) = found.get(&frame) {
-            refuse(Reason::DuplicateId {
-                id: frame.to_string(),
-                first: format!("{file}:{first}"),
-            });
-        } else {
-            found.insert(frame, (value, line));
-        }
-    }
-    Ok(found)
-}
 
 /// All labels of one recording.
 struct Labelled {
     subject: String,
     /// Empty but for DISFA+.
     trial: String,
+    /// Where they lie.
+    folder: String,
     /// File and intensities by action unit.
     units: BTreeMap<u8, (String, Intensities)>,
     rejects: Vec<Reject>,
@@ -97,6 +41,7 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
     let mut labelled = Labelled {
         subject: subject.to_owned(),
         trial: trial.to_owned(),
+        folder: folder.to_owned(),
         units: BTreeMap::new(),
         rejects: Vec::new(),
     };
@@ -107,7 +52,14 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         if let Some(au) = unit_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
             let file = paths::join(folder, &entry.name);
             let intensities = read_intensities(source, &file, &mut labelled.rejects)?;
-            labelled.units.insert(au, (file, intensities));
+            if let Some((first, _)) = labelled.units.insert(au, (file, intensities)) {
+                return Err(Error::unusable_table(format!(
+                    "{}: {} and {} are both labels of action unit {au} of {subject}; keep the one that is right",
+                    source.root.join(folder).display(),
+                    first.rsplit('/').next().unwrap_or(&first),
+                    entry.name
+                )));
+            }
         }
     }
     Ok(labelled)
@@ -160,7 +112,7 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         .map(|(subject, folder)| read_units(source, folder, subject, ""))
         .collect::<Result<_>>()?;
     source.interrupt.check()?;
-    let mut folders = frame_folders(source)?;
+    let mut folders = frame_folders(source, &mut warnings)?;
     let with_frames: BTreeSet<&str> = folders
         .iter()
         .filter(|(_, frames)| camera_of(&frames.folder).is_none_or(|camera| camera == source.options.camera))
@@ -179,7 +131,7 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
     if let Some(decoded) = &decoded {
         for (subject, video) in &decoded.videos {
             let names = frames_in(&Path::new(&decoded.folder).join(&video.folder))?;
-            let frames = FrameFolder::of(source, video.folder.clone(), names)?;
+            let frames = FrameFolder::of(source, video.folder.clone(), &names)?;
             folders.extend(frames.map(|frames| (subject.clone(), frames)));
         }
     }
@@ -210,7 +162,9 @@ pub(crate) fn read_plus(source: &Source<'_>) -> Result<Found> {
         .map(|(subject, trial, folder)| read_units(source, folder, subject, trial))
         .collect::<Result<_>>()?;
     let warning = "this is DISFA+: all its people are in DISFA too; to train on one and test on the other is leakage";
-    assemble(source, labelled, &frame_folders(source)?, vec![warning.to_owned()])
+    let mut warnings = vec![warning.to_owned()];
+    let folders = frame_folders(source, &mut warnings)?;
+    assemble(source, labelled, &folders, warnings)
 }
 
 /// Who of the card's people is missing, who is none of them, and whose labels are not as many as they should be.
@@ -315,10 +269,10 @@ fn assemble(
             .values()
             .flat_map(|(_, found)| found.keys().copied())
             .collect();
-        let Some(&last) = numbers.last() else {
-            warnings.push(format!("{title}: no usable label"));
+        if numbers.is_empty() {
+            warnings.push(no_labels(source, &title, &recording));
             continue;
-        };
+        }
         // Labels count from 1; a copy that counts from 0 is shifted as a whole.
         let shift = u32::from(recording.trial.is_empty() && numbers.first() == Some(&0));
         if shift == 1 {
@@ -338,22 +292,22 @@ fn assemble(
             ));
             continue;
         };
-        // DISFA+ names its images in the labels, so that numbers are the images' own.
-        let offset = if recording.trial.is_empty() {
-            let (first, why) = first_number(source, frames, last + shift);
-            bases.entry((first, why)).or_default().push(title.clone());
-            i64::from(first) - 1
-        } else {
-            0
+        let labels = LabelledFrames {
+            numbers: &numbers,
+            shift,
+            // DISFA+ names its images in the labels, so that numbers are the images' own.
+            counted: recording.trial.is_empty(),
         };
-        let extra = frames
-            .files
-            .keys()
-            .filter(|number| {
-                let label = i64::from(**number) - offset - i64::from(shift);
-                !u32::try_from(label).is_ok_and(|label| numbers.contains(&label))
-            })
-            .count();
+        let reading = reading_of(source, frames, &labels)?;
+        if let Some(base) = reading.first {
+            bases.entry(base).or_default().push(title.clone());
+        }
+        for name in &frames.odd {
+            let path = paths::join(&frames.folder, name);
+            rejects.push(Reject::new(path.clone(), None, odd_name(name, &reading)).of(None, Some(&path)));
+        }
+        let (offset, files) = (reading.offset, &reading.frames.files);
+        let extra = reading.unlabelled(&labels);
         if extra > 0 {
             unlabelled.push(format!("{title} ({extra})"));
         }
@@ -362,7 +316,11 @@ fn assemble(
             && let Some(ranges) = source.card.bad_frames.get(&recording.subject)
         {
             let before = numbers.len();
-            numbers.retain(|number| !ranges.iter().any(|[a, b]| (*a..=*b).contains(&(number + shift))));
+            numbers.retain(|number| {
+                !ranges
+                    .iter()
+                    .any(|[a, b]| (*a..=*b).contains(&number.saturating_add(shift)))
+            });
             masked += (before - numbers.len()) as u64;
         }
         let own_fold = folds.get(&recording.subject).copied();
@@ -382,19 +340,19 @@ fn assemble(
             } else {
                 Split::Train.as_str()
             });
-            let label = number + shift;
+            let label = number.saturating_add(shift);
             id.push(if recording.trial.is_empty() {
                 format!("{}_{label:05}", recording.subject)
             } else {
                 format!("{}_{}_{label:05}", recording.subject, recording.trial)
             });
             subject.push(recording.subject.clone());
-            frame.push(label as i32);
+            frame.push(i32::try_from(label).unwrap_or(i32::MAX));
             fold.push(own_fold);
             let on_disk = i64::from(label) + offset;
             let name = u32::try_from(on_disk)
                 .ok()
-                .and_then(|number| frames.files.get(&number))
+                .and_then(|number| files.get(&number))
                 .cloned();
             // A frame that is not there is rejected by its number when images are checked.
             image.push(paths::join(
@@ -444,6 +402,39 @@ fn assemble(
     })
 }
 
+/// What is said of a recording of which there is no label: what was read, or what lies there instead of label files.
+fn no_labels(source: &Source<'_>, title: &str, recording: &Labelled) -> String {
+    let files: Vec<&str> = recording.units.values().map(|(file, _)| file.as_str()).collect();
+    match files[..] {
+        [] => format!(
+            "{title}: no usable label: no file in {} is called like {}_au1.txt; found {}",
+            recording.folder,
+            recording.subject,
+            contents(&source.root.join(&recording.folder))
+        ),
+        [first, ..] => format!(
+            "{title}: no usable label in {first}{}",
+            if files.len() > 1 {
+                format!(" and {} other files", files.len() - 1)
+            } else {
+                String::new()
+            }
+        ),
+    }
+}
+
+/// Why an image whose name holds another count of numbers than the others is none of the frames.
+fn odd_name(name: &str, reading: &Reading<'_>) -> Reason {
+    let usual = reading.frames.files.values().next().map_or("00001.png", String::as_str);
+    Reason::BadValue {
+        column: "the frame".into(),
+        found: name.to_owned(),
+        expected: format!(
+            "a name with as many numbers as {usual}; a copy of an image is no other frame: remove or rename it"
+        ),
+    }
+}
+
 /// The folder with the frames of a recording, of the camera asked for.
 fn pick_folder<'a>(
     source: &Source<'_>,
@@ -485,6 +476,7 @@ fn pick_folder<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::reader::disfa::names::frame_in;
     use crate::dataset::reader::disfa::video::decode_video;
 
     #[test]

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use crate::dataset::source::Source;
 use crate::error::Result;
 use crate::intake::paths;
+use crate::intake::reject::NO_TEXT;
 
 /// Every file below the root, by name: which of them are images is told from their content.
 pub(crate) struct Images {
     folders: Vec<String>,
     by_name: HashMap<Box<str>, u32>,
+    /// Files and folders whose names are no text.
+    pub(crate) nameless: Vec<String>,
 }
 
 impl Images {
@@ -18,6 +21,7 @@ impl Images {
         let mut images = Self {
             folders: Vec::new(),
             by_name: HashMap::new(),
+            nameless: Vec::new(),
         };
         let mut open = vec![(String::new(), 0)];
         while let Some((folder, depth)) = open.pop() {
@@ -30,6 +34,8 @@ impl Images {
                     if depth < DEEPEST && source.inside(&path).is_ok() {
                         inner.push((path, depth + 1));
                     }
+                } else if entry.name.contains(NO_TEXT) {
+                    images.nameless.push(paths::join(&folder, &entry.name));
                 } else {
                     images.by_name.entry(entry.name.into_boxed_str()).or_insert(index);
                 }
@@ -41,14 +47,20 @@ impl Images {
         Ok(images)
     }
 
+    /// The image of a name in a list: copies of the database are in other formats than the list says, or without extension.
     pub(crate) fn path(&self, name: &str) -> Option<String> {
-        let exact = self.by_name.get_key_value(name);
-        let found = exact.or_else(|| {
-            let stem = paths::stem(name);
-            ["jpg", "JPG", "jpeg", "png", "jfif", "jpe"]
-                .iter()
-                .find_map(|other| self.by_name.get_key_value(format!("{stem}.{other}").as_str()))
-        });
+        const ENDINGS: [&str; 9] = ["jpg", "jpeg", "png", "jfif", "jpe", "webp", "bmp", "tif", "gif"];
+        let find = |name: &str| self.by_name.get_key_value(name);
+        let stem = paths::stem(name);
+        let found = find(name)
+            .or_else(|| paths::other_names(name).iter().find_map(|other| find(other)))
+            .or_else(|| {
+                ENDINGS.iter().find_map(|ending| {
+                    let lower = format!("{stem}.{ending}");
+                    find(&lower).or_else(|| find(&format!("{stem}.{}", ending.to_ascii_uppercase())))
+                })
+            })
+            .or_else(|| find(stem));
         let (name, folder) = found?;
         Some(paths::join(self.folders.get(*folder as usize)?, name))
     }

@@ -21,6 +21,7 @@ use crate::intake::xlsx;
 use crate::task::{Split, Task};
 
 use super::images::Images;
+use super::lists::ListForm;
 use super::splits::{Splits, file_key};
 
 /// Rows as they are collected; files are numbered to keep a million rows small.
@@ -69,10 +70,15 @@ fn unit_of(name: &str) -> Option<u8> {
 
 impl<'a> Rows<'a> {
     fn new(source: &'a Source<'a>) -> Result<Self> {
+        let images = Images::find(source)?;
+        let nameless = images.nameless.iter();
+        let warnings = nameless
+            .map(|path| format!("{path}: its name is not UTF-8, so that it is left aside: rename it"))
+            .collect();
         Ok(Self {
             source,
             files: Vec::new(),
-            images: Images::find(source)?,
+            images,
             splits: Splits::of(source)?,
             file: Vec::new(),
             line: Vec::new(),
@@ -83,7 +89,7 @@ impl<'a> Rows<'a> {
             rejects: Vec::new(),
             masked: 0,
             unknown_rows: 0,
-            warnings: Vec::new(),
+            warnings,
         })
     }
 
@@ -327,6 +333,20 @@ fn read_delimited(
             }
             text::bounded(&rows.rejects, &path)
         })?;
+        // With names of columns alone a line is known to have too few fields; here the names themselves are among these.
+        if let Some(first) = rejects
+            .first()
+            .filter(|first| first_block && first.line == Some(1) && last.is_none())
+        {
+            return Err(Error::unusable_table(format!(
+                "{}: the first line has no columns URL and 'AU 1', 'AU 2', … that `,`, `;` or a tab separates ({})",
+                path.display(),
+                first.reason
+            )));
+        }
+        if first_block && rejects.is_empty() {
+            rows.warnings.push(format!("{file}: there are no rows in it"));
+        }
         rows.rejects.append(&mut rejects);
         bar.inc(1);
     }
@@ -360,7 +380,7 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
     for file in &files {
         let path = source.inside(file)?;
         let mut header: Option<(usize, Vec<Option<usize>>)> = None;
-        let mut read = 0_u64;
+        let (mut read, mut listed) = (0_u64, false);
         xlsx::rows(&path, |sheet, line, cells| {
             read += 1;
             if read.is_multiple_of(4096) {
@@ -399,13 +419,16 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
             }
             // Rows above the first header are titles.
             if let Some((url, units)) = &header {
+                listed = true;
                 let cell = |place: usize| cells.get(place).and_then(Option::as_deref);
                 let values: Vec<Option<&str>> = units.iter().map(|place| place.and_then(cell)).collect();
                 rows.push(&format!("{file}/{sheet}"), line, cell(*url), &values, None);
             }
             Ok(())
         })?;
-        if header.is_none() && read > 0 {
+        if read == 0 || (header.is_some() && !listed) {
+            warnings.push(format!("{file}: there are no rows in it"));
+        } else if header.is_none() {
             warnings.push(format!(
                 "{file}: no row with the columns URL and 'AU 1', 'AU 2', … was found"
             ));
@@ -481,11 +504,15 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
         let lines = text::read_lines(&source.inside(file)?, file, &mut rejects)?;
         let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
         let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
-        let first = texts.iter().flatten().next().unwrap_or_default();
-        if first.split_whitespace().count() < 2 || first.split_whitespace().next().and_then(file_key).is_none() {
-            rows.warnings.push(format!(
-                "{file} is left aside: its first line is no image name with labels"
-            ));
+        let form = ListForm::of(texts.iter().flatten(), own, listed);
+        let first = texts.iter().flatten().nth(usize::from(form.headed));
+        let fields = first.map(|first| form.fields(first)).unwrap_or_default();
+        if fields.len() < 2 || fields.first().and_then(|name| file_key(name)).is_none() {
+            rows.warnings.push(if first.is_none() && rejects.is_empty() {
+                format!("{file}: there are no rows in it")
+            } else {
+                format!("{file} is left aside: its first line is no image name with labels")
+            });
             continue;
         }
         rows.rejects.append(&mut rejects);
@@ -495,19 +522,12 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
             }
             other => other.copied(),
         };
-        for (text, line) in texts.iter().zip(numbers.iter()) {
+        for (text, line) in texts.iter().zip(numbers.iter()).skip(usize::from(form.headed)) {
             let line = line.unwrap_or_default();
-            let mut fields = text
-                .unwrap_or_default()
-                .split(|c: char| c.is_whitespace() || c == ',')
-                .filter(|field| !field.is_empty());
+            let mut fields = form.fields(text.unwrap_or_default()).into_iter();
             let name = fields.next();
             let fields: Vec<&str> = fields.collect();
-            let columns = if fields.len() == own.len() {
-                own
-            } else if fields.len() == listed.len() {
-                listed
-            } else {
+            let Some(columns) = form.columns(fields.len()) else {
                 rows.rejects.push(Reject::new(
                     file.clone(),
                     Some(line),

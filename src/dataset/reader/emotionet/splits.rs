@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::dataset::source::Source;
 use crate::dataset::split;
 use crate::error::{Context, Error, Result};
+use crate::intake::line_ends::lines_of;
 use crate::intake::paths;
 use crate::task::Split;
 
@@ -23,7 +24,7 @@ impl Splits {
         };
         let text = std::fs::read_to_string(list).at("read the split list", list)?;
         let mut splits: HashMap<String, Split> = HashMap::new();
-        for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        for (i, line) in lines_of(&text).enumerate() {
             let fields: Vec<&str> = line
                 .split(|c: char| c == ',' || c.is_whitespace())
                 .filter(|field| !field.is_empty())
