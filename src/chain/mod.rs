@@ -27,4 +27,4 @@ pub mod validate;
 
 pub use study::{StudyOptions, StudySummary, point, study};
 pub use summary::Summary;
-pub use validate::data_report;
+pub use validate::{DataReport, data_report};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::dataset::conversion::Conversion;
+use crate::dataset::conversion::{Conversion, too_little};
 use crate::dataset::convert::examine;
 use crate::error::Result;
 use crate::intake::reject::Reject;
@@ -18,6 +18,9 @@ use super::{data, import, needs};
 pub struct DataReport {
     /// What a conversion or an import would find.
     pub conversion: Conversion,
+    /// Why `run` would not take them, if so.
+    #[serde(skip)]
+    pub too_little: Option<String>,
     /// Rows that it would leave out, sorted.
     #[serde(skip)]
     pub rejects: Vec<Reject>,
@@ -51,6 +54,7 @@ pub fn data_report(
         (examined.conversion, examined.rejects, needs)
     };
     Ok(DataReport {
+        too_little: too_little(&conversion, &options),
         conversion,
         rejects,
         needs,

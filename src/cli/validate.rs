@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::chain;
+use crate::chain::{self, DataReport};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
 use crate::error::{DataKind, Error, Result};
@@ -229,7 +229,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
         };
-        return output::print_json(&json!({
+        output::print_json(&json!({
             "kind": "recipe",
             "recipe_digest": recipe_digest,
             "protocol_digest": protocol_digest,
@@ -240,13 +240,14 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             "data_error": error,
             "weights": weights.as_ref().ok(),
             "weights_error": weights.as_ref().err().map(ToString::to_string),
-        }));
+        }))?;
+        return refused(data.as_ref());
     }
     shell
         .progress
         .line(&format!("{} is a valid recipe", arguments.target.display()));
     let mut text = format!("recipe digest {recipe_digest}\nprotocol digest {protocol_digest}\n");
-    match data {
+    match &data {
         None => text.push_str("data: generated faces\n"),
         Some(Ok(report)) => {
             text.push_str(&report.conversion.to_text());
@@ -270,7 +271,16 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             let _ = writeln!(text, "weights missing: {error}");
         }
     }
-    output::print(&text)
+    output::print(&text)?;
+    refused(data.as_ref())
+}
+
+/// Fails where the data are here and `run` would not take them.
+fn refused(data: Option<&Result<DataReport>>) -> Result<()> {
+    let too_little = data.and_then(|data| data.as_ref().ok()?.too_little.as_ref());
+    too_little.map_or(Ok(()), |why| {
+        Err(Error::too_many_rejects(format!("the data are not usable: {why}")))
+    })
 }
 
 /// A study: one line a point.

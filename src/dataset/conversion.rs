@@ -96,23 +96,30 @@ pub struct AuCount {
     pub positive: u64,
 }
 
+/// Why too little of a database is left, if so.
+pub fn too_little(conversion: &Conversion, options: &ConvertOptions) -> Option<String> {
+    let rows = conversion.samples + conversion.rejected;
+    let share = conversion.rejected as f64 / rows.max(1) as f64;
+    if conversion.samples == 0 {
+        Some(format!("no usable sample is left of {rows} rows"))
+    } else {
+        (share > options.max_rejected).then(|| {
+            format!(
+                "{} of {rows} rows were rejected ({:.1} %), more than the {:.1} % that `dataset.max_rejected` allows",
+                conversion.rejected,
+                100.0 * share,
+                100.0 * options.max_rejected
+            )
+        })
+    }
+}
+
 /// Fails if too little of a database is left.
 ///
 /// # Errors
 /// [`Error::Data`] with the first reasons and where all of them are listed.
 pub fn usable(conversion: &Conversion, rejects: &[Reject], options: &ConvertOptions, list: &Path) -> Result<()> {
-    let rows = conversion.samples + conversion.rejected;
-    let share = conversion.rejected as f64 / rows.max(1) as f64;
-    let what = if conversion.samples == 0 {
-        format!("no usable sample is left of {rows} rows")
-    } else if share > options.max_rejected {
-        format!(
-            "{} of {rows} rows were rejected ({:.1} %), more than the {:.1} % that `dataset.max_rejected` allows",
-            conversion.rejected,
-            100.0 * share,
-            100.0 * options.max_rejected
-        )
-    } else {
+    let Some(what) = too_little(conversion, options) else {
         return Ok(());
     };
     let list = crate::disk::rejects::keep(list)?;
