@@ -12,6 +12,7 @@ use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::error::{Error, Result};
 use crate::regular;
+use crate::there;
 
 use super::card::{CARD_SCHEMA, Card};
 
@@ -38,7 +39,7 @@ impl Card {
             return Ok(checked(&tree)?);
         }
         let path = Path::new(name_or_path);
-        if path.is_file() {
+        if there::is_file(path)? {
             let tree = cards(&on_disk).load(path, None)?;
             return Ok(checked(&tree)?);
         }

@@ -74,7 +74,7 @@ fn read(data: &LocatedData<'_>, frames: Option<&Path>, progress: &Progress, inte
         detected.layout.name, card.title, detected.why
     ));
     card.require_release(&detected.layout.name, options.release.as_deref())?;
-    let stand_in = beside(root, &detected.base, STAND_IN_FILE).is_some();
+    let stand_in = beside(root, &detected.base, STAND_IN_FILE)?.is_some();
     let source = Source {
         card,
         layout: detected.layout,
@@ -115,7 +115,7 @@ fn read(data: &LocatedData<'_>, frames: Option<&Path>, progress: &Progress, inte
     reject::check_available(&rejects, fence.root())?;
     let frame = drop_duplicates(frame, &mut rejects)?;
     let mut table = samples::normalise(&frame, card)?;
-    let truth = beside(root, &detected.base, TRUTH_FILE).filter(|_| stand_in);
+    let truth = beside(root, &detected.base, TRUTH_FILE)?.filter(|_| stand_in);
     if let Some(truth) = &truth {
         name_subjects(&mut table, fence, truth)?;
     }
@@ -192,10 +192,7 @@ pub fn convert_located(
     } = read(data, Some(frames), progress, interrupt)?;
     // An earlier result must not stand beside the rejects of this one; `conversion.json` is written last and says "complete".
     for name in ["conversion.json", "samples.parquet"] {
-        let old = out.join(name);
-        if old.exists() {
-            std::fs::remove_file(&old).at("replace", &old)?;
-        }
+        atomic::remove(&out.join(name))?;
     }
     let rejects_path = out.join("rejects.csv");
     reject::write_csv(&rejects_path, &mut rejects)?;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::there;
 
 use super::card::Card;
 use super::conversion::Conversion;
@@ -74,7 +75,7 @@ pub fn fitting(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<Vec<Candidate>> {
-    if !root.is_dir() {
+    if !there::is_dir(root)? {
         return Err(Error::missing_database(format!(
             "{}: there is no such folder",
             root.display()

@@ -9,6 +9,7 @@ use crate::error::{Context, Error, Result};
 
 use super::card::{Card, Layout};
 use crate::intake::paths;
+use crate::there;
 
 /// A layout that was found, and why it was chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,11 +46,11 @@ pub fn detect<'a>(card: &'a Card, root: &Path, wanted: Option<&str>) -> Result<D
         .filter(|layout| wanted.is_none_or(|wanted| wanted == layout.name));
     for layout in tried.clone() {
         for base in &layout.bases {
-            for base in paths::expand(root, ".", base) {
-                if !root.join(&base).is_dir() {
+            for base in paths::expand(root, ".", base)? {
+                if !there::is_dir(&root.join(&base))? {
                     continue;
                 }
-                if let Some(why) = markers(root, &base, layout) {
+                if let Some(why) = markers(root, &base, layout)? {
                     return Ok(Detected { layout, base, why });
                 }
             }
@@ -77,15 +78,22 @@ pub fn detect<'a>(card: &'a Card, root: &Path, wanted: Option<&str>) -> Result<D
 }
 
 /// The first path found for every marker, or `None` if one marker has none.
-fn markers(root: &Path, base: &str, layout: &Layout) -> Option<String> {
+fn markers(root: &Path, base: &str, layout: &Layout) -> Result<Option<String>> {
     let mut found = Vec::with_capacity(layout.markers.len());
     for any in &layout.markers {
-        found.push(
-            any.iter()
-                .find_map(|pattern| paths::expand(root, base, pattern).into_iter().next())?,
-        );
+        let mut first = None;
+        for pattern in any {
+            first = paths::expand(root, base, pattern)?.into_iter().next();
+            if first.is_some() {
+                break;
+            }
+        }
+        let Some(first) = first else {
+            return Ok(None);
+        };
+        found.push(first);
     }
-    Some(format!("found {}", found.join(", ")))
+    Ok(Some(format!("found {}", found.join(", "))))
 }
 
 /// The first entries of a folder, for messages.
@@ -128,25 +136,28 @@ pub fn data_folder(card: &Card, root: &Path) -> Result<PathBuf> {
     if root.as_os_str().is_empty() {
         return Err(missing(card, "nowhere: no folder is given"));
     }
-    if !root.exists() {
+    if !there::exists(root)? {
         return Err(missing(card, &format!("{shown}, where there is no such folder")));
     }
-    if !root.is_dir() {
+    if !there::is_dir(root)? {
         return Err(missing(card, &format!("{shown}, which is not a folder")));
     }
     root.canonicalize().at("open the data folder", root)
 }
 
 /// Where the marker file of a generated tree lies (relative), if there is one: at the root or where the layout begins.
-pub(crate) fn beside(root: &Path, base: &str, name: &str) -> Option<String> {
+///
+/// # Errors
+/// [`Error::Io`] if the system cannot say.
+pub(crate) fn beside(root: &Path, base: &str, name: &str) -> Result<Option<String>> {
     let mut folder = base;
     loop {
         let path = crate::intake::paths::join(folder, name);
-        if root.join(&path).is_file() {
-            return Some(path);
+        if there::is_file(&root.join(&path))? {
+            return Ok(Some(path));
         }
         if folder.is_empty() {
-            return None;
+            return Ok(None);
         }
         folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::intake::reject::Reject;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::there;
 
 use super::card::{Card, Layout};
 use super::decoded::DecodedFrames;
@@ -46,8 +47,16 @@ impl Source<'_> {
     }
 
     /// The first of several paths (relative to the root) that exists.
-    pub(crate) fn first_existing(&self, paths: &[String]) -> Option<String> {
-        paths.iter().find(|path| self.root.join(path).exists()).cloned()
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system cannot say of one.
+    pub(crate) fn first_existing(&self, paths: &[String]) -> Result<Option<String>> {
+        for path in paths {
+            if there::exists(&self.root.join(path))? {
+                return Ok(Some(path.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// The path of a label file or folder, if it lies below the root once links are resolved.

@@ -6,6 +6,7 @@ use crate::disk::fence;
 use crate::error::{Context, Result};
 use crate::spelling::other_forms;
 use crate::system_files::is_system;
+use crate::there;
 
 use super::reject::Reason;
 
@@ -133,7 +134,10 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// All paths below `root` that fit `pattern`, relative and sorted; `.` is the root itself. Leading `..` stays inside `root`.
-pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
+///
+/// # Errors
+/// [`Error::Io`] if the system cannot say what is there; a folder that is none has nothing to offer.
+pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Result<Vec<String>> {
     let mut found = vec![if base == "." { String::new() } else { base.to_owned() }];
     for part in pattern.split('/') {
         let mut next = Vec::new();
@@ -147,8 +151,12 @@ pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
                 },
                 part if part.contains('*') => {
                     let folder = root.join(&path);
-                    // A folder that cannot be listed has nothing to offer here; its reader will say so.
-                    for entry in list(&folder).unwrap_or_default() {
+                    let entries = if there::is_dir(&folder)? {
+                        list(&folder)?
+                    } else {
+                        Vec::new()
+                    };
+                    for entry in entries {
                         if fits(part, &entry.name) {
                             next.push(join(&path, &entry.name));
                         }
@@ -156,7 +164,7 @@ pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
                 }
                 part => {
                     let candidate = join(&path, part);
-                    if root.join(&candidate).exists() {
+                    if there::exists(&root.join(&candidate))? {
                         next.push(candidate);
                     }
                 }
@@ -164,7 +172,7 @@ pub(crate) fn expand(root: &Path, base: &str, pattern: &str) -> Vec<String> {
         }
         found = next;
     }
-    found
+    Ok(found)
 }
 
 #[cfg(test)]

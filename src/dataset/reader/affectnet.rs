@@ -19,6 +19,7 @@ use crate::intake::reject::{Reason, Reject};
 use crate::intake::{npy, text};
 use crate::regular;
 use crate::task::{Split, Task};
+use crate::there;
 
 use super::rows::{self, Collected};
 use super::tabular;
@@ -39,14 +40,12 @@ const COLUMNS: [&str; 9] = [
 /// `training.csv` and `validation.csv` with the manual labels.
 pub(crate) fn read_lists(source: &Source<'_>) -> Result<Found> {
     let lists = [("training.csv", Split::Train), ("validation.csv", Split::Test)];
-    let lists: Vec<(String, Split)> = lists
-        .into_iter()
-        .filter_map(|(name, split)| {
-            let places =
-                ["Manually_Annotated_file_lists/", ""].map(|place| paths::join(source.base, &format!("{place}{name}")));
-            Some((source.first_existing(&places)?, split))
-        })
-        .collect();
+    let mut found: Vec<(String, Split)> = Vec::new();
+    for (name, split) in lists {
+        let places =
+            ["Manually_Annotated_file_lists/", ""].map(|place| paths::join(source.base, &format!("{place}{name}")));
+        found.extend(source.first_existing(&places)?.map(|list| (list, split)));
+    }
     let images = [
         "Manually_Annotated_Images",
         "Manually_Annotated_compressed/Manually_Annotated_Images",
@@ -56,7 +55,7 @@ pub(crate) fn read_lists(source: &Source<'_>) -> Result<Found> {
         "Manually_annotated",
         "images",
     ];
-    read_csvs(source, &lists, &images, Vec::new())
+    read_csvs(source, &found, &images, Vec::new())
 }
 
 /// The automatically labelled part, where nothing else is there.
@@ -70,7 +69,7 @@ pub(crate) fn read_automatic(source: &Source<'_>) -> Result<Found> {
         .map(|place| paths::join(source.base, &format!("{place}automatically_annotated.csv")))
         .collect();
     let lists: Vec<(String, Split)> = source
-        .first_existing(&places)
+        .first_existing(&places)?
         .into_iter()
         .map(|list| (list, Split::Train))
         .collect();
@@ -96,7 +95,7 @@ fn read_csvs(
     // Without any of the usual folders the paths are taken as written, below the base.
     let candidates: Vec<String> = folders.iter().map(|folder| paths::join(source.base, folder)).collect();
     let folder = source
-        .first_existing(&candidates)
+        .first_existing(&candidates)?
         .unwrap_or_else(|| source.base.to_owned());
     let mut rejects = Vec::new();
     let mut parts = Vec::new();
@@ -208,7 +207,7 @@ pub(crate) fn read_npy(source: &Source<'_>) -> Result<Found> {
     let mut rejects = Vec::new();
     for (set, split) in [("train_set", Split::Train), ("val_set", Split::Test)] {
         let set = paths::join(source.base, set);
-        if !source.root.join(&set).is_dir() {
+        if !there::is_dir(&source.root.join(&set))? {
             continue;
         }
         let (images, annotations) = (paths::join(&set, "images"), paths::join(&set, "annotations"));
@@ -362,7 +361,7 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
                     collected.split.push(split.as_str());
                     collected
                         .image_path
-                        .push(tabular::find_image(source, &relative, split, label));
+                        .push(tabular::find_image(source, &relative, split, label)?);
                     collected.sample_id.push(format!("{split}/{relative}"));
                     collected.label.push(label.map(str::to_owned));
                 }

@@ -25,7 +25,7 @@ const LISTS: [&str; 2] = ["EmoLabel/list_patition_label.txt", "EmoLabel/list_par
 /// `EmoLabel/list_patition_label.txt` with lines `train_00001.jpg 5`, and the images beside it.
 pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
     let candidates: Vec<String> = LISTS.iter().map(|list| paths::join(source.base, list)).collect();
-    let Some(list) = source.first_existing(&candidates) else {
+    let Some(list) = source.first_existing(&candidates)? else {
         return Err(Error::missing_database(format!(
             "{}: missing",
             source.root.join(&candidates[0]).display()
@@ -95,14 +95,14 @@ fn image_folder(source: &Source<'_>) -> Result<(String, &'static str)> {
             ["Image/", "image/", ""].map(|above| paths::join(source.base, &format!("{above}{}", images.as_str())));
         source.first_existing(&candidates)
     };
-    if let Some(folder) = place(wanted) {
+    if let Some(folder) = place(wanted)? {
         return Ok((folder, suffix(wanted)));
     }
     let other = match wanted {
         Images::Aligned => Images::Original,
         Images::Original => Images::Aligned,
     };
-    let hint = match place(other) {
+    let hint = match place(other)? {
         Some(folder) => format!(
             "{folder} is there: set protocol.images = \"{}\" to read it",
             other.as_str()
@@ -201,7 +201,7 @@ pub(crate) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
         };
         let above = source.base.rsplit_once('/').map_or("", |(above, _)| above);
         let lists = [source.base, above].map(|place| paths::join(place, &format!("{folder}_labels.csv")));
-        let Some(list) = source.first_existing(&lists) else {
+        let Some(list) = source.first_existing(&lists)? else {
             warnings.push(format!(
                 "{folder}_labels.csv is missing: labels of `{folder}` are taken from the folder names"
             ));

@@ -10,6 +10,7 @@ use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
 use crate::intake::text::{self, Delimited};
 use crate::task::{Split, Task};
+use crate::there;
 
 use super::folders::plain_stem;
 use super::rows::{self, Number};
@@ -314,7 +315,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                 format!("{split}/{relative}")
             };
             reasons.push(None);
-            placed.push((Some(split.as_str()), id, find_image(source, &relative, split, label)));
+            placed.push((Some(split.as_str()), id, find_image(source, &relative, split, label)?));
         }
         let mut frame = frame.clone();
         let splits: StringChunked = placed.iter().map(|row| row.0).collect();
@@ -352,7 +353,10 @@ pub(crate) fn stack(parts: Vec<DataFrame>) -> Result<DataFrame> {
 }
 
 /// Where the image of a row lies: as written, or in one of the usual folders, with or without extension.
-pub(crate) fn find_image(source: &Source<'_>, relative: &str, split: Split, label: Option<&str>) -> String {
+///
+/// # Errors
+/// [`crate::Error::Io`] if the system cannot say what is there.
+pub(crate) fn find_image(source: &Source<'_>, relative: &str, split: Split, label: Option<&str>) -> Result<String> {
     let images = source.options.images.as_str();
     let mut places = vec![
         String::new(),
@@ -386,21 +390,26 @@ pub(crate) fn find_image(source: &Source<'_>, relative: &str, split: Split, labe
     if !paths::is_image(name) {
         names.extend(["jpg", "png", "jpeg", "JPG"].map(|extension| format!("{relative}.{extension}")));
     }
-    let find = |places: &[String], names: &[String]| {
-        places
-            .iter()
-            .flat_map(|place| {
-                names
-                    .iter()
-                    .map(move |name| paths::join(source.base, &paths::join(place, name)))
-            })
-            .find(|path| source.root.join(path).is_file())
+    let find = |places: &[String], names: &[String]| -> Result<Option<String>> {
+        for place in places {
+            for name in names {
+                let path = paths::join(source.base, &paths::join(place, name));
+                if there::is_file(&source.root.join(&path))? {
+                    return Ok(Some(path));
+                }
+            }
+        }
+        Ok(None)
     };
-    find(&places, &names)
-        .or_else(|| {
-            // Looked for only where there is a folder: lists may name hundreds of thousands of images that are not there.
-            places.retain(|place| source.root.join(source.base).join(place).is_dir());
-            find(&places, &paths::other_names(relative))
-        })
-        .unwrap_or(written)
+    if let Some(found) = find(&places, &names)? {
+        return Ok(found);
+    }
+    // Looked for only where there is a folder: lists may name hundreds of thousands of images that are not there.
+    let mut folders = Vec::new();
+    for place in places {
+        if there::is_dir(&source.root.join(source.base).join(&place))? {
+            folders.push(place);
+        }
+    }
+    Ok(find(&folders, &paths::other_names(relative))?.unwrap_or(written))
 }
