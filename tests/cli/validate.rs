@@ -72,6 +72,35 @@ fn a_recipe_is_checked_together_with_its_data() {
 }
 
 #[test]
+fn data_that_a_run_would_not_take_are_refused() {
+    let bench = Bench::with_faces();
+    let mut images: Vec<_> = std::fs::read_dir(bench.path("raf/basic/Image/aligned"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    images.sort();
+    for image in &images[..60] {
+        std::fs::remove_file(image).unwrap();
+    }
+    for more in [&[][..], &["--json"]] {
+        let call = [&["validate", "recipes/rafdb.toml", "--data", "raf"], more].concat();
+        let text = bench.fails(3, &call);
+        assert!(
+            text.contains("the data are not usable: 60 of 260 rows were rejected"),
+            "{text}"
+        );
+    }
+    bench.ok(&[
+        "validate",
+        "recipes/rafdb.toml",
+        "--data",
+        "raf",
+        "--set",
+        "dataset.max_rejected=0.5",
+    ]);
+}
+
+#[test]
 fn a_card_is_checked_like_a_recipe() {
     let bench = Bench::new();
     let text = bench.ok(&["validate", "affectnet8"]);
