@@ -13,7 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Int64Type};
 
 use crate::digest::Digest;
-use crate::disk::guard::guarded;
+use crate::disk::guard::{self, guarded};
 use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::sets::Matrix;
@@ -285,7 +285,7 @@ pub fn subjects(path: &Path) -> Result<BTreeMap<String, String>> {
 /// The named columns of a Parquet file.
 fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
     guarded(path, || {
-        let builder = parquet::open(path)?;
+        let builder = guard::open(path)?;
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         let reader = builder.with_projection(mask).build().at("read", path)?;
         reader.collect::<std::result::Result<_, _>>().at("read", path)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::{self, Kind, SAMPLES_KEY, SCHEMA_KEY};
 use crate::disk::guard::guarded;
-use crate::disk::{atomic, parquet};
+use crate::disk::{atomic, guard};
 use crate::error::{Context, Error, Result};
 use crate::task::Split;
 
@@ -143,7 +143,7 @@ pub fn read(path: &Path) -> Result<(arrow::record_batch::RecordBatch, SamplesMet
     use ::parquet::arrow::arrow_reader::ArrowReaderOptions;
     // Without the embedded arrow schema the text columns come as plain `Utf8`, not as views.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = parquet::open_with(path, options)?;
+    let builder = guard::open_with(path, options)?;
     let pairs = builder
         .metadata()
         .file_metadata()

@@ -1,14 +1,17 @@
 //! Parquet files from outside, whose reader is not trusted to return.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use indicatif::HumanBytes;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type;
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
+use crate::regular;
 
 /// What unpacks to more than this is believed only if it does not shrink suspiciously.
 const LARGE: u64 = 1 << 30;
@@ -40,12 +43,32 @@ pub(crate) fn is_guarded() -> bool {
     GUARDED.get() > 0
 }
 
+/// A reader of a Parquet file, which may be from anywhere: it is a file, and what it says of itself can be read and is no more
+/// than such a file holds. Its pages are not read yet: that is for [`guarded`].
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read or is no Parquet; [`Error::Data`] if it unpacks to more than can be.
+pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    open_with(path, ArrowReaderOptions::new())
+}
+
+/// As [`open`], with options of the reader.
+pub(crate) fn open_with(path: &Path, options: ArrowReaderOptions) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    guarded(path, || {
+        let file = regular::open(path).at("read", path)?;
+        let length = file.metadata().at("read", path)?.len();
+        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).at("read", path)?;
+        bounded(path, length, reader.metadata())?;
+        Ok(reader)
+    })
+}
+
 /// Refuses a file of `length` bytes that unpacks to what no table of this size holds. Rows count with their columns' width: a
 /// column of one value is a few bytes long, however many rows it claims.
 ///
 /// # Errors
 /// [`Error::Data`].
-pub(crate) fn bounded(path: &Path, length: u64, file: &ParquetMetaData) -> Result<()> {
+fn bounded(path: &Path, length: u64, file: &ParquetMetaData) -> Result<()> {
     let positive = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
     let mut unpacked = 0_u64;
     for group in file.row_groups() {

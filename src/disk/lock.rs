@@ -73,26 +73,9 @@ impl Lock {
     /// # Errors
     /// [`Error::Io`] if the system cannot say.
     pub fn is_of(&self, folder: &Path) -> Result<bool> {
-        let Some(file) = &self.file else {
-            return Ok(true);
-        };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let path = folder.join(FILE);
-            let held = file.metadata().at("look at", &path)?;
-            return match path.metadata() {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-                there => there
-                    .at("look at", &path)
-                    .map(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())),
-            };
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = file;
-            crate::there::is_file(&folder.join(FILE))
-        }
+        self.file
+            .as_ref()
+            .map_or(Ok(true), |file| is_same(file, &folder.join(FILE)))
     }
 
     /// Removes `folder` if it holds nothing but this lock: the wait for it made a folder that nobody fills.
@@ -118,4 +101,22 @@ impl Lock {
         }
         Ok(File::create(path))
     }
+}
+
+/// Whether the open file is the one at `path`.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let held = file.metadata().at("look at", path)?;
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        there => there
+            .at("look at", path)
+            .map(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> Result<bool> {
+    crate::there::is_file(path)
 }

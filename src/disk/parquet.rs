@@ -6,7 +6,6 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -15,8 +14,7 @@ use crate::error::{Context, Error, Result};
 use crate::record::{SCHEMA_VERSION, Table};
 
 use super::atomic;
-use super::guard::{bounded, guarded};
-use crate::regular;
+use super::guard::{guarded, open};
 
 /// Rows that are turned into columns at once.
 const CHUNK: usize = 16_384;
@@ -56,26 +54,6 @@ fn read_unguarded(path: &Path) -> Result<RecordBatch> {
 /// [`Error::Io`] if it is no Parquet file.
 pub fn rows(path: &Path) -> Result<usize> {
     Ok(usize::try_from(open(path)?.metadata().file_metadata().num_rows()).unwrap_or(0))
-}
-
-/// A reader of a Parquet file, which may be from anywhere: it is a file, and what it says of itself can be read and is no more
-/// than such a file holds. Its pages are not read yet: that is for [`guarded`].
-///
-/// # Errors
-/// [`Error::Io`] if the file cannot be read or is no Parquet; [`Error::Data`] if it unpacks to more than can be.
-pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    open_with(path, ArrowReaderOptions::new())
-}
-
-/// As [`open`], with options of the reader.
-pub(crate) fn open_with(path: &Path, options: ArrowReaderOptions) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    guarded(path, || {
-        let file = regular::open(path).at("read", path)?;
-        let length = file.metadata().at("read", path)?.len();
-        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).at("read", path)?;
-        bounded(path, length, reader.metadata())?;
-        Ok(reader)
-    })
 }
 
 /// Writes one record batch as Parquet, beside and renamed.

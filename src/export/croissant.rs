@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Schema};
 use serde_json::{Value as Json, json};
 
 use crate::columns;
-use crate::disk::{atomic, parquet};
+use crate::disk::{atomic, guard};
 use crate::error::{Context, Error, Result};
 use crate::feature::FeatureMetadata;
 use crate::feature::table::{FEATURES_KEY, GLOBAL, TOKENS, part_index};
@@ -164,7 +164,7 @@ impl Parts {
 type Read = (Schema, std::collections::HashMap<String, String>, i64);
 
 fn read(path: &Path) -> Result<Read> {
-    let reader = parquet::open(path)?;
+    let reader = guard::open(path)?;
     let rows = reader.metadata().file_metadata().num_rows();
     let pairs = reader.metadata().file_metadata().key_value_metadata();
     let metadata = pairs

@@ -9,8 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::columns::SCHEMA_KEY;
-use crate::disk::guard::guarded;
-use crate::disk::parquet;
+use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 
 use super::table::{
@@ -32,7 +31,7 @@ pub(crate) fn value_of<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str>
 /// # Errors
 /// [`Error::Io`] if it is no Parquet file or truncated, [`Error::Data`] if it is not a part of a feature table.
 pub fn read_part(path: &Path) -> Result<(FeatureMetadata, PartMetadata)> {
-    let builder = parquet::open(path)?;
+    let builder = guard::open(path)?;
     let file = builder.metadata().file_metadata();
     let foreign = |what: String| {
         Error::unusable_table(format!(
@@ -153,7 +152,7 @@ impl FeatureTable {
             }
             parts.push(part);
         }
-        let schema = parquet::open(&part_path(folder, first))?.schema().clone();
+        let schema = guard::open(&part_path(folder, first))?.schema().clone();
         Ok(Self {
             folder: folder.to_owned(),
             metadata,
@@ -235,7 +234,7 @@ fn next_batch(path: &Path, reader: &mut ParquetRecordBatchReader) -> Option<Resu
 }
 
 fn open_part(path: &Path, columns: Option<&[String]>, rows: usize) -> Result<ParquetRecordBatchReader> {
-    let builder = parquet::open(path)?;
+    let builder = guard::open(path)?;
     let mask = match columns {
         Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().map(String::as_str)),
         None => ProjectionMask::all(),

@@ -10,8 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::json;
 
 use crate::columns::SAMPLES_KEY;
-use crate::disk::guard::guarded;
-use crate::disk::parquet;
+use crate::disk::guard::{self, guarded};
 use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
 
@@ -33,7 +32,7 @@ impl<'a> Source<'a> {
         let mut hasher = blake3::Hasher::new();
         let file = File::open(path).at("read the samples table", path)?;
         hasher.update_reader(&file).at("read the samples table", path)?;
-        let builder = parquet::open(path)?;
+        let builder = guard::open(path)?;
         let file = builder.metadata().file_metadata();
         let description = match value_of(file, SAMPLES_KEY) {
             Some(text) => Some(serde_json::from_str(text).at("read the description of", path)?),
@@ -90,7 +89,7 @@ impl<'a> Source<'a> {
     /// The rows `range`, in batches of `batch`.
     pub(super) fn read(&self, range: std::ops::Range<usize>, batch: usize) -> Result<ParquetRecordBatchReader> {
         guarded(self.path, || {
-            parquet::open(self.path)?
+            guard::open(self.path)?
                 .with_offset(range.start)
                 .with_limit(range.len())
                 .with_batch_size(batch)
@@ -101,7 +100,7 @@ impl<'a> Source<'a> {
 
     /// The schema of the canonical samples, with what extraction adds to them.
     pub(super) fn schema(&self) -> Result<SchemaRef> {
-        let builder = parquet::open(self.path)?;
+        let builder = guard::open(self.path)?;
         let empty = RecordBatch::new_empty(Arc::clone(builder.schema()));
         let samples = canonical_samples(&empty, self.path)?.schema();
         let digest = Arc::new(Field::new(IMAGE_DIGEST, DataType::Utf8, false));

@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Schema};
 
 use crate::dataset::table::TableConfig;
-use crate::disk::parquet;
+use crate::disk::guard;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::spelling::composed;
@@ -32,7 +32,7 @@ impl Reading<'_> {
         let mut read: Vec<(String, usize)> = Vec::new();
         for part in parts {
             let (file, before) = (part.path.as_path(), rows);
-            let builder = parquet::open(file)?;
+            let builder = guard::open(file)?;
             let names: Vec<String> = builder
                 .schema()
                 .fields()
@@ -161,7 +161,7 @@ struct Plan {
 
 /// The grid that a feature table of this program stores with its tokens, as a shape with rows; empty for other tables.
 fn stored_grid(file: &Path) -> Result<Vec<usize>> {
-    let builder = parquet::open(file)?;
+    let builder = guard::open(file)?;
     let text =
         crate::feature::reader::value_of(builder.metadata().file_metadata(), crate::feature::table::FEATURES_KEY);
     let metadata: Option<crate::feature::FeatureMetadata> = text.and_then(|text| serde_json::from_str(text).ok());
@@ -241,7 +241,7 @@ fn values(file: &Path, schema: &Schema) -> Result<Offer> {
 /// Whether the first rows of a column of bytes are text, most of them: a name in another encoding makes no image of the others.
 fn begins_with_text(file: &Path, place: usize) -> Result<bool> {
     const LOOKED_AT: usize = 8;
-    let builder = parquet::open(file)?;
+    let builder = guard::open(file)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
     let reader = builder
         .with_projection(mask)
@@ -379,7 +379,7 @@ pub(crate) fn read_parquet_labels(
     config: &TableConfig,
     interrupt: &Interrupt,
 ) -> Result<(Roles, Columns)> {
-    let builder = parquet::open(path)?;
+    let builder = guard::open(path)?;
     let fields = builder.schema().fields();
     let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     let roles = Roles::find(&values(path, builder.schema())?, config, path)?;

@@ -27,8 +27,7 @@ use rayon::prelude::*;
 
 use crate::action_unit::ActionUnit;
 use crate::columns;
-use crate::disk::guard::guarded;
-use crate::disk::parquet;
+use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
@@ -205,7 +204,7 @@ impl RunFiles {
     }
 
     fn read_unguarded(&self, path: &Path, part: &PartitionedFile) -> Result<Vec<RecordBatch>> {
-        let reader = parquet::open(path)?.build().at("read", path)?;
+        let reader = guard::open(path)?.build().at("read", path)?;
         let mut out = Vec::new();
         for batch in reader {
             let batch = batch.at("read", path)?;
@@ -330,7 +329,7 @@ fn schema_of(batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Fiel
 }
 
 fn read_schema(path: &Path) -> Result<SchemaRef> {
-    guarded(path, || Ok(Arc::clone(parquet::open(path)?.schema())))
+    guarded(path, || Ok(Arc::clone(guard::open(path)?.schema())))
 }
 
 /// Reads the files behind a view one after the other, to name the one that cannot be.
@@ -341,7 +340,7 @@ pub(super) fn read_through(view: &str, runs: &[FoundRun]) -> Result<()> {
     let files = RunFiles::open(view, runs)?;
     files.paths.iter().try_for_each(|path| {
         guarded(path, || {
-            let mut batches = parquet::open(path)?.build().at("read", path)?;
+            let mut batches = guard::open(path)?.build().at("read", path)?;
             batches.try_for_each(|batch| batch.map(drop)).at("read", path)
         })
     })

@@ -12,8 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::disk::fence::Fence;
-use crate::disk::guard::guarded;
-use crate::disk::parquet;
+use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::feature::FeaturesConfig;
 use crate::feature::table::canonical_samples;
@@ -41,7 +40,7 @@ impl Images {
     /// [`Error::Io`] if the table or the root cannot be read, [`Error::Data`] if a column is missing.
     pub fn read(samples: &Path, root: &Path, options: &FeaturesConfig) -> Result<Self> {
         let reader = guarded(samples, || {
-            parquet::open(samples)?.build().at("read the samples table", samples)
+            guard::open(samples)?.build().at("read the samples table", samples)
         })?;
         let mut places = BTreeMap::new();
         for batch in reader {
