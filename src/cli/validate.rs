@@ -221,6 +221,9 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         }
         other => other,
     };
+    if let Some(Ok(report)) = &data {
+        refused(report)?;
+    }
     // As little as that the weights be here: `run` fetches them.
     let weights = recipe.encoder.whereabouts();
     if arguments.json {
@@ -229,7 +232,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
         };
-        output::print_json(&json!({
+        return output::print_json(&json!({
             "kind": "recipe",
             "recipe_digest": recipe_digest,
             "protocol_digest": protocol_digest,
@@ -240,8 +243,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             "data_error": error,
             "weights": weights.as_ref().ok(),
             "weights_error": weights.as_ref().err().map(ToString::to_string),
-        }))?;
-        return refused(data.as_ref());
+        }));
     }
     shell
         .progress
@@ -271,16 +273,19 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             let _ = writeln!(text, "weights missing: {error}");
         }
     }
-    output::print(&text)?;
-    refused(data.as_ref())
+    output::print(&text)
 }
 
 /// Fails where the data are here and `run` would not take them.
-fn refused(data: Option<&Result<DataReport>>) -> Result<()> {
-    let too_little = data.and_then(|data| data.as_ref().ok()?.too_little.as_ref());
-    too_little.map_or(Ok(()), |why| {
-        Err(Error::too_many_rejects(format!("the data are not usable: {why}")))
-    })
+fn refused(report: &DataReport) -> Result<()> {
+    let Some(why) = &report.too_little else {
+        return Ok(());
+    };
+    let mut text = format!("the data are not usable: {why}\n{}", report.conversion.to_text());
+    for reject in report.rejects.iter().take(5) {
+        let _ = writeln!(text, "rejected: {reject}");
+    }
+    Err(Error::too_many_rejects(text.trim_end()))
 }
 
 /// A study: one line a point.
