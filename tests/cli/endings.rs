@@ -269,7 +269,7 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
         .build();
     let file = std::fs::File::create(path).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
-    for _ in 0..300 {
+    for _ in 0..60 {
         writer.write(&batch).unwrap();
     }
     writer.close().unwrap();
