@@ -3,7 +3,6 @@
 //! The transport is the `hf-hub` crate. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` mean what
 //! they mean to the hub's other clients. Names that a server sends are checked before they become paths.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::{Api, ApiBuilder};
@@ -17,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 use self::blob::Tag;
+use self::damage::damaged;
 use self::download::{Broken, Download, Heard, Patience, set};
 
 /// How a recipe marks a model of the hub.
@@ -353,38 +353,6 @@ impl Fetch<'_> {
     }
 }
 
-/// A file of the cache that is not what it is called after.
-struct Damaged {
-    /// Where the model has it: a link to the content.
-    pointer: PathBuf,
-    /// The content.
-    blob: PathBuf,
-    /// What is wrong with it.
-    how: String,
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is damaged: {}", self.pointer.display(), self.how)
-    }
-}
-
-impl Damaged {
-    fn error(&self) -> Error {
-        Error::missing_weights(format!(
-            "{self}, and HF_HUB_OFFLINE forbids fetching it again: remove {} and fetch the model where there is a network",
-            self.pointer.display()
-        ))
-    }
-
-    fn remove(&self) -> Result<()> {
-        for path in [&self.pointer, &self.blob] {
-            atomic::remove(path)?;
-        }
-        Ok(())
-    }
-}
-
 /// Whether a folder has all files of a model.
 fn is_whole(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).is_file();
@@ -393,45 +361,6 @@ fn is_whole(folder: &Path) -> bool {
         && (has(WEIGHTS)
             || has(PICKLE)
             || shards().is_ok_and(|shards| shards.iter().all(|shard| plain(shard) && has(shard))))
-}
-
-/// The files of a model that are not what the hub named them after, of those that are read.
-fn damaged(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damaged>> {
-    let mut names = [CONFIG, NESTED, ALONE, INDEX, WEIGHTS].map(str::to_owned).to_vec();
-    if !folder.join(WEIGHTS).is_file() {
-        let shards = shards_of(&folder.join(INDEX)).unwrap_or_default();
-        names.extend(shards.into_iter().filter(|shard| plain(shard)));
-        names.push(PICKLE.to_owned());
-    }
-    let mut found = Vec::new();
-    for name in names {
-        let pointer = folder.join(name);
-        let blob = match std::fs::canonicalize(&pointer) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if let Ok(blob) = std::fs::read_link(&pointer) {
-                    found.push(Damaged {
-                        blob: folder.join(blob),
-                        pointer,
-                        how: "what it links to is missing".to_owned(),
-                    });
-                }
-                continue;
-            }
-            there => there.at("read", &pointer)?,
-        };
-        let tag = blob.file_name().and_then(|name| name.to_str()).and_then(Tag::of);
-        let Some(promised) = tag else {
-            continue;
-        };
-        if let Some(digest) = promised.mismatch(&blob, || interrupt.check())? {
-            found.push(Damaged {
-                pointer,
-                blob,
-                how: format!("its digest is {digest}, the hub promised {promised}"),
-            });
-        }
-    }
-    Ok(found)
 }
 
 /// The hub's own cache folder.
@@ -466,6 +395,7 @@ fn is_commit(text: &str) -> bool {
 }
 
 mod blob;
+mod damage;
 mod download;
 #[cfg(test)]
 mod tests;
