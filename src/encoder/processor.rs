@@ -32,6 +32,7 @@ pub fn read_preprocess(
     kind: EncoderKind,
     architecture: &Architecture,
 ) -> Result<(Preprocess, &'static str)> {
+    let mut elsewhere = None;
     for name in [NESTED, ALONE] {
         let path = folder.join(name);
         if !there::is_file(&path)? {
@@ -55,14 +56,8 @@ pub fn read_preprocess(
         let settings = match config.get("image_processor") {
             Some(nested) if nested.is_object() => nested,
             _ if name == NESTED => {
-                misplaced(&config).map_or(Ok(()), |key| {
-                    Err(Error::data(format!(
-                        "{}: {key} stands where it is not looked for; expected the settings of the image processor below \
-                         image_processor, or in {ALONE}",
-                        path.display()
-                    )))
-                })?;
-                // A processor of text alone.
+                // A processor of text alone, unless it says something of images where nobody looks for it.
+                elsewhere = misplaced(&config);
                 continue;
             }
             _ => &config,
@@ -71,7 +66,14 @@ pub fn read_preprocess(
             preprocess_of(settings, kind).map_err(|message| Error::data(format!("{}: {message}", path.display())))?;
         return Ok((preprocess, name));
     }
-    Ok(default_preprocess(kind, architecture))
+    match elsewhere {
+        None => Ok(default_preprocess(kind, architecture)),
+        Some(key) => Err(Error::data(format!(
+            "{}: {key} stands where it is not looked for; expected the settings of the image processor below image_processor, or in \
+             {ALONE}",
+            folder.join(NESTED).display()
+        ))),
+    }
 }
 
 /// Settings of images that no reader of `processor_config.json` looks for there.

@@ -293,4 +293,14 @@ fn settings_that_are_there_and_cannot_be_read_are_no_default() {
         let error = refused(&|folder| std::fs::write(folder.join(name), text).unwrap());
         assert!(error.contains(part) && error.contains(name), "{error}");
     }
+    // What stands in the wrong place does no harm beside what stands in the right one.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("processor_config.json"), r#"{"image_mean": 0.5}"#).unwrap();
+    std::fs::write(
+        folder.path().join("preprocessor_config.json"),
+        r#"{"image_mean": 0.25}"#,
+    )
+    .unwrap();
+    let (found, from) = processor::read_preprocess(folder.path(), EncoderKind::Clip, &architecture).unwrap();
+    assert_eq!((found.mean[0], from), (0.25, "preprocessor_config.json"));
 }
