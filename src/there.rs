@@ -1,7 +1,7 @@
 //! Whether a file or a folder is there. What the system could not say at this moment is an error: taken for absence it would be
 //! computed with, and kept.
 
-use std::fs::FileType;
+use std::fs::Metadata;
 use std::path::Path;
 
 use crate::error::{Context, Result, is_passing};
@@ -11,7 +11,7 @@ use crate::error::{Context, Result, is_passing};
 /// # Errors
 /// [`crate::Error::Io`] if the system cannot say.
 pub(crate) fn is_file(path: &Path) -> Result<bool> {
-    Ok(kind(path)?.is_some_and(|kind| kind.is_file()))
+    Ok(metadata(path)?.is_some_and(|metadata| metadata.is_file()))
 }
 
 /// Whether a folder lies at `path`, or is linked from there.
@@ -19,7 +19,7 @@ pub(crate) fn is_file(path: &Path) -> Result<bool> {
 /// # Errors
 /// As [`is_file`].
 pub(crate) fn is_dir(path: &Path) -> Result<bool> {
-    Ok(kind(path)?.is_some_and(|kind| kind.is_dir()))
+    Ok(metadata(path)?.is_some_and(|metadata| metadata.is_dir()))
 }
 
 /// Whether anything lies at `path`.
@@ -27,13 +27,17 @@ pub(crate) fn is_dir(path: &Path) -> Result<bool> {
 /// # Errors
 /// As [`is_file`].
 pub(crate) fn exists(path: &Path) -> Result<bool> {
-    Ok(kind(path)?.is_some())
+    Ok(metadata(path)?.is_some())
 }
 
-fn kind(path: &Path) -> Result<Option<FileType>> {
+/// What lies at `path`, if anything does.
+///
+/// # Errors
+/// As [`is_file`].
+pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Err(error) if !is_passing(&error) => Ok(None),
-        found => Ok(Some(found.at("look at", path)?.file_type())),
+        found => found.at("look at", path).map(Some),
     }
 }
 

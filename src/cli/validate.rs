@@ -227,7 +227,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     // As little as that the weights be here: `run` fetches them.
     let weights = recipe.encoder.whereabouts();
     if arguments.json {
-        let (found, error) = match &data {
+        let (read, error) = match &data {
             Some(Ok(report)) => (Some(report), None),
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
@@ -236,8 +236,8 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             "kind": "recipe",
             "recipe_digest": recipe_digest,
             "protocol_digest": protocol_digest,
-            "data": found.map(|report| &report.conversion),
-            "needs": found.and_then(|report| report.needs).map(|size| {
+            "data": read.map(|report| &report.conversion),
+            "needs": read.and_then(|report| report.needs).map(|size| {
                 json!({"rows": size.rows, "memory_bytes": size.memory(), "disk_bytes": size.disk()})
             }),
             "data_error": error,
@@ -252,10 +252,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     match &data {
         None => text.push_str("data: generated faces\n"),
         Some(Ok(report)) => {
-            text.push_str(&report.conversion.to_text());
-            for reject in report.rejects.iter().take(5) {
-                let _ = writeln!(text, "rejected: {reject}");
-            }
+            text.push_str(&found(report));
             if let Some(needs) = &report.needs {
                 let _ = writeln!(text, "needs: {}", chain::needs::text(needs));
             }
@@ -281,11 +278,19 @@ fn refused(report: &DataReport) -> Result<()> {
     let Some(why) = &report.too_little else {
         return Ok(());
     };
-    let mut text = format!("the data are not usable: {why}\n{}", report.conversion.to_text());
+    Err(Error::too_many_rejects(format!(
+        "the data are not usable: {why}\n{}",
+        found(report).trim_end()
+    )))
+}
+
+/// What lies in the data, and the first of what cannot be used.
+fn found(report: &DataReport) -> String {
+    let mut text = report.conversion.to_text();
     for reject in report.rejects.iter().take(5) {
         let _ = writeln!(text, "rejected: {reject}");
     }
-    Err(Error::too_many_rejects(text.trim_end()))
+    text
 }
 
 /// A study: one line a point.

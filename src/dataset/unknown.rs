@@ -1,4 +1,4 @@
-//! Numbers that stand for an unknown label.
+//! Numbers and words that stand for an unknown label.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,4 +23,11 @@ impl UnknownLabels {
     pub fn has_text(unknown: Option<&Self>, task: Task, text: &str) -> bool {
         text.trim().parse().is_ok_and(|value| Self::has(unknown, task, value))
     }
+}
+
+/// Whether a text says in any database that nothing is known: nothing, `NULL`, `NaN`, `NA`, `<NA>`, `None`.
+pub(crate) fn says_unknown(text: &str) -> bool {
+    let text = text.trim();
+    let words = ["null", "nan", "na", "<na>", "none"];
+    text.is_empty() || words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }

@@ -45,23 +45,18 @@ pub fn folder(
             break (lock, now);
         }
     };
-    if now != Found::Whole {
-        atomic::sweep_below(&partial)?;
+    if now == Found::Whole {
+        lock.clear_away(&partial)?;
+        return Ok(Published::of(target, true));
     }
-    match now {
-        Found::Whole => {
-            lock.clear_away(&partial)?;
-            return Ok(Published::of(target, true));
+    atomic::sweep_below(&partial)?;
+    if let Found::Damaged(damages) = &now {
+        for damage in damages {
+            progress.line(&format!("            made again, because {damage}"));
         }
-        Found::Absent => {}
-        Found::Damaged(damages) => {
-            for damage in &damages {
-                progress.line(&format!("            made again, because {damage}"));
-            }
-            std::fs::remove_dir_all(target)
-                .at("remove", target)
-                .map_err(|error| Found::Damaged(damages).hopeless(target, error))?;
-        }
+        std::fs::remove_dir_all(target)
+            .at("remove", target)
+            .map_err(|error| now.hopeless(target, error))?;
     }
     fill(&partial)?;
     seal::close(&partial)?;

@@ -17,8 +17,8 @@ const MAX_DEPTH: usize = 32;
 
 /// Writes a samples table of all images below `root` to `out`, sorted by path: `sample_id` and `image_path` are the path
 /// below `root`, `split` is `test`. Every file is one, as what it holds is told from its content alone; hidden files and those of
-/// the system are left out, and links to folders are listed and not followed. A name that is not UTF-8 is listed with replacement characters.
-/// Returns the number of files.
+/// the system are left out, and links to folders are listed and not followed. A name that is not UTF-8 is listed with replacement
+/// characters. Returns the number of files.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read or the table not written; [`Error::Data`] if there is no file.

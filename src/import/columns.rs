@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::action_unit::ActionUnit;
 use crate::dataset::table::{TableConfig, unit_of};
+use crate::dataset::unknown::says_unknown;
 use crate::error::{Context, Error, Result};
 use crate::intake::reject::Reason;
 use crate::spelling::composed;
@@ -284,13 +285,6 @@ pub(crate) enum Number<'a> {
     Bad(&'a str),
 }
 
-fn is_unknown(text: &str) -> bool {
-    text.is_empty()
-        || ["null", "nan", "na", "none", "<na>"]
-            .iter()
-            .any(|unknown| text.eq_ignore_ascii_case(unknown))
-}
-
 /// One column.
 #[derive(Debug, Clone)]
 enum Column {
@@ -424,7 +418,7 @@ impl Columns {
 
 fn number(text: Option<&str>) -> Number<'_> {
     let text = text.unwrap_or_default().trim_matches([' ', '\t', '"', '\'']);
-    if is_unknown(text) {
+    if says_unknown(text) {
         return Number::Unknown;
     }
     match text.parse::<f32>() {
@@ -438,7 +432,7 @@ fn number(text: Option<&str>) -> Number<'_> {
 
 /// Whether a label is missing, in the ways that tables write it.
 pub(crate) fn missing(text: Option<&str>) -> bool {
-    text.is_none_or(|text| is_unknown(text.trim()))
+    text.is_none_or(says_unknown)
 }
 
 /// What kind of file a name promises.

@@ -245,6 +245,11 @@ pub fn each_line(
     }
 }
 
+/// A field without the quotes and blanks around it.
+pub(crate) fn bare(field: &str) -> &str {
+    field.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
+}
+
 /// The fields of one line as spreadsheets and pandas write them: a field in double quotes may hold separators, and `""` for a
 /// quote. `None` if a quote is left open.
 pub fn fields(line: &str, separator: char) -> Option<Vec<String>> {

@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
-use crate::dataset::unknown::UnknownLabels;
+use crate::dataset::unknown::{UnknownLabels, says_unknown};
 use crate::error::Result;
 use crate::intake::reject::{Reason, Reject};
 use crate::task::{Split, Task};
@@ -144,13 +144,6 @@ pub(crate) enum Number {
     Unknown,
     /// Something else.
     Bad,
-}
-
-/// Whether a text says that nothing is known: nothing, `NULL`, `NaN`, `NA`, `None`.
-pub(crate) fn says_unknown(text: &str) -> bool {
-    let text = text.trim();
-    let words = ["null", "nan", "na", "none"];
-    text.is_empty() || words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Reads a number as label files write it.

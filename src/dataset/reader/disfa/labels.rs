@@ -11,7 +11,7 @@ use crate::dataset::source::Source;
 use crate::dataset::unknown::UnknownLabels;
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
-use crate::intake::text;
+use crate::intake::text::{self, bare};
 use crate::spelling::integer;
 use crate::task::Task;
 
@@ -34,10 +34,6 @@ fn fields(text: &str) -> Vec<&str> {
         return fields.into_iter().filter(|field| !field.is_empty()).collect();
     }
     fields
-}
-
-fn bare(field: &str) -> &str {
-    field.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
 }
 
 /// Whether these are names of columns: a frame is never a word.

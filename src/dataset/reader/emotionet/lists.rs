@@ -2,7 +2,7 @@
 
 use crate::action_unit::ActionUnit;
 use crate::dataset::reader::tabular::is_image_heading;
-use crate::intake::text::clean_name;
+use crate::intake::text::{bare, clean_name};
 
 /// How the lines of a list are read.
 pub(crate) struct ListForm<'a> {
@@ -62,10 +62,6 @@ impl<'a> ListForm<'a> {
         }
         [self.own, self.listed].into_iter().find(|units| units.len() == labels)
     }
-}
-
-fn bare(field: &str) -> &str {
-    field.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
 }
 
 #[cfg(test)]
