@@ -9,7 +9,7 @@ use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
 use crate::disk::atomic;
-use crate::encoder::model_folder::shards_of;
+use crate::encoder::model_folder::{CONFIG, INDEX, PICKLE, WEIGHTS, shards_of};
 use crate::encoder::processor::{ALONE, NESTED};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -24,15 +24,6 @@ const SCHEME: &str = "hf://";
 
 /// Attempts to go on with a download whose connection broke.
 const RETRIES: usize = 3;
-
-/// The description of a model, which every supported one has.
-const CONFIG: &str = "config.json";
-/// Its weights in one file.
-const WEIGHTS: &str = "model.safetensors";
-/// Which files its weights are spread over.
-const INDEX: &str = "model.safetensors.index.json";
-/// Its weights as `PyTorch` writes them.
-const PICKLE: &str = "pytorch_model.bin";
 
 /// A model of the hub, at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]

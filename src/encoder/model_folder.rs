@@ -15,6 +15,15 @@ use crate::there;
 use super::architecture::{Activation, Architecture};
 use super::config::EncoderKind;
 
+/// The description of a model, which every supported one has.
+pub(super) const CONFIG: &str = "config.json";
+/// Its weights in one file.
+pub(super) const WEIGHTS: &str = "model.safetensors";
+/// Which files its weights are spread over.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// Its weights as `PyTorch` writes them.
+pub(super) const PICKLE: &str = "pytorch_model.bin";
+
 /// Bytes of the largest description that is read: those of published models have a few thousand, an index of shards up to a
 /// hundred thousand.
 const MAX_JSON: u64 = 16 << 20;
@@ -24,20 +33,19 @@ const MAX_JSON: u64 = 16 << 20;
 /// # Errors
 /// [`Error::Data`] if there are none or the index leads out of the folder; [`Error::Io`] if it cannot be read.
 pub fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let single = folder.join("model.safetensors");
+    let single = folder.join(WEIGHTS);
     if there::is_file(&single)? {
         return Ok(vec![single]);
     }
-    let index = folder.join("model.safetensors.index.json");
-    let pickle = folder.join("pytorch_model.bin");
+    let index = folder.join(INDEX);
+    let pickle = folder.join(PICKLE);
     let indexed = there::is_file(&index)?;
     if !indexed && there::is_file(&pickle)? {
         return Ok(vec![pickle]);
     }
     if !indexed {
         return Err(Error::data(format!(
-            "{} has neither model.safetensors nor model.safetensors.index.json; expected a model folder with config.json, \
-             preprocessor_config.json and model.safetensors",
+            "{} has neither {WEIGHTS} nor {INDEX}; expected a model folder with {CONFIG}, preprocessor_config.json and {WEIGHTS}",
             folder.display()
         )));
     }
@@ -88,7 +96,7 @@ pub(super) fn read_json(path: &Path) -> Result<Value> {
 /// # Errors
 /// [`Error::Data`] if it is of another kind of model or a value cannot be.
 pub fn read_architecture(folder: &Path, kind: EncoderKind) -> Result<Architecture> {
-    let path = folder.join("config.json");
+    let path = folder.join(CONFIG);
     let config = read_json(&path)?;
     architecture_of(&config, kind).map_err(|message| Error::data(format!("{}: {message}", path.display())))
 }

@@ -4,13 +4,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::disk::atomic;
-use crate::encoder::model_folder::shards_of;
+use crate::disk::fence::is_name;
+use crate::encoder::model_folder::{CONFIG, INDEX, PICKLE, WEIGHTS, shards_of};
 use crate::encoder::processor::{ALONE, NESTED};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 
 use super::blob::Tag;
-use super::{CONFIG, INDEX, PICKLE, WEIGHTS, plain};
 
 /// A file of the cache that is not what it is called after.
 pub(super) struct Damaged {
@@ -57,7 +57,7 @@ pub(super) fn damaged(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damage
     let mut names = [CONFIG, NESTED, ALONE, INDEX, WEIGHTS].map(str::to_owned).to_vec();
     if !folder.join(WEIGHTS).is_file() {
         let shards = shards_of(&folder.join(INDEX)).unwrap_or_default();
-        names.extend(shards.into_iter().filter(|shard| plain(shard)));
+        names.extend(shards.into_iter().filter(|shard| is_name(shard)));
         names.push(PICKLE.to_owned());
     }
     let mut found = Vec::new();
