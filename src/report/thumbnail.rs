@@ -17,6 +17,8 @@ const AROUND: f32 = 0.15;
 
 /// No picture was asked for.
 const LEFT_OUT: &str = "images left out";
+/// What lies there is no image that can be read.
+const UNREADABLE: &str = "image unreadable";
 /// The sample has none.
 const NONE: &str = "no image";
 
@@ -25,7 +27,7 @@ const NONE: &str = "no image";
 pub(crate) struct Thumbnail {
     /// The pixels; grey where the picture is missing.
     pub(super) image: RgbImage,
-    /// The same as JPEG.
+    /// The same as JPEG, of no more pixels than the source has: enlarged ones would say nothing and take the room of several.
     pub(super) jpeg: Vec<u8>,
     /// Why there is no picture.
     pub(super) missing: Option<&'static str>,
@@ -45,14 +47,17 @@ impl Thumbnail {
             (_, None) => Err(NONE),
             (Some(root), Some(path)) => load(root, path, face, side),
         };
-        let (image, missing) = match loaded {
-            Ok(image) => (image, None),
-            Err(reason) => (RgbImage::from_pixel(side, side, GREY), Some(reason)),
-        };
-        Self {
-            jpeg: jpeg(&image),
-            image,
-            missing,
+        match loaded {
+            Ok((image, jpeg)) => Self {
+                image,
+                jpeg,
+                missing: None,
+            },
+            Err(reason) => Self {
+                image: RgbImage::from_pixel(side, side, GREY),
+                jpeg: Vec::new(),
+                missing: Some(reason),
+            },
         }
     }
 
@@ -75,15 +80,19 @@ impl Thumbnail {
     }
 }
 
-/// The image at `relative` below `root`, as a square. The path comes from a table and may not leave the root.
-fn load(root: &Path, relative: &str, face: Option<FaceBox>, side: u32) -> Result<RgbImage, &'static str> {
+/// The image at `relative` below `root`, as a square of `side` pixels, and as a JPEG file of at most as many. The path comes from a
+/// table and may not leave the root.
+fn load(root: &Path, relative: &str, face: Option<FaceBox>, side: u32) -> Result<(RgbImage, Vec<u8>), &'static str> {
     let path = resolve_inside(root, relative).map_err(|_| "image missing")?;
-    let mut image = decode(&path, &DecodeLimits::default()).map_err(|_| "image unreadable")?;
+    let mut image = decode(&path, &DecodeLimits::default()).map_err(|_| UNREADABLE)?;
     if let Some(face) = face {
         image = crop_face(&image, face, AROUND).map_err(|_| "face box outside")?;
     }
     let short = image.width().min(image.height());
-    resize(&centre_crop(&image, short, short), side, side, Filter::Bicubic).map_err(|_| "image unreadable")
+    let square = centre_crop(&image, short, short);
+    let shown = resize(&square, side, side, Filter::Bicubic).map_err(|_| UNREADABLE)?;
+    let stored = if short < side { jpeg(&square) } else { jpeg(&shown) };
+    Ok((shown, stored))
 }
 
 fn jpeg(image: &RgbImage) -> Vec<u8> {
