@@ -119,10 +119,9 @@ pub fn generate(
         notice: NOTICE.to_owned(),
     };
     let text = toml::to_string(&marker).at("encode", &out.join(STAND_IN_FILE))?;
-    mend(out, &text, *progress)?;
+    let sealed = mend(out, &text, *progress)?;
     let complete = claim(out, &marker)?;
     let Plan { samples, labels } = layout.plan(options, size)?;
-    let sealed = there::is_file(&out.join(seal::FILE))?;
     let mut written = there::is_file(&out.join(TRUTH_FILE))?;
     for (path, _) in &labels {
         written &= there::is_file(&out.join(path))?;
@@ -163,16 +162,16 @@ pub fn generate(
     Ok(report(layout, out, &samples, drawn, false))
 }
 
-/// Takes away what is not what was drawn, so that it is drawn again. `text` is the marker of the stand-in that is asked for:
-/// of others nothing is touched.
-fn mend(out: &Path, text: &str, progress: Progress) -> Result<()> {
+/// Takes away what is not what was drawn, so that it is drawn again; true if digests say that everything is as it was drawn.
+/// `text` is the marker of the stand-in that is asked for: of others nothing is touched.
+fn mend(out: &Path, text: &str, progress: Progress) -> Result<bool> {
     let asked = Sealed::of_bytes(text.as_bytes());
     let Some(seal) = Seal::read(&out.join(seal::FILE))?.filter(|seal| seal.get(STAND_IN_FILE) == Some(&asked)) else {
-        return Ok(());
+        return Ok(false);
     };
     let damages = seal.damages(out)?;
     if damages.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     atomic::write(&out.join(UNFINISHED), text.as_bytes())?;
     atomic::remove(&out.join(STAND_IN_FILE))?;
@@ -181,7 +180,8 @@ fn mend(out: &Path, text: &str, progress: Progress) -> Result<()> {
         atomic::remove(damage.path())?;
     }
     Drawn::begin(out, &seal)?;
-    seal::open(out)
+    seal::open(out)?;
+    Ok(false)
 }
 
 pub(crate) fn layout(options: &StandinOptions) -> Result<&'static dyn Layout> {

@@ -190,6 +190,22 @@ fn an_interrupted_tree_has_no_marker_and_is_finished_by_the_next_call() {
 }
 
 #[test]
+fn digests_that_do_not_say_that_all_is_there_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    run(&options(20), folder.path()).unwrap();
+    let before = tree(folder.path());
+    let digests = folder.path().join(crate::disk::seal::FILE);
+    let text = std::fs::read_to_string(&digests).unwrap();
+    let without_marker = text.replace(STAND_IN_FILE, "other.toml");
+    for damaged in ["", "{", &text[..text.len() / 2], &without_marker] {
+        std::fs::write(&digests, damaged).unwrap();
+        let mended = run(&options(20), folder.path()).unwrap();
+        assert!(!mended.cached && mended.drawn == 20, "{damaged:?}");
+        assert!(before == tree(folder.path()), "{damaged:?}");
+    }
+}
+
+#[test]
 fn other_content_and_other_options_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("holiday.jpg"), b"x").unwrap();
