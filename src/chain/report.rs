@@ -28,6 +28,7 @@ impl Chain<'_> {
             stages: Vec::new(),
             created: String::new(),
             git: serde_json::Value::Null,
+            sum: None,
             ..manifest.clone()
         };
         let digest = Digest::new("report")

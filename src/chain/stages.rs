@@ -138,7 +138,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
-    let there = Manifest::read(folder.path()).ok();
+    let there = Manifest::proven(folder.path());
     let test_looks = match &there {
         Some(there) if !trained.fresh => there.test_looks,
         // The same numbers again are no further look.
@@ -182,6 +182,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         },
         recipe_file: Some(recipe.file.display().to_string()),
         created: manifest::stamp(std::time::SystemTime::now()),
+        sum: None,
     };
     let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
     let report = chain.report(&folder, &manifest, &format!("{} {maps}", rivals.address(&digest)))?;

@@ -77,20 +77,22 @@ impl Chain<'_> {
         });
     }
 
-    /// Writes recipe and manifest if anything of the run is new; else leaves them, with the times of the call that did
-    /// the work, and returns what is there.
+    /// Writes the manifest if anything of the run is new; else leaves it, with the times of the call that did the work, and returns
+    /// what is there. The recipe of a run without digests may not be what was written, and is written anew.
     pub(crate) fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
-        if !fresh
-            && let Ok(there) = Manifest::read(folder.path())
-            && there.seeds == manifest.seeds
-            && there.data_root == manifest.data_root
-            && there.warnings == manifest.warnings
-            && there::is_file(&folder.recipe())?
-        {
+        let there = Manifest::proven(folder.path()).filter(|there| {
+            !fresh
+                && there.seeds == manifest.seeds
+                && there.data_root == manifest.data_root
+                && there.warnings == manifest.warnings
+        });
+        if there.is_none() || !folder.is_sealed()? || !there::is_file(&folder.recipe())? {
+            folder.unseal()?;
+            atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
+        }
+        if let Some(there) = there {
             return Ok(there);
         }
-        folder.unseal()?;
-        atomic::write(&folder.recipe(), self.recipe.to_toml()?.as_bytes())?;
         manifest.write(folder.path())?;
         Ok(manifest)
     }

@@ -80,6 +80,10 @@ pub struct Manifest {
     pub recipe_file: Option<String>,
     /// When the run was last written, RFC 3339, UTC.
     pub created: String,
+    /// BLAKE3 of what stands before this key, with the brace that ends it: proof that it is what was written, before the run has
+    /// its digests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
 }
 
 /// Which point of which study a run is.
@@ -129,6 +133,16 @@ impl Manifest {
                 manifest.schema
             )));
         }
+        if manifest
+            .sum
+            .as_ref()
+            .is_some_and(|sum| Some(sum) != sum_of(&text).as_ref())
+        {
+            return Err(Error::data(format!(
+                "{} is damaged: it is not what was written",
+                path.display()
+            )));
+        }
         if manifest.run.is_empty() {
             return Err(Error::data(format!(
                 "{}: key `run` is missing or empty",
@@ -138,16 +152,37 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Writes the manifest, whole or not at all.
+    /// The manifest of a run folder, finished or not, if it is what was written.
+    pub fn proven(folder: &Path) -> Option<Self> {
+        Self::read(folder).ok().filter(|manifest| manifest.sum.is_some())
+    }
+
+    /// Writes the manifest with its sum, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let mut text = serde_json::to_string_pretty(self).at("encode", &path)?;
-        text.push('\n');
-        atomic::write(&path, text.as_bytes())
+        let bare = Self {
+            sum: None,
+            ..self.clone()
+        };
+        let text = serde_json::to_string_pretty(&bare).at("encode", &path)?;
+        let sum = blake3::hash(text.as_bytes()).to_hex();
+        let open = text.strip_suffix(END).unwrap_or(&text);
+        atomic::write(&path, format!("{open}{BEFORE_SUM}{sum}\"{END}\n").as_bytes())
     }
+}
+
+/// How a manifest ends.
+const END: &str = "\n}";
+/// What stands before its sum.
+const BEFORE_SUM: &str = ",\n  \"sum\": \"";
+
+/// The sum of what stands before the sum of a manifest.
+fn sum_of(text: &str) -> Option<String> {
+    let (open, _) = text.rsplit_once(BEFORE_SUM)?;
+    Some(blake3::hash(format!("{open}{END}").as_bytes()).to_hex().to_string())
 }
 
 /// The git state of a folder, `{commit, dirty}`; null where git or a repository is missing.
@@ -197,6 +232,26 @@ mod tests {
         assert_eq!(stamp(SystemTime::UNIX_EPOCH - Duration::from_nanos(1)), "");
     }
 
+    #[test]
+    fn any_flipped_bit_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Manifest {
+            schema: SCHEMA,
+            run: "rafdb-01234567".to_owned(),
+            seeds: vec![0, 1],
+            ..Manifest::default()
+        };
+        written.write(folder.path()).unwrap();
+        let path = folder.path().join(FILE);
+        let bytes = std::fs::read(&path).unwrap();
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, flipped).unwrap();
+            assert_eq!(Manifest::proven(folder.path()), None, "bit {bit}");
+        }
+    }
+
     proptest! {
         // The report's address is made of the manifest: were a second of training read back one bit off, a call that has
         // nothing to do would write the pages again.
@@ -215,7 +270,8 @@ mod tests {
                 ..Manifest::default()
             };
             written.write(folder.path()).unwrap();
-            prop_assert_eq!(Manifest::read(folder.path()).unwrap(), written);
+            let read = Manifest::proven(folder.path()).unwrap();
+            prop_assert_eq!(Manifest { sum: None, ..read }, written);
         }
     }
 }

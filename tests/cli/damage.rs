@@ -141,6 +141,44 @@ fn what_is_missing_is_made_again_and_a_query_says_what_lacks() {
 }
 
 #[test]
+fn what_says_how_a_run_was_made_is_not_believed_before_the_run_has_its_digests() {
+    let bench = Bench::new();
+    bench.ok(&small(&ALONE));
+    let run = only_run(&bench);
+    let recipe = run.join("recipe.toml");
+    let (asked, manifest) = (std::fs::read(&recipe).unwrap(), run.join("manifest.json"));
+    let read = || -> serde_json::Value { serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap() };
+    let whole = read();
+    for file in [&recipe, &manifest] {
+        std::fs::remove_file(run.join("digests.json")).unwrap();
+        flip(file);
+        bench.ok(&small(&ALONE));
+        assert!(
+            std::fs::read(&recipe).unwrap() == asked,
+            "{} was flipped",
+            file.display()
+        );
+        let now = read();
+        for key in [
+            "run",
+            "protocol",
+            "classes",
+            "seeds",
+            "warnings",
+            "recipe_digest",
+            "encoder",
+        ] {
+            assert_eq!(now[key], whole[key], "{} was flipped: {key}", file.display());
+        }
+    }
+    // What is proven keeps the times of the call that did the work.
+    let stages = read()["stages"].clone();
+    std::fs::remove_file(run.join("digests.json")).unwrap();
+    bench.ok(&small(&ALONE));
+    assert_eq!(read()["stages"][3], stages[3]);
+}
+
+#[test]
 fn a_checkpoint_that_is_damaged_is_begun_again() {
     let bench = Bench::new();
     let mut command = loud(&ALONE);
