@@ -1,7 +1,8 @@
 //! The attacks, one function each.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -92,7 +93,7 @@ fn flip_one(world: &World, chance: &mut Chance, place: &Place, before: &str) -> 
     if all.is_empty() {
         return Ok(Outcome::Survived);
     }
-    let path = chance.one_of(&all);
+    let path = one_of_a_kind(chance, &all);
     let mut bytes = std::fs::read(path).unwrap();
     let bit = chance.below(bytes.len() * 8);
     bytes[bit / 8] ^= 1 << (bit % 8);
@@ -104,7 +105,7 @@ fn flip_one(world: &World, chance: &mut Chance, place: &Place, before: &str) -> 
 fn cut(world: &World, chance: &mut Chance) -> Attacked {
     let (_kept, place) = world.place(Start::Everything);
     let all = victims(&place);
-    let path = chance.one_of(&all);
+    let path = one_of_a_kind(chance, &all);
     let length = std::fs::metadata(path).unwrap().len() as usize;
     let left = match chance.below(3) {
         0 => None,
@@ -123,11 +124,24 @@ fn cut(world: &World, chance: &mut Chance) -> Attacked {
     after_damage(world, &place, path, &format!("{left:?} bytes left"))
 }
 
-fn victims(place: &Place) -> Vec<std::path::PathBuf> {
+fn victims(place: &Place) -> Vec<PathBuf> {
     let mut all = files(&place.folder.join("runs"));
     all.extend(files(&place.folder.join("cache")));
     all.retain(|path| std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0));
     all
+}
+
+/// A file of a kind: the few that say what is whole come as often as the many that hold a face each.
+fn one_of_a_kind<'a>(chance: &mut Chance, all: &'a [PathBuf]) -> &'a Path {
+    let mut kinds: BTreeMap<String, Vec<&Path>> = BTreeMap::new();
+    for path in all {
+        let mut kind = path.to_string_lossy().into_owned();
+        kind.retain(|letter| !letter.is_ascii_hexdigit());
+        kinds.entry(kind).or_default().push(path);
+    }
+    let kinds: Vec<_> = kinds.into_values().collect();
+    let kind = chance.one_of(&kinds);
+    chance.one_of::<&Path>(kind)
 }
 
 fn after_damage(world: &World, place: &Place, path: &Path, how: &str) -> Attacked {
