@@ -139,13 +139,11 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
     let there = Manifest::proven(folder.path());
+    // The same numbers again are no further look.
+    let looks = looks::record(&options.out, &protocol_digest, &rivals.address(&digest))?;
     let test_looks = match &there {
         Some(there) if !trained.fresh => there.test_looks,
-        // The same numbers again are no further look.
-        _ => {
-            let address = rivals.address(&digest);
-            Some(looks::record(&options.out, &protocol_digest, &folder.name(), &address)?)
-        }
+        _ => Some(looks),
     };
     let manifest = Manifest {
         schema: manifest::SCHEMA,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::split::split_of_words;
 use crate::error::{Context, Error, Result};
 use crate::intake::paths;
+use crate::intake::reject::NO_TEXT;
 use crate::task::Split;
 
 use super::columns::listed;
@@ -20,7 +21,7 @@ pub(crate) struct Part {
 /// The Parquet files of a folder and of the folders in it, by name.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be listed; [`Error::Data`] if there is none.
+/// [`Error::Io`] if a folder cannot be listed; [`Error::Data`] if there is none, or a name that cannot be followed.
 pub(crate) fn parts(folder: &Path) -> Result<Vec<Part>> {
     let mut files = Vec::new();
     // A link may lead back to where it lies.
@@ -42,6 +43,13 @@ fn collect(folder: &Path, prefix: &str, seen: &mut BTreeSet<PathBuf>, files: &mu
     }
     for entry in paths::list(folder)? {
         let name = paths::join(prefix, &entry.name);
+        if entry.name.contains(NO_TEXT) {
+            // Whatever part of the features it is or holds would be left out without a word.
+            return Err(Error::unusable_table(format!(
+                "{}: `{name}` is no UTF-8 as it is written on disk, and can neither be read nor named; rename it, or move it elsewhere",
+                folder.display()
+            )));
+        }
         let path = folder.join(&entry.name);
         if entry.is_dir {
             collect(&path, &name, seen, files)?;
@@ -130,5 +138,26 @@ mod tests {
         let error = of(&["extra.parquet", "train.parquet"]).unwrap_err().to_string();
         assert!(error.contains("say none: extra.parquet"), "{error}");
         assert_eq!(warnings.len(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_are_not_left_out() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("train-0.parquet"), "").unwrap();
+        let name = std::ffi::OsStr::from_bytes(b"m\xfcnchen");
+        let refused = |root: &Path| {
+            let error = parts(root).map(|parts| parts.len()).unwrap_err();
+            assert!(matches!(error, Error::Data { .. }), "{error}");
+            assert!(error.to_string().contains("m\u{fffd}nchen"), "{error}");
+        };
+        std::fs::create_dir(root.path().join(name)).unwrap();
+        refused(root.path());
+        std::fs::remove_dir(root.path().join(name)).unwrap();
+        let mut file = name.to_owned();
+        file.push(".parquet");
+        std::fs::write(root.path().join(file), "").unwrap();
+        refused(root.path());
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
         }
         let kind = entry.file_type().at("list", folder)?;
         let is_dir = if kind.is_symlink() {
-            entry.path().is_dir()
+            there::is_dir(&entry.path())?
         } else {
             kind.is_dir()
         };

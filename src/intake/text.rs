@@ -295,8 +295,8 @@ pub struct Delimited<'a> {
     pub columns: &'a [&'a str],
     /// Column names of which one, anywhere in the first line, shows that this is a header.
     pub header_words: &'a [&'a str],
-    /// Whether a column of this name is kept.
-    pub keep: &'a dyn Fn(&str) -> bool,
+    /// What a column of this name holds; `None` for one that is not read.
+    pub meaning: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// What lists of this kind are separated by; the first line tells.
@@ -354,7 +354,7 @@ pub fn read_delimited(
     while let Some(mut block) = blocks.next(rejects)? {
         let shape = match &mut shape {
             Some(shape) => shape,
-            None => shape.insert(Shape::of(&mut block, form)),
+            None => shape.insert(Shape::of(&mut block, form, path)?),
         };
         shape.sift(&mut block, name, rejects);
         if !block.lines.is_empty() {
@@ -377,7 +377,7 @@ struct Shape {
 
 impl Shape {
     /// Looks at the first line, and takes it away if it is a header.
-    fn of(block: &mut Block, form: &Delimited<'_>) -> Self {
+    fn of(block: &mut Block, form: &Delimited<'_>, path: &Path) -> Result<Self> {
         let first = block.text.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let first = String::from_utf8_lossy(first).into_owned();
         let separator = separator_of(&first, form);
@@ -389,12 +389,13 @@ impl Shape {
         if fields.iter().any(|field| form.is_header_word(field)) {
             block.text.drain(..=first.len());
             block.lines.remove(0);
-            return Self {
+            each_once(&fields, form.meaning, path)?;
+            return Ok(Self {
                 separator,
                 expected: expected_fields(fields.len(), "", form),
                 names: unique_names(fields),
                 least: filled,
-            };
+            });
         }
         let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
         let known = if names.len() <= 10 {
@@ -408,12 +409,12 @@ impl Shape {
         for extra in names.len()..fields.len().min(4096) {
             names.push(format!("column_{}", extra + 1));
         }
-        Self {
+        Ok(Self {
             separator,
             names,
             least,
             expected,
-        }
+        })
     }
 
     /// Moves lines with too few or too many fields to `rejects`. With one column, a separator in the text is text.
@@ -490,6 +491,27 @@ pub fn clean_name(raw: &str) -> String {
         .to_owned()
 }
 
+/// Refuses a header in which two columns hold the same: nobody can say which of them is meant.
+///
+/// # Errors
+/// [`Error::Data`] with both.
+pub(crate) fn each_once(header: &[String], meaning: &dyn Fn(&str) -> Option<String>, path: &Path) -> Result<()> {
+    let mut seen = std::collections::BTreeMap::new();
+    for (at, name) in header.iter().enumerate() {
+        let Some(meaning) = meaning(name) else { continue };
+        if let Some(first) = seen.insert(meaning, at) {
+            return Err(Error::unusable_table(format!(
+                "{}: columns {} (`{}`) and {} (`{name}`) hold the same; remove or rename the one that is not meant",
+                path.display(),
+                first + 1,
+                header[first],
+                at + 1
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Repeated names get a number, as a table cannot hold the same name twice.
 fn unique_names(fields: Vec<String>) -> Vec<String> {
     let mut seen: std::collections::BTreeSet<String> = [LINE.to_owned()].into();
@@ -514,7 +536,7 @@ fn parse_block(block: Block, shape: &Shape, form: &Delimited<'_>, path: &Path) -
         .collect();
     let keep: Vec<PlSmallStr> = names
         .iter()
-        .filter(|name| (form.keep)(name))
+        .filter(|name| (form.meaning)(name).is_some())
         .map(|name| name.as_str().into())
         .collect();
     if keep.is_empty() {
@@ -528,7 +550,9 @@ fn parse_block(block: Block, shape: &Shape, form: &Delimited<'_>, path: &Path) -
         }
         polars(DataFrame::new(rows, vec![texts.finish().into_column()]), path)?
     } else if block.text.contains(&b'"') {
-        let kept: Vec<usize> = (0..names.len()).filter(|&i| (form.keep)(&names[i])).collect();
+        let kept: Vec<usize> = (0..names.len())
+            .filter(|&i| (form.meaning)(&names[i]).is_some())
+            .collect();
         let mut columns: Vec<StringChunkedBuilder> = kept
             .iter()
             .map(|&i| StringChunkedBuilder::new(names[i].as_str().into(), rows))

@@ -87,7 +87,10 @@ pub(crate) fn read(
         separators: &text::SEPARATORS,
         columns,
         header_words: &words,
-        keep: &|name| words.iter().any(|word| name.eq_ignore_ascii_case(word)),
+        meaning: &|name| {
+            let known = words.iter().any(|word| name.eq_ignore_ascii_case(word));
+            known.then(|| name.to_ascii_lowercase())
+        },
     };
     let path = source.inside(file)?;
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);

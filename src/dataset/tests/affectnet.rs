@@ -288,6 +288,18 @@ fn class_folders() {
 }
 
 #[test]
+fn two_label_columns_are_refused() {
+    let tree = Tree::new();
+    tree.write("labels.csv", ",pth,label,relFCs,Label\n0,anger/0.jpg,anger,0.9,fear\n");
+    tree.image("anger/0.jpg");
+    let error = tree.examine("affectnet8").unwrap_err().to_string();
+    assert!(
+        error.contains("columns 3 (`label`) and 5 (`Label`) hold the same"),
+        "{error}"
+    );
+}
+
+#[test]
 fn kaggle_labels_csv() {
     let tree = Tree::new();
     tree.write(

@@ -157,6 +157,28 @@ fn headers_with_spaces_and_without_some_units() {
 }
 
 #[test]
+fn two_columns_of_one_unit_are_refused() {
+    let row = format!("http://x/{}.jpg", name(1));
+    for (header, said) in [
+        ("URL,AU 1,AU 2,AU01", "columns 2 (`AU 1`) and 4 (`AU01`)"),
+        ("URL,AU 1,AU 2,AU 2", "columns 3 (`AU 2`) and 4 (`AU 2`)"),
+        ("URL,AU 1,AU 2,url", "columns 1 (`URL`) and 4 (`url`)"),
+    ] {
+        let tree = Tree::new();
+        tree.write("EmotioNet_FACS.csv", format!("{header}\n{row},0,1,1\n"));
+        images(&tree, [1]);
+        let error = tree.examine("emotionet").unwrap_err().to_string();
+        assert!(error.contains(said), "{header}: {error}");
+    }
+    let tree = Tree::new();
+    let rows = vec![vec!["URL", "AU 1", "'AU 1'"], vec![&row, "0", "1"]];
+    workbook(&tree.root().join("EmotioNet_FACS_aws_2020.xlsx"), &[("Sheet 1", rows)]);
+    images(&tree, [1]);
+    let error = tree.examine("emotionet").unwrap_err().to_string();
+    assert!(error.contains("columns 2 (`AU 1`) and 3 (`'AU 1'`)"), "{error}");
+}
+
+#[test]
 fn a_row_that_ends_early_is_no_row() {
     let tree = Tree::new();
     let cut: String = tab_line(2, |_| 1).split_inclusive('\t').take(30).collect();

@@ -293,7 +293,7 @@ pub(crate) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
         bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
         "png"
     } else {
-        let encoder = JpegEncoder::new_with_quality(&mut bytes, 82);
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, 75);
         bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
         "jpg"
     };

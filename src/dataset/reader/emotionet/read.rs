@@ -258,8 +258,10 @@ fn read_delimited(
 ) -> Result<Found> {
     let mut rows = Rows::new(source)?;
     let is_url = |name: &str| name.eq_ignore_ascii_case("URL");
-    let keep = |name: &str| {
-        is_url(name) || last == Some(name) || unit_of(name).is_some_and(|au| source.card.aus.contains(&au))
+    let meaning = |name: &str| {
+        let unit = unit_of(name).filter(|au| source.card.aus.contains(au));
+        unit.map(|au| au.to_string())
+            .or_else(|| (is_url(name) || last == Some(name)).then(|| name.to_ascii_lowercase()))
     };
     let bar = source.progress.bar("labels", files.len() as u64, "files");
     for file in files {
@@ -269,7 +271,7 @@ fn read_delimited(
             separators,
             columns,
             header_words: &["URL", "URL orig", "AU 1", "AU1", "AU01"],
-            keep: &keep,
+            meaning: &meaning,
         };
         let mut rejects = Vec::new();
         let mut first_block = true;
@@ -392,6 +394,8 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
                     .is_some_and(|cell| text::clean_name(cell).eq_ignore_ascii_case("url"))
             });
             if let Some(url) = url {
+                let names: Vec<String> = cells.iter().map(|cell| cell.clone().unwrap_or_default()).collect();
+                text::each_once(&names, &|name| unit_of(name).map(|au| au.to_string()), &path)?;
                 let units: Vec<Option<usize>> = source
                     .card
                     .aus
