@@ -414,7 +414,7 @@ fn only_folder(below: &Path) -> PathBuf {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(below)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
+        .filter(|path| path.is_dir() && !path.file_name().unwrap().to_string_lossy().starts_with('.'))
         .collect();
     assert_eq!(folders.len(), 1, "{folders:?}");
     folders.remove(0)
