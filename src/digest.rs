@@ -1,9 +1,11 @@
 //! Digests that address what the stages compute.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Context, Result};
+use crate::interrupt::Interrupt;
 
 /// Collects named parts into one BLAKE3 digest. Each part is written with its length, so that parts cannot run together.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +47,23 @@ pub fn of_file(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file).at("read", path)?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// As [`of_file`], of a file that may take longer than a user waits.
+///
+/// # Errors
+/// If the file cannot be read; [`crate::Error::Interrupted`].
+pub fn of_large_file(path: &Path, interrupt: &Interrupt) -> Result<String> {
+    let mut file = File::open(path).at("read", path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0; 1 << 20];
+    loop {
+        interrupt.check()?;
+        match file.read(&mut block).at("read", path)? {
+            0 => return Ok(hasher.finalize().to_hex().to_string()),
+            length => hasher.update(&block[..length]),
+        };
+    }
 }
 
 /// Digests of all code, embedded files and libraries that compute a stage, so that newer code never takes older results for

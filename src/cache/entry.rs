@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::disk::seal::{self, Damage};
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 
 /// What a folder of the cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,9 +90,9 @@ impl Entry {
     ///
     /// # Errors
     /// [`Error::Io`] if one is there and cannot be read.
-    pub fn damages(&self) -> Result<Vec<Damage>> {
+    pub fn damages(&self, interrupt: &Interrupt) -> Result<Vec<Damage>> {
         if self.is_published() {
-            seal::damages(&self.path)
+            seal::damages(&self.path, interrupt)
         } else {
             Ok(Vec::new())
         }

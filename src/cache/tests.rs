@@ -48,9 +48,9 @@ fn everything_of_this_program_is_listed_and_nothing_else() {
     assert_eq!(kinds(&entries), expected);
     assert_eq!(entries[0].bytes, 12);
     assert!(entries.iter().all(|entry| !entry.in_use));
-    assert_eq!(entries[2].damages().unwrap(), []);
+    assert_eq!(entries[2].damages(&Interrupt::default()).unwrap(), []);
     std::fs::write(entries[2].path.join("part-00000.parquet"), "twelve bytez").unwrap();
-    assert_eq!(entries[2].damages().unwrap().len(), 1);
+    assert_eq!(entries[2].damages(&Interrupt::default()).unwrap().len(), 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::digest::{Digest, of_file, stage};
 use crate::disk::publish::{self, Published};
 use crate::disk::seal;
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 use crate::meter::Meter;
 use crate::there;
 
@@ -57,7 +58,7 @@ impl Chain<'_> {
         };
         // Samples without their frames are made again, and with them the frames.
         if let Ok(there) = read(&folder)
-            && !frames_are_whole(&there, &frames)?
+            && !frames_are_whole(&there, &frames, self.interrupt)?
         {
             std::fs::remove_dir_all(&folder).at("remove", &folder)?;
         }
@@ -136,9 +137,9 @@ pub(super) fn rejects_of(folder: &Path) -> String {
 }
 
 /// Whether the frames that a conversion decoded are still there, as they were written.
-fn frames_are_whole(conversion: &Conversion, frames: &Path) -> Result<bool> {
+fn frames_are_whole(conversion: &Conversion, frames: &Path, interrupt: &Interrupt) -> Result<bool> {
     for folder in conversion.decoded.iter().flat_map(|decoded| decoded.folders(frames)) {
-        if !seal::damages(&folder)?.is_empty() {
+        if !seal::damages(&folder, interrupt)?.is_empty() {
             return Ok(false);
         }
     }

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::disk::atomic;
 use crate::disk::seal::{Damage, Seal};
 use crate::error::{Context, Result};
+use crate::interrupt::Interrupt;
 use crate::run::folder::SeedFolder;
 
 use super::rivals::RivalsDone;
@@ -54,7 +55,7 @@ impl Done {
             digest: digest.to_owned(),
             outputs: outputs.to_vec(),
             warnings,
-            files: Seal::of_files(folder.path(), FILES)?,
+            files: Seal::of_files(folder.path(), FILES, &Interrupt::default())?,
             sum: String::new(),
         };
         done.sum = done.sum();
@@ -75,10 +76,10 @@ impl Done {
     ///
     /// # Errors
     /// [`crate::Error::Io`] if one is there and cannot be read.
-    pub(crate) fn damages(&self, folder: &SeedFolder) -> Result<Vec<Damage>> {
+    pub(crate) fn damages(&self, folder: &SeedFolder, interrupt: &Interrupt) -> Result<Vec<Damage>> {
         let rivals = RivalsDone::read(folder);
         let mut damages = Vec::new();
-        for damage in self.files.damages(folder.path())? {
+        for damage in self.files.damages(folder.path(), interrupt)? {
             if !rivals.knows(damage.path())? {
                 damages.push(damage);
             }

@@ -59,7 +59,7 @@ impl Chain<'_> {
         let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
         let outputs = named(self.recipe);
         let import = of_recipe(self.recipe, &options, &outputs)?;
-        let digest = import.digest()?;
+        let digest = import.digest(self.interrupt)?;
         let name = format!("{}-table-{}", self.recipe.card.id, &digest[..16]);
         let folder = self.options.cache.join("features").join(name);
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {

@@ -56,7 +56,8 @@ impl Chain<'_> {
             .part("min_dist", config.map_min_dist.to_string())
             .part("code", stage::MAP);
         for (name, path) in &config.features {
-            let what = import::features::digest_of(Path::new(path)).map_err(|error| of_features(name, error))?;
+            let what = import::features::digest_of(Path::new(path), self.interrupt)
+                .map_err(|error| of_features(name, error))?;
             digest = digest
                 .part("table", name)
                 .part("what", what)

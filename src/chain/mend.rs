@@ -20,7 +20,7 @@ impl Chain<'_> {
         let Some(seal) = Seal::read(&root.join(seal::FILE))? else {
             return self.mend_unfinished(folder, digest);
         };
-        let damages = seal.damages(root)?;
+        let damages = seal.damages(root, self.interrupt)?;
         if damages.is_empty() {
             return Ok(());
         }
@@ -48,7 +48,7 @@ impl Chain<'_> {
                 let Some(there) = Done::read(&here, digest) else {
                     continue;
                 };
-                let damages = there.damages(&here)?;
+                let damages = there.damages(&here, self.interrupt)?;
                 for damage in &damages {
                     self.again(damage);
                 }

@@ -195,7 +195,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         .write(folder.path())?;
     }
     if !folder.is_sealed()? {
-        folder.seal()?;
+        folder.seal(interrupt)?;
     }
     drop(lock);
     summary::summarise(recipe, &folder, &manifest, &report, chain.stages)

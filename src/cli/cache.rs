@@ -98,7 +98,11 @@ pub fn run(arguments: &CacheArguments, shell: &Shell) -> Result<()> {
             let mut text = String::new();
             for entry in named(&entries, names)?.into_iter().filter(|entry| entry.is_published()) {
                 shell.interrupt.check()?;
-                let mut found: Vec<String> = entry.damages()?.iter().map(ToString::to_string).collect();
+                let mut found: Vec<String> = entry
+                    .damages(&shell.interrupt)?
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
                 if entry.kind == Kind::Features {
                     found.extend(store::damages(&entry.path, &shell.interrupt)?);
                 }

@@ -32,7 +32,7 @@ pub fn folder(
     interrupt: &Interrupt,
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Published> {
-    let found = look(target)?;
+    let found = look(target, interrupt)?;
     if found == Found::Whole {
         return Ok(Published::of(target, true));
     }
@@ -40,7 +40,7 @@ pub fn folder(
     // Whoever held the lock before may have finished the work, or made way for somebody else's.
     let (lock, now) = loop {
         let lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
-        let now = look(target)?;
+        let now = look(target, interrupt)?;
         if now == Found::Whole || lock.is_of(&partial)? {
             break (lock, now);
         }
@@ -59,7 +59,7 @@ pub fn folder(
             .map_err(|error| now.hopeless(target, error))?;
     }
     fill(&partial)?;
-    seal::close(&partial)?;
+    seal::close(&partial, interrupt)?;
     std::fs::rename(&partial, target).at("rename to", target)?;
     drop(lock);
     Ok(Published::of(target, false))
@@ -87,11 +87,11 @@ impl Found {
     }
 }
 
-fn look(target: &Path) -> Result<Found> {
+fn look(target: &Path, interrupt: &Interrupt) -> Result<Found> {
     if !there::is_dir(target)? {
         return Ok(Found::Absent);
     }
-    let damages = seal::damages(target)?;
+    let damages = seal::damages(target, interrupt)?;
     Ok(if damages.is_empty() {
         Found::Whole
     } else {

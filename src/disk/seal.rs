@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest;
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 
 use super::atomic;
 
@@ -132,21 +133,28 @@ impl Seal {
     ///
     /// # Errors
     /// [`Error::Io`] if something cannot be read.
-    pub fn of_folder(folder: &Path) -> Result<Self> {
+    pub fn of_folder(folder: &Path, interrupt: &Interrupt) -> Result<Self> {
         let mut names = Vec::new();
         list(folder, "", 0, &mut names)?;
-        Self::of_files(folder, names)
+        Self::of_files(folder, names, interrupt)
     }
 
     /// The digests of these files below `folder`.
     ///
     /// # Errors
     /// [`Error::Io`] if one cannot be read.
-    pub fn of_files(folder: &Path, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+    pub fn of_files(
+        folder: &Path,
+        names: impl IntoIterator<Item = impl Into<String>>,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let files = names
             .into_par_iter()
-            .map(|name| Sealed::of(&folder.join(&name)).map(|sealed| (name, sealed)))
+            .map(|name| {
+                interrupt.check()?;
+                Sealed::of(&folder.join(&name)).map(|sealed| (name, sealed))
+            })
             .collect::<Result<_>>()?;
         Ok(Self { files })
     }
@@ -175,11 +183,14 @@ impl Seal {
     ///
     /// # Errors
     /// [`Error::Io`] if a file is there and cannot be read.
-    pub fn damages(&self, folder: &Path) -> Result<Vec<Damage>> {
+    pub fn damages(&self, folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damage>> {
         let looked: Vec<Option<Damage>> = self
             .files
             .par_iter()
-            .map(|(name, sealed)| sealed.damage(&folder.join(name)))
+            .map(|(name, sealed)| {
+                interrupt.check()?;
+                sealed.damage(&folder.join(name))
+            })
             .collect::<Result<_>>()?;
         Ok(looked.into_iter().flatten().collect())
     }
@@ -211,10 +222,10 @@ impl Seal {
 ///
 /// # Errors
 /// [`Error::Io`] if something is there and cannot be read.
-pub fn damages(folder: &Path) -> Result<Vec<Damage>> {
+pub fn damages(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damage>> {
     let path = folder.join(FILE);
     match Seal::read(&path)? {
-        Some(seal) => seal.damages(folder),
+        Some(seal) => seal.damages(folder, interrupt),
         None => Ok(vec![Damage::Unsealed(path)]),
     }
 }
@@ -231,8 +242,8 @@ pub fn open(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn close(folder: &Path) -> Result<()> {
-    Seal::of_folder(folder)?.write(&folder.join(FILE))
+pub fn close(folder: &Path, interrupt: &Interrupt) -> Result<()> {
+    Seal::of_folder(folder, interrupt)?.write(&folder.join(FILE))
 }
 
 fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
@@ -264,6 +275,10 @@ fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> R
 mod tests {
     use super::*;
 
+    fn never() -> Interrupt {
+        Interrupt::default()
+    }
+
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("below")).unwrap();
@@ -277,8 +292,8 @@ mod tests {
     fn every_flip_of_a_bit_is_found_wherever_it_is() {
         let folder = folder();
         let root = folder.path();
-        close(root).unwrap();
-        assert_eq!(damages(root).unwrap(), []);
+        close(root, &never()).unwrap();
+        assert_eq!(damages(root, &never()).unwrap(), []);
         for name in ["a.parquet", "below/b.json", FILE] {
             let path = root.join(name);
             let whole = std::fs::read(&path).unwrap();
@@ -286,21 +301,22 @@ mod tests {
                 let mut flipped = whole.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
                 std::fs::write(&path, &flipped).unwrap();
-                let found = damages(root).unwrap();
+                let found = damages(root, &never()).unwrap();
                 // Of its own text only what means another digest matters: a blank that is a tab means the same.
-                let harmless = name == FILE && Seal::read(&path).unwrap() == Seal::of_folder(root).map(Some).unwrap();
+                let harmless =
+                    name == FILE && Seal::read(&path).unwrap() == Seal::of_folder(root, &never()).map(Some).unwrap();
                 assert_eq!(found.is_empty(), harmless, "{name}, bit {bit}: {found:?}");
             }
             std::fs::write(&path, &whole).unwrap();
         }
-        assert_eq!(damages(root).unwrap(), []);
+        assert_eq!(damages(root, &never()).unwrap(), []);
     }
 
     #[test]
     fn what_is_missing_or_cut_is_named_and_what_came_later_is_not() {
         let folder = folder();
         let root = folder.path();
-        close(root).unwrap();
+        close(root, &never()).unwrap();
         std::fs::write(root.join("later.rows"), b"x").unwrap();
         std::fs::write(root.join("a.parquet"), b"").unwrap();
         std::fs::remove_file(root.join("below/b.json")).unwrap();
@@ -308,9 +324,9 @@ mod tests {
             Damage::Changed(root.join("a.parquet")),
             Damage::Missing(root.join("below/b.json")),
         ];
-        assert_eq!(damages(root).unwrap(), expected);
+        assert_eq!(damages(root, &never()).unwrap(), expected);
         open(root).unwrap();
         open(root).unwrap();
-        assert_eq!(damages(root).unwrap(), [Damage::Unsealed(root.join(FILE))]);
+        assert_eq!(damages(root, &never()).unwrap(), [Damage::Unsealed(root.join(FILE))]);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 
 use super::shard::Shard;
 use super::table::part_index;
@@ -40,8 +41,8 @@ pub(super) fn known(folder: &Path) -> Result<Seal> {
 ///
 /// # Errors
 /// [`Error::Data`] that names the part; [`Error::Io`] if something cannot be read.
-pub fn check(folder: &Path) -> Result<()> {
-    let damages = known(folder)?.damages(folder)?;
+pub fn check(folder: &Path, interrupt: &Interrupt) -> Result<()> {
+    let damages = known(folder)?.damages(folder, interrupt)?;
     let of_part = |damage: &&Damage| {
         let name = damage.path().file_name().unwrap_or_default().to_string_lossy();
         part_index(&name).is_some()

@@ -10,7 +10,7 @@ use crate::dataset::conversion::{self, Conversion};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::samples::{self, SamplesMeta};
 use crate::dataset::table::TableConfig;
-use crate::digest::{Digest, of_file, stage};
+use crate::digest::{Digest, of_file, of_large_file, stage};
 use crate::disk::atomic;
 use crate::disk::guard::guarded;
 use crate::encoder::interface::{Encoded, TokenShape};
@@ -64,10 +64,10 @@ pub struct Import<'a> {
 }
 
 /// The files of a table of features: itself, or the parts in a folder, whose names may say the split.
-pub(crate) fn files_of(features: &Path) -> Result<Vec<Part>> {
+pub(crate) fn files_of(features: &Path, interrupt: &Interrupt) -> Result<Vec<Part>> {
     Ok(match Format::of(features)? {
         Format::Folder => {
-            digests::check(features)?;
+            digests::check(features, interrupt)?;
             parts(features)?
         }
         _ => vec![Part {
@@ -81,10 +81,10 @@ pub(crate) fn files_of(features: &Path) -> Result<Vec<Part>> {
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be read; [`Error::Data`] if it is no table of features.
-pub fn digest_of(features: &Path) -> Result<String> {
+pub fn digest_of(features: &Path, interrupt: &Interrupt) -> Result<String> {
     let mut digest = Digest::new("features of another model");
-    for file in files_of(features)? {
-        digest = digest.part("file", of_file(&file.path)?);
+    for file in files_of(features, interrupt)? {
+        digest = digest.part("file", of_large_file(&file.path, interrupt)?);
     }
     Ok(digest.finish())
 }
@@ -180,7 +180,7 @@ impl Import<'_> {
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be read.
-    pub fn digest(&self) -> Result<String> {
+    pub fn digest(&self, interrupt: &Interrupt) -> Result<String> {
         let text = |value: serde_json::Result<String>| {
             value.map_err(|error| Error::data(format!("cannot encode the recipe as JSON: {error}")))
         };
@@ -195,8 +195,9 @@ impl Import<'_> {
             .part("outputs", text(serde_json::to_string(self.outputs))?)
             .part("folds", text(serde_json::to_string(&(self.folds, self.binary)))?)
             .part("code", stage::IMPORT);
-        for part in self.files()? {
-            digest = digest.part("name", &part.name).part("file", of_file(&part.path)?);
+        for part in self.files(interrupt)? {
+            let bytes = of_large_file(&part.path, interrupt)?;
+            digest = digest.part("name", &part.name).part("file", bytes);
         }
         Ok(digest.finish())
     }
@@ -214,9 +215,9 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn files(&self) -> Result<Vec<Part>> {
+    fn files(&self, interrupt: &Interrupt) -> Result<Vec<Part>> {
         self.check_there()?;
-        let mut files = files_of(&self.features)?;
+        let mut files = files_of(&self.features, interrupt)?;
         files.extend(self.labels.iter().map(|path| Part {
             path: path.clone(),
             name: String::new(),
@@ -231,7 +232,8 @@ impl Import<'_> {
     /// together; [`Error::Interrupted`].
     pub fn examine(&self, interrupt: &Interrupt) -> Result<Imported> {
         let (features, assembled) = self.read(None, interrupt)?;
-        self.imported(&features, assembled).map(|(imported, ..)| imported)
+        self.imported(&features, assembled, interrupt)
+            .map(|(imported, ..)| imported)
     }
 
     /// Writes `samples.parquet`, `rejects.csv`, `conversion.json` and the feature table below `out`.
@@ -240,7 +242,7 @@ impl Import<'_> {
     /// As [`Self::examine`]; [`Error::Data`] if too little is usable; [`Error::Io`] if something cannot be written.
     pub fn run(&self, out: &Path, progress: &Progress, interrupt: &Interrupt) -> Result<Imported> {
         let (mut features, assembled) = self.read(Some(out), interrupt)?;
-        let (mut imported, mut table, rows) = self.imported(&features, assembled)?;
+        let (mut imported, mut table, rows) = self.imported(&features, assembled, interrupt)?;
         let rejects_path = out.join("rejects.csv");
         reject::write_csv(&rejects_path, &mut imported.rejects)?;
         conversion::usable(&imported.conversion, &imported.rejects, self.options, &rejects_path)?;
@@ -334,6 +336,7 @@ impl Import<'_> {
         &self,
         features: &Features,
         assembled: Assembled,
+        interrupt: &Interrupt,
     ) -> Result<(Imported, polars::prelude::DataFrame, Vec<usize>)> {
         let Assembled {
             card,
@@ -362,7 +365,7 @@ impl Import<'_> {
             masked,
             reject_reasons: reject::histogram(&rejects),
             warnings,
-            source_digest: self.digest()?,
+            source_digest: self.digest(interrupt)?,
             ..Conversion::default()
         };
         conversion::count(&table, &card, &mut conversion)?;

@@ -563,7 +563,7 @@ fn bad_rows_are_left_out_alone() {
 
 #[test]
 fn the_digest_covers_what_is_read() {
-    let digest = |case: &Case| case.with(|import| import.digest().unwrap());
+    let digest = |case: &Case| case.with(|import| import.digest(&Interrupt::default()).unwrap());
     let mut case = Case::npy("split,label\ntrain,0\ntrain,1\ntest,0\ntest,1\n");
     let first = digest(&case);
     assert_eq!(first, digest(&case));

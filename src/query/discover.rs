@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 use crate::run::manifest::{self, Manifest};
 use crate::there;
 
@@ -63,7 +64,7 @@ impl FoundRun {
     /// As [`Self::verify`].
     pub(crate) fn verify_all(&self) -> Result<()> {
         let Some(seal) = &self.seal else { return Ok(()) };
-        let damages = seal.damages(&self.path)?;
+        let damages = seal.damages(&self.path, &Interrupt::default())?;
         let of_pages = |damage: &&Damage| damage.path().starts_with(self.path.join("report"));
         match damages.iter().find(|damage| !of_pages(damage)) {
             Some(damage) => Err(self.broken(damage)),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::seal;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
 use crate::there;
 
 /// A run folder: `<out>/<name>-<digest8>/`.
@@ -48,8 +49,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`crate::Error::Io`].
-    pub fn seal(&self) -> Result<()> {
-        seal::close(&self.0)
+    pub fn seal(&self, interrupt: &Interrupt) -> Result<()> {
+        seal::close(&self.0, interrupt)
     }
 
     /// Takes the digests away, before the first file of the run changes.

@@ -119,7 +119,7 @@ pub fn generate(
         notice: NOTICE.to_owned(),
     };
     let text = toml::to_string(&marker).at("encode", &out.join(STAND_IN_FILE))?;
-    let sealed = mend(out, &text, *progress)?;
+    let sealed = mend(out, &text, *progress, interrupt)?;
     let complete = claim(out, &marker)?;
     let Plan { samples, labels } = layout.plan(options, size)?;
     let mut written = there::is_file(&out.join(TRUTH_FILE))?;
@@ -157,19 +157,19 @@ pub fn generate(
     atomic::write(&out.join(STAND_IN_FILE), text.as_bytes())?;
     let unfinished = out.join(UNFINISHED);
     std::fs::remove_file(&unfinished).at("remove", &unfinished)?;
-    seal::close(out)?;
+    seal::close(out, interrupt)?;
     known.remove()?;
     Ok(report(layout, out, &samples, drawn, false))
 }
 
 /// Takes away what is not what was drawn, so that it is drawn again; true if digests say that everything is as it was drawn.
 /// `text` is the marker of the stand-in that is asked for: of others nothing is touched.
-fn mend(out: &Path, text: &str, progress: Progress) -> Result<bool> {
+fn mend(out: &Path, text: &str, progress: Progress, interrupt: &Interrupt) -> Result<bool> {
     let asked = Sealed::of_bytes(text.as_bytes());
     let Some(seal) = Seal::read(&out.join(seal::FILE))?.filter(|seal| seal.get(STAND_IN_FILE) == Some(&asked)) else {
         return Ok(false);
     };
-    let damages = seal.damages(out)?;
+    let damages = seal.damages(out, interrupt)?;
     if damages.is_empty() {
         return Ok(true);
     }

@@ -3,6 +3,7 @@
 use arrow::array::{BinaryArray, StructArray};
 
 use super::*;
+use crate::interrupt::Interrupt;
 
 fn lists(rows: &[Option<&[f32]>]) -> ArrayRef {
     Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows.iter().map(
@@ -74,13 +75,16 @@ fn names_of_parts_say_the_split() {
     assert!(imported.conversion.warnings.iter().any(|w| w.contains("a hash")));
     // The same bytes under another name are another split.
     let case = folder(&["train-0.parquet", "test-0.parquet"]);
-    let digest = case.with(|import| import.digest().unwrap());
+    let digest = case.with(|import| import.digest(&Interrupt::default()).unwrap());
     std::fs::rename(
         case.features.join("test-0.parquet"),
         case.features.join("val-0.parquet"),
     )
     .unwrap();
-    assert_ne!(case.with(|import| import.digest().unwrap()), digest);
+    assert_ne!(
+        case.with(|import| import.digest(&Interrupt::default()).unwrap()),
+        digest
+    );
 }
 
 #[test]
