@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Context, Result};
-use crate::interrupt::Interrupt;
 
 /// Collects named parts into one BLAKE3 digest. Each part is written with its length, so that parts cannot run together.
 #[derive(Debug, Clone, Default)]
@@ -49,16 +48,16 @@ pub fn of_file(path: &Path) -> Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// As [`of_file`], of a file that may take longer than a user waits.
+/// As [`of_file`], of a file that may take longer than a user waits: `step` may end it before every block.
 ///
 /// # Errors
-/// If the file cannot be read; [`crate::Error::Interrupted`].
-pub fn of_large_file(path: &Path, interrupt: &Interrupt) -> Result<String> {
+/// If the file cannot be read; what `step` returns.
+pub fn of_large_file(path: &Path, mut step: impl FnMut() -> Result<()>) -> Result<String> {
     let mut file = File::open(path).at("read", path)?;
     let mut hasher = blake3::Hasher::new();
     let mut block = vec![0; 1 << 20];
     loop {
-        interrupt.check()?;
+        step()?;
         match file.read(&mut block).at("read", path)? {
             0 => return Ok(hasher.finalize().to_hex().to_string()),
             length => hasher.update(&block[..length]),

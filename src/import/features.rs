@@ -84,7 +84,7 @@ pub(crate) fn files_of(features: &Path, interrupt: &Interrupt) -> Result<Vec<Par
 pub fn digest_of(features: &Path, interrupt: &Interrupt) -> Result<String> {
     let mut digest = Digest::new("features of another model");
     for file in files_of(features, interrupt)? {
-        digest = digest.part("file", of_large_file(&file.path, interrupt)?);
+        digest = digest.part("file", of_large_file(&file.path, || interrupt.check())?);
     }
     Ok(digest.finish())
 }
@@ -196,7 +196,7 @@ impl Import<'_> {
             .part("folds", text(serde_json::to_string(&(self.folds, self.binary)))?)
             .part("code", stage::IMPORT);
         for part in self.files(interrupt)? {
-            let bytes = of_large_file(&part.path, interrupt)?;
+            let bytes = of_large_file(&part.path, || interrupt.check())?;
             digest = digest.part("name", &part.name).part("file", bytes);
         }
         Ok(digest.finish())

@@ -8,6 +8,7 @@ use image::RgbImage;
 use crate::disk::fence::resolve_inside;
 use crate::image::{DecodeLimits, FaceBox, Filter, centre_crop, crop_face, decode, resize};
 use crate::query::{Table, Value};
+use crate::spelling::other_forms;
 
 /// Ground of a picture that cannot be shown.
 pub(super) const GREY: image::Rgb<u8> = image::Rgb([200, 204, 209]);
@@ -83,7 +84,11 @@ impl Thumbnail {
 /// The image at `relative` below `root`, as a square of `side` pixels, and as a JPEG file of at most as many. The path comes from a
 /// table and may not leave the root.
 fn load(root: &Path, relative: &str, face: Option<FaceBox>, side: u32) -> Result<(RgbImage, Vec<u8>), &'static str> {
-    let path = resolve_inside(root, relative).map_err(|_| "image missing")?;
+    // A table made elsewhere may write an accent otherwise than the disk does.
+    let path = std::iter::once(relative.to_owned())
+        .chain(other_forms(relative))
+        .find_map(|name| resolve_inside(root, &name).ok())
+        .ok_or("image missing")?;
     let mut image = decode(&path, &DecodeLimits::default()).map_err(|_| UNREADABLE)?;
     if let Some(face) = face {
         image = crop_face(&image, face, AROUND).map_err(|_| "face box outside")?;
@@ -103,4 +108,24 @@ fn jpeg(image: &RgbImage) -> Vec<u8> {
         bytes.clear();
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_sources_are_shown_large_and_kept_small() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        let source = RgbImage::from_fn(40, 60, |x, y| image::Rgb([4 * x as u8, 4 * y as u8, 90]));
+        source.save(path("e\u{301}.png")).unwrap();
+        source.save(path("large.png")).unwrap();
+        for (name, side, kept) in [("\u{e9}.png", 150, 40), ("large.png", 30, 30)] {
+            let (shown, jpeg) = load(root.path(), name, None, side).unwrap();
+            assert_eq!(shown.dimensions(), (side, side));
+            assert_eq!(image::load_from_memory(&jpeg).unwrap().width(), kept, "{name}");
+        }
+        assert_eq!(load(root.path(), "\u{ea}.png", None, 30).unwrap_err(), "image missing");
+    }
 }
