@@ -139,11 +139,10 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
     let there = Manifest::proven(folder.path());
-    // The same numbers again are no further look.
-    let looks = looks::record(&options.out, &protocol_digest, &rivals.address(&digest))?;
     let test_looks = match &there {
         Some(there) if !trained.fresh => there.test_looks,
-        _ => Some(looks),
+        // The same numbers again are no further look.
+        _ => Some(looks::record(&options.out, &protocol_digest, &rivals.address(&digest))?),
     };
     let manifest = Manifest {
         schema: manifest::SCHEMA,
@@ -176,13 +175,13 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         cost: if trained.trained {
             chain.cost
         } else {
-            there.and_then(|there| there.cost)
+            there.as_ref().and_then(|there| there.cost)
         },
         recipe_file: Some(recipe.file.display().to_string()),
         created: manifest::stamp(std::time::SystemTime::now()),
         sum: None,
     };
-    let manifest = chain.write_manifest(&folder, manifest, trained.fresh)?;
+    let manifest = chain.write_manifest(&folder, manifest, there.filter(|_| !trained.fresh))?;
     let report = chain.report(&folder, &manifest, &format!("{} {maps}", rivals.address(&digest)))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.

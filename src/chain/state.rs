@@ -77,12 +77,16 @@ impl Chain<'_> {
         });
     }
 
-    /// Writes the manifest if anything of the run is new; else leaves it, with the times of the call that did the work, and returns
-    /// what is there. The recipe of a run without digests may not be what was written, and is written anew.
-    pub(crate) fn write_manifest(&self, folder: &RunFolder, manifest: Manifest, fresh: bool) -> Result<Manifest> {
-        let there = Manifest::proven(folder.path()).filter(|there| {
-            !fresh
-                && there.seeds == manifest.seeds
+    /// Writes the manifest unless one that says the same is `there`: that keeps the times of the call that did the work, and is
+    /// returned. The recipe of a run without digests may not be what was written, and is written anew.
+    pub(crate) fn write_manifest(
+        &self,
+        folder: &RunFolder,
+        manifest: Manifest,
+        there: Option<Manifest>,
+    ) -> Result<Manifest> {
+        let there = there.filter(|there| {
+            there.seeds == manifest.seeds
                 && there.data_root == manifest.data_root
                 && there.warnings == manifest.warnings
         });

@@ -132,7 +132,7 @@ impl Seal {
     /// never finished.
     ///
     /// # Errors
-    /// [`Error::Io`] if something cannot be read.
+    /// [`Error::Io`] if something cannot be read; [`Error::Interrupted`].
     pub fn of_folder(folder: &Path, interrupt: &Interrupt) -> Result<Self> {
         let mut names = Vec::new();
         list(folder, "", 0, &mut names)?;
@@ -142,7 +142,7 @@ impl Seal {
     /// The digests of these files below `folder`.
     ///
     /// # Errors
-    /// [`Error::Io`] if one cannot be read.
+    /// [`Error::Io`] if one cannot be read; [`Error::Interrupted`].
     pub fn of_files(
         folder: &Path,
         names: impl IntoIterator<Item = impl Into<String>>,
@@ -182,7 +182,7 @@ impl Seal {
     /// Every file below `folder` that is not what it was, in the order of their names.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file is there and cannot be read.
+    /// [`Error::Io`] if a file is there and cannot be read; [`Error::Interrupted`].
     pub fn damages(&self, folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damage>> {
         let looked: Vec<Option<Damage>> = self
             .files
@@ -221,7 +221,7 @@ impl Seal {
 /// Every file of the folder that is not what its own digests say.
 ///
 /// # Errors
-/// [`Error::Io`] if something is there and cannot be read.
+/// [`Error::Io`] if something is there and cannot be read; [`Error::Interrupted`].
 pub fn damages(folder: &Path, interrupt: &Interrupt) -> Result<Vec<Damage>> {
     let path = folder.join(FILE);
     match Seal::read(&path)? {
@@ -241,7 +241,7 @@ pub fn open(folder: &Path) -> Result<()> {
 /// Writes the digests of everything below a folder into it.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Io`]; [`Error::Interrupted`].
 pub fn close(folder: &Path, interrupt: &Interrupt) -> Result<()> {
     Seal::of_folder(folder, interrupt)?.write(&folder.join(FILE))
 }

@@ -395,7 +395,8 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
             });
             if let Some(url) = url {
                 let names: Vec<String> = cells.iter().map(|cell| cell.clone().unwrap_or_default()).collect();
-                text::each_once(&names, &|name| unit_of(name).map(|au| au.to_string()), &path)?;
+                let unit = |name: &str| unit_of(name).filter(|au| source.card.aus.contains(au));
+                text::each_once(&names, &|name| unit(name).map(|au| au.to_string()), &path)?;
                 let units: Vec<Option<usize>> = source
                     .card
                     .aus
