@@ -1,14 +1,12 @@
 //! Labels in a CSV or TSV file.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use crate::dataset::table::TableConfig;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::intake::reject::Reason;
 use crate::intake::text;
-use crate::regular;
 
 use super::columns::{Columns, Offer, Roles};
 
@@ -20,11 +18,6 @@ use super::columns::{Columns, Offer, Roles};
 /// nobody knows where the row ends.
 pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Columns)> {
     let name = path.display().to_string();
-    if is_utf16(path)? {
-        return Err(Error::unusable_table(format!(
-            "{name}: the file is UTF-16; save it as UTF-8 (in Excel: \"CSV UTF-8\")"
-        )));
-    }
     let mut separator_line: Option<char> = None;
     let mut header: Option<Header> = None;
     let mut roles = Roles::default();
@@ -133,18 +126,6 @@ fn said_separator(text: &str) -> Option<char> {
     let mut separator = separator.chars();
     let said = separator.next().filter(|_| word.eq_ignore_ascii_case("sep="))?;
     separator.next().is_none().then_some(said)
-}
-
-/// Whether a file begins as text in UTF-16 does: with its mark, or with a NUL in every second byte.
-fn is_utf16(path: &Path) -> Result<bool> {
-    let mut start = Vec::with_capacity(64);
-    regular::open(path)
-        .at("read", path)?
-        .take(64)
-        .read_to_end(&mut start)
-        .at("read", path)?;
-    let nul_at = |first: usize| start.len() >= 4 && start.iter().skip(first).step_by(2).all(|byte| *byte == 0);
-    Ok(start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") || nul_at(0) != nul_at(1))
 }
 
 fn open_quote(place: &str) -> Error {

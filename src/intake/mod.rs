@@ -6,4 +6,5 @@ pub mod npy;
 pub mod paths;
 pub mod reject;
 pub mod text;
+mod utf16;
 pub mod xlsx;

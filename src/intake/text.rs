@@ -17,6 +17,7 @@ use crate::regular;
 
 use super::line_ends::{end_by_return, feed_lines};
 use super::reject::{Reason, Reject};
+use super::utf16::is_utf16;
 
 /// Bytes read at once.
 pub(super) const BLOCK: usize = 8 << 20;
@@ -89,6 +90,12 @@ impl<'a> Blocks<'a> {
                 .read_to_end(&mut self.rest)
                 .at("read", self.path)?;
             self.done = self.rest.len() == start;
+            if self.by_return.is_none() && is_utf16(&self.rest) {
+                return Err(Error::unusable_table(format!(
+                    "{}: the file is UTF-16; save it as UTF-8 (in Excel: \"CSV UTF-8\")",
+                    self.path.display()
+                )));
+            }
             // A block without a line feed is a file without any, or begins with a line that is too long in any case.
             let by_return = *self
                 .by_return
@@ -158,7 +165,7 @@ impl<'a> Blocks<'a> {
 /// How many fields the first usable line of a delimited file has under that of the separators which makes most of it; 0 without any.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is UTF-16.
 pub(crate) fn fields_of_first_line(path: &Path, name: &str, separators: &[u8]) -> Result<usize> {
     let Some(block) = Blocks::open(path, name)?.next(&mut Vec::new())? else {
         return Ok(0);
@@ -190,7 +197,7 @@ pub(crate) fn polars<T>(result: PolarsResult<T>, path: &Path) -> Result<T> {
 /// `name` is what rejects call the file.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is UTF-16.
 pub fn read_lines(path: &Path, name: &str, rejects: &mut Vec<Reject>) -> Result<DataFrame> {
     let mut numbers: Vec<u32> = Vec::new();
     let mut texts = StringChunkedBuilder::new("text".into(), 0);
@@ -213,7 +220,7 @@ pub fn read_lines(path: &Path, name: &str, rejects: &mut Vec<Reject>) -> Result<
 /// `name` is what errors call the file.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if hardly a line can be used; whatever `each` returns.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is UTF-16, or hardly a line can be used; whatever `each` returns.
 pub fn each_line(
     path: &Path,
     name: &str,
@@ -341,7 +348,7 @@ impl Delimited<'_> {
 /// `rejects`: what stands where cannot be known. `each` gets blocks with the column `line` first.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; whatever `each` returns.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is UTF-16; whatever `each` returns.
 pub fn read_delimited(
     path: &Path,
     name: &str,

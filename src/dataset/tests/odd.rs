@@ -116,6 +116,59 @@ fn a_list_without_rows_is_a_list_without_rows() {
     }
 }
 
+/// Whoever saves as "Unicode text" is told so, and not that two thirds of the lines are no text.
+#[test]
+fn lists_in_utf_16_are_named() {
+    for (card, path, image, text) in [
+        ("rafdb", "train.csv", "images/a.png", "image,label\na.png,1\n"),
+        (
+            "rafdb",
+            "EmoLabel/list_patition_label.txt",
+            "Image/aligned/train_00001_aligned.png",
+            "train_00001.jpg 1\n",
+        ),
+        (
+            "emotionet",
+            "dataFile_0001.txt",
+            "images/N_0000000001_00045.png",
+            "http://x/N_0000000001_00045.jpg\t0\n",
+        ),
+        (
+            "emotionet",
+            "EmotioNet_FACS_aws_2020_24600.csv",
+            "images/N_0000000001_00045.png",
+            "URL,AU 1\nhttp://x/N_0000000001_00045.jpg,1\n",
+        ),
+        (
+            "disfa",
+            "ActionUnit_Labels/SN001/SN001_au1.txt",
+            "Frames/SN001/0001.png",
+            "1,2\n",
+        ),
+        (
+            "affectnet7",
+            "train_annotations_7class.txt",
+            "images/1.png",
+            "1.png 1\n",
+        ),
+        (
+            "affectnet8",
+            "Manually_Annotated_file_lists/training.csv",
+            "Manually_Annotated_Images/1/a.png",
+            "1/a.png,0,0,1,1,1.0;2.0,1,0.5,0.5\n",
+        ),
+    ] {
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let tree = Tree::new();
+        tree.write(path, [b"\xFF\xFE".to_vec(), little].concat()).image(image);
+        let error = tree.convert(card).unwrap_err().to_string();
+        assert!(
+            error.contains(path) && error.contains("the file is UTF-16; save it as UTF-8"),
+            "{card}: {error}"
+        );
+    }
+}
+
 /// What systems leave in every folder changes nothing.
 #[test]
 fn files_of_the_system_are_never_data() {
