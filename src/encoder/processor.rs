@@ -225,11 +225,10 @@ pub(crate) fn preprocess_of(config: &Value, kind: EncoderKind) -> Result<Preproc
     let centre_crop = match get("crop_size") {
         _ if !flag("do_center_crop", defaults.centre_crop.is_some())? => None,
         Some(size) => Some(sides("crop_size", size)?),
-        None => match (get("size").is_some(), resize) {
-            (true, Resize::ShortSide(edge)) => Some((edge, edge)),
-            (true, Resize::Exact(width, height)) => Some((width, height)),
-            _ => defaults.centre_crop.or(Some((224, 224))),
-        },
+        // The class's own, whatever `size` is.
+        None => Some(defaults.centre_crop.ok_or(
+            "do_center_crop is true and crop_size is not given; this class of processors has no default for it",
+        )?),
     };
     let filter = match get("resample") {
         None => defaults.filter,

@@ -82,15 +82,15 @@ fn settings_mean_what_they_mean_to_transformers() {
         ),
         (
             Clip,
-            json!({"size": {"shortest_edge": 64}, "do_center_crop": true}),
-            short(64),
-            Some((64, 64)),
+            json!({"size": {"shortest_edge": 256}, "do_center_crop": true}),
+            short(256),
+            Some((224, 224)),
         ),
         (
             Clip,
             json!({"size": {"shortest_edge": 64}, "crop_size": null}),
             short(64),
-            Some((64, 64)),
+            Some((224, 224)),
         ),
         (
             Clip,
