@@ -177,6 +177,28 @@ fn notes(conversion: &Conversion) -> Vec<String> {
     notes
 }
 
+/// A word on classes that are tested and never trained, as a test split without labels or in another spelling has them.
+pub(crate) fn never_learned(conversion: &Conversion) -> Option<String> {
+    let of = |split: Split| conversion.by_split_class.get(split.as_str());
+    let (train, test) = (of(Split::Train)?, of(Split::Test)?);
+    let unseen: Vec<&str> = test
+        .keys()
+        .filter(|class| !train.contains_key(*class))
+        .map(String::as_str)
+        .collect();
+    let number = |class: &&str| class.parse::<f32>().is_ok_and(|value| !(0.0..=8.0).contains(&value));
+    let hint = match unseen.iter().find(|class| number(class)) {
+        Some(class) => format!("; if {class} means that the label is unknown, set protocol.unknown = [{class}]"),
+        None => String::new(),
+    };
+    (!unseen.is_empty()).then(|| {
+        format!(
+            "classes of the test split that no training sample has: {}{hint}",
+            unseen.join(", ")
+        )
+    })
+}
+
 /// Fills in the counts by split, class and action unit.
 pub(crate) fn count(table: &DataFrame, card: &Card, conversion: &mut Conversion) -> Result<()> {
     let splits = table.column("split").and_then(Column::str).map_err(wrap)?;

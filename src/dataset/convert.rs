@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 use super::card::Card;
-use super::conversion::{Conversion, compare, count, usable};
+use super::conversion::{Conversion, compare, count, never_learned, usable};
 use super::frame::{drop_duplicates, keep_good, wrap};
 use super::generated::{STAND_IN_FILE, TRUTH_FILE};
 use super::layout::beside;
@@ -138,9 +138,12 @@ fn read(data: &LocatedData<'_>, frames: Option<&Path>, progress: &Progress, inte
         ..Conversion::default()
     };
     count(&table, card, &mut conversion)?;
-    // Of a generated stand-in the size is free.
-    if !stand_in && source.is_counted() {
-        compare(card, options, &mut conversion, &mut warnings);
+    // Of a generated stand-in the size is free, and a small one need not have every class.
+    if !stand_in {
+        if source.is_counted() {
+            compare(card, options, &mut conversion, &mut warnings);
+        }
+        warnings.extend(never_learned(&conversion));
     }
     conversion.warnings = warnings;
     Ok(Examined {

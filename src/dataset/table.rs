@@ -158,7 +158,7 @@ pub fn classes(names: &[String]) -> Vec<Class> {
 
 /// The action unit that a column of someone's table is called after: `AU12`, `au_12`, `'AU 12'`.
 pub fn unit_of(name: &str) -> Option<ActionUnit> {
-    ActionUnit::named(&crate::intake::text::clean_name(name))
+    ActionUnit::named(&crate::intake::fields::clean_name(name))
 }
 
 /// A name in lower case with `-` for whatever has no place in the name of a folder.

@@ -16,7 +16,7 @@ use crate::feature::config::{FeaturesConfig, TokenGrid};
 use crate::image::DecodeLimits;
 use crate::image::decode::decode_bytes;
 use crate::import::features::Import;
-use crate::intake::{header, npy, text};
+use crate::intake::{fields, header, npy};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::context::QueryContext;
@@ -193,7 +193,7 @@ pub fn label_list(bytes: &[u8]) {
     as_database("rafdb", &[("train.csv", bytes), ("train/1.bmp", PIXEL)]);
     for line in String::from_utf8_lossy(bytes).lines() {
         for separator in [',', '\t', ';'] {
-            let _ = text::fields(line, separator);
+            let _ = fields::fields(line, separator);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::dataset::table::TableConfig;
 use crate::error::{Error, Result};
+use crate::intake::fields;
 use crate::intake::reject::Reason;
 use crate::intake::text;
 
@@ -32,7 +33,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
         else {
             let text = text.map_err(|reason| Error::unusable_table(format!("{}: {reason}", place())))?;
             if line == 1
-                && let Some(separator) = said_separator(text)
+                && let Some(separator) = fields::said_separator(text)
             {
                 separator_line = Some(separator);
                 return Ok(());
@@ -56,7 +57,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
         let found = match text {
             Err(reason) => Err(reason),
             Ok(text) => {
-                let found = text::fields(text, *separator).ok_or_else(|| open_quote(&place()))?;
+                let found = fields::fields(text, *separator).ok_or_else(|| open_quote(&place()))?;
                 match found.len() {
                     number if number == *fields => Ok(found),
                     number => Err(Reason::MalformedLine(format!(
@@ -69,7 +70,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
             Ok(found) => {
                 for (field, wanted) in found.iter().zip(wanted) {
                     if let Some(name) = wanted {
-                        columns.push(name, Some(field));
+                        columns.push(name, Some(unquoted(field)));
                     }
                 }
             }
@@ -109,8 +110,8 @@ impl Header {
             .into_iter()
             .max_by_key(|separator| (outside.matches(*separator).count(), *separator == ','));
         let separator = said.or(most).unwrap_or(',');
-        let names = text::fields(text, separator)?;
-        Some((separator, names.iter().map(|name| text::clean_name(name)).collect()))
+        let names = fields::fields(text, separator)?;
+        Some((separator, names.iter().map(|name| fields::clean_name(name)).collect()))
     }
 }
 
@@ -119,13 +120,11 @@ fn outside_quotes(text: &str) -> String {
     text.split('"').step_by(2).collect()
 }
 
-/// The separator that Excel's line before the header says: `sep=;`.
-fn said_separator(text: &str) -> Option<char> {
-    let text = text.trim_matches(['"', ' ', '\r']);
-    let (word, separator) = text.split_at_checked(4)?;
-    let mut separator = separator.chars();
-    let said = separator.next().filter(|_| word.eq_ignore_ascii_case("sep="))?;
-    separator.next().is_none().then_some(said)
+/// A field in single quotes, which are no quotes to spreadsheets.
+fn unquoted(field: &str) -> &str {
+    let field = field.trim_matches([' ', '\t']);
+    let inner = field.strip_prefix('\'').and_then(|field| field.strip_suffix('\''));
+    inner.filter(|inner| !inner.contains('\'')).unwrap_or(field)
 }
 
 fn open_quote(place: &str) -> Error {

@@ -369,6 +369,7 @@ impl Import<'_> {
             ..Conversion::default()
         };
         conversion::count(&table, &card, &mut conversion)?;
+        conversion.warnings.extend(conversion::never_learned(&conversion));
         let imported = Imported {
             conversion,
             card,

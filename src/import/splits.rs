@@ -73,7 +73,7 @@ impl<'a> Splitter<'a> {
                     let same = |said: &&String| composed(said) == composed(text);
                     let said = rules.config.splits.keys().find(same).and_then(|said| values.get(said));
                     if !values.contains_key(*text)
-                        && let Some(split) = said.copied().or_else(|| split::split_of_name(text))
+                        && let Some(split) = said.copied().or_else(|| split::split_of_value(text))
                     {
                         values.insert((*text).to_owned(), split);
                     }

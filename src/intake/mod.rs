@@ -1,5 +1,7 @@
 //! Bytes from outside, read within bounds.
 
+pub mod delimited;
+pub mod fields;
 pub mod header;
 pub mod line_ends;
 pub mod npy;

@@ -62,6 +62,11 @@ pub(crate) fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
+/// The name without the folders before it.
+pub(crate) fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// `base/name`, without `./` and with `/` between.
 pub(crate) fn join(base: &str, name: &str) -> String {
     match (base, name) {

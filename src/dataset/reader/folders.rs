@@ -27,11 +27,21 @@ pub(crate) fn stray(path: &str) -> Reason {
 
 /// Folders of the splits below the base, and what they are.
 pub(crate) fn split_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> Result<Vec<(String, Split)>> {
-    let named: Vec<(String, Split)> = paths::list(&source.root.join(source.base))?
-        .into_iter()
-        .filter(|entry| entry.is_dir)
-        .filter_map(|entry| Some((entry.name.clone(), split::split_of_name(&entry.name)?)))
-        .collect();
+    let mut named: Vec<(String, Split)> = Vec::new();
+    let mut others = Vec::new();
+    for entry in paths::list(&source.root.join(source.base))? {
+        match split::split_of_name(&entry.name) {
+            _ if !entry.is_dir || entry.name.starts_with('.') => {}
+            Some(split) => named.push((entry.name, split)),
+            None => others.push(entry.name),
+        }
+    }
+    if !others.is_empty() {
+        warnings.push(format!(
+            "folders whose names say no split are left aside: {}",
+            others.join(", ")
+        ));
+    }
     let has_test = named.iter().any(|(_, split)| *split == Split::Test);
     let val = named
         .iter()

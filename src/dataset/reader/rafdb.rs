@@ -153,11 +153,15 @@ fn agreeing<'a>(
     listed: &str,
 ) -> std::result::Result<&'a (String, String), Reason> {
     let number = label.and_then(integer);
+    let card = source.card;
+    let named = label.and_then(|label| card.class_of_text(label));
     // Labels that are the same number in another writing (`5` and `5.0`) agree.
     let same = |folder: &str| {
         folder.is_empty()
             || label.is_some_and(|label| label == folder)
             || number.is_some_and(|number| integer(folder) == Some(number))
+            // Folders may be called after classes in other words than the list: `Happiness` and `happy`.
+            || (named.is_some() && integer(folder).is_none() && card.class_of_text(folder) == named)
     };
     if let Some(image) = found.iter().find(|(folder, _)| same(folder)) {
         return Ok(image);
@@ -165,10 +169,8 @@ fn agreeing<'a>(
     let Some(image) = found.first() else {
         return Err(Reason::MissingImage(paths::join(split_path, listed)));
     };
-    let card = source.card;
     let is_class = |number: i32| card.class_of_label(number).is_some();
     let known = number.is_some_and(|number| is_class(number) || is_class(number.saturating_add(1)));
-    let named = label.and_then(|label| card.class_of_text(label));
     let folder_class = integer(&image.0).and_then(|folder| card.class_of_label(folder));
     if (known || named.is_some()) && (named.is_none() || named != folder_class) {
         return Err(Reason::LabelConflict {

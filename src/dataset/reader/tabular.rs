@@ -6,9 +6,11 @@ use crate::dataset::frame::{sift, wrap};
 use crate::dataset::source::{Found, Source};
 use crate::dataset::split;
 use crate::error::{Error, Result};
+use crate::intake::delimited::{self, Delimited};
+use crate::intake::fields::clean_name;
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
-use crate::intake::text::{self, Delimited};
+use crate::intake::text;
 use crate::task::{Split, Task};
 use crate::there;
 
@@ -66,7 +68,7 @@ fn names_of(meaning: &str) -> &'static [&'static str] {
 
 /// Whether a field is the name of a column of images, as in the first line of a list.
 pub(crate) fn is_image_heading(field: &str) -> bool {
-    let field = text::clean_name(field);
+    let field = clean_name(field);
     let mut names = names_of("image").iter().chain(&["URL"]);
     names.any(|name| field.eq_ignore_ascii_case(name))
 }
@@ -84,7 +86,7 @@ pub(crate) fn read(
 ) -> Result<DataFrame> {
     let words: Vec<&str> = MEANINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
     let form = Delimited {
-        separators: &text::SEPARATORS,
+        separators: &delimited::SEPARATORS,
         columns,
         header_words: &words,
         meaning: &|name| {
@@ -95,7 +97,7 @@ pub(crate) fn read(
     let path = source.inside(file)?;
     let affect = source.card.tasks.first() == Some(&Task::ValenceArousal);
     let mut all: Option<DataFrame> = None;
-    text::read_delimited(&path, file, &form, rejects, |frame, _| {
+    delimited::read_delimited(&path, file, &form, rejects, |frame, _| {
         let names: Vec<String> = frame
             .get_column_names()
             .iter()
@@ -251,7 +253,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
         }
         let list = paths::join(folder, &file);
         // What a file without header holds follows from the task and from the number of its columns.
-        let fields = text::fields_of_first_line(&source.inside(&list)?, &list, &text::SEPARATORS)?;
+        let fields = delimited::fields_of_first_line(&source.inside(&list)?, &list, &delimited::SEPARATORS)?;
         let columns: &[&str] = match (source.card.tasks.first(), fields) {
             (Some(Task::ValenceArousal), 3) => &["image", "valence", "arousal"],
             (Some(Task::ValenceArousal), _) => &["image", "label", "valence", "arousal"],
@@ -268,7 +270,10 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
         let column_has_test = splits
             .iter()
             .flatten()
-            .any(|split| split::split_of_name(split) == Some(Split::Test));
+            .any(|split| split::split_of_value(split) == Some(Split::Test));
+        // RAF-DB promises that the names of its images say the split; of others all do, or none does: a single one may be chance.
+        let names_say =
+            source.card.id == "rafdb" || images.iter().flatten().all(|image| split_of_path(image).is_some());
         let mut reasons = Vec::with_capacity(frame.height());
         let mut placed: Vec<(Option<&'static str>, String, String)> = Vec::with_capacity(frame.height());
         for ((image, label), split) in images.iter().zip(labels.iter()).zip(splits.iter()) {
@@ -284,10 +289,11 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                     continue;
                 }
             };
-            let named = split
-                .and_then(split::split_of_name)
-                .or(file_split)
-                .or_else(|| split::split_of_name(&relative));
+            // What a column says and nobody understands is not what the name of the file says.
+            let named = match split {
+                Some(said) => split::split_of_value(said),
+                None => file_split.or_else(|| names_say.then(|| split_of_path(&relative)).flatten()),
+            };
             let mut split = match named {
                 Some(split) => split,
                 // RAF-DB's names say the split; a row that does not is wrong. Copies of AffectNet may be unsplit.
@@ -340,6 +346,11 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
     }
     let found = rows::with_classes(source, &stack(parts)?, false, rejects, warnings)?;
     rows::with_valence(source, found)
+}
+
+/// The split that the name of an image says, or else the folder that it lies in.
+fn split_of_path(path: &str) -> Option<Split> {
+    path.rsplit(['/', '\\']).find_map(split::split_of_words)
 }
 
 /// Puts working tables of the same columns together.

@@ -4,6 +4,7 @@ pub mod affectnet;
 pub mod disfa;
 pub mod emotionet;
 pub mod generated;
+pub mod lists;
 pub mod mixed;
 pub mod odd;
 pub mod rafdb;

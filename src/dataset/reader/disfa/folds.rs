@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::source::Source;
 use crate::error::{Context, Error, Result};
 use crate::intake::line_ends::lines_of;
+use crate::spelling::integer;
 
 use super::names::subject_in;
 
@@ -32,7 +33,7 @@ pub fn read_folds(file: &Path) -> Result<BTreeMap<String, i32>> {
             .collect();
         let parsed = match fields[..] {
             [] => continue,
-            [subject, fold] => subject_in(subject).zip(fold.parse::<i32>().ok().filter(|fold| *fold > 0)),
+            [subject, fold] => subject_in(subject).zip(integer(fold).filter(|fold| *fold > 0)),
             _ => None,
         };
         match parsed {

@@ -18,6 +18,8 @@ pub(crate) struct FrameFolder {
     pub(crate) readings: Vec<NumberedFiles>,
     /// Names with more or fewer numbers than most: no frame of theirs is known.
     pub(crate) odd: Vec<String>,
+    /// Whether they were decoded from the database's videos here, and so count from 1 whatever the recipe says of others.
+    pub(crate) decoded: bool,
 }
 
 /// The images of a folder by one of the numbers in their names.
@@ -58,7 +60,26 @@ impl FrameFolder {
             })
             .collect();
         let odd = found.odd.into_iter().map(|at| names[at].clone()).collect();
-        Ok((!readings.is_empty()).then_some(Self { folder, readings, odd }))
+        Ok((!readings.is_empty()).then_some(Self {
+            folder,
+            readings,
+            odd,
+            decoded: false,
+        }))
+    }
+}
+
+impl FrameFolder {
+    /// Whether all these are names of its images, with or without folders before them; false of none.
+    pub(crate) fn has_all(&self, names: &[[String; 2]]) -> bool {
+        let images: BTreeSet<&str> = self
+            .readings
+            .iter()
+            .flat_map(|reading| reading.files.values())
+            .map(|file| paths::stem(file))
+            .collect();
+        let has = |name: &String| images.contains(paths::stem(paths::base_name(name)));
+        !names.is_empty() && names.iter().flatten().all(has)
     }
 }
 
@@ -93,11 +114,35 @@ pub(crate) fn frame_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> 
     Ok(found)
 }
 
+/// The number that the first frame has on disk, and what spoke for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstNumber {
+    pub(crate) number: u32,
+    pub(crate) why: &'static str,
+    /// Whether images that are missing may have misled: there is neither a frame 0 nor one of the last label.
+    pub(crate) doubtful: bool,
+}
+
 /// The number that the first frame has on disk: told by the recipe, or seen in the numbers.
-pub(crate) fn first_number(source: &Source<'_>, frames: &NumberedFiles, last_label: u32) -> (u32, &'static str) {
+pub(crate) fn first_number(source: &Source<'_>, frames: &NumberedFiles, decoded: bool, last_label: u32) -> FirstNumber {
+    let highest = frames.files.keys().next_back().copied().unwrap_or(0);
+    let auto = source.options.frame_base == FrameBase::Auto;
+    let (number, why) = if decoded {
+        (1, "as they were decoded")
+    } else {
+        seen(source.options.frame_base, frames, last_label)
+    };
+    FirstNumber {
+        number,
+        why,
+        doubtful: auto && !decoded && number == 1 && highest < last_label,
+    }
+}
+
+fn seen(base: FrameBase, frames: &NumberedFiles, last_label: u32) -> (u32, &'static str) {
     let lowest = frames.files.keys().next().copied().unwrap_or(1);
     let highest = frames.files.keys().next_back().copied().unwrap_or(0);
-    match source.options.frame_base {
+    match base {
         FrameBase::Zero => (0, "as the recipe says"),
         FrameBase::One => (1, "as the recipe says"),
         FrameBase::Auto if lowest == 0 => (0, "a frame 0 exists"),

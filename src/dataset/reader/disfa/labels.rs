@@ -1,6 +1,6 @@
 //! A file of intensities of one action unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::*;
 
@@ -9,13 +9,15 @@ use crate::dataset::frame::wrap;
 use crate::dataset::reader::rows::{self, Number};
 use crate::dataset::source::Source;
 use crate::dataset::unknown::UnknownLabels;
+use crate::error::Error;
+use crate::intake::fields::bare;
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
-use crate::intake::text::{self, bare};
+use crate::intake::text;
 use crate::spelling::integer;
 use crate::task::Task;
 
-use super::names::frame_in;
+use super::names::frames_in;
 
 /// Frame number → intensity, where it is known, with the line it stands in.
 pub(crate) type Intensities = BTreeMap<u32, (Option<f32>, u32)>;
@@ -41,10 +43,53 @@ fn is_header(frame: &str, intensity: &str) -> bool {
     frame.starts_with(char::is_alphabetic) && !paths::is_image(frame) && rows::number(Some(intensity)) == Number::Bad
 }
 
+/// The frames that the names of images in a file of labels mean.
+#[derive(Default)]
+struct Named<'a> {
+    frames: BTreeMap<&'a str, u32>,
+    /// The first and the last as written.
+    ends: Option<[&'a str; 2]>,
+}
+
+impl<'a> Named<'a> {
+    /// # Errors
+    /// What is wrong, if the names do not say which of their numbers is the frame.
+    fn of(fields: &[&'a str]) -> Result<Self, String> {
+        let distinct: BTreeSet<&str> = fields.iter().copied().filter(|field| paths::is_image(field)).collect();
+        let Some((first, last)) = distinct.first().zip(distinct.last()) else {
+            return Ok(Self::default());
+        };
+        let names: Vec<String> = distinct.iter().map(|name| paths::base_name(name).to_owned()).collect();
+        let found = frames_in(&names).map_err(|(frame, one, other)| {
+            format!(
+                "frame {frame} is named twice, as {} and as {}",
+                names[one], names[other]
+            )
+        })?;
+        let written: Vec<&str> = distinct.iter().copied().collect();
+        let mut columns = found.columns.into_iter().map(|(column, frames)| {
+            let frames = frames.into_iter().map(|(frame, (at, _))| (written[at], frame));
+            (column, frames.collect::<BTreeMap<&str, u32>>())
+        });
+        let Some((column, frames)) = columns.next() else {
+            return Ok(Self::default());
+        };
+        if let Some((other, others)) = columns.find(|(_, others)| *others != frames) {
+            return Err(format!(
+                "by number {column} of its name {last} is frame {}, by number {other} frame {}",
+                frames.get(last).copied().unwrap_or_default(),
+                others.get(last).copied().unwrap_or_default()
+            ));
+        }
+        let ends = Some([*first, *last]);
+        Ok(Self { frames, ends })
+    }
+}
+
 /// The frame that a field names, by number or by the name of its image.
-fn frame_of(field: &str) -> Result<u32, Reason> {
+fn frame_of(field: &str, named: &Named<'_>) -> Result<u32, Reason> {
     let number = if paths::is_image(field) {
-        frame_in(field).map(|(number, _)| number)
+        named.frames.get(field).copied()
     } else {
         let digits = field.bytes().all(|byte| byte.is_ascii_digit()) && !field.is_empty();
         // More digits than any number that is known are a number too high.
@@ -79,20 +124,34 @@ fn intensity_of(field: &str, unknown: Option<&UnknownLabels>) -> Result<Option<f
 }
 
 /// Reads `frame,intensity` lines (comma, semicolon or white space; `#` starts a comment; the first may be a header); `frame` may be a
-/// number or an image name.
+/// number or an image name: of several numbers in such names that which no two of them share is the frame. Also returns the first and
+/// the last of the names.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if the names leave open which frame they mean.
 pub(crate) fn read_intensities(
     source: &Source<'_>,
     file: &str,
     rejects: &mut Vec<Reject>,
-) -> crate::error::Result<Intensities> {
+) -> crate::error::Result<(Intensities, Option<[String; 2]>)> {
     let lines = text::read_lines(&source.inside(file)?, file, rejects)?;
     let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
     let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
+    let frames: Vec<&str> = texts
+        .iter()
+        .filter_map(|text| fields(without_comment(text.unwrap_or_default())).first().copied())
+        .collect();
+    let named = Named::of(&frames).map_err(|why| {
+        Error::unusable_table(format!(
+            "{}: the names of the images do not say which frame is meant: {why}; write its number instead, such as `12,3`",
+            source.root.join(file).display()
+        ))
+    })?;
     let mut found = Intensities::new();
     let mut first = true;
     for (text, line) in texts.iter().zip(numbers.iter()) {
         let (text, line) = (text.unwrap_or_default(), line.unwrap_or_default());
-        let fields = fields(text.split('#').next().unwrap_or_default());
+        let fields = fields(without_comment(text));
         if fields.is_empty() {
             continue;
         }
@@ -100,7 +159,8 @@ pub(crate) fn read_intensities(
         let read = match fields[..] {
             [frame, intensity] if first && is_header(frame, intensity) => continue,
             [frame, intensity] => {
-                frame_of(frame).and_then(|frame| Ok((frame, intensity_of(intensity, source.options.unknown.as_ref())?)))
+                let frame = frame_of(frame, &named);
+                frame.and_then(|frame| Ok((frame, intensity_of(intensity, source.options.unknown.as_ref())?)))
             }
             _ => Err(Reason::MalformedLine("a frame and an intensity, such as `12,3`".into())),
         };
@@ -118,12 +178,45 @@ pub(crate) fn read_intensities(
             Err(reason) => rejects.push(Reject::new(file.to_owned(), Some(line), reason)),
         }
     }
-    Ok(found)
+    Ok((found, named.ends.map(|ends| ends.map(str::to_owned))))
+}
+
+fn without_comment(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn frame(field: &str) -> Result<u32, Reason> {
+        frame_of(field, &Named::of(&[field]).unwrap())
+    }
+
+    #[test]
+    fn names_of_images_say_the_frame_by_the_number_that_counts() {
+        let named = |fields: &[&str]| {
+            let named = Named::of(fields)?;
+            let frame = |field: &&str| named.frames.get(field).copied();
+            Ok::<_, String>(fields.iter().map(frame).collect::<Vec<_>>())
+        };
+        let names = [
+            "frame_00001_of_00012.png",
+            "frame_00002_of_00012.png",
+            "frame_00001_of_00012.png",
+        ];
+        assert_eq!(named(&names), Ok(vec![Some(1), Some(2), Some(1)]));
+        assert_eq!(named(&["SN001_0012.png", "3"]), Ok(vec![Some(12), None]));
+        assert_eq!(named(&["7_7.png", "9_9.png"]), Ok(vec![Some(7), Some(9)]));
+        let error = named(&["00001_00002.png", "00002_00003.png"]).unwrap_err();
+        assert!(
+            error.contains("by number 1 of its name 00002_00003.png is frame 2, by number 2 frame 3"),
+            "{error}"
+        );
+        let error = named(&["0001_a.jpg", "0001_b.jpg"]).unwrap_err();
+        assert!(error.contains("frame 1 is named twice"), "{error}");
+        assert_eq!(named(&["1", "2"]), Ok(vec![None, None]));
+    }
 
     #[test]
     fn lines_as_programs_write_them() {
@@ -138,7 +231,7 @@ mod tests {
             "00001.png 0",
         ] {
             let fields = fields(text);
-            assert_eq!(frame_of(fields[0]), Ok(1), "{text}");
+            assert_eq!(frame(fields[0]), Ok(1), "{text}");
             assert_eq!(intensity_of(fields[1], None), Ok(Some(0.0)), "{text}");
         }
         for text in ["1,", "1,NaN", "1 NULL", "1,None", "1,na", "1,999", "1,\"\""] {
@@ -153,11 +246,11 @@ mod tests {
     #[test]
     fn frames_that_no_sample_can_have() {
         for text in ["2147483647", "4294967295", "99999999999999", "4294967295.png"] {
-            assert!(matches!(frame_of(text), Err(Reason::BadValue { .. })), "{text}");
+            assert!(matches!(frame(text), Err(Reason::BadValue { .. })), "{text}");
         }
-        assert_eq!(frame_of("2147483646"), Ok(2_147_483_646));
+        assert_eq!(frame("2147483646"), Ok(2_147_483_646));
         for text in ["", "x", "-1", "1.5"] {
-            assert!(matches!(frame_of(text), Err(Reason::MalformedLine(_))), "{text}");
+            assert!(matches!(frame(text), Err(Reason::MalformedLine(_))), "{text}");
         }
     }
 }

@@ -79,11 +79,6 @@ fn is_digest(word: &str) -> bool {
     digits.windows(2).filter(|pair| pair[0] != pair[1]).count() > 1
 }
 
-/// The last number of [`numbers_in`]: `SN001_0012.png` → 12.
-pub(crate) fn frame_in(name: &str) -> Option<Digits> {
-    numbers_in(name).pop()
-}
-
 /// Position of the image of every frame, and the count of digits of its number.
 pub(crate) type Numbered = BTreeMap<u32, (usize, usize)>;
 

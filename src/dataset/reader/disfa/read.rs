@@ -33,6 +33,8 @@ struct Labelled {
     folder: String,
     /// File and intensities by action unit.
     units: BTreeMap<u8, (String, Intensities)>,
+    /// Where the labels name images instead of counting frames, the first and the last name of every file.
+    names: Vec<[String; 2]>,
     rejects: Vec<Reject>,
 }
 
@@ -43,6 +45,7 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         trial: trial.to_owned(),
         folder: folder.to_owned(),
         units: BTreeMap::new(),
+        names: Vec::new(),
         rejects: Vec::new(),
     };
     for entry in paths::list(&source.inside(folder)?)? {
@@ -51,7 +54,8 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         }
         if let Some(au) = unit_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
             let file = paths::join(folder, &entry.name);
-            let intensities = read_intensities(source, &file, &mut labelled.rejects)?;
+            let (intensities, names) = read_intensities(source, &file, &mut labelled.rejects)?;
+            labelled.names.extend(names);
             if let Some((first, _)) = labelled.units.insert(au, (file, intensities)) {
                 return Err(Error::unusable_table(format!(
                     "{}: {} and {} are both labels of action unit {au} of {subject}; keep the one that is right",
@@ -132,7 +136,10 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Found> {
         for (subject, video) in &decoded.videos {
             let names = frames_in(&Path::new(&decoded.folder).join(&video.folder))?;
             let frames = FrameFolder::of(source, video.folder.clone(), &names)?;
-            folders.extend(frames.map(|frames| (subject.clone(), frames)));
+            folders.extend(frames.map(|frames| {
+                let decoded = true;
+                (subject.clone(), FrameFolder { decoded, ..frames })
+            }));
         }
     }
     let mut found = assemble(source, labelled, &folders, warnings)?;
@@ -232,6 +239,7 @@ fn assemble(
     let mut without_fold: BTreeSet<String> = BTreeSet::new();
     let mut unlabelled: Vec<String> = Vec::new();
     let mut bases: BTreeMap<(u32, &'static str), Vec<String>> = BTreeMap::new();
+    let mut doubtful: Vec<String> = Vec::new();
     let (mut file, mut line, mut split) = (Vec::new(), Vec::new(), Vec::new());
     let (mut id, mut subject, mut frame, mut fold, mut image) = (
         Vec::new(),
@@ -295,12 +303,15 @@ fn assemble(
         let labels = LabelledFrames {
             numbers: &numbers,
             shift,
-            // DISFA+ names its images in the labels, so that numbers are the images' own.
-            counted: recording.trial.is_empty(),
+            // DISFA+ names its images in the labels, and others may, so that numbers are the images' own.
+            counted: recording.trial.is_empty() && !frames.has_all(&recording.names),
         };
         let reading = reading_of(source, frames, &labels)?;
-        if let Some(base) = reading.first {
-            bases.entry(base).or_default().push(title.clone());
+        if let Some(first) = reading.first {
+            bases.entry((first.number, first.why)).or_default().push(title.clone());
+            if first.doubtful {
+                doubtful.push(title.clone());
+            }
         }
         for name in &frames.odd {
             let path = paths::join(&frames.folder, name);
@@ -366,14 +377,21 @@ fn assemble(
             }
         }
     }
+    let from_zero = bases.iter().find(|((first, _), _)| *first == 0);
+    if let (Some(((_, why), who)), Some(_)) = (from_zero, doubtful.first()) {
+        return Err(Error::unusable_table(format!(
+            "{}: frames are numbered from 0 ({why}): {}; of others there is neither a frame 0 nor one of the last label, so that either \
+             their first frame is missing or their last: {}; set dataset.frame_base = \"zero\" or \"one\", which says it of all",
+            source.root.join(source.base).display(),
+            who.join(", "),
+            doubtful.join(", ")
+        )));
+    }
     for ((first, why), who) in bases {
         source.progress.line(&format!(
             "convert: frames are numbered from {first} ({why}): {}",
             who.join(", ")
         ));
-        if who.len() < 27 && first == 0 {
-            tracing::debug!("frames from 0: {who:?}");
-        }
     }
     if !unlabelled.is_empty() {
         warnings.push(format!("frames without labels are left out: {}", unlabelled.join(", ")));
@@ -476,7 +494,7 @@ fn pick_folder<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::reader::disfa::names::frame_in;
+    use crate::dataset::reader::disfa::names::numbers_in;
     use crate::dataset::reader::disfa::video::decode_video;
 
     #[test]
@@ -484,10 +502,10 @@ mod tests {
         assert_eq!(subject_in("LeftVideoSN001_comp.avi").as_deref(), Some("SN001"));
         assert_eq!(subject_in("sn032").as_deref(), Some("SN032"));
         assert_eq!(subject_in("SN0011"), None);
-        assert_eq!(frame_in("SN001_0012.png"), Some((12, 4)));
-        assert_eq!(frame_in("0.png"), Some((0, 1)));
-        assert_eq!(frame_in("naïve7é.png"), Some((7, 1)));
-        assert_eq!(frame_in("none.png"), None);
+        assert_eq!(numbers_in("SN001_0012.png"), [(12, 4)]);
+        assert_eq!(numbers_in("0.png"), [(0, 1)]);
+        assert_eq!(numbers_in("naïve7é.png"), [(7, 1)]);
+        assert_eq!(numbers_in("none.png"), []);
         assert_eq!(unit_in("SN001_au12.txt"), Some(12));
         assert_eq!(unit_in("AU4.txt"), Some(4));
         assert_eq!(unit_in("readme.txt"), None);

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::dataset::source::Source;
 use crate::error::{Error, Result};
 
-use super::frames::{FrameFolder, NumberedFiles, first_number};
+use super::frames::{FirstNumber, FrameFolder, NumberedFiles, first_number};
 
 /// The frames of a recording by the number that its labels know.
 pub(crate) struct Reading<'a> {
     pub(crate) frames: &'a NumberedFiles,
     /// What is added to a label's frame, counted from 1, to get the number on disk; and what spoke for it, of frames that are counted.
     pub(crate) offset: i64,
-    pub(crate) first: Option<(u32, &'static str)>,
+    pub(crate) first: Option<FirstNumber>,
 }
 
 /// The frames that labels speak of.
@@ -33,11 +33,11 @@ impl LabelledFrames<'_> {
 }
 
 impl<'a> Reading<'a> {
-    fn of(source: &Source<'_>, frames: &'a NumberedFiles, labels: &LabelledFrames<'_>) -> Self {
+    fn of(source: &Source<'_>, frames: &'a NumberedFiles, decoded: bool, labels: &LabelledFrames<'_>) -> Self {
         if !labels.counted {
             return Self {
                 frames,
-                offset: 0,
+                offset: -i64::from(labels.shift),
                 first: None,
             };
         }
@@ -45,10 +45,10 @@ impl<'a> Reading<'a> {
             .numbers
             .last()
             .map_or(0, |last| last.saturating_add(labels.shift));
-        let first = first_number(source, frames, last);
+        let first = first_number(source, frames, decoded, last);
         Self {
             frames,
-            offset: i64::from(first.0) - 1,
+            offset: i64::from(first.number) - 1,
             first: Some(first),
         }
     }
@@ -100,7 +100,7 @@ pub(crate) fn reading_of<'a>(
     let readings: Vec<Reading<'a>> = folder
         .readings
         .iter()
-        .map(|frames| Reading::of(source, frames, labels))
+        .map(|frames| Reading::of(source, frames, folder.decoded, labels))
         .collect();
     let alone = readings.len() == 1;
     let fits = |reading: &Reading<'_>| {

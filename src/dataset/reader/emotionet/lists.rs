@@ -2,7 +2,7 @@
 
 use crate::action_unit::ActionUnit;
 use crate::dataset::reader::tabular::is_image_heading;
-use crate::intake::text::{bare, clean_name};
+use crate::intake::fields::{bare, clean_name};
 
 /// How the lines of a list are read.
 pub(crate) struct ListForm<'a> {

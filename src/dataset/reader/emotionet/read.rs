@@ -14,9 +14,11 @@ use crate::dataset::source::{Found, Source};
 use crate::dataset::split::{self, hash_share};
 use crate::dataset::unknown::UnknownLabels;
 use crate::error::{Error, Result};
+use crate::intake::delimited::{self, Delimited};
+use crate::intake::fields::clean_name;
 use crate::intake::paths;
 use crate::intake::reject::{Reason, Reject};
-use crate::intake::text::{self, Delimited};
+use crate::intake::text;
 use crate::intake::xlsx;
 use crate::task::{Split, Task};
 
@@ -59,13 +61,16 @@ fn label(text: Option<&str>, unknown: Option<&UnknownLabels>) -> Option<Option<f
     match rows::number(Some(text)) {
         rows::Number::Is(value @ (0.0 | 1.0)) => Some(Some(value)),
         rows::Number::Is(ActionUnit::UNKNOWN) | rows::Number::Unknown => Some(None),
+        // As cells of a workbook that hold truth values are read.
+        _ if text.eq_ignore_ascii_case("true") => Some(Some(1.0)),
+        _ if text.eq_ignore_ascii_case("false") => Some(Some(0.0)),
         _ => None,
     }
 }
 
 /// The action unit that a column is named after: `'AU 1'`, `AU01`, `au_12`.
 fn unit_of(name: &str) -> Option<u8> {
-    Some(ActionUnit::named(&text::clean_name(name))?.number())
+    Some(ActionUnit::named(&clean_name(name))?.number())
 }
 
 impl<'a> Rows<'a> {
@@ -275,7 +280,7 @@ fn read_delimited(
         };
         let mut rejects = Vec::new();
         let mut first_block = true;
-        text::read_delimited(&path, file, &form, &mut rejects, |frame, _| {
+        delimited::read_delimited(&path, file, &form, &mut rejects, |frame, _| {
             source.interrupt.check()?;
             let names: Vec<String> = frame
                 .get_column_names()
@@ -371,7 +376,7 @@ pub(crate) fn read_csv(source: &Source<'_>) -> Result<Found> {
     let files = label_files(source, |name| {
         name.ends_with(".csv") && (name.contains("motio") || name.contains("facs"))
     })?;
-    read_delimited(source, &files, &text::SEPARATORS, &["URL", "URL orig"], None)
+    read_delimited(source, &files, &delimited::SEPARATORS, &["URL", "URL orig"], None)
 }
 
 /// `EmotioNet_FACS….xlsx`: every sheet with a header row; a sheet without goes on with the columns of the one before.
@@ -391,12 +396,12 @@ pub(crate) fn read_xlsx(source: &Source<'_>) -> Result<Found> {
             }
             let url = cells.iter().position(|cell| {
                 cell.as_deref()
-                    .is_some_and(|cell| text::clean_name(cell).eq_ignore_ascii_case("url"))
+                    .is_some_and(|cell| clean_name(cell).eq_ignore_ascii_case("url"))
             });
             if let Some(url) = url {
                 let names: Vec<String> = cells.iter().map(|cell| cell.clone().unwrap_or_default()).collect();
                 let unit = |name: &str| unit_of(name).filter(|au| source.card.aus.contains(au));
-                text::each_once(&names, &|name| unit(name).map(|au| au.to_string()), &path)?;
+                delimited::each_once(&names, &|name| unit(name).map(|au| au.to_string()), &path)?;
                 let units: Vec<Option<usize>> = source
                     .card
                     .aus

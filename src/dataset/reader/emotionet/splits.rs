@@ -26,12 +26,12 @@ impl Splits {
         let mut splits: HashMap<String, Split> = HashMap::new();
         for (i, line) in lines_of(&text).enumerate() {
             let fields: Vec<&str> = line
-                .split(|c: char| c == ',' || c.is_whitespace())
+                .split(|c: char| c == ',' || c == ';' || c.is_whitespace())
                 .filter(|field| !field.is_empty())
                 .collect();
             match fields[..] {
                 [] => {}
-                [name, split] => match (split::split_of_name(split), file_key(name)) {
+                [name, split] => match (split::split_of_value(split), file_key(name)) {
                     (Some(split), Some(key)) => {
                         let earlier = splits.insert(paths::stem(&key).to_owned(), split);
                         if let Some(earlier) = earlier.filter(|earlier| *earlier != split) {

@@ -1,0 +1,197 @@
+//! Lists whose first lines, columns and names say something else than they seem to.
+
+use crate::dataset::testing::{Tree, numbers, places, texts};
+
+/// A line above the names of the columns is no reason to take columns by their place.
+#[test]
+fn columns_are_found_below_other_lines_or_not_at_all() {
+    for above in ["# my labels, 2024, v1", "AffectNet labels,,", ",,", "\"\""] {
+        let tree = Tree::new();
+        tree.write("train.csv", format!("{above}\nimage,age,label\na.png,3,1\nb.png,4,2\n"));
+        tree.write("test.csv", "image,age,label\nc.png,3,1\n");
+        tree.image("a.png").image("b.png").image("c.png");
+        let error = tree.examine("affectnet8").unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let error = error.to_string();
+        assert!(
+            error.contains("train.csv:2: the columns are named here"),
+            "{above}: {error}"
+        );
+    }
+    // A separator that is said is no line of its own.
+    for (said, separator) in [("sep=;", ";"), ("\"sep=|\"", "|"), ("SEP=,\r", ",")] {
+        let tree = Tree::new();
+        let line = |fields: [&str; 4]| fields.join(separator);
+        let rows = [
+            line(["image", "exp", "arousal", "valence"]),
+            line(["a.png", "1", "0.9", "-0.1"]),
+            line(["b.png", "2", "0.8", "-0.2"]),
+        ];
+        tree.write("train.csv", format!("{said}\n{}\n", rows.join("\n")));
+        tree.write("test.csv", "sep=;\nc.png;1;-0.3;0.7\n");
+        tree.image("a.png").image("b.png").image("c.png");
+        let examined = tree.examine("affectnet_va").unwrap();
+        assert_eq!(
+            (examined.conversion.masked, examined.conversion.rejected),
+            (0, 0),
+            "{said}"
+        );
+        let valence: Vec<f32> = numbers(&examined.table, "valence")
+            .into_iter()
+            .map(|v| v.unwrap() as f32)
+            .collect();
+        assert_eq!(valence, [-0.1, -0.2, -0.3], "{said}");
+        assert_eq!(places(&examined.rejects), [""; 0]);
+    }
+}
+
+/// What a column of splits says goes before the name of the file, even if nobody understands it.
+#[test]
+fn splits_that_are_not_understood_are_not_guessed() {
+    let tree = Tree::new();
+    tree.write(
+        "train.csv",
+        "image,label,usage\na.png,1,Training\nb.png,2,PrivateTest\nc.png,3,PublicTest\nd.png,0,not train\n",
+    );
+    tree.write("val.csv", "image,label\ne.png,1\n");
+    for name in ["a", "b", "c", "d", "e"] {
+        tree.image(&format!("{name}.png"));
+    }
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!(
+        places(&examined.rejects),
+        [
+            "train.csv:3 bad_value",
+            "train.csv:4 bad_value",
+            "train.csv:5 bad_value"
+        ]
+    );
+    assert!(
+        examined.rejects[0].to_string().contains("`PrivateTest` for the split"),
+        "{}",
+        examined.rejects[0]
+    );
+    // A list of both says neither by its name.
+    let tree = Tree::new();
+    tree.write(
+        "train_test_split.csv",
+        "image,label,split\na.png,1,train\nb.png,2,test\nc.png,2,1\n",
+    );
+    tree.image("a.png").image("b.png").image("c.png");
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!(texts(&examined.table, "split"), ["train", "test"]);
+    assert_eq!(places(&examined.rejects), ["train_test_split.csv:4 bad_value"]);
+}
+
+/// That an image's name begins like a split is chance, unless all do.
+#[test]
+fn names_of_images_say_a_split_together_or_not_at_all() {
+    let list = |names: &[&str]| {
+        let tree = Tree::new();
+        let rows: String = names.iter().map(|name| format!("{name},1\n")).collect();
+        tree.write("labels.csv", format!("image,label\n{rows}"));
+        for name in names {
+            tree.image(name);
+        }
+        tree.examine("affectnet8").unwrap()
+    };
+    let examined = list(&["anna.png", "devin.png", "valerie.png", "train_station.png"]);
+    assert_eq!(texts(&examined.table, "split"), ["train"; 4]);
+    assert!(
+        examined
+            .conversion
+            .warnings
+            .iter()
+            .any(|w| w.contains("4 rows say no split"))
+    );
+    let examined = list(&["a/train/1.png", "testset/1.png", "test_2.png"]);
+    assert_eq!(texts(&examined.table, "split"), ["train", "test", "test"]);
+    let tree = Tree::new();
+    tree.write("labels.csv", "image,label\nvalery_000.png,1\ntrain_00001.png,1\n");
+    tree.image("valery_000.png").image("train_00001.png");
+    assert_eq!(
+        places(&tree.examine("rafdb").unwrap().rejects),
+        ["labels.csv:2 malformed_line"]
+    );
+}
+
+#[test]
+fn folders_that_say_no_split_are_named() {
+    let tree = Tree::new();
+    for folder in ["train", "test", "evaluation", "holdout"] {
+        tree.image(&format!("{folder}/1/{folder}.png"));
+    }
+    let examined = tree.examine("rafdb").unwrap();
+    assert_eq!(examined.conversion.samples, 2);
+    let said = "folders whose names say no split are left aside: evaluation, holdout";
+    assert!(
+        examined.conversion.warnings.iter().any(|w| w == said),
+        "{:?}",
+        examined.conversion.warnings
+    );
+}
+
+/// Classes that are tested and never trained: another spelling, or no label at all.
+#[test]
+fn classes_that_nobody_learns_are_named() {
+    let tree = Tree::new();
+    tree.image("train/1/a.png")
+        .image("train/2/b.png")
+        .image("test/2/c.png")
+        .image("test/3/d.png");
+    let examined = tree.examine("rafdb").unwrap();
+    let said = "classes of the test split that no training sample has: disgust";
+    assert!(
+        examined.conversion.warnings.iter().any(|w| w == said),
+        "{:?}",
+        examined.conversion.warnings
+    );
+}
+
+#[test]
+fn folders_may_be_called_after_classes_in_other_words() {
+    let tree = Tree::new();
+    for split in ["train", "test"] {
+        tree.image(&format!("DATASET/{split}/Happiness/{split}_00001_aligned.png"));
+        tree.image(&format!("DATASET/{split}/SAD/{split}_00002_aligned.png"));
+        tree.image(&format!("DATASET/{split}/Fear/{split}_00003_aligned.png"));
+        tree.write(
+            &format!("{split}_labels.csv"),
+            format!(
+                "image,label\n{split}_00001_aligned.png,happiness\n{split}_00002_aligned.png,Sadness\n{split}_00003_aligned.png,anger\n"
+            ),
+        );
+    }
+    let examined = tree.examine("rafdb").unwrap();
+    assert_eq!(examined.conversion.samples, 4);
+    assert_eq!(
+        places(&examined.rejects),
+        ["test_labels.csv:4 label_conflict", "train_labels.csv:4 label_conflict"]
+    );
+}
+
+#[test]
+fn truth_values_are_action_units_in_every_list() {
+    let tree = Tree::new();
+    let name = |n: u32| format!("N_{n:010}_00045.png");
+    tree.write(
+        "EmotioNet_FACS.csv",
+        format!(
+            "URL,AU 1,AU 2\n{},True,FALSE\n{},false,1\n{},yes,1\n",
+            name(1),
+            name(2),
+            name(3)
+        ),
+    );
+    for n in 1..=3 {
+        tree.image(&format!("images/{}", name(n)));
+    }
+    let examined = tree.examine("emotionet").unwrap();
+    let mut units: Vec<_> = numbers(&examined.table, "au01")
+        .into_iter()
+        .zip(numbers(&examined.table, "au02"))
+        .collect();
+    units.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    assert_eq!(units, [(Some(0.0), Some(1.0)), (Some(1.0), Some(0.0))]);
+    assert_eq!(places(&examined.rejects), ["EmotioNet_FACS.csv:4 bad_value"]);
+}
