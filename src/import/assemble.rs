@@ -50,6 +50,13 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut warnings = Vec::new();
     let mut rejects = Vec::new();
     let roles = labels.roles;
+    if let Some((row, reason)) = labels.columns.none_usable() {
+        return Err(Error::unusable_table(format!(
+            "{}:{}: {reason}; no line of it can be used",
+            labels.path.display(),
+            labels.columns.line(row)
+        )));
+    }
     let partner = match_rows(features, path, labels, rules, &mut rejects)?;
     let card = card(labels, rules, &mut warnings)?;
     let numbering = Numbering::new(&card, labels, rules.unknown);
@@ -116,6 +123,7 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     // As the samples table orders its rows.
     samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
     enough(&samples, labels, rules)?;
+    warnings.extend(unread_labels(&samples, labels, rules, &numbering));
     let (table, masked) = frame(&samples, labels, rules, &card)?;
     rejects.sort();
     Ok(Assembled {
@@ -340,7 +348,7 @@ fn check(
         None => String::new(),
     };
     let split = splitter.split(row, at, id)?;
-    let class = numbering.class(columns, at)?;
+    let class = read_or_unknown(rules, Task::Expression, numbering.class(columns, at))?;
     for (name, column) in [("frame", &roles.frame), ("fold", &roles.fold)] {
         match columns.number(column.as_deref(), at) {
             Number::Is(value) if value.fract() != 0.0 || value.abs() > 1e7 => {
@@ -350,33 +358,116 @@ fn check(
             _ => {}
         }
     }
-    let va = |column: &Option<String>| labelled(rules, Task::ValenceArousal, columns, column.as_deref(), at);
-    let emotion = |name: &str, column: &Option<String>| match va(column) {
-        Number::Unknown => Ok(None),
-        Number::Is(value) if value == UNKNOWN_VA => Ok(None),
-        Number::Is(value) if (-1.0..=1.0).contains(&value) => Ok(Some(value)),
-        Number::Is(value) => Err(bad(
-            name,
-            value.to_string(),
-            "a number from -1 to 1, or nothing or -2 for unknown",
-        )),
-        Number::Bad(text) => {
-            let expected = with_point(text).unwrap_or_else(|| "a number from -1 to 1".to_owned());
-            Err(bad(name, text.to_owned(), &expected))
-        }
-    };
-    let pair = emotion("valence", &roles.valence)?.zip(emotion("arousal", &roles.arousal)?);
+    let [valence, arousal] = [("valence", &roles.valence), ("arousal", &roles.arousal)].map(|(name, column)| {
+        let found = emotion_of(labels, rules, name, column.as_deref(), at);
+        read_or_unknown(rules, Task::ValenceArousal, found)
+    });
+    let pair = valence?.zip(arousal?);
     for (unit, column) in &roles.aus {
-        let found = match labelled(rules, Task::ActionUnits, columns, Some(column), at) {
-            Number::Is(value) if value == ActionUnit::UNKNOWN || (0.0..=5.0).contains(&value) => continue,
-            Number::Unknown => continue,
-            Number::Is(value) => value.to_string(),
-            Number::Bad(text) => text.to_owned(),
-        };
-        let expected = with_point(&found).unwrap_or_else(|| expected_of_unit(&found).to_owned());
-        return Err(bad(&unit.column(), found, &expected));
+        read_or_unknown(rules, Task::ActionUnits, intensity_of(labels, rules, *unit, column, at))?;
     }
     Ok((split, image, class, pair))
+}
+
+/// What is wrong with a label that the task does not read costs that label and not the sample.
+fn read_or_unknown<T>(
+    rules: &Rules<'_>,
+    task: Task,
+    found: std::result::Result<Option<T>, Reason>,
+) -> std::result::Result<Option<T>, Reason> {
+    if rules.task == task {
+        found
+    } else {
+        Ok(found.unwrap_or(None))
+    }
+}
+
+/// Valence or arousal of a row.
+fn emotion_of(
+    labels: &Labels<'_>,
+    rules: &Rules<'_>,
+    name: &str,
+    column: Option<&str>,
+    at: usize,
+) -> std::result::Result<Option<f32>, Reason> {
+    let (found, expected) = match labelled(rules, Task::ValenceArousal, labels.columns, column, at) {
+        Number::Unknown => return Ok(None),
+        Number::Is(value) if value == UNKNOWN_VA => return Ok(None),
+        Number::Is(value) if (-1.0..=1.0).contains(&value) => return Ok(Some(value)),
+        Number::Is(value) => (
+            value.to_string(),
+            "a number from -1 to 1, or nothing or -2 for unknown".to_owned(),
+        ),
+        Number::Bad(text) => (
+            text.to_owned(),
+            with_point(text).unwrap_or_else(|| "a number from -1 to 1".to_owned()),
+        ),
+    };
+    Err(Reason::BadValue {
+        column: name.to_owned(),
+        found,
+        expected,
+    })
+}
+
+/// The intensity of an action unit in a row.
+fn intensity_of(
+    labels: &Labels<'_>,
+    rules: &Rules<'_>,
+    unit: ActionUnit,
+    column: &str,
+    at: usize,
+) -> std::result::Result<Option<f32>, Reason> {
+    let found = match labelled(rules, Task::ActionUnits, labels.columns, Some(column), at) {
+        Number::Unknown | Number::Is(ActionUnit::UNKNOWN) => return Ok(None),
+        Number::Is(value) if (0.0..=5.0).contains(&value) => return Ok(Some(value)),
+        Number::Is(value) => value.to_string(),
+        Number::Bad(text) => text.to_owned(),
+    };
+    let expected = with_point(&found).unwrap_or_else(|| expected_of_unit(&found).to_owned());
+    Err(Reason::BadValue {
+        column: unit.column(),
+        found,
+        expected,
+    })
+}
+
+/// A word on labels of other tasks that cannot be read, a column each.
+fn unread_labels(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, numbering: &Numbering<'_>) -> Vec<String> {
+    type Read<'a> = Box<dyn Fn(usize) -> Option<Reason> + 'a>;
+    let roles = labels.roles;
+    let mut columns: Vec<(String, Read<'_>)> = Vec::new();
+    if rules.task != Task::Expression
+        && let Some(column) = &roles.label
+    {
+        columns.push((column.clone(), Box::new(|at| numbering.class(labels.columns, at).err())));
+    }
+    if rules.task != Task::ValenceArousal {
+        for (name, column) in [("valence", &roles.valence), ("arousal", &roles.arousal)] {
+            if let Some(column) = column {
+                let read = move |at| emotion_of(labels, rules, name, Some(column), at).err();
+                columns.push((column.clone(), Box::new(read)));
+            }
+        }
+    }
+    if rules.task != Task::ActionUnits {
+        for (unit, column) in &roles.aus {
+            let read = move |at| intensity_of(labels, rules, *unit, column, at).err();
+            columns.push((column.clone(), Box::new(read)));
+        }
+    }
+    let told = columns.iter().filter_map(|(column, read)| {
+        let mut wrong = samples
+            .iter()
+            .filter_map(|sample| Some((sample.labels, read(sample.labels)?)));
+        let (at, reason) = wrong.next()?;
+        Some(format!(
+            "column `{column}`, which the task does not read: {} values cannot be read and count as unknown (line {}: {reason})",
+            wrong.count() + 1,
+            labels.columns.line(at)
+        ))
+    });
+    told.collect()
 }
 
 /// What the protocol needs to know or to find in the labels as a whole.
@@ -444,15 +535,13 @@ fn frame(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, card: &Card
     )
     .map_err(wrap)?;
     let mut masked = 0;
-    for ((_, column), name) in roles.aus.iter().zip(card.au_columns()) {
+    for ((unit, column), name) in roles.aus.iter().zip(card.au_columns()) {
         let values: Vec<Option<f32>> = samples
             .iter()
-            .map(
-                |sample| match labelled(rules, Task::ActionUnits, columns, Some(column), sample.labels) {
-                    Number::Is(value) if value != ActionUnit::UNKNOWN => Some(value),
-                    _ => None,
-                },
-            )
+            .map(|sample| {
+                let value = intensity_of(labels, rules, *unit, column, sample.labels);
+                value.unwrap_or(None)
+            })
             .collect();
         masked += values.iter().filter(|value| value.is_none()).count() as u64;
         frame.with_column(Column::new(name.into(), values)).map_err(wrap)?;

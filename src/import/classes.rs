@@ -121,6 +121,7 @@ fn class_names(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String
             )));
         }
     }
+    warnings.extend(truth_values(label.unwrap_or_default(), &mut written));
     let numbers: Option<BTreeSet<i32>> = written.keys().map(|key| integer(key)).collect();
     if let Some(numbers) = numbers {
         return Ok(numbers.iter().map(i32::to_string).collect());
@@ -149,6 +150,29 @@ fn class_names(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String
         names.sort();
     }
     Ok(names.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Where some labels are 0 and 1 and others truth values, as parts of different types have them, they are two classes and not four.
+fn truth_values(label: &str, written: &mut BTreeMap<String, Written<'_>>) -> Option<String> {
+    let pairs = [("false", "0"), ("true", "1")];
+    let has = |name: &str| written.contains_key(name);
+    let both = pairs.iter().any(|(word, _)| has(word)) && pairs.iter().any(|(_, number)| has(number));
+    let others = written.keys().any(|key| {
+        !pairs
+            .iter()
+            .any(|(word, number)| [*word, *number].contains(&key.as_str()))
+    });
+    if !both || others {
+        return None;
+    }
+    for (word, number) in pairs {
+        if written.remove(word).is_some() {
+            written.entry(number.to_owned()).or_default();
+        }
+    }
+    Some(format!(
+        "column `{label}` holds numbers and truth values: false is read as 0 and true as 1"
+    ))
 }
 
 /// A word on labels such as `None` that are read as unknown, where they might be a class.

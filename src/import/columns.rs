@@ -250,6 +250,15 @@ pub(crate) fn find(offer: &Offer, key: &str, named: &str, usual: &[&str], file: 
     }
     let at = file.display();
     let other = offer.others.iter().find(|(name, _)| same(name)).map(|(_, what)| what);
+    let whole = named
+        .match_indices('.')
+        .find_map(|(at, _)| offer.others.get_key_value(&named[..at]));
+    if let (None, Some((column, what))) = (other, whole) {
+        return Err(Error::unusable_table(format!(
+            "dataset.table.{key} = \"{named}\": the column `{column}` of {at} holds {what}, whose parts are not read; write the part that \
+             is meant into a column of its own, and name that"
+        )));
+    }
     Err(Error::unusable_table(match other {
         Some(what) => format!(
             "dataset.table.{key} = \"{named}\": the column of {at} holds {what}; expected one text or number a row. Write the part that \
@@ -342,6 +351,12 @@ impl Columns {
         self.give_up(row, reason);
     }
 
+    /// The first row of all, if none can be used, and why.
+    pub(crate) fn none_usable(&self) -> Option<(usize, &Reason)> {
+        let (row, reason) = self.unusable.first_key_value()?;
+        (self.unusable.len() == self.rows).then_some((*row, reason))
+    }
+
     /// How many rows cannot be used, and why the first of them.
     pub(crate) fn all_unusable(&self) -> Option<(usize, &Reason)> {
         Some((self.unusable.len(), self.unusable.values().next()?))
@@ -370,7 +385,7 @@ impl Columns {
     pub(crate) fn push(&mut self, name: &str, text: Option<&str>) {
         match self.by_name.get_mut(name) {
             Some(Column::Texts(values)) => values.push(
-                text.map(|text| text.trim_matches([' ', '\t', '"', '\'']))
+                text.map(|text| text.trim_matches([' ', '\t']))
                     .filter(|text| !text.is_empty())
                     .map(Into::into),
             ),

@@ -208,3 +208,64 @@ fn every_word_that_counts_as_unknown_is_told() {
         "{warnings:?}"
     );
 }
+
+#[test]
+fn numbers_and_truth_values_are_one_pair_of_classes() {
+    let case = Case::npy("split,label\ntrain,0\ntrain,1\ntest,False\ntest,TRUE\n");
+    let imported = case.import().unwrap();
+    assert_eq!(imported.card.class_names(), ["0", "1"]);
+    assert_eq!(
+        imported.conversion.by_split_class["test"],
+        [("0".into(), 1), ("1".into(), 1)].into()
+    );
+    let said = "column `label` holds numbers and truth values: false is read as 0 and true as 1";
+    assert!(
+        imported.conversion.warnings.iter().any(|w| w == said),
+        "{:?}",
+        imported.conversion.warnings
+    );
+    // Among others they are words.
+    let case = Case::npy("split,label\ntrain,0\ntrain,true\ntest,2\ntest,true\n");
+    let imported = case.examine().unwrap();
+    assert_eq!(imported.card.class_names(), ["0", "2", "true"]);
+    let said = "classes of the test split that no training sample has: 2";
+    assert!(
+        imported.conversion.warnings.iter().any(|w| w == said),
+        "{:?}",
+        imported.conversion.warnings
+    );
+    let case = Case::npy("split,label\ntrain,0\ntrain,1\ntest,-1\ntest,-1\n");
+    let warnings = case.examine().unwrap().conversion.warnings;
+    assert!(
+        warnings.iter().any(|w| w.ends_with("set protocol.unknown = [-1]")),
+        "{warnings:?}"
+    );
+}
+
+/// Quotes are part of a value where the file has another way to say where it ends.
+#[test]
+fn quotes_in_values_stay() {
+    let case = Case::npy("split,label\ntrain,\"say \"\"x\"\"\"\ntrain,'b'\ntest,\"say \"\"x\"\"\"\ntest,b\n");
+    assert_eq!(case.examine().unwrap().card.class_names(), ["b", "say \"x\""]);
+    let mut case = Case::new("x.parquet", "");
+    let values: Vec<f32> = (0..8).map(|i| i as f32).collect();
+    let rows = values
+        .chunks(2)
+        .map(|row| Some(row.iter().copied().map(Some).collect::<Vec<_>>()));
+    parquet(
+        &case.features,
+        vec![
+            (
+                "features",
+                Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows)),
+            ),
+            ("id", texts(&["0", "0\"", "1", "1\""])),
+            ("label", texts(&["a", "a\"", "a", "a\""])),
+            ("split", texts(&["train", "train", "test", "test"])),
+        ],
+    );
+    case.store.dtype = Dtype::F32;
+    let imported = case.examine().unwrap();
+    assert_eq!(imported.card.class_names(), ["a", "a\""]);
+    assert_eq!(imported.rejects, []);
+}

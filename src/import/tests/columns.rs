@@ -181,12 +181,54 @@ fn utf_16_and_decimal_commas_are_named() {
     let reasons: Vec<String> = imported.rejects.iter().map(ToString::to_string).collect();
     assert_eq!(
         reasons,
-        [
-            "y.csv:2: bad value `1,0` for au12: expected a decimal point: 1.0",
-            "y.csv:3: bad value `0,5` for valence: expected a decimal point: 0.5"
-        ]
+        ["y.csv:2: bad value `1,0` for au12: expected a decimal point: 1.0"]
     );
+    case.task = Task::ValenceArousal;
+    let imported = case.examine().unwrap();
+    let reasons: Vec<String> = imported.rejects.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        reasons,
+        ["y.csv:3: bad value `0,5` for valence: expected a decimal point: 0.5"]
+    );
+    case.task = Task::ActionUnits;
     case.table.valence = "arousal".into();
     case.table.arousal = "arousal".into();
     case.examine().unwrap();
+}
+
+/// Labels that the task does not read cost themselves, and not the sample.
+#[test]
+fn labels_of_other_tasks_are_no_reason_to_lose_a_row() {
+    let csv = "split,label,AU1,valence,arousal\ntrain,a,-1,0,0\ntrain,b,1,-5,0\ntest,a,0,\"0,5\",0\ntest,b,9,0,0\n";
+    let case = Case::npy(csv);
+    let imported = case.import().unwrap();
+    assert_eq!(imported.rejects, []);
+    let said = |what: &str| imported.conversion.warnings.iter().any(|w| w.contains(what));
+    assert!(
+        said(
+            "column `AU1`, which the task does not read: 2 values cannot be read and count as unknown (line 2: bad value `-1`"
+        ),
+        "{:?}",
+        imported.conversion.warnings
+    );
+    assert!(said("column `valence`, which the task does not read: 2 values"));
+    let (table, _) = samples::read(&case.out().join("samples.parquet")).unwrap();
+    let au = table.column_by_name("au01").unwrap();
+    assert_eq!(au.null_count(), 2);
+    let mut case = units(csv);
+    case.task = Task::ActionUnits;
+    assert_eq!(
+        places(&case.examine().unwrap()),
+        ["y.csv:2 bad_value", "y.csv:5 bad_value"]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_every_line_is_said() {
+    let error = Case::npy("name,label,split\ns0,a,train,\ns1,b,train,\ns2,a,test,\ns3,b,test,\n").error();
+    assert!(
+        error.contains("y.csv:2:") && error.contains("3 fields as in the header, found 4"),
+        "{error}"
+    );
+    assert!(error.contains("no line of it can be used"), "{error}");
 }
