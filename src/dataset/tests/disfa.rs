@@ -7,10 +7,10 @@ use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{Card, layout};
 use crate::task::{Split, Task};
 
-const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
+pub(super) const AUS: [u8; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
 
 /// Twelve label files with `frames` lines; the intensity of frame f in AU a is (f + a) mod 6.
-fn labels(tree: &Tree, folder: &str, subject: &str, frames: std::ops::RangeInclusive<u32>, separator: &str) {
+pub(super) fn labels(tree: &Tree, folder: &str, subject: &str, frames: std::ops::RangeInclusive<u32>, separator: &str) {
     for au in AUS {
         let text: String = frames
             .clone()
@@ -590,73 +590,4 @@ proptest::proptest! {
             let _ = layout::data_folder(&card, &tree.root());
         }
     }
-}
-
-/// Whose first frame is missing is not whose frames count from 1.
-#[test]
-fn people_whose_frames_seem_to_begin_at_different_numbers_are_named() {
-    let tree = Tree::new();
-    for subject in ["SN001", "SN002", "SN004"] {
-        labels(&tree, "ActionUnit_Labels", subject, 1..=8, ",");
-        for frame in u32::from(subject != "SN001")..=7 {
-            tree.image(&format!("Frames/{subject}/{frame:05}.png"));
-        }
-    }
-    let error = tree.examine("disfa").unwrap_err();
-    assert_eq!(error.exit_code(), 3);
-    let error = error.to_string();
-    for said in [
-        "from 0 (a frame 0 exists): SN001;",
-        "SN002, SN004; set dataset.frame_base",
-    ] {
-        assert!(error.contains(said), "{error}");
-    }
-    let zero = ConvertOptions {
-        frame_base: FrameBase::Zero,
-        ..lenient()
-    };
-    let examined = tree.examine_with("disfa", &zero).unwrap();
-    assert_eq!((examined.conversion.samples, examined.conversion.rejected), (22, 2));
-    // With an image of the last label there is no doubt.
-    for subject in ["SN002", "SN004"] {
-        tree.image(&format!("Frames/{subject}/00008.png"));
-    }
-    assert_eq!(tree.examine("disfa").unwrap().conversion.samples, 24);
-}
-
-#[test]
-fn labels_that_name_images_mean_these() {
-    let named = |image: &dyn Fn(u32) -> String, label: &dyn Fn(u32) -> String| {
-        let tree = Tree::new();
-        for au in AUS {
-            let lines: String = (1..=6)
-                .map(|frame| format!("{},{}\n", label(frame), frame % 6))
-                .collect();
-            tree.write(&format!("ActionUnit_Labels/SN001/SN001_au{au}.txt"), lines);
-        }
-        for frame in 0..=8 {
-            tree.image(&format!("Frames/SN001/{}", image(frame)));
-        }
-        tree.examine("disfa")
-    };
-    let of = |n: u32| format!("frame_{n:05}_of_00012.png");
-    let examined = named(&of, &of).unwrap();
-    let paths = texts(&examined.table, "image_path");
-    assert_eq!(paths.len(), 6);
-    for (path, intensity) in paths.iter().zip(numbers(&examined.table, "au12")) {
-        let frame = path.split('_').nth(1).unwrap().parse::<f64>().unwrap();
-        assert_eq!(intensity, Some(frame % 6.0), "{path}");
-    }
-    // The names are those of images whatever the first frame's number is.
-    let plain = |n: u32| format!("{n:05}.png");
-    let examined = named(&plain, &plain).unwrap();
-    assert_eq!(texts(&examined.table, "image_path")[0], "Frames/SN001/00001.png");
-    assert_eq!(numbers(&examined.table, "au12")[0], Some(1.0));
-    let error = named(&plain, &|n| format!("{n:05}_{:05}.png", n + 1))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("SN001_au1.txt: the names of the images do not say which frame is meant"),
-        "{error}"
-    );
 }

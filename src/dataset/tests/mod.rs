@@ -3,6 +3,7 @@
 pub mod affectnet;
 pub mod disfa;
 pub mod emotionet;
+pub mod frames;
 pub mod generated;
 pub mod lists;
 pub mod mixed;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::intake::paths;
 use crate::intake::reject::NO_TEXT;
 
+use super::labels::NamedImages;
 use super::names::{frames_in, subject_in};
 
 /// Frames of one recording on disk.
@@ -70,16 +71,14 @@ impl FrameFolder {
 }
 
 impl FrameFolder {
-    /// Whether all these are names of its images, with or without folders before them; false of none.
-    pub(crate) fn has_all(&self, names: &[[String; 2]]) -> bool {
-        let images: BTreeSet<&str> = self
-            .readings
-            .iter()
-            .flat_map(|reading| reading.files.values())
-            .map(|file| paths::stem(file))
-            .collect();
-        let has = |name: &String| images.contains(paths::stem(paths::base_name(name)));
-        !names.is_empty() && names.iter().flatten().all(has)
+    /// The frames as labels know them that name these very images, with or without folders before them.
+    pub(crate) fn as_named(&self, names: &[NamedImages]) -> Option<&NumberedFiles> {
+        let is = |reading: &NumberedFiles, (name, frame): &(String, u32)| {
+            let file = reading.files.get(frame);
+            file.is_some_and(|file| paths::stem(file) == paths::stem(paths::base_name(name)))
+        };
+        let mut readings = self.readings.iter().filter(|_| !names.is_empty());
+        readings.find(|reading| names.iter().flat_map(|named| &named.ends).all(|end| is(reading, end)))
     }
 }
 

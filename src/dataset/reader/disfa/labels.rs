@@ -43,30 +43,34 @@ fn is_header(frame: &str, intensity: &str) -> bool {
     frame.starts_with(char::is_alphabetic) && !paths::is_image(frame) && rows::number(Some(intensity)) == Number::Bad
 }
 
+/// What a file of labels names its images by.
+pub(crate) struct NamedImages {
+    /// The first and the last name as written, with the frame that they are taken for.
+    pub(crate) ends: [(String, u32); 2],
+    /// Why that may be wrong, unless the images on disk have these very names: several numbers in them count up.
+    pub(crate) doubt: Option<String>,
+}
+
 /// The frames that the names of images in a file of labels mean.
 #[derive(Default)]
 struct Named<'a> {
     frames: BTreeMap<&'a str, u32>,
-    /// The first and the last as written.
-    ends: Option<[&'a str; 2]>,
+    doubt: Option<String>,
 }
 
 impl<'a> Named<'a> {
     /// # Errors
-    /// What is wrong, if the names do not say which of their numbers is the frame.
+    /// What is wrong, if several names claim one frame.
     fn of(fields: &[&'a str]) -> Result<Self, String> {
         let distinct: BTreeSet<&str> = fields.iter().copied().filter(|field| paths::is_image(field)).collect();
-        let Some((first, last)) = distinct.first().zip(distinct.last()) else {
-            return Ok(Self::default());
-        };
-        let names: Vec<String> = distinct.iter().map(|name| paths::base_name(name).to_owned()).collect();
+        let written: Vec<&str> = distinct.into_iter().collect();
+        let names: Vec<String> = written.iter().map(|name| paths::base_name(name).to_owned()).collect();
         let found = frames_in(&names).map_err(|(frame, one, other)| {
             format!(
                 "frame {frame} is named twice, as {} and as {}",
                 names[one], names[other]
             )
         })?;
-        let written: Vec<&str> = distinct.iter().copied().collect();
         let mut columns = found.columns.into_iter().map(|(column, frames)| {
             let frames = frames.into_iter().map(|(frame, (at, _))| (written[at], frame));
             (column, frames.collect::<BTreeMap<&str, u32>>())
@@ -74,15 +78,24 @@ impl<'a> Named<'a> {
         let Some((column, frames)) = columns.next() else {
             return Ok(Self::default());
         };
-        if let Some((other, others)) = columns.find(|(_, others)| *others != frames) {
-            return Err(format!(
-                "by number {column} of its name {last} is frame {}, by number {other} frame {}",
-                frames.get(last).copied().unwrap_or_default(),
-                others.get(last).copied().unwrap_or_default()
-            ));
-        }
-        let ends = Some([*first, *last]);
-        Ok(Self { frames, ends })
+        let other = columns.find(|(_, others)| *others != frames);
+        let doubt = other
+            .zip(frames.last_key_value())
+            .map(|((other, others), (last, frame))| {
+                format!(
+                    "by number {column} of its name {last} is frame {frame}, by number {other} frame {}",
+                    others.get(last).copied().unwrap_or_default()
+                )
+            });
+        Ok(Self { frames, doubt })
+    }
+
+    fn images(self) -> Option<NamedImages> {
+        let end = |(name, frame): (&&str, &u32)| ((*name).to_owned(), *frame);
+        Some(NamedImages {
+            ends: [end(self.frames.first_key_value()?), end(self.frames.last_key_value()?)],
+            doubt: self.doubt,
+        })
     }
 }
 
@@ -124,16 +137,16 @@ fn intensity_of(field: &str, unknown: Option<&UnknownLabels>) -> Result<Option<f
 }
 
 /// Reads `frame,intensity` lines (comma, semicolon or white space; `#` starts a comment; the first may be a header); `frame` may be a
-/// number or an image name: of several numbers in such names that which no two of them share is the frame. Also returns the first and
-/// the last of the names.
+/// number or an image name: of several numbers in such names that which no two of them share is the frame. Also returns what is known
+/// of these names.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if the names leave open which frame they mean.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if several names claim one frame.
 pub(crate) fn read_intensities(
     source: &Source<'_>,
     file: &str,
     rejects: &mut Vec<Reject>,
-) -> crate::error::Result<(Intensities, Option<[String; 2]>)> {
+) -> crate::error::Result<(Intensities, Option<NamedImages>)> {
     let lines = text::read_lines(&source.inside(file)?, file, rejects)?;
     let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
     let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
@@ -178,7 +191,7 @@ pub(crate) fn read_intensities(
             Err(reason) => rejects.push(Reject::new(file.to_owned(), Some(line), reason)),
         }
     }
-    Ok((found, named.ends.map(|ends| ends.map(str::to_owned))))
+    Ok((found, named.images()))
 }
 
 fn without_comment(line: &str) -> &str {
@@ -208,10 +221,13 @@ mod tests {
         assert_eq!(named(&names), Ok(vec![Some(1), Some(2), Some(1)]));
         assert_eq!(named(&["SN001_0012.png", "3"]), Ok(vec![Some(12), None]));
         assert_eq!(named(&["7_7.png", "9_9.png"]), Ok(vec![Some(7), Some(9)]));
-        let error = named(&["00001_00002.png", "00002_00003.png"]).unwrap_err();
-        assert!(
-            error.contains("by number 1 of its name 00002_00003.png is frame 2, by number 2 frame 3"),
-            "{error}"
+        let doubt = Named::of(&["00001_00002.png", "00002_00003.png"])
+            .unwrap()
+            .doubt
+            .unwrap();
+        assert_eq!(
+            doubt,
+            "by number 1 of its name 00002_00003.png is frame 2, by number 2 frame 3"
         );
         let error = named(&["0001_a.jpg", "0001_b.jpg"]).unwrap_err();
         assert!(error.contains("frame 1 is named twice"), "{error}");

@@ -19,7 +19,7 @@ use crate::task::Split;
 
 use super::folds::folds;
 use super::frames::{FrameFolder, frame_folders};
-use super::labels::{Intensities, read_intensities};
+use super::labels::{Intensities, NamedImages, read_intensities};
 use super::names::{camera_of, subject_in, unit_in};
 use super::reading::{LabelledFrames, Reading, reading_of};
 use super::video::{decode_videos, frames_in, gather};
@@ -33,8 +33,8 @@ struct Labelled {
     folder: String,
     /// File and intensities by action unit.
     units: BTreeMap<u8, (String, Intensities)>,
-    /// Where the labels name images instead of counting frames, the first and the last name of every file.
-    names: Vec<[String; 2]>,
+    /// Of every file whose labels name images instead of counting frames.
+    names: Vec<NamedImages>,
     rejects: Vec<Reject>,
 }
 
@@ -303,10 +303,23 @@ fn assemble(
         let labels = LabelledFrames {
             numbers: &numbers,
             shift,
-            // DISFA+ names its images in the labels, and others may, so that numbers are the images' own.
-            counted: recording.trial.is_empty() && !frames.has_all(&recording.names),
+            // DISFA+ names its images in the labels, so that numbers are the images' own.
+            counted: recording.trial.is_empty(),
         };
-        let reading = reading_of(source, frames, &labels)?;
+        let reading = match frames.as_named(&recording.names) {
+            Some(frames) => Reading::named(frames, &labels),
+            None => {
+                if let Some(why) = recording.names.iter().find_map(|names| names.doubt.as_ref()) {
+                    return Err(Error::unusable_table(format!(
+                        "{}: the names of images do not say which frame is meant, and are not those in {}: {why}; write its number \
+                         instead, such as `12,3`",
+                        source.root.join(&recording.folder).display(),
+                        frames.folder
+                    )));
+                }
+                reading_of(source, frames, &labels)?
+            }
+        };
         if let Some(first) = reading.first {
             bases.entry((first.number, first.why)).or_default().push(title.clone());
             if first.doubtful {

@@ -35,11 +35,7 @@ impl LabelledFrames<'_> {
 impl<'a> Reading<'a> {
     fn of(source: &Source<'_>, frames: &'a NumberedFiles, decoded: bool, labels: &LabelledFrames<'_>) -> Self {
         if !labels.counted {
-            return Self {
-                frames,
-                offset: -i64::from(labels.shift),
-                first: None,
-            };
+            return Self::named(frames, labels);
         }
         let last = labels
             .numbers
@@ -50,6 +46,15 @@ impl<'a> Reading<'a> {
             frames,
             offset: i64::from(first.number) - 1,
             first: Some(first),
+        }
+    }
+
+    /// Of labels that name images: numbers are the images' own.
+    pub(crate) fn named(frames: &'a NumberedFiles, labels: &LabelledFrames<'_>) -> Self {
+        Self {
+            frames,
+            offset: -i64::from(labels.shift),
+            first: None,
         }
     }
 
