@@ -78,7 +78,7 @@ fn labels_that_name_images_mean_these() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("SN001: the names of images do not say which frame is meant"),
+        error.contains("SN001: the labels name images that are not there, and do not say which frame is meant"),
         "{error}"
     );
 }

@@ -305,21 +305,9 @@ fn assemble(
             shift,
             // DISFA+ names its images in the labels, so that numbers are the images' own.
             counted: recording.trial.is_empty(),
+            names: &recording.names,
         };
-        let reading = match frames.as_named(&recording.names) {
-            Some(frames) => Reading::named(frames, &labels),
-            None => {
-                if let Some(why) = recording.names.iter().find_map(|names| names.doubt.as_ref()) {
-                    return Err(Error::unusable_table(format!(
-                        "{}: the names of images do not say which frame is meant, and are not those in {}: {why}; write its number \
-                         instead, such as `12,3`",
-                        source.root.join(&recording.folder).display(),
-                        frames.folder
-                    )));
-                }
-                reading_of(source, frames, &labels)?
-            }
-        };
+        let reading = reading_of(source, frames, &labels)?;
         if let Some(first) = reading.first {
             bases.entry((first.number, first.why)).or_default().push(title.clone());
             if first.doubtful {

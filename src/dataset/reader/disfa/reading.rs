@@ -6,6 +6,7 @@ use crate::dataset::source::Source;
 use crate::error::{Error, Result};
 
 use super::frames::{FirstNumber, FrameFolder, NumberedFiles, first_number};
+use super::labels::NamedImages;
 
 /// The frames of a recording by the number that its labels know.
 pub(crate) struct Reading<'a> {
@@ -23,6 +24,8 @@ pub(crate) struct LabelledFrames<'a> {
     pub(crate) shift: u32,
     /// Whether they count frames; else they name images.
     pub(crate) counted: bool,
+    /// The names of images in them.
+    pub(crate) names: &'a [NamedImages],
 }
 
 impl LabelledFrames<'_> {
@@ -95,6 +98,8 @@ impl<'a> Reading<'a> {
 /// without their counterpart: that one of them fits all labels proves nothing, as a running number of faces does so too where a video
 /// is a little longer than its labels.
 ///
+/// Labels that name the very images leave nothing to tell.
+///
 /// # Errors
 /// [`Error::Data`] if several fit, or none, with what each would mean.
 pub(crate) fn reading_of<'a>(
@@ -102,6 +107,16 @@ pub(crate) fn reading_of<'a>(
     folder: &'a FrameFolder,
     labels: &LabelledFrames<'_>,
 ) -> Result<Reading<'a>> {
+    if let Some(frames) = folder.as_named(labels.names) {
+        return Ok(Reading::named(frames, labels));
+    }
+    if let Some(why) = labels.names.iter().find_map(|names| names.doubt.as_ref()) {
+        return Err(Error::unusable_table(format!(
+            "{}: the labels name images that are not there, and do not say which frame is meant: {why}; write its number instead, such as \
+             `12,3`",
+            source.root.join(&folder.folder).display()
+        )));
+    }
     let readings: Vec<Reading<'a>> = folder
         .readings
         .iter()
