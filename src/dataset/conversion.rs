@@ -186,10 +186,15 @@ pub(crate) fn never_learned(conversion: &Conversion) -> Option<String> {
         .filter(|class| !train.contains_key(*class))
         .map(String::as_str)
         .collect();
-    let number = |class: &&str| class.parse::<f32>().is_ok_and(|value| !(0.0..=8.0).contains(&value));
-    let hint = match unseen.iter().find(|class| number(class)) {
-        Some(class) => format!("; if {class} means that the label is unknown, set protocol.unknown = [{class}]"),
-        None => String::new(),
+    // As which "unknown" is usually written.
+    let usual = |class: &&str| class.starts_with('-') || ["99", "255", "999"].contains(class);
+    let codes: Vec<&str> = unseen.iter().copied().filter(usual).collect();
+    let hint = match codes[..] {
+        [] => String::new(),
+        _ => format!(
+            "; if that means that the label is unknown, set protocol.unknown = [{}]",
+            codes.join(", ")
+        ),
     };
     (!unseen.is_empty()).then(|| {
         format!(

@@ -2,41 +2,58 @@
 
 use crate::task::Split;
 
-/// What may follow `train`, `val`, `dev` or `test` in one word: `training`, `testset`, `trainlist`.
-const ENDINGS: [&str; 13] = [
-    "", "s", "ing", "id", "idation", "el", "elopment", "set", "data", "list", "images", "labels", "split",
+/// What may follow `train`, `val`, `dev` or `test` in one word, longer ones first: `training`, `testset`, `trainlabels`.
+const ENDINGS: [&str; 17] = [
+    "annotation",
+    "elopment",
+    "idation",
+    "idate",
+    "label",
+    "image",
+    "split",
+    "data",
+    "list",
+    "file",
+    "fold",
+    "ing",
+    "set",
+    "val",
+    "el",
+    "id",
+    "s",
 ];
 
-/// Words beside that of a split that change nothing of what a value says.
-const FILLERS: [&str; 5] = ["set", "split", "subset", "data", "part"];
+/// Words that turn what stands beside them into its opposite.
+const NEGATIONS: [&str; 6] = ["not", "no", "non", "without", "except", "excluded"];
 
 /// The split that one word speaks of, in lower case and without digits.
 fn split_of_word(word: &str) -> Option<Split> {
-    let ends = |begin: &str| {
-        let rest = word.strip_prefix(begin)?;
-        let rest = rest.strip_suffix("set").unwrap_or(rest);
-        ENDINGS.contains(&rest).then_some(())
+    let begins = |begin: &str| {
+        let mut rest = word.strip_prefix(begin)?;
+        while !rest.is_empty() {
+            rest = ENDINGS.iter().find_map(|ending| rest.strip_prefix(ending))?;
+        }
+        Some(())
     };
-    if word == "trainval" || ends("train").is_some() {
-        Some(Split::Train)
-    } else if ends("val").or_else(|| ends("dev")).is_some() {
-        Some(Split::Val)
-    } else if ends("test").is_some() {
-        Some(Split::Test)
-    } else {
-        None
-    }
+    [
+        ("train", Split::Train),
+        ("val", Split::Val),
+        ("dev", Split::Val),
+        ("test", Split::Test),
+    ]
+    .into_iter()
+    .find_map(|(begin, split)| begins(begin).map(|()| split))
 }
 
-/// Which part of the database a file or folder name speaks of: the first of train, validation and test. A list of training and test
-/// samples together is none of them.
+/// Which part of the database a file or folder name speaks of. Training and validation together are training; a list that is called
+/// after the test split and another is neither.
 pub(crate) fn split_of_name(name: &str) -> Option<Split> {
     let name = name.to_ascii_lowercase();
     let words = name.split(|c: char| !c.is_alphabetic());
     let said: Vec<Split> = words.filter_map(split_of_word).collect();
     let order = [Split::Train, Split::Val, Split::Test];
     let first = order.into_iter().find(|split| said.contains(split))?;
-    (first != Split::Train || !said.contains(&Split::Test)).then_some(first)
+    (first == Split::Test || !said.contains(&Split::Test)).then_some(first)
 }
 
 /// The split that the words of a name speak of, if it is one alone: `train-00000-of-00002.parquet`, `fer_test`. Stricter than
@@ -49,16 +66,13 @@ pub(crate) fn split_of_words(name: &str) -> Option<Split> {
     found.all(|other| other == first).then_some(first)
 }
 
-/// The split that a value of a column says, and nothing else: `Training`, `test set`, `val_1`; not `not train`.
+/// The split that a value of a column says: `Training`, `test set`, `rafdb_val`; not `not train`.
 pub(crate) fn split_of_value(text: &str) -> Option<Split> {
     let lower = text.to_lowercase();
-    let words = lower
+    let negated = lower
         .split(|c: char| !c.is_alphanumeric())
-        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
-    let others = words.filter(|word| !word.is_empty() && !FILLERS.contains(word));
-    let mut said = others.map(split_of_word);
-    let first = said.next()??;
-    said.all(|other| other == Some(first)).then_some(first)
+        .any(|word| NEGATIONS.contains(&word));
+    split_of_words(text).filter(|_| !negated)
 }
 
 /// Share of 2^64 that the hash of a name falls under, in [0, 1).
@@ -85,19 +99,26 @@ mod tests {
             ("Training Set", Some(Train), Some(Train), Some(Train)),
             ("test2", Some(Test), Some(Test), Some(Test)),
             ("validation", Some(Val), Some(Val), Some(Val)),
+            ("validate.csv", Some(Val), Some(Val), Some(Val)),
             ("dev-1", Some(Val), Some(Val), Some(Val)),
-            ("train_00001_aligned.jpg", Some(Train), Some(Train), None),
-            ("7class_testlist.txt", Some(Test), Some(Test), None),
-            ("latest_test.csv", Some(Test), Some(Test), None),
+            ("TrainingImages", Some(Train), Some(Train), Some(Train)),
+            ("trainannotations.csv", Some(Train), Some(Train), Some(Train)),
+            ("train_00001_aligned.jpg", Some(Train), Some(Train), Some(Train)),
+            ("train-clean-100", Some(Train), Some(Train), Some(Train)),
+            ("7class_testlist.txt", Some(Test), Some(Test), Some(Test)),
+            ("latest_test.csv", Some(Test), Some(Test), Some(Test)),
             ("train_val.csv", Some(Train), None, None),
             ("trainval", Some(Train), Some(Train), Some(Train)),
             ("train_test_split", None, None, None),
+            ("val_test.csv", None, None, None),
             ("not train", Some(Train), Some(Train), None),
             ("PrivateTest", None, None, None),
             ("valerie", None, None, None),
             ("devin.png", None, None, None),
             ("valence_arousal.csv", None, None, None),
             ("contest", None, None, None),
+            ("trains", Some(Train), Some(Train), Some(Train)),
+            ("trained", None, None, None),
             ("set", None, None, None),
             ("", None, None, None),
         ] {

@@ -201,7 +201,15 @@ pub(crate) fn preprocess_of(config: &Value, kind: EncoderKind) -> Result<Preproc
     }
     let named = name_of(config);
     if !(named.is_empty() || KNOWN.iter().any(|known| named.starts_with(known)))
-        && let Some(key) = SAID.into_iter().find(|key| get(key).is_none())
+        && let Some(key) = SAID
+            .into_iter()
+            .chain(
+                get("do_center_crop")
+                    .and_then(Value::as_bool)
+                    .filter(|crop| *crop)
+                    .map(|_| "crop_size"),
+            )
+            .find(|key| get(key).is_none())
     {
         return Err(format!(
             "the image processor is a {named:?}, whose defaults are not known here, and {key} is not given; write it, or name a class \
@@ -227,7 +235,7 @@ pub(crate) fn preprocess_of(config: &Value, kind: EncoderKind) -> Result<Preproc
         Some(size) => Some(sides("crop_size", size)?),
         // The class's own, whatever `size` is.
         None => Some(defaults.centre_crop.ok_or(
-            "do_center_crop is true and crop_size is not given; this class of processors has no default for it",
+            "do_center_crop is true and crop_size is not given; expected a size such as 224, as this class has no default",
         )?),
     };
     let filter = match get("resample") {

@@ -19,10 +19,17 @@ pub(crate) fn card(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<St
     let roles = labels.roles;
     let mut card = rules.card.clone();
     if card.classes.is_empty() && roles.label.is_some() {
-        card.classes = classes(&class_names(labels, rules, warnings)?);
+        match class_names(labels, rules, warnings) {
+            // What is no class is said of a column that the task does not read, and costs it alone.
+            Err(_) if rules.task != Task::Expression => {}
+            names => card.classes = classes(&names?),
+        }
     }
     warnings.extend(words_for_unknown(labels, &card));
-    warnings.extend(counted_from_one(labels, rules, &card)?);
+    match counted_from_one(labels, rules, &card) {
+        Err(error) if rules.task != Task::Expression => warnings.push(error.to_string()),
+        doubtful => warnings.extend(doubtful?),
+    }
     card.aus = roles.aus.keys().map(|unit| unit.number()).collect();
     let unread = unread_units(roles);
     if let Some(unread) = unread.as_ref().filter(|_| !card.aus.is_empty()) {

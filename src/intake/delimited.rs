@@ -20,6 +20,8 @@ pub struct Delimited<'a> {
     pub columns: &'a [&'a str],
     /// Column names of which one, anywhere in the first line, shows that this is a header.
     pub header_words: &'a [&'a str],
+    /// Those of the column of images: no image is called so.
+    pub image_words: &'a [&'a str],
     /// What a column of this name holds; `None` for one that is not read.
     pub meaning: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -47,9 +49,13 @@ pub fn separator_of(line: &str, form: &Delimited<'_>) -> u8 {
 
 impl Delimited<'_> {
     fn is_header_word(&self, field: &str) -> bool {
-        let field = clean_name(field);
-        self.header_words.iter().any(|word| field.eq_ignore_ascii_case(word))
+        is_one_of(field, self.header_words)
     }
+}
+
+fn is_one_of(field: &str, words: &[&str]) -> bool {
+    let field = clean_name(field);
+    words.iter().any(|word| field.eq_ignore_ascii_case(word))
 }
 
 /// A delimited file as text columns, with or without header, handed on block by block.
@@ -123,6 +129,8 @@ impl Shape {
     fn of(block: &mut Block, said: Option<u8>, form: &Delimited<'_>, path: &Path) -> Result<Self> {
         let first = first_line(block);
         let separator = said.unwrap_or_else(|| separator_of(&first, form));
+        names_below(block, &first, form, path)?;
+        let separators = said.map_or(form.separators, |_| std::slice::from_ref(&separator));
         let fields: Vec<String> = split(&first, separator).iter().map(|field| clean_name(field)).collect();
         let filled = fields
             .iter()
@@ -133,19 +141,18 @@ impl Shape {
             each_once(&fields, form.meaning, path)?;
             return Ok(Self {
                 separator,
-                expected: expected_fields(fields.len(), "", form),
+                expected: expected_fields(fields.len(), "", separators),
                 names: unique_names(fields),
                 least: filled,
             });
         }
-        names_below(block, &first, form, path)?;
         let mut names: Vec<String> = form.columns.iter().map(|&name| name.to_owned()).collect();
         let known = if names.len() <= 10 {
             format!(" ({})", names.join(", "))
         } else {
             String::new()
         };
-        let expected = expected_fields(names.len(), &known, form);
+        let expected = expected_fields(names.len(), &known, separators);
         // One field of several is a line that something else separates.
         let least = fields.len().max(2).min(names.len());
         for extra in names.len()..fields.len().min(4096) {
@@ -214,19 +221,25 @@ impl Shape {
     }
 }
 
-/// Refuses a list whose columns are named below other lines, such as a title or a comment: read as a list without names, another
-/// column would be the label.
+/// Refuses a list whose columns are named below other lines, such as a title or a comment: read as a list without names, or with
+/// those of a title, another column would be the label.
 fn names_below(block: &Block, first: &str, form: &Delimited<'_>, path: &Path) -> Result<()> {
     const DEEPEST: usize = 100;
+    // How many columns a line names, under the separator that makes most of them; one alone only if it is that of the images, as
+    // a label may be called `name`.
+    let named = |text: &str| {
+        let named = |separator: &u8| {
+            let fields = split(text, *separator);
+            let words = fields.iter().filter(|field| form.is_header_word(field)).count();
+            let image = fields.iter().any(|field| is_one_of(field, form.image_words));
+            if image || words > 1 { words.max(1) } else { 0 }
+        };
+        form.separators.iter().map(named).max().unwrap_or(0)
+    };
+    let above = named(first);
     let lines = block.text.split(|&byte| byte == b'\n').zip(&block.lines);
     for (text, line) in lines.take(DEEPEST).skip(1) {
-        let text = String::from_utf8_lossy(text);
-        let named = form.separators.iter().any(|separator| {
-            let fields = split(&text, *separator);
-            // One may be a label that is called so.
-            fields.iter().filter(|field| form.is_header_word(field)).count() > 1
-        });
-        if named {
+        if named(&String::from_utf8_lossy(text)) > above {
             return Err(Error::unusable_table(format!(
                 "{}:{line}: the columns are named here, and not in the first line, which is `{}`; remove what stands above",
                 path.display(),
@@ -238,9 +251,8 @@ fn names_below(block: &Block, first: &str, form: &Delimited<'_>, path: &Path) ->
 }
 
 /// What a line should be made of: `4 fields (image, label, …) separated by `,`, `;` or a tab`.
-fn expected_fields(count: usize, names: &str, form: &Delimited<'_>) -> String {
-    let separators: Vec<String> = form
-        .separators
+fn expected_fields(count: usize, names: &str, separators: &[u8]) -> String {
+    let separators: Vec<String> = separators
         .iter()
         .map(|separator| match separator {
             b'\t' => "a tab".to_owned(),

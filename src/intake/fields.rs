@@ -54,11 +54,13 @@ pub fn clean_name(raw: &str) -> String {
         .to_owned()
 }
 
-/// The separator that Excel's line before the header says: `sep=;`.
+/// The separator that Excel's line before the header says: `sep=;`. Letters, digits and quotes separate nothing, and what is not
+/// ASCII is no single byte.
 pub(crate) fn said_separator(text: &str) -> Option<char> {
     let text = text.trim_matches(['"', ' ', '\r']);
     let (word, separator) = text.split_at_checked(4)?;
     let mut separator = separator.chars();
     let said = separator.next().filter(|_| word.eq_ignore_ascii_case("sep="))?;
-    separator.next().is_none().then_some(said)
+    let separates = said == '\t' || (said.is_ascii_punctuation() && !['"', '\''].contains(&said));
+    (separates && separator.next().is_none()).then_some(said)
 }

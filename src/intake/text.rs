@@ -169,6 +169,17 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// Whether a file is text in UTF-16, which no reader of lines takes.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+pub(crate) fn is_in_utf16(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let file = regular::open(path).at("read", path)?;
+    file.take(64).read_to_end(&mut start).at("read", path)?;
+    Ok(is_utf16(&start))
+}
+
 /// Column that holds the 1-based line number of every row.
 pub const LINE: &str = "line";
 

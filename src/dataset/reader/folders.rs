@@ -31,7 +31,7 @@ pub(crate) fn split_folders(source: &Source<'_>, warnings: &mut Vec<String>) -> 
     let mut others = Vec::new();
     for entry in paths::list(&source.root.join(source.base))? {
         match split::split_of_name(&entry.name) {
-            _ if !entry.is_dir || entry.name.starts_with('.') => {}
+            _ if !entry.is_dir => {}
             Some(split) => named.push((entry.name, split)),
             None => others.push(entry.name),
         }

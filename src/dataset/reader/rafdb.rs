@@ -155,13 +155,14 @@ fn agreeing<'a>(
     let number = label.and_then(integer);
     let card = source.card;
     let named = label.and_then(|label| card.class_of_text(label));
+    let class = number.map_or(named, |number| card.class_of_label(number));
     // Labels that are the same number in another writing (`5` and `5.0`) agree.
     let same = |folder: &str| {
         folder.is_empty()
             || label.is_some_and(|label| label == folder)
             || number.is_some_and(|number| integer(folder) == Some(number))
-            // Folders may be called after classes in other words than the list: `Happiness` and `happy`.
-            || (named.is_some() && integer(folder).is_none() && card.class_of_text(folder) == named)
+            // Folders may be called after classes where the list has other words or numbers: `Happiness`, `happy`, `4`.
+            || (integer(folder).is_none() && class.is_some() && card.class_of_text(folder) == class)
     };
     if let Some(image) = found.iter().find(|(folder, _)| same(folder)) {
         return Ok(image);
@@ -228,7 +229,7 @@ pub(crate) fn read_kaggle(source: &Source<'_>) -> Result<Found> {
         let mut listed = BTreeSet::new();
         for ((image, label), line) in images.iter().zip(labels.iter()).zip(lines.iter()) {
             let found = paths::relative(image.unwrap_or_default()).and_then(|relative| {
-                let name = composed(relative.rsplit('/').next().unwrap_or(&relative)).to_lowercase();
+                let name = composed(paths::base_name(&relative)).to_lowercase();
                 let found = placed.get(&name).map_or(&[][..], Vec::as_slice);
                 listed.insert(name);
                 agreeing(source, found, label, &split_path, &relative)

@@ -89,6 +89,7 @@ pub(crate) fn read(
         separators: &delimited::SEPARATORS,
         columns,
         header_words: &words,
+        image_words: names_of("image"),
         meaning: &|name| {
             let known = words.iter().any(|word| name.eq_ignore_ascii_case(word));
             known.then(|| name.to_ascii_lowercase())
@@ -267,13 +268,20 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
         let images = frame.column("image").and_then(Column::str).map_err(wrap)?;
         let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
         let splits = frame.column("split_text").and_then(Column::str).map_err(wrap)?;
+        let said = |text: &str| split::split_of_value(text).is_some();
+        let unknown = splits.iter().flatten().find(|text| !said(text));
+        // A column that says no split anywhere is about something else, if the name of the list says one.
+        let column_counts = file_split.is_none() || splits.iter().flatten().any(said);
+        if let Some(unknown) = unknown.filter(|_| !column_counts) {
+            warnings.push(format!(
+                "{list}: its name says the split; a column that could say it holds none that is known (`{unknown}`)"
+            ));
+        }
         let column_has_test = splits
             .iter()
             .flatten()
             .any(|split| split::split_of_value(split) == Some(Split::Test));
-        // RAF-DB promises that the names of its images say the split; of others all do, or none does: a single one may be chance.
-        let names_say =
-            source.card.id == "rafdb" || images.iter().flatten().all(|image| split_of_path(image).is_some());
+        let named_splits = NamedSplits::of(source, images.iter().flatten());
         let mut reasons = Vec::with_capacity(frame.height());
         let mut placed: Vec<(Option<&'static str>, String, String)> = Vec::with_capacity(frame.height());
         for ((image, label), split) in images.iter().zip(labels.iter()).zip(splits.iter()) {
@@ -290,16 +298,21 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                 }
             };
             // What a column says and nobody understands is not what the name of the file says.
+            let split = split.filter(|_| column_counts);
             let named = match split {
                 Some(said) => split::split_of_value(said),
-                None => file_split.or_else(|| names_say.then(|| split_of_path(&relative)).flatten()),
+                None => file_split.or_else(|| named_splits.split(&relative)),
             };
             let mut split = match named {
                 Some(split) => split,
-                // RAF-DB's names say the split; a row that does not is wrong. Copies of AffectNet may be unsplit.
-                None if source.card.id == "rafdb" || split.is_some() => {
+                // Where names say the split, a row whose name does not is wrong. Copies of AffectNet may be unsplit.
+                None if named_splits != NamedSplits::None || split.is_some() => {
                     refuse(split.map_or_else(
-                        || Reason::MalformedLine("a split: a column `split`, or a file named after it".into()),
+                        || {
+                            Reason::MalformedLine(
+                                "a split: a column `split`, or a file or folder named after it".into(),
+                            )
+                        },
                         |found| Reason::BadValue {
                             column: "the split".into(),
                             found: found.to_owned(),
@@ -317,7 +330,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
                 split = *val
                     .get_or_insert_with(|| rows::meaning_of_val(source, has_test || column_has_test, &mut warnings));
             }
-            let name = relative.rsplit('/').next().unwrap_or(&relative);
+            let name = paths::base_name(&relative);
             let id = if source.card.id == "rafdb" {
                 plain_stem(name).to_owned()
             } else {
@@ -348,9 +361,38 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
     rows::with_valence(source, found)
 }
 
-/// The split that the name of an image says, or else the folder that it lies in.
-fn split_of_path(path: &str) -> Option<Split> {
-    path.rsplit(['/', '\\']).find_map(split::split_of_words)
+/// What of the images' paths says their split.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum NamedSplits {
+    /// Folders: the outermost that says one.
+    Folders,
+    /// The images' own names.
+    Names,
+    None,
+}
+
+impl NamedSplits {
+    /// That a name begins like a split may be chance, unless all do or the database promises it. A folder is called so for a reason.
+    fn of<'a>(source: &Source<'_>, images: impl Iterator<Item = &'a str>) -> Self {
+        let paths: Vec<String> = images.filter_map(|image| paths::relative(image).ok()).collect();
+        let say = |by: Self| move |path: &String| by.split(path).is_some();
+        if paths.iter().any(say(Self::Folders)) {
+            Self::Folders
+        } else if source.card.id == "rafdb" || (!paths.is_empty() && paths.iter().all(say(Self::Names))) {
+            Self::Names
+        } else {
+            Self::None
+        }
+    }
+
+    fn split(self, path: &str) -> Option<Split> {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self {
+            Self::Folders => folders.split('/').find_map(split::split_of_words),
+            Self::Names => split::split_of_words(name),
+            Self::None => None,
+        }
+    }
 }
 
 /// Puts working tables of the same columns together.
@@ -399,7 +441,7 @@ pub(crate) fn find_image(source: &Source<'_>, relative: &str, split: Split, labe
         places.push(label.to_owned());
     }
     let written = paths::join(source.base, relative);
-    let name = relative.rsplit('/').next().unwrap_or(relative);
+    let name = paths::base_name(relative);
     let mut names = vec![relative.to_owned()];
     if !paths::is_image(name) {
         names.extend(["jpg", "png", "jpeg", "JPG"].map(|extension| format!("{relative}.{extension}")));

@@ -40,7 +40,8 @@ fn people_whose_frames_seem_to_begin_at_different_numbers_are_named() {
 
 #[test]
 fn labels_that_name_images_mean_these() {
-    let named = |image: &dyn Fn(u32) -> String, label: &dyn Fn(u32) -> String| {
+    type Name<'a> = &'a dyn Fn(u32) -> String;
+    let without = |missing: u32, image: Name<'_>, label: Name<'_>| {
         let tree = Tree::new();
         for au in AUS {
             let lines: String = (1..=6)
@@ -48,11 +49,12 @@ fn labels_that_name_images_mean_these() {
                 .collect();
             tree.write(&format!("ActionUnit_Labels/SN001/SN001_au{au}.txt"), lines);
         }
-        for frame in 0..=8 {
+        for frame in (0..=8).filter(|frame| *frame != missing) {
             tree.image(&format!("Frames/SN001/{}", image(frame)));
         }
         tree.examine("disfa")
     };
+    let named = |image: Name<'_>, label: Name<'_>| without(99, image, label);
     let of = |n: u32| format!("frame_{n:05}_of_00012.png");
     let examined = named(&of, &of).unwrap();
     let paths = texts(&examined.table, "image_path");
@@ -66,6 +68,21 @@ fn labels_that_name_images_mean_these() {
     let examined = named(&plain, &plain).unwrap();
     assert_eq!(texts(&examined.table, "image_path")[0], "Frames/SN001/00001.png");
     assert_eq!(numbers(&examined.table, "au12")[0], Some(1.0));
+    // Whichever image is missing, the others keep their labels.
+    for missing in 1..=6 {
+        let examined = without(missing, &plain, &plain).unwrap();
+        let paths = texts(&examined.table, "image_path");
+        assert_eq!((paths.len(), examined.rejects.len()), (5, 1), "{missing}");
+        for (path, intensity) in paths.iter().zip(numbers(&examined.table, "au12")) {
+            let frame = path.rsplit('/').next().unwrap()[..5].parse::<f64>().unwrap();
+            assert_eq!(intensity, Some(frame % 6.0), "{missing}: {path}");
+        }
+    }
+    // Also where names count from 0.
+    let below = |n: u32| format!("{:05}.png", n - 1);
+    let examined = without(0, &plain, &below).unwrap();
+    assert_eq!(texts(&examined.table, "image_path")[0], "Frames/SN001/00001.png");
+    assert_eq!(numbers(&examined.table, "au12")[0], Some(2.0));
     // Several numbers that count up do no harm where the images have the very names.
     let twice = |n: u32| format!("{n:05}_t{:06}.png", 40 * n);
     let examined = named(&twice, &|n| format!("SN001\\{}", twice(n))).unwrap();

@@ -18,6 +18,30 @@ fn columns_are_found_below_other_lines_or_not_at_all() {
             "{above}: {error}"
         );
     }
+    // One name is enough if it is that of the images, and a title is no header for being called like a column.
+    for (text, line) in [
+        (",,\nimage,age,emotion_id\na.png,3,1\n", 2),
+        ("Labels,,\n\nimage,age,label\na.png,3,1\n", 3),
+        ("name;2024\nimage,label\na.png,1\n", 2),
+    ] {
+        let tree = Tree::new();
+        tree.write("train.csv", text).write("test.csv", text).image("a.png");
+        let error = tree.examine("affectnet8").unwrap_err().to_string();
+        assert!(
+            error.contains(&format!(".csv:{line}: the columns are named here")),
+            "{text}: {error}"
+        );
+    }
+    for said in ["sep=\u{a6}", "sep=\u{e9}", "sep=a", "sep=\""] {
+        let tree = Tree::new();
+        let separator = said.trim_start_matches("sep=");
+        tree.write(
+            "train.csv",
+            format!("{said}\nimage{separator}label\na.png{separator}1\n"),
+        );
+        tree.image("a.png");
+        assert_eq!(tree.convert("affectnet8").unwrap_err().exit_code(), 3, "{said}");
+    }
     // A separator that is said is no line of its own.
     for (said, separator) in [("sep=;", ";"), ("\"sep=|\"", "|"), ("SEP=,\r", ",")] {
         let tree = Tree::new();
@@ -71,6 +95,20 @@ fn splits_that_are_not_understood_are_not_guessed() {
         "{}",
         examined.rejects[0]
     );
+    // A column that says no split anywhere is about something else.
+    let tree = Tree::new();
+    tree.write("train.csv", "image,label,subset\na.png,1,manual\nb.png,2,web\n");
+    tree.write("test.csv", "image,label,subset\nc.png,1,manual\n");
+    tree.image("a.png").image("b.png").image("c.png");
+    let examined = tree.examine("affectnet8").unwrap();
+    assert_eq!(texts(&examined.table, "split"), ["train", "train", "test"]);
+    let warnings = &examined.conversion.warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.contains("holds none that is known (`manual`)")),
+        "{warnings:?}"
+    );
     // A list of both says neither by its name.
     let tree = Tree::new();
     tree.write(
@@ -104,8 +142,17 @@ fn names_of_images_say_a_split_together_or_not_at_all() {
             .iter()
             .any(|w| w.contains("4 rows say no split"))
     );
-    let examined = list(&["a/train/1.png", "testset/1.png", "test_2.png"]);
+    let examined = list(&["train_1.png", "test_2.png"]);
+    assert_eq!(texts(&examined.table, "split"), ["train", "test"]);
+    // Folders are called so for a reason: they go before names, and whoever lies elsewhere is in no split.
+    let examined = list(&[
+        "train/Val_Kilmer.png",
+        "testset/train_0.png",
+        "testset/b/1.png",
+        "extra/test_2.png",
+    ]);
     assert_eq!(texts(&examined.table, "split"), ["train", "test", "test"]);
+    assert_eq!(places(&examined.rejects), ["labels.csv:5 malformed_line"]);
     let tree = Tree::new();
     tree.write("labels.csv", "image,label\nvalery_000.png,1\ntrain_00001.png,1\n");
     tree.image("valery_000.png").image("train_00001.png");
@@ -167,6 +214,43 @@ fn folders_may_be_called_after_classes_in_other_words() {
     assert_eq!(
         places(&examined.rejects),
         ["test_labels.csv:4 label_conflict", "train_labels.csv:4 label_conflict"]
+    );
+}
+
+#[test]
+fn folders_may_be_called_after_classes_and_lists_count_them() {
+    let tree = Tree::new();
+    for split in ["train", "test"] {
+        tree.image(&format!("DATASET/{split}/Surprise/{split}_00001_aligned.png"));
+        tree.image(&format!("DATASET/{split}/Fear/{split}_00002_aligned.png"));
+        tree.image(&format!("DATASET/{split}/Neutral/{split}_00003_aligned.png"));
+        let rows = format!("{split}_00001_aligned.png,1\n{split}_00002_aligned.png,2\n{split}_00003_aligned.png,6\n");
+        tree.write(&format!("{split}_labels.csv"), format!("image,label\n{rows}"));
+    }
+    let examined = tree.examine("rafdb").unwrap();
+    assert_eq!(
+        places(&examined.rejects),
+        ["test_labels.csv:4 label_conflict", "train_labels.csv:4 label_conflict"]
+    );
+}
+
+#[test]
+fn texts_beside_lists_may_be_in_any_encoding() {
+    let tree = Tree::new();
+    let labels = " 1 0 1 0 1 0 1 0 1 0 1\n";
+    for (n, split) in [(1, "train"), (2, "test")] {
+        tree.write(&format!("{split}.txt"), format!("N_{n:010}_00045.jpg{labels}"));
+        tree.image(&format!("images/N_{n:010}_00045.jpg"));
+    }
+    tree.write("readme.txt", b"\xFF\xFEr\0e\0a\0d\0");
+    let examined = tree.examine("emotionet").unwrap();
+    assert_eq!(examined.conversion.samples, 2);
+    let warnings = &examined.conversion.warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.starts_with("readme.txt is left aside: it is UTF-16")),
+        "{warnings:?}"
     );
 }
 

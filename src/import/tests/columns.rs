@@ -215,6 +215,22 @@ fn labels_of_other_tasks_are_no_reason_to_lose_a_row() {
     let (table, _) = samples::read(&case.out().join("samples.parquet")).unwrap();
     let au = table.column_by_name("au01").unwrap();
     assert_eq!(au.null_count(), 2);
+    // Nor does a column that is no class at all cost the import.
+    let rows: String = (0..4)
+        .map(|n| format!("{},{n}.5,0.{n},0\n", ["train", "test"][n % 2]))
+        .collect();
+    let mut case = Case::npy(&format!("split,target,valence,arousal\n{rows}"));
+    case.task = Task::ValenceArousal;
+    case.table.classes = vec!["a".into(), "b".into()];
+    let imported = case.examine().unwrap();
+    assert_eq!(imported.rejects, []);
+    let warnings = &imported.conversion.warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.contains("column `target`, which the task does not read: 4 values")),
+        "{warnings:?}"
+    );
     let mut case = units(csv);
     case.task = Task::ActionUnits;
     assert_eq!(

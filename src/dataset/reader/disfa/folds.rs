@@ -18,7 +18,7 @@ pub(crate) fn folds(source: &Source<'_>) -> Result<BTreeMap<String, i32>> {
     }
 }
 
-/// Reads a file with lines `subject,fold` (comma, tab or space; folds count from 1; the first line may be a header).
+/// Reads a file with lines `subject,fold` (comma, semicolon, tab or space; folds count from 1; the first line may be a header).
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Data`] with the line that is no subject and fold, or names one twice.

@@ -68,17 +68,17 @@ impl FrameFolder {
             decoded: false,
         }))
     }
-}
 
-impl FrameFolder {
-    /// The frames as labels know them that name these very images, with or without folders before them.
-    pub(crate) fn as_named(&self, names: &[NamedImages]) -> Option<&NumberedFiles> {
-        let is = |reading: &NumberedFiles, (name, frame): &(String, u32)| {
-            let file = reading.files.get(frame);
-            file.is_some_and(|file| paths::stem(file) == paths::stem(paths::base_name(name)))
-        };
-        let mut readings = self.readings.iter().filter(|_| !names.is_empty());
-        readings.find(|reading| names.iter().flat_map(|named| &named.ends).all(|end| is(reading, end)))
+    /// The frames as labels know them that name these very images: most of the names, or of the images, are those of the others.
+    pub(crate) fn as_named(&self, names: &NamedImages) -> Option<&NumberedFiles> {
+        self.readings.iter().find(|reading| {
+            let is = |(name, frame): &(&String, &u32)| {
+                let file = reading.files.get(frame);
+                file.is_some_and(|file| paths::stem(file) == name.as_str())
+            };
+            let same = names.frames.iter().filter(is).count();
+            same > 0 && 2 * same >= names.frames.len().min(reading.files.len())
+        })
     }
 }
 

@@ -43,12 +43,21 @@ fn is_header(frame: &str, intensity: &str) -> bool {
     frame.starts_with(char::is_alphabetic) && !paths::is_image(frame) && rows::number(Some(intensity)) == Number::Bad
 }
 
-/// What a file of labels names its images by.
+/// The images that the labels of one recording name.
+#[derive(Default)]
 pub(crate) struct NamedImages {
-    /// The first and the last name as written, with the frame that they are taken for.
-    pub(crate) ends: [(String, u32); 2],
+    /// The frame that each is taken for, by its name without extension.
+    pub(crate) frames: BTreeMap<String, u32>,
     /// Why that may be wrong, unless the images on disk have these very names: several numbers in them count up.
     pub(crate) doubt: Option<String>,
+}
+
+impl NamedImages {
+    /// Those of one file more.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.frames.extend(other.frames);
+        self.doubt = self.doubt.take().or(other.doubt);
+    }
 }
 
 /// The frames that the names of images in a file of labels mean.
@@ -60,17 +69,29 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     /// # Errors
-    /// What is wrong, if several names claim one frame.
+    /// What is wrong, if more than a few names claim the frames of others.
     fn of(fields: &[&'a str]) -> Result<Self, String> {
+        const SLIPS: usize = 8;
         let distinct: BTreeSet<&str> = fields.iter().copied().filter(|field| paths::is_image(field)).collect();
-        let written: Vec<&str> = distinct.into_iter().collect();
-        let names: Vec<String> = written.iter().map(|name| paths::base_name(name).to_owned()).collect();
-        let found = frames_in(&names).map_err(|(frame, one, other)| {
-            format!(
-                "frame {frame} is named twice, as {} and as {}",
-                names[one], names[other]
-            )
-        })?;
+        let mut written: Vec<&str> = distinct.into_iter().collect();
+        let mut slips = 0;
+        let found = loop {
+            let names: Vec<String> = written.iter().map(|name| paths::base_name(name).to_owned()).collect();
+            match frames_in(&names) {
+                Ok(found) => break found,
+                Err((_, _, other)) if slips < SLIPS => {
+                    // A name that is written in two ways costs its line, and not the file.
+                    slips += 1;
+                    written.remove(other);
+                }
+                Err((frame, one, other)) => {
+                    return Err(format!(
+                        "frame {frame} is named twice, as {} and as {}",
+                        names[one], names[other]
+                    ));
+                }
+            }
+        };
         let mut columns = found.columns.into_iter().map(|(column, frames)| {
             let frames = frames.into_iter().map(|(frame, (at, _))| (written[at], frame));
             (column, frames.collect::<BTreeMap<&str, u32>>())
@@ -90,19 +111,24 @@ impl<'a> Named<'a> {
         Ok(Self { frames, doubt })
     }
 
-    fn images(self) -> Option<NamedImages> {
-        let end = |(name, frame): (&&str, &u32)| ((*name).to_owned(), *frame);
-        Some(NamedImages {
-            ends: [end(self.frames.first_key_value()?), end(self.frames.last_key_value()?)],
+    fn images(self) -> NamedImages {
+        let stem = |(name, frame): (&str, u32)| (paths::stem(paths::base_name(name)).to_owned(), frame);
+        NamedImages {
+            frames: self.frames.into_iter().map(stem).collect(),
             doubt: self.doubt,
-        })
+        }
     }
 }
 
 /// The frame that a field names, by number or by the name of its image.
 fn frame_of(field: &str, named: &Named<'_>) -> Result<u32, Reason> {
     let number = if paths::is_image(field) {
-        named.frames.get(field).copied()
+        let frame = named.frames.get(field).copied();
+        Some(frame.ok_or_else(|| Reason::BadValue {
+            column: "the frame".into(),
+            found: field.to_owned(),
+            expected: "a name with as many numbers as most, and a frame that no other name has".into(),
+        })?)
     } else {
         let digits = field.bytes().all(|byte| byte.is_ascii_digit()) && !field.is_empty();
         // More digits than any number that is known are a number too high.
@@ -146,7 +172,7 @@ pub(crate) fn read_intensities(
     source: &Source<'_>,
     file: &str,
     rejects: &mut Vec<Reject>,
-) -> crate::error::Result<(Intensities, Option<NamedImages>)> {
+) -> crate::error::Result<(Intensities, NamedImages)> {
     let lines = text::read_lines(&source.inside(file)?, file, rejects)?;
     let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
     let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
@@ -229,7 +255,11 @@ mod tests {
             doubt,
             "by number 1 of its name 00002_00003.png is frame 2, by number 2 frame 3"
         );
-        let error = named(&["0001_a.jpg", "0001_b.jpg"]).unwrap_err();
+        // A name in two ways costs its line; names that all share their frames say nothing.
+        assert_eq!(named(&["a/1.png", "2.jpg", "2.png"]), Ok(vec![Some(1), Some(2), None]));
+        let shared: Vec<String> = (0..20).map(|n| format!("0001_{}.jpg", char::from(b'a' + n))).collect();
+        let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+        let error = named(&shared).unwrap_err();
         assert!(error.contains("frame 1 is named twice"), "{error}");
         assert_eq!(named(&["1", "2"]), Ok(vec![None, None]));
     }

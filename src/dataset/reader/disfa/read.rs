@@ -33,8 +33,8 @@ struct Labelled {
     folder: String,
     /// File and intensities by action unit.
     units: BTreeMap<u8, (String, Intensities)>,
-    /// Of every file whose labels name images instead of counting frames.
-    names: Vec<NamedImages>,
+    /// Where labels name images instead of counting frames.
+    names: NamedImages,
     rejects: Vec<Reject>,
 }
 
@@ -45,7 +45,7 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         trial: trial.to_owned(),
         folder: folder.to_owned(),
         units: BTreeMap::new(),
-        names: Vec::new(),
+        names: NamedImages::default(),
         rejects: Vec::new(),
     };
     for entry in paths::list(&source.inside(folder)?)? {
@@ -55,7 +55,7 @@ fn read_units(source: &Source<'_>, folder: &str, subject: &str, trial: &str) -> 
         if let Some(au) = unit_in(&entry.name).filter(|au| source.card.aus.contains(au)) {
             let file = paths::join(folder, &entry.name);
             let (intensities, names) = read_intensities(source, &file, &mut labelled.rejects)?;
-            labelled.names.extend(names);
+            labelled.names.join(names);
             if let Some((first, _)) = labelled.units.insert(au, (file, intensities)) {
                 return Err(Error::unusable_table(format!(
                     "{}: {} and {} are both labels of action unit {au} of {subject}; keep the one that is right",

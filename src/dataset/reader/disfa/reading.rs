@@ -25,7 +25,7 @@ pub(crate) struct LabelledFrames<'a> {
     /// Whether they count frames; else they name images.
     pub(crate) counted: bool,
     /// The names of images in them.
-    pub(crate) names: &'a [NamedImages],
+    pub(crate) names: &'a NamedImages,
 }
 
 impl LabelledFrames<'_> {
@@ -110,7 +110,7 @@ pub(crate) fn reading_of<'a>(
     if let Some(frames) = folder.as_named(labels.names) {
         return Ok(Reading::named(frames, labels));
     }
-    if let Some(why) = labels.names.iter().find_map(|names| names.doubt.as_ref()) {
+    if let Some(why) = &labels.names.doubt {
         return Err(Error::unusable_table(format!(
             "{}: the labels name images that are not there, and do not say which frame is meant: {why}; write its number instead, such as \
              `12,3`",

@@ -276,6 +276,7 @@ fn read_delimited(
             separators,
             columns,
             header_words: &["URL", "URL orig", "AU 1", "AU1", "AU01"],
+            image_words: &["URL", "URL orig"],
             meaning: &meaning,
         };
         let mut rejects = Vec::new();
@@ -511,7 +512,14 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
     for file in &files {
         source.interrupt.check()?;
         let mut rejects = Vec::new();
-        let lines = text::read_lines(&source.inside(file)?, file, &mut rejects)?;
+        let path = source.inside(file)?;
+        if text::is_in_utf16(&path)? {
+            rows.warnings.push(format!(
+                "{file} is left aside: it is UTF-16; if it is a list, save it as UTF-8"
+            ));
+            continue;
+        }
+        let lines = text::read_lines(&path, file, &mut rejects)?;
         let texts = lines.column("text").and_then(Column::str).map_err(wrap)?;
         let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
         let form = ListForm::of(texts.iter().flatten(), own, listed);

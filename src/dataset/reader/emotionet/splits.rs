@@ -43,7 +43,7 @@ impl Splits {
                         }
                     }
                     // A header names neither an image nor a split.
-                    _ if i == 0 => {}
+                    (_, None) if i == 0 => {}
                     _ => {
                         return Err(Error::unusable_table(format!(
                             "{}:{}: expected an image name and train, val or test, found `{line}`",
