@@ -509,6 +509,8 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
     let has_test = named.values().any(|split| *split == Split::Test);
     let mut val = None;
     let mut tally = Tally::new(own.len());
+    // What is left aside has no say in how the others are split.
+    let mut read = Vec::new();
     for file in &files {
         source.interrupt.check()?;
         let mut rejects = Vec::new();
@@ -534,6 +536,7 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
             continue;
         }
         rows.rejects.append(&mut rejects);
+        read.push(file);
         let split = match named.get(file) {
             Some(Split::Val) => {
                 Some(*val.get_or_insert_with(|| rows::meaning_of_val(source, has_test, &mut rows.warnings)))
@@ -565,7 +568,7 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
         rows.warnings
             .extend(tally.differences(expected, &source.card.au_columns()));
     }
-    let all_named = !files.is_empty() && named.len() == files.len();
+    let all_named = !read.is_empty() && read.iter().all(|file| named.contains_key(file));
     rows.finish(all_named)
 }
 
