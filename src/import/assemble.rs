@@ -51,10 +51,10 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     let mut rejects = Vec::new();
     let roles = labels.roles;
     if let Some((row, reason)) = labels.columns.none_usable() {
+        let (file, line) = place_of(features, labels, row);
         return Err(Error::unusable_table(format!(
-            "{}:{}: {reason}; no line of it can be used",
-            labels.path.display(),
-            labels.columns.line(row)
+            "{file}:{}: {reason}; no row of it can be used",
+            line.unwrap_or_default()
         )));
     }
     let partner = match_rows(features, path, labels, rules, &mut rejects)?;
@@ -123,7 +123,7 @@ pub(crate) fn assemble(features: &Features, path: &Path, labels: &Labels<'_>, ru
     // As the samples table orders its rows.
     samples.sort_by(|a, b| (a.split, &a.id).cmp(&(b.split, &b.id)));
     enough(&samples, labels, rules)?;
-    warnings.extend(unread_labels(&samples, labels, rules, &numbering));
+    warnings.extend(unread_labels(&samples, labels, rules, &numbering, place));
     let (table, masked) = frame(&samples, labels, rules, &card)?;
     rejects.sort();
     Ok(Assembled {
@@ -433,7 +433,13 @@ fn intensity_of(
 }
 
 /// A word on labels of other tasks that cannot be read, a column each.
-fn unread_labels(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, numbering: &Numbering<'_>) -> Vec<String> {
+fn unread_labels(
+    samples: &[Sample],
+    labels: &Labels<'_>,
+    rules: &Rules<'_>,
+    numbering: &Numbering<'_>,
+    place: impl Fn(usize) -> (String, Option<u32>),
+) -> Vec<String> {
     type Read<'a> = Box<dyn Fn(usize) -> Option<Reason> + 'a>;
     let roles = labels.roles;
     let mut columns: Vec<(String, Read<'_>)> = Vec::new();
@@ -461,10 +467,11 @@ fn unread_labels(samples: &[Sample], labels: &Labels<'_>, rules: &Rules<'_>, num
             .iter()
             .filter_map(|sample| Some((sample.labels, read(sample.labels)?)));
         let (at, reason) = wrong.next()?;
+        let (file, line) = place(at);
         Some(format!(
-            "column `{column}`, which the task does not read: {} values cannot be read and count as unknown (line {}: {reason})",
+            "column `{column}`, which the task does not read: {} values cannot be read and count as unknown ({file}:{}: {reason})",
             wrong.count() + 1,
-            labels.columns.line(at)
+            line.unwrap_or_default()
         ))
     });
     told.collect()

@@ -162,14 +162,9 @@ fn class_names(labels: &Labels<'_>, rules: &Rules<'_>, warnings: &mut Vec<String
 /// Where some labels are 0 and 1 and others truth values, as parts of different types have them, they are two classes and not four.
 fn truth_values(label: &str, written: &mut BTreeMap<String, Written<'_>>) -> Option<String> {
     let pairs = [("false", "0"), ("true", "1")];
-    let has = |name: &str| written.contains_key(name);
-    let both = pairs.iter().any(|(word, _)| has(word)) && pairs.iter().any(|(_, number)| has(number));
-    let others = written.keys().any(|key| {
-        !pairs
-            .iter()
-            .any(|(word, number)| [*word, *number].contains(&key.as_str()))
-    });
-    if !both || others {
+    let any = |of: &[&str]| of.iter().any(|name| written.contains_key(*name));
+    let known = |key: &String| ["false", "true", "0", "1"].contains(&key.as_str());
+    if !(any(&["false", "true"]) && any(&["0", "1"]) && written.keys().all(known)) {
         return None;
     }
     for (word, number) in pairs {

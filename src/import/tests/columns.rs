@@ -206,7 +206,7 @@ fn labels_of_other_tasks_are_no_reason_to_lose_a_row() {
     let said = |what: &str| imported.conversion.warnings.iter().any(|w| w.contains(what));
     assert!(
         said(
-            "column `AU1`, which the task does not read: 2 values cannot be read and count as unknown (line 2: bad value `-1`"
+            "column `AU1`, which the task does not read: 2 values cannot be read and count as unknown (y.csv:2: bad value `-1`"
         ),
         "{:?}",
         imported.conversion.warnings
@@ -246,5 +246,5 @@ fn what_is_wrong_with_every_line_is_said() {
         error.contains("y.csv:2:") && error.contains("3 fields as in the header, found 4"),
         "{error}"
     );
-    assert!(error.contains("no line of it can be used"), "{error}");
+    assert!(error.contains("no row of it can be used"), "{error}");
 }
