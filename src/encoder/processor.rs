@@ -200,16 +200,9 @@ pub(crate) fn preprocess_of(config: &Value, kind: EncoderKind) -> Result<Preproc
         return Err(format!("{key} is {}; this step is not done here", config[key]));
     }
     let named = name_of(config);
+    let crop_size = (get("do_center_crop") == Some(&Value::Bool(true))).then_some("crop_size");
     if !(named.is_empty() || KNOWN.iter().any(|known| named.starts_with(known)))
-        && let Some(key) = SAID
-            .into_iter()
-            .chain(
-                get("do_center_crop")
-                    .and_then(Value::as_bool)
-                    .filter(|crop| *crop)
-                    .map(|_| "crop_size"),
-            )
-            .find(|key| get(key).is_none())
+        && let Some(key) = SAID.into_iter().chain(crop_size).find(|key| get(key).is_none())
     {
         return Err(format!(
             "the image processor is a {named:?}, whose defaults are not known here, and {key} is not given; write it, or name a class \

@@ -255,6 +255,27 @@ fn an_unknown_class_that_leaves_nothing_open_is_read() {
     assert!(error.contains("image_std is not given"), "{error}");
 }
 
+/// How much is cropped where nothing says it: what the class says, and no guess where no class does.
+#[test]
+fn a_crop_without_a_size_is_the_classs_own() {
+    use serde_json::json;
+
+    let crop = |class: &str| {
+        let settings = json!({
+            "image_processor_type": class, "do_resize": true, "size": {"height": 256, "width": 256}, "resample": 3,
+            "do_center_crop": true, "do_rescale": true, "do_normalize": true, "image_mean": 0.5, "image_std": 0.5
+        });
+        processed(EncoderKind::Clip, &settings).map(|found| found.centre_crop)
+    };
+    for class in ["CLIPImageProcessor", "DeiTImageProcessor", "BitImageProcessorFast"] {
+        assert_eq!(crop(class), Ok(Some((224, 224))), "{class}");
+    }
+    for class in ["ViTImageProcessor", "PerceiverImageProcessor"] {
+        let error = crop(class).unwrap_err();
+        assert!(error.contains("crop_size is not given"), "{class}: {error}");
+    }
+}
+
 #[test]
 fn settings_that_are_there_and_cannot_be_read_are_no_default() {
     let architecture = model_folder::named_architecture(EncoderKind::Clip, "vit-b-16").unwrap();
