@@ -187,7 +187,8 @@ pub(crate) fn never_learned(conversion: &Conversion) -> Option<String> {
         .map(String::as_str)
         .collect();
     // As which "unknown" is usually written.
-    let usual = |class: &&str| class.starts_with('-') || ["99", "255", "999"].contains(class);
+    let code = |value: f32| value < 0.0 || [99.0, 255.0, 999.0].contains(&value);
+    let usual = |class: &&str| class.parse().is_ok_and(code);
     let codes: Vec<&str> = unseen.iter().copied().filter(usual).collect();
     let hint = match codes[..] {
         [] => String::new(),

@@ -303,11 +303,16 @@ pub(crate) fn read_annotations(source: &Source<'_>) -> Result<Found> {
 pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
     let mut warnings = Vec::new();
     let mut rejects = Vec::new();
-    let all: Vec<(String, Split)> = paths::list(&source.inside(source.base)?)?
-        .into_iter()
-        .filter(|entry| !entry.is_dir && entry.name.contains("annotation") && entry.name.ends_with(".txt"))
-        .filter_map(|entry| Some((entry.name.clone(), split::split_of_name(&entry.name)?)))
-        .collect();
+    let mut all: Vec<(String, Split)> = Vec::new();
+    for entry in paths::list(&source.inside(source.base)?)? {
+        if entry.is_dir || !entry.name.contains("annotation") || !entry.name.ends_with(".txt") {
+            continue;
+        }
+        match split::split_of_name(&entry.name) {
+            Some(split) => all.push((entry.name, split)),
+            None => warnings.push(format!("{} is left aside: its name says no split", entry.name)),
+        }
+    }
     // Lists of seven and of eight classes may lie side by side; together they would list every image twice.
     let own = format!("{}class", source.card.classes.len());
     let has_own = all.iter().any(|(name, _)| name.contains(&own));

@@ -281,7 +281,10 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
             .iter()
             .flatten()
             .any(|split| split::split_of_value(split) == Some(Split::Test));
-        let named_splits = NamedSplits::of(source, images.iter().flatten());
+        let named_splits = match file_split {
+            Some(_) => NamedSplits::None,
+            None => NamedSplits::of(source, images.iter().flatten()),
+        };
         let mut reasons = Vec::with_capacity(frame.height());
         let mut placed: Vec<(Option<&'static str>, String, String)> = Vec::with_capacity(frame.height());
         for ((image, label), split) in images.iter().zip(labels.iter()).zip(splits.iter()) {
@@ -364,7 +367,7 @@ pub(crate) fn read_folder(source: &Source<'_>, folder: &str) -> Result<Found> {
 /// What of the images' paths says their split.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum NamedSplits {
-    /// Folders: the outermost that says one.
+    /// Folders, if those of one path do not disagree.
     Folders,
     /// The images' own names.
     Names,
@@ -388,7 +391,7 @@ impl NamedSplits {
     fn split(self, path: &str) -> Option<Split> {
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
         match self {
-            Self::Folders => folders.split('/').find_map(split::split_of_words),
+            Self::Folders => split::split_of_words(folders),
             Self::Names => split::split_of_words(name),
             Self::None => None,
         }

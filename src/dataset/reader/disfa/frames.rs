@@ -124,31 +124,26 @@ pub(crate) struct FirstNumber {
 
 /// The number that the first frame has on disk: told by the recipe, or seen in the numbers.
 pub(crate) fn first_number(source: &Source<'_>, frames: &NumberedFiles, decoded: bool, last_label: u32) -> FirstNumber {
-    let highest = frames.files.keys().next_back().copied().unwrap_or(0);
-    let auto = source.options.frame_base == FrameBase::Auto;
-    let (number, why) = if decoded {
-        (1, "as they were decoded")
-    } else {
-        seen(source.options.frame_base, frames, last_label)
-    };
-    FirstNumber {
-        number,
-        why,
-        doubtful: auto && !decoded && number == 1 && highest < last_label,
-    }
-}
-
-fn seen(base: FrameBase, frames: &NumberedFiles, last_label: u32) -> (u32, &'static str) {
     let lowest = frames.files.keys().next().copied().unwrap_or(1);
     let highest = frames.files.keys().next_back().copied().unwrap_or(0);
-    match base {
-        FrameBase::Zero => (0, "as the recipe says"),
-        FrameBase::One => (1, "as the recipe says"),
-        FrameBase::Auto if lowest == 0 => (0, "a frame 0 exists"),
-        FrameBase::Auto if lowest == 1 || frames.padded || highest >= last_label => (1, "there is no frame 0"),
+    let sure = |number, why| FirstNumber {
+        number,
+        why,
+        doubtful: false,
+    };
+    let one = |why| FirstNumber {
+        doubtful: highest < last_label,
+        ..sure(1, why)
+    };
+    match source.options.frame_base {
+        _ if decoded => sure(1, "as they were decoded"),
+        FrameBase::Zero => sure(0, "as the recipe says"),
+        FrameBase::One => sure(1, "as the recipe says"),
+        FrameBase::Auto if lowest == 0 => sure(0, "a frame 0 exists"),
+        FrameBase::Auto if lowest == 1 || frames.padded || highest >= last_label => one("there is no frame 0"),
         FrameBase::Auto if highest.checked_add(1) == Some(last_label) => {
-            (0, "the last frame is one below the last label")
+            sure(0, "the last frame is one below the last label")
         }
-        FrameBase::Auto => (1, "as labels are numbered"),
+        FrameBase::Auto => one("as labels are numbered"),
     }
 }
