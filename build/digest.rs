@@ -209,7 +209,7 @@ pub const FAMILIES: [Family; 18] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 28] = [
+pub const OTHERS: [&str; 30] = [
     "base64",
     "blake3",
     "clap",
@@ -220,6 +220,7 @@ pub const OTHERS: [&str; 28] = [
     "humantime",
     "include_dir",
     "indicatif",
+    "libloading",
     "miette",
     "mimalloc",
     "quick_junit",
@@ -238,6 +239,7 @@ pub const OTHERS: [&str; 28] = [
     "toml",
     "tracing",
     "tracing_subscriber",
+    "ureq",
 ];
 
 /// Embedded folders that no stage counts. The card of a recipe is in the addresses themselves, word for word but for its

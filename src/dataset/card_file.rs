@@ -90,10 +90,11 @@ fn checked(tree: &Node) -> std::result::Result<Card, Box<Mistake>> {
 fn cards(read: &dyn Fn(&Path) -> std::result::Result<Asset, String>) -> Extending<'_> {
     Extending {
         document: DOCUMENT,
+        place: |folder, written| folder.join(written),
         read,
         prepare: std::convert::identity,
         lay: Node::overlaid,
-        advice: &|| format!("cards built into the program: {}", Card::names().join(", ")),
+        advice: &|_| format!("cards built into the program: {}", Card::names().join(", ")),
     }
 }
 

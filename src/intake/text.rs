@@ -257,7 +257,18 @@ pub fn each_line(
 }
 
 /// A text column without surrounding spaces and quotes; empty text is null.
-pub fn trimmed(name: &str) -> Expr {
-    let stripped = col(name).str().strip_chars(lit(" \t\r\"'"));
-    when(stripped.clone().eq(lit(""))).then(lit(NULL)).otherwise(stripped)
+pub fn trimmed(texts: &StringChunked) -> StringChunked {
+    let stripped = texts.iter().map(|text| {
+        let text = text?.trim_matches([' ', '\t', '\r', '"', '\'']);
+        (!text.is_empty()).then_some(text)
+    });
+    stripped.collect()
+}
+
+/// What a group of a regular expression matches in each text; null where the expression does not match.
+///
+/// # Errors
+/// If the expression is none.
+pub fn group(texts: &StringChunked, pattern: &str, group: usize) -> PolarsResult<StringChunked> {
+    texts.extract(&StringChunked::full("pattern".into(), pattern, 1), group)
 }

@@ -340,15 +340,10 @@ pub(crate) fn read_text_lists(source: &Source<'_>) -> Result<Found> {
             warnings.push(format!("{list}: there are no rows in it"));
         }
         const LINE: &str = r#"^\s*["']?(\S.*?)["']?[\s,;]+["']?([^\s"']+)["']?\s*$"#;
-        let part = |group: usize| col("text").str().extract(lit(LINE), group);
-        let frame = lines
-            .lazy()
-            .with_columns([part(1).alias("name"), part(2).alias("label")])
-            .collect()
-            .map_err(wrap)?;
-        let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
-        let labels = frame.column("label").and_then(Column::str).map_err(wrap)?;
-        let numbers = frame.column("line").and_then(Column::u32).map_err(wrap)?;
+        let written = lines.column("text").and_then(Column::str).map_err(wrap)?;
+        let part = |group: usize| text::group(written, LINE, group).map_err(wrap);
+        let (names, labels) = (part(1)?, part(2)?);
+        let numbers = lines.column("line").and_then(Column::u32).map_err(wrap)?;
         let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
         let rows = names.iter().zip(labels.iter()).zip(numbers.iter());
         for ((image, label), line) in rows.skip(usize::from(headed)) {

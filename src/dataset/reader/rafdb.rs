@@ -39,28 +39,30 @@ pub(crate) fn read_list(source: &Source<'_>) -> Result<Found> {
     }
     // Names of this database hold neither spaces nor commas.
     const LINE: &str = r#"^\s*["']?([^\s,;"']+)["']?[\s,;]+["']?([^\s"'](?:[^"']*[^\s"'])?)["']?\s*$"#;
-    let part = |group: usize| col("text").str().extract(lit(LINE), group);
-    let frame = lines
-        .lazy()
-        .with_columns([
-            lit(list.as_str()).alias("file"),
-            part(1).alias("name"),
-            part(2).alias("label"),
-        ])
-        .with_columns([col("name").str().extract(lit("^(train|test)_[0-9]+"), 1).alias("split")])
-        .with_columns([col("name")
-            .str()
-            .extract(lit(r"^((?:train|test)_[0-9]+)(?:_aligned)?\.[A-Za-z]+$"), 1)
-            .alias("sample_id")])
-        .with_columns([(lit(format!("{folder}/"))
-            + col("sample_id")
-            + lit(suffix)
-            + col("name").str().extract(lit(r"(\.[A-Za-z]+)$"), 1))
-        .alias("image_path")])
-        .collect()
-        .map_err(wrap)?;
-    let names = frame.column("name").and_then(Column::str).map_err(wrap)?;
+    let written = lines.column("text").and_then(Column::str).map_err(wrap)?;
+    let group = |of: &StringChunked, pattern: &str, group: usize| text::group(of, pattern, group).map_err(wrap);
+    let names = group(written, LINE, 1)?;
+    let ids = group(&names, r"^((?:train|test)_[0-9]+)(?:_aligned)?\.[A-Za-z]+$", 1)?;
+    let endings = group(&names, r"(\.[A-Za-z]+)$", 1)?;
+    let images: StringChunked = ids
+        .iter()
+        .zip(endings.iter())
+        .map(|(id, ending)| Some(format!("{folder}/{}{suffix}{}", id?, ending?)))
+        .collect();
     let headed = names.iter().next().flatten().is_some_and(tabular::is_image_heading);
+    let mut frame = lines.clone();
+    for (name, column) in [
+        ("file", StringChunked::full("file".into(), &list, lines.height())),
+        ("label", group(written, LINE, 2)?),
+        ("split", group(&names, "^(train|test)_[0-9]+", 1)?),
+        ("sample_id", ids),
+        ("image_path", images),
+        ("name", names),
+    ] {
+        frame
+            .with_column(column.with_name(name.into()).into_column())
+            .map_err(wrap)?;
+    }
     let frame = frame.slice(i64::from(headed), usize::MAX);
     let names = frame.column("name").and_then(Column::str).map_err(wrap)?.clone();
     let ids = frame.column("sample_id").and_then(Column::str).map_err(wrap)?.clone();

@@ -1,6 +1,6 @@
 //! From rows with a written label to working rows with a class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use polars::prelude::*;
 
@@ -53,24 +53,19 @@ pub(crate) fn with_classes(
     frame.rechunk_mut();
     let required = source.card.tasks.first() == Some(&Task::Expression);
     let is_unknown = |label: &str| UnknownLabels::has_text(source.options.unknown.as_ref(), Task::Expression, label);
-    let grouped = frame
-        .clone()
-        .lazy()
-        .group_by([col("split"), col("label")])
-        .agg([len().cast(DataType::UInt64).alias("n")])
-        .collect()
-        .map_err(wrap)?;
-    let mut counts: BTreeMap<(Split, String), u64> = BTreeMap::new();
-    let splits = grouped.column("split").and_then(Column::str).map_err(wrap)?;
-    let labels = grouped.column("label").and_then(Column::str).map_err(wrap)?;
-    let numbers = grouped.column("n").and_then(Column::u64).map_err(wrap)?;
-    for ((split, label), n) in splits.iter().zip(labels.iter()).zip(numbers.iter()) {
-        if let (Some(split), Some(label), Some(n)) = (split.and_then(Split::parse), label, n)
-            && !is_unknown(label)
-        {
-            counts.insert((split, label.to_owned()), n);
+    let splits = frame.column("split").and_then(Column::str).map_err(wrap)?;
+    let texts = frame.column("label").and_then(Column::str).map_err(wrap)?.clone();
+    let mut written: HashMap<(&str, &str), u64> = HashMap::new();
+    for pair in splits.iter().zip(texts.iter()) {
+        if let (Some(split), Some(label)) = pair {
+            *written.entry((split, label)).or_default() += 1;
         }
     }
+    let counts: BTreeMap<(Split, String), u64> = written
+        .into_iter()
+        .filter(|((_, label), _)| !is_unknown(label))
+        .filter_map(|((split, label), n)| Some(((Split::parse(split)?, label.to_owned()), n)))
+        .collect();
     let labels = labels::interpret(
         source.card,
         &counts,
@@ -81,7 +76,6 @@ pub(crate) fn with_classes(
         },
     );
     warnings.extend(labels.warnings.iter().cloned());
-    let texts = frame.column("label").and_then(Column::str).map_err(wrap)?.clone();
     let meanings: Vec<Option<Meaning>> = texts
         .iter()
         .map(|label| {
@@ -119,12 +113,8 @@ pub(crate) fn with_classes(
         }),
     })?;
     let before = frame.height();
-    let mut frame = frame
-        .lazy()
-        .filter(col("ignored").not())
-        .drop(cols(["label", "ignored"]))
-        .collect()
-        .map_err(wrap)?;
+    let ignored = frame.column("ignored").and_then(Column::bool).map_err(wrap)?;
+    let mut frame = frame.filter(&!ignored).map_err(wrap)?.drop_many(["label", "ignored"]);
     frame.rechunk_mut();
     Ok(Found {
         masked: (before - frame.height()) as u64,
@@ -254,12 +244,8 @@ pub(crate) fn with_valence(source: &Source<'_>, found: Found) -> Result<Found> {
     let mut reasons = reasons.into_iter();
     let frame = sift(&frame, &mut rejects, |_| reasons.next().flatten())?;
     let before = frame.height();
-    let mut frame = frame
-        .lazy()
-        .filter(col("known"))
-        .drop(cols(["known"]))
-        .collect()
-        .map_err(wrap)?;
+    let known = frame.column("known").and_then(Column::bool).map_err(wrap)?;
+    let mut frame = frame.filter(known).map_err(wrap)?.drop_many(["known"]);
     frame.rechunk_mut();
     masked += (before - frame.height()) as u64;
     Ok(Found {

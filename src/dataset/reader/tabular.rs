@@ -125,14 +125,19 @@ pub(crate) fn read(
                 names[1..].join(", ")
             )));
         }
-        let mut columns = vec![lit(file).alias("file"), col("line")];
+        let rows = frame.height();
+        let mut columns = vec![
+            StringChunked::full("file".into(), file, rows).into_column(),
+            frame.column("line").map_err(wrap)?.clone(),
+        ];
         for (meaning, _) in MEANINGS {
-            columns.push(find(meaning).map_or_else(
-                || lit(NULL).cast(DataType::String).alias(meaning),
-                |name| text::trimmed(name).alias(meaning),
-            ));
+            let column = match find(meaning) {
+                Some(name) => text::trimmed(frame.column(name).and_then(Column::str).map_err(wrap)?),
+                None => StringChunked::full_null(meaning.into(), rows),
+            };
+            columns.push(column.with_name(meaning.into()).into_column());
         }
-        let part = frame.lazy().select(columns).collect().map_err(wrap)?;
+        let part = DataFrame::new(rows, columns).map_err(wrap)?;
         match &mut all {
             Some(all) => {
                 all.vstack_mut(&part).map_err(wrap)?;
