@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
-use aura_bench::inside::{ArchetypeRow, AssignmentRow, write_batch, write_table};
+use aura_bench::inside::{ArchetypeRow, AssignmentRow, Origin, write_batch, write_table};
 use aura_bench::{Format, QueryContext};
 use criterion::Criterion;
 
@@ -81,7 +81,12 @@ fn run_folder() -> PathBuf {
             }
         })
         .collect();
-    write_table(&folder.join("seed-0/assignments.parquet"), &assignments, &[]).unwrap();
+    write_table(
+        &folder.join("seed-0/assignments.parquet"),
+        &assignments,
+        &Origin::default(),
+    )
+    .unwrap();
     let archetypes: Vec<ArchetypeRow> = (0..ARCHETYPES)
         .map(|k| ArchetypeRow {
             archetype: k as i32,
@@ -97,7 +102,12 @@ fn run_folder() -> PathBuf {
             nearest_similarity: Vec::new(),
         })
         .collect();
-    write_table(&folder.join("seed-0/archetypes.parquet"), &archetypes, &[]).unwrap();
+    write_table(
+        &folder.join("seed-0/archetypes.parquet"),
+        &archetypes,
+        &Origin::default(),
+    )
+    .unwrap();
     let manifest = r#"{"schema":1,"run":"large","name":"large","dataset":"affectnet_va","task":"valence_arousal","seeds":[0],"classes":["valence","arousal"]}"#;
     std::fs::write(done, manifest).unwrap();
     folder

@@ -149,7 +149,7 @@ pub mod inside {
     pub use crate::meter::{Meter, Spent};
     pub use crate::model::config::ModelConfig;
     pub use crate::model::loss::config::LossConfig;
-    pub use crate::record::{ArchetypeRow, AssignmentRow};
+    pub use crate::record::{ArchetypeRow, AssignmentRow, Origin};
     pub use crate::rival::config::RivalConfig;
     pub use crate::rival::run::Rivals;
     pub use crate::sets::SplitSets;

@@ -21,6 +21,7 @@ pub(crate) fn doing() -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     quiet: bool,
+    verbose: bool,
     bars: bool,
 }
 
@@ -35,6 +36,7 @@ impl Progress {
     pub fn new(quiet: bool) -> Self {
         Self {
             quiet,
+            verbose: false,
             bars: !quiet && std::io::stderr().is_terminal(),
         }
     }
@@ -43,7 +45,20 @@ impl Progress {
     pub fn hidden() -> Self {
         Self {
             quiet: true,
+            verbose: false,
             bars: false,
+        }
+    }
+
+    /// The same, with details: where results lie, and what they cost.
+    pub(crate) fn with_details(self) -> Self {
+        Self { verbose: true, ..self }
+    }
+
+    /// A line below another one, for those who ask for details.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.line(&format!("            {text}"));
         }
     }
 

@@ -209,6 +209,37 @@ pub struct ResetRow {
     pub sample_id: String,
 }
 
+/// Whose rows a table holds. It leads every table of results, so that files of many runs can be read as one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Name of the run folder.
+    pub run: String,
+    /// Fold, in a run with folds, and seed; `None` in a table of the whole run.
+    pub unit: Option<(Option<i32>, i64)>,
+}
+
+impl Origin {
+    /// The batch behind the columns `run` and, in a table of one seed, `fold` and `seed`.
+    ///
+    /// # Errors
+    /// If the columns do not fit together, which is a defect of this crate.
+    pub fn lead(&self, batch: &RecordBatch) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let rows = batch.num_rows();
+        let run: ArrayRef = Arc::new(StringArray::from(vec![self.run.as_str(); rows]));
+        let mut fields = vec![Field::new("run", DataType::Utf8, false)];
+        let mut columns = vec![run];
+        if let Some((fold, seed)) = self.unit {
+            fields.push(Field::new("fold", DataType::Int32, true));
+            fields.push(Field::new("seed", DataType::Int64, false));
+            columns.push(Arc::new(Int32Array::from(vec![fold; rows])));
+            columns.push(Arc::new(Int64Array::from(vec![seed; rows])));
+        }
+        fields.extend(batch.schema().fields().iter().map(|field| field.as_ref().clone()));
+        columns.extend(batch.columns().iter().cloned());
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    }
+}
+
 /// Rows that know their Parquet form.
 pub trait Table: Sized {
     /// The rows as one Arrow record batch.

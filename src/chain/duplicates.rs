@@ -36,7 +36,7 @@ impl Chain<'_> {
                 }));
             }
             folder.unseal()?;
-            parquet::write(&path, &rows, &[])?;
+            parquet::write(&path, &rows, &folder.origin())?;
         }
         let table = parquet::read(&path)?;
         let Some(first) = First::of(&table, self.recipe.protocol.folds.is_empty()) else {

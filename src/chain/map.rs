@@ -85,8 +85,8 @@ impl Chain<'_> {
             draw(space, place, &umap, &mut points, &mut numbers)?;
         }
         folder.unseal()?;
-        parquet::write(&here.file("maps.parquet"), &points, &[])?;
-        parquet::write(&here.file("separability.parquet"), &numbers, &[])?;
+        parquet::write(&here.file("maps.parquet"), &points, here.origin())?;
+        parquet::write(&here.file("separability.parquet"), &numbers, here.origin())?;
         atomic::write(&stamp, digest.as_bytes())?;
         self.done("map", &started, false, &digest);
         Ok(digest)

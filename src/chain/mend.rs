@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::disk::atomic;
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::Result;
-use crate::run::folder::{RunFolder, SeedFolder};
+use crate::run::folder::{RunFolder, unit_of};
 
 use super::done::{self, Done};
 use super::state::Chain;
@@ -74,14 +74,7 @@ fn take_away(folder: &RunFolder, damaged: &Path) -> Result<()> {
     if within.starts_with("report") {
         return atomic::remove(&folder.report_stamp());
     }
-    let seed = within
-        .ancestors()
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
-        })
-        .map(|path| SeedFolder::new(folder.path().join(path)));
-    match seed {
+    match unit_of(within).map(|(fold, seed)| folder.seed(fold, seed)) {
         Some(seed) if within.ends_with("maps.parquet") || within.ends_with("separability.parquet") => {
             atomic::remove(&seed.maps_stamp())
         }

@@ -14,7 +14,7 @@ use crate::digest::{Digest, stage};
 use crate::disk::seal::Sealed;
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Result};
-use crate::record::Table;
+use crate::record::{Origin, Table};
 use crate::rival::finetune::job::METHOD;
 use crate::rival::outcome::RivalOutcome;
 use crate::run::folder::SeedFolder;
@@ -132,8 +132,13 @@ impl RivalsDone {
         }
         check_finite(&metrics)?;
         let tables = [
-            prepare(&folder.file("metrics.parquet"), &metrics, &stays)?,
-            prepare(&folder.file("predictions.parquet"), &predictions, &stays)?,
+            prepare(&folder.file("metrics.parquet"), &metrics, folder.origin(), &stays)?,
+            prepare(
+                &folder.file("predictions.parquet"),
+                &predictions,
+                folder.origin(),
+                &stays,
+            )?,
         ];
         let mut after = Self {
             probes: self.probes.clone(),
@@ -178,8 +183,10 @@ fn is_aura(method: &str) -> bool {
 }
 
 /// The table at `path` with the rows of the methods that stay, and `rows` behind them.
-fn prepare<T: Table>(path: &Path, rows: &[T], stays: &impl Fn(&str) -> bool) -> Result<Prepared> {
-    let new = T::batch(rows).at("encode", path)?;
+fn prepare<T: Table>(path: &Path, rows: &[T], origin: &Origin, stays: &impl Fn(&str) -> bool) -> Result<Prepared> {
+    let new = T::batch(rows)
+        .and_then(|batch| origin.lead(&batch))
+        .at("encode", path)?;
     let there = parquet::read(path)?;
     let kept: Vec<bool> = {
         let methods = there
@@ -212,6 +219,13 @@ mod tests {
     use super::*;
     use crate::record::MetricRow;
 
+    fn origin() -> Origin {
+        Origin {
+            run: "run-01234567".to_owned(),
+            unit: Some((Some(2), 7)),
+        }
+    }
+
     fn rows(path: &Path) -> Vec<(String, f64)> {
         let batch = parquet::read(path).expect("the table is whole");
         let methods = batch
@@ -237,9 +251,9 @@ mod tests {
             row("knn", 0.1),
             row(METHOD, 0.7),
         ];
-        parquet::write(&path, &first, &[]).expect("written");
+        parquet::write(&path, &first, &origin()).expect("written");
         let replace = |path: &Path, rows: &[MetricRow], stays: &dyn Fn(&str) -> bool| {
-            let Prepared { path, beside, .. } = prepare(path, rows, &stays)?;
+            let Prepared { path, beside, .. } = prepare(path, rows, &origin(), &stays)?;
             std::fs::rename(beside, &path).at("write", &path)
         };
         replace(&path, &[row("knn", 0.2), row("mlp", 0.3)], &|method: &str| {

@@ -41,6 +41,6 @@ impl Chain<'_> {
         let task = self.recipe.protocol.task;
         let said = Predictions::read(&files, &people, task, outputs, |_| true)?;
         let rows = standing::of(&said, task, &Bootstrap::hearing(self.interrupt))?;
-        parquet::write(&path, &rows, &[])
+        parquet::write(&path, &rows, &folder.origin())
     }
 }

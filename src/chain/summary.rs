@@ -59,6 +59,9 @@ pub struct Summary {
     primary: &'static str,
     #[serde(skip)]
     title: String,
+    /// A test sample to begin with: one that the first seed gets wrong, where a prediction can be right or wrong.
+    #[serde(skip)]
+    pub(crate) sample: Option<String>,
 }
 
 /// Collects the summary from the run folder's tables.
@@ -99,6 +102,10 @@ pub(super) fn summarise(
             methods.entry(method).or_default().insert(metric, over_seeds);
         }
     }
+    let first = context.query(
+        "SELECT sample_id FROM predictions WHERE method = 'aura' AND split = 'test' \
+         ORDER BY fold, seed, correct, sample_id LIMIT 1",
+    )?;
     let primary = recipe.protocol.task.primary_metric();
     let metrics = methods.get("aura").cloned().unwrap_or_default();
     if !metrics.contains_key(primary) {
@@ -126,6 +133,10 @@ pub(super) fn summarise(
         random_weights: naming::is_random(&manifest.encoder),
         primary,
         title: recipe.card.title.clone(),
+        sample: first
+            .rows
+            .first()
+            .and_then(|row| first.get(row, "sample_id").as_str().map(str::to_owned)),
     })
 }
 

@@ -419,11 +419,12 @@ fn write_seed(
     check_finite(&metrics)?;
     // Rivals that stood beside an older model are no longer there once its tables are written.
     done::forget(folder)?;
-    parquet::write(&folder.file("metrics.parquet"), &metrics, &[])?;
-    parquet::write(&folder.file("predictions.parquet"), &outcome.predictions, &[])?;
-    parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, &[])?;
-    parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, &[])?;
-    parquet::write(&folder.file("resets.parquet"), &outcome.resets, &[])?;
+    let origin = folder.origin();
+    parquet::write(&folder.file("metrics.parquet"), &metrics, origin)?;
+    parquet::write(&folder.file("predictions.parquet"), &outcome.predictions, origin)?;
+    parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, origin)?;
+    parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, origin)?;
+    parquet::write(&folder.file("resets.parquet"), &outcome.resets, origin)?;
     outcome.model.save(&folder.file("model.safetensors"))?;
     Done::write(folder, digest, &sets.train.targets.names, warnings)?;
     checkpoint::discard(folder.path())

@@ -17,6 +17,7 @@ use crate::metric::tally::Tally;
 use crate::model::ModelConfig;
 use crate::model::loss::config::LossConfig;
 use crate::progress::Progress;
+use crate::record::Origin;
 use crate::run::manifest::Manifest;
 use crate::sets::{Matrix, SplitSets};
 use crate::task::{Targets, Task};
@@ -287,10 +288,20 @@ fn trained(folder: &Path, sets: &SplitSets, seeds: &[u64]) -> Facts {
     for &seed in seeds {
         let here = folder.join(format!("seed-{seed}"));
         let outcome = trainer.train(seed, &here).unwrap();
-        parquet::write(&here.join("metrics.parquet"), &outcome.metrics, &[]).unwrap();
-        parquet::write(&here.join("predictions.parquet"), &outcome.predictions, &[]).unwrap();
-        parquet::write(&here.join("archetypes.parquet"), &outcome.archetypes, &[]).unwrap();
-        parquet::write(&here.join("resets.parquet"), &outcome.resets, &[]).unwrap();
+        parquet::write(&here.join("metrics.parquet"), &outcome.metrics, &Origin::default()).unwrap();
+        parquet::write(
+            &here.join("predictions.parquet"),
+            &outcome.predictions,
+            &Origin::default(),
+        )
+        .unwrap();
+        parquet::write(
+            &here.join("archetypes.parquet"),
+            &outcome.archetypes,
+            &Origin::default(),
+        )
+        .unwrap();
+        parquet::write(&here.join("resets.parquet"), &outcome.resets, &Origin::default()).unwrap();
         names.clone_from(&sets.train.targets.names);
     }
     std::fs::write(folder.join("recipe.toml"), "[model.reset]\nwarmup = 6\n").unwrap();

@@ -11,8 +11,8 @@ use crate::progress::{self, Progress};
 
 use super::shell::Shell;
 use super::{
-    advice, baseline, bench, cache, check, compare, completions, convert, doctor, explain, export, extract, generate,
-    output, panics, paths, published, query, report, run, schema, standin, threads, validate,
+    advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
+    generate, output, panics, paths, published, query, report, run, schema, standin, threads, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -21,14 +21,17 @@ use super::{
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
-    /// Show no progress; errors and results still appear.
-    #[arg(long, global = true)]
+    /// Show no progress; errors and results still appear
+    #[arg(short, long, global = true)]
     quiet: bool,
+    /// Say more: where each result lies and what it cost, and what is written to the log
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 pub(crate) const AFTER_HELP: &str = "\
 Exit codes: 0 fine; 1 a check failed; 2 usage or recipe; 3 data missing or unusable; 4 device; 130 interrupted.
-First steps: aura-bench run recipes/affectnet_va.toml --stand-in";
+First steps: aura-bench run affectnet_va --stand-in";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -75,8 +78,7 @@ enum Verb {
 
 /// Parses the arguments, runs the verb, prints what went wrong, and returns the documented exit code.
 pub fn main() -> ExitCode {
-    let mut command = Arguments::command();
-    output::start_log();
+    let mut command = examples::shown(Arguments::command());
     panics::become_errors();
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
@@ -88,14 +90,26 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return explained(&error),
     };
+    output::start_log(arguments.verbose);
     let verb = matches.subcommand_name().map(str::to_owned);
     let ready = paths::check(&command, &matches).and_then(|()| threads::ready());
     if let Err(error) = ready {
         show(&error);
         return ExitCode::from(error.exit_code());
     }
+    #[cfg(feature = "cuda")]
+    if let Err(error) =
+        crate::chain::stages::cache_folder(None).and_then(|cache| crate::device::machine::prepare(&cache))
+    {
+        // Who asks for the GPU is told by the device; all others need none of it.
+        tracing::warn!("NVIDIA's wheels cannot be used: {error}");
+    }
     let shell = Shell {
-        progress: Progress::new(arguments.quiet),
+        progress: if arguments.verbose {
+            Progress::new(false).with_details()
+        } else {
+            Progress::new(arguments.quiet)
+        },
         interrupt: Interrupt::install_for(arguments.verb.stop(), progress::doing),
     };
     let result = match arguments.verb {
@@ -110,14 +124,14 @@ pub fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments, &shell),
-        Verb::Export(arguments) => export::run(&arguments),
+        Verb::Export(arguments) => export::run(&arguments, &shell),
         Verb::Validate(arguments) => validate::run(&arguments, &shell),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Cache(arguments) => cache::run(&arguments, &shell),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Bench(arguments) => bench::run(&arguments, &shell),
-        Verb::Completions(arguments) => completions::run(&arguments, &Arguments::command()),
-        Verb::Generate(arguments) => generate::run(&arguments, &Arguments::command()),
+        Verb::Completions(arguments) => completions::run(&arguments, &command),
+        Verb::Generate(arguments) => generate::run(&arguments, &command),
     };
     match result {
         Ok(()) => ExitCode::from(exit::OK),

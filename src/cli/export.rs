@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::check::facts::Facts;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::export::mlflow_server::Server;
 use crate::export::{croissant, mlflow};
 
 use super::output;
+use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
@@ -18,14 +20,20 @@ pub struct ExportArguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Write runs into an `MLflow` file store and print its address
+    /// Send runs to an `MLflow` tracking server and print the addresses of their pages
     Mlflow {
         /// Run folders, or folders of runs
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<PathBuf>,
-        /// The store; a run that is there already is replaced
-        #[arg(long, value_name = "DIR", default_value = "mlruns")]
-        out: PathBuf,
+        /// The server's address; what an earlier export of a run wrote is replaced
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "MLFLOW_TRACKING_URI",
+            hide_env_values = true,
+            default_value = "http://127.0.0.1:5000"
+        )]
+        to: String,
     },
     /// Write Croissant metadata beside a table and print the file's path
     Croissant {
@@ -37,14 +45,19 @@ enum Verb {
     },
 }
 
-pub fn run(arguments: &ExportArguments) -> Result<()> {
+pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
     match &arguments.verb {
-        Verb::Mlflow { runs, out } => {
-            let mut address = String::new();
+        Verb::Mlflow { runs, to } => {
+            let server = Server::at(to).map_err(with_remedy)?;
+            server.reach().map_err(with_remedy)?;
             for run in Facts::open(runs)? {
-                address = mlflow::export(&run, out)?;
+                let exported = mlflow::export(&run, &server)?;
+                if let Some(warning) = exported.warning {
+                    shell.progress.line(&format!("warning: {warning}"));
+                }
+                output::print(&exported.page)?;
             }
-            output::print(&address)
+            Ok(())
         }
         Verb::Croissant { table, out } => {
             let written = match out {
@@ -56,5 +69,14 @@ pub fn run(arguments: &ExportArguments) -> Result<()> {
             };
             output::print(&written.display().to_string())
         }
+    }
+}
+
+/// An error of a server, with what starts one.
+fn with_remedy(error: Error) -> Error {
+    let remedy = "`mlflow server --backend-store-uri sqlite:///mlflow.db` starts a server, and --to gives its address";
+    match error {
+        Error::Usage(text) => Error::Usage(format!("{text}; {remedy}")),
+        other => Error::data(format!("{other}; {remedy}")),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod doctor;
+mod examples;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod extract;

@@ -91,10 +91,11 @@ pub fn json(value: &impl serde::Serialize) -> Result<String> {
         .map_err(|error| Error::data(format!("cannot encode the result as JSON: {error}")))
 }
 
-/// Sends log messages to stderr at the level of `AURA_BENCH_LOG` (default: warnings).
-pub fn start_log() {
+/// Sends log messages to stderr at the level of `AURA_BENCH_LOG` (default: warnings, and with `verbose` what this program says).
+pub fn start_log(verbose: bool) {
+    let level = if verbose { "warn,aura_bench=debug" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("AURA_BENCH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     // A second initialisation happens only inside tests and changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -15,7 +15,7 @@ use super::shell::{Shell, parse_seeds};
 
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// The recipe, for example recipes/rafdb.toml
+    /// The recipe: a file, or the name of one that the program carries, for example rafdb
     recipe: PathBuf,
     /// The licensed database's folder; default: `dataset.root` of the recipe
     #[arg(long, value_name = "DIR", conflicts_with = "stand_in")]
@@ -84,7 +84,9 @@ pub fn run(arguments: &RunArguments, shell: &Shell) -> Result<()> {
     match (Job::load(&arguments.recipe, &load)?, arguments.point) {
         (Job::Run(recipe), None) => {
             let summary = stages::run(&recipe, &options, shell.progress, &shell.interrupt)?;
-            show(arguments, &summary, Summary::to_text)
+            show(arguments, &summary, |summary| {
+                format!("{}\n{}", summary.to_text(), next(summary))
+            })
         }
         (Job::Run(_), Some(_)) => Err(Error::Usage(format!(
             "--point is for studies; {} has no [sweep]",
@@ -140,6 +142,28 @@ fn child(
         .arg(point.to_string())
         .arg("--with-parent");
     command
+}
+
+/// What to do now, beside opening the page.
+fn next(summary: &Summary) -> String {
+    let run = quoted(&summary.run_dir);
+    let explain = summary.sample.as_deref().map_or_else(String::new, |sample| {
+        format!("why     aura-bench explain {run} {}\n", quoted(sample))
+    });
+    format!(
+        "{explain}ask     aura-bench query --runs {run} \"SELECT method, metric, value FROM metrics WHERE epoch IS NULL AND split = \
+         'test'\""
+    )
+}
+
+/// A word as a shell reads it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 fn show<T: serde::Serialize>(arguments: &RunArguments, summary: &T, text: impl Fn(&T) -> String) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::chain::{self, DataReport};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
 use crate::error::{DataKind, Error, Result};
-use crate::recipe::{Job, RecipeOptions, Study, conversion_options};
+use crate::recipe::{Job, RecipeOptions, Study, built_in, conversion_options};
 use crate::regular;
 
 use super::output;
@@ -18,7 +18,7 @@ use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ValidateArguments {
-    /// A recipe; or a database's folder; or a dataset card, by name or file
+    /// A recipe or a dataset card, by name or file; or a database's folder
     target: PathBuf,
     /// Read the folder as this card only, and say why it does not fit
     #[arg(long, value_name = "CARD")]
@@ -45,8 +45,17 @@ pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     if target.is_dir() {
         return folder(arguments, shell);
     }
-    if let Some(card) = card(target)? {
-        return show_card(&card, arguments.json);
+    // A recipe may have the name of its card; these options are of recipes alone.
+    let as_recipe = arguments.stand_in || arguments.resolved || arguments.data.is_some() || !arguments.set.is_empty();
+    if !as_recipe && let Some(card) = card(target)? {
+        show_card(&card, arguments.json)?;
+        let same = format!("recipes/{}.toml", target.display());
+        if built_in().iter().any(|name| target == Path::new(name)) {
+            shell.progress.line(&format!(
+                "this is the dataset card; the recipe of this name: aura-bench validate {same}"
+            ));
+        }
+        return Ok(());
     }
     recipe(arguments, shell)
 }

@@ -2,13 +2,18 @@
 //! found to be there: the library's binding panics where it is not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 use cudarc::driver::result;
 use cudarc::driver::sys::{self, CUdevice_attribute};
 
+use crate::error::{Error, Result};
+
 use super::gpu::Gpu;
+use super::headers;
+use super::wheels::Wheels;
 
 /// What the driver answers.
 #[derive(Debug, Clone)]
@@ -24,7 +29,7 @@ pub struct Answer {
     unsafe_code,
     reason = "the driver's functions have no safe binding; each is called as its documentation asks"
 )]
-pub fn ask() -> Result<Answer, String> {
+pub fn ask() -> std::result::Result<Answer, String> {
     // SAFETY: only tries to open the library under its usual names.
     if !unsafe { sys::is_culib_present() } {
         return Err("there is no NVIDIA driver: its library libcuda.so.1 cannot be opened".to_owned());
@@ -65,6 +70,27 @@ pub fn ask() -> Result<Answer, String> {
     })
 }
 
+/// Opens NVRTC of the wheels, so that its binding finds it open, and shows the compiler of kernels their headers, joined below
+/// `cache`.
+///
+/// # Errors
+/// [`Error::Io`] if they cannot be joined; [`Error::Device`] if the library cannot be opened.
+#[expect(
+    unsafe_code,
+    reason = "opening a library runs its initialisers; the environment belongs to the process"
+)]
+pub fn use_wheels(wheels: &Wheels, cache: &Path) -> Result<()> {
+    let headers = headers::joined(&wheels.includes, cache)?;
+    // SAFETY: NVIDIA's library, whose initialisers ask nothing of this process.
+    let library = unsafe { libloading::Library::new(&wheels.nvrtc) }
+        .map_err(|error| Error::Device(format!("{} cannot be opened: {error}", wheels.nvrtc.display())))?;
+    // It stays open as long as the process lives: its binding opens it by its name alone.
+    std::mem::forget(library);
+    // SAFETY: called before any thread is started.
+    unsafe { std::env::set_var("CUDA_PATH", headers) };
+    Ok(())
+}
+
 /// Whether the compiler of kernels can be opened by the dynamic linker.
 #[expect(unsafe_code, reason = "opening a library runs its initialisers")]
 pub fn has_nvrtc() -> bool {
@@ -73,7 +99,7 @@ pub fn has_nvrtc() -> bool {
 }
 
 /// Compiles and runs one small kernel. The error is what the libraries underneath said, who panic rather than return it.
-pub fn try_out(device: &Device) -> Result<(), String> {
+pub fn try_out(device: &Device) -> std::result::Result<(), String> {
     let said = Arc::new(Mutex::new(None));
     let hear = Arc::clone(&said);
     // The device works in threads of its own, whose panics reach only the hook.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::wheels::Wheels;
+
 /// Folders that dynamic linkers search for libraries of drivers and toolkits.
 const LIBRARY_FOLDERS: [&str; 9] = [
     "usr/lib/x86_64-linux-gnu",
@@ -84,15 +86,34 @@ pub struct Toolkit {
     pub version: Option<String>,
     /// The folder with the headers, if all that kernels include are there.
     pub headers: Option<PathBuf>,
-    /// NVRTC, where the dynamic linker looks for it.
+    /// NVRTC, where the dynamic linker looks for it, or in the wheels.
     pub nvrtc: Option<PathBuf>,
+    /// NVIDIA's wheels, where they take the place of a toolkit that is not here or not whole.
+    pub wheels: Option<Wheels>,
 }
 
 impl Toolkit {
     /// Looks at the machine.
     pub fn look() -> Self {
         let chosen = std::env::var_os("CUDA_PATH").map(PathBuf::from);
-        Self::look_below(Path::new("/"), chosen, &library_path("LD_LIBRARY_PATH"))
+        Self::look_below(Path::new("/"), chosen, &library_path("LD_LIBRARY_PATH")).or(Wheels::look)
+    }
+
+    /// A toolkit that lacks something is passed over for wheels: the compiler and its headers are to be of one version.
+    pub fn or(self, wheels: impl FnOnce() -> Option<Wheels>) -> Self {
+        if self.headers.is_some() && self.nvrtc.is_some() {
+            return self;
+        }
+        match wheels() {
+            Some(wheels) => Self {
+                root: None,
+                version: None,
+                headers: wheels.includes.first().cloned(),
+                nvrtc: Some(wheels.nvrtc.clone()),
+                wheels: Some(wheels),
+            },
+            None => self,
+        }
     }
 
     /// Looks at the file system below `root`; `chosen` is the value of `CUDA_PATH`.
@@ -120,6 +141,7 @@ impl Toolkit {
             headers,
             nvrtc: find_library(root, &folders, &["libnvrtc.so", "libnvrtc.so.12", "libnvrtc.so.11"]),
             root: toolkit,
+            wheels: None,
         }
     }
 }
@@ -198,6 +220,7 @@ fn toolkit_version(folder: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::wheels::tests::install;
     use crate::error::{Context, Result};
 
     fn put(root: &Path, file: &str, text: &str) -> Result<()> {
@@ -253,13 +276,22 @@ mod tests {
         put(root, "etc/ld.so.conf.d/cuda.conf", "# CUDA\n/usr/local/cuda/lib64\n")?;
         let half = Toolkit::look_below(root, None, &[]);
         assert_eq!(half.version.as_deref(), Some("12.8.1"));
-        assert_eq!((half.headers, half.nvrtc), (None, None));
+        assert_eq!((&half.headers, &half.nvrtc), (&None, &None));
         put(root, "usr/local/cuda/include/cuda_bf16.h", "")?;
         put(root, "usr/local/cuda/include/mma.h", "")?;
         put(root, "usr/local/cuda/lib64/libnvrtc.so.12", "")?;
         let whole = Toolkit::look_below(root, None, &[]);
         assert_eq!(whole.headers, Some(root.join("usr/local/cuda/include")));
         assert_eq!(whole.nvrtc, Some(root.join("usr/local/cuda/lib64/libnvrtc.so.12")));
+        let wheels = || {
+            let _ = install(&root.join("env"), "python3.12");
+            Wheels::look_below(&[root.join("env")])
+        };
+        assert_eq!(whole.clone().or(wheels), whole, "what the system has goes first");
+        let instead = half.or(wheels);
+        let nvidia = root.join("env/lib/python3.12/site-packages/nvidia");
+        assert_eq!(instead.headers, Some(nvidia.join("cuda_runtime/include")));
+        assert_eq!(instead.nvrtc, Some(nvidia.join("cuda_nvrtc/lib/libnvrtc.so.12")));
         // A CUDA_PATH that leads nowhere is what the compiler would use, too.
         let astray = Toolkit::look_below(root, Some(root.join("nowhere")), &[]);
         assert_eq!(astray.headers, None);

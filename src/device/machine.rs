@@ -107,8 +107,8 @@ impl Machine {
         let mut missing = Vec::new();
         if !self.nvrtc_opens.unwrap_or(self.toolkit.nvrtc.is_some()) {
             missing.push(
-                "NVRTC (libnvrtc.so), which compiles kernels: install the CUDA toolkit 12, or its packages \
-                 cuda-nvrtc-12-8 or nvidia-cuda-nvrtc-cu12, and put the library's folder into LD_LIBRARY_PATH if the \
+                "NVRTC (libnvrtc.so), which compiles kernels: `pip install 'aura-bench[cuda]'` brings it, or install the \
+                 CUDA toolkit 12 or its package cuda-nvrtc-12-8, and put the library's folder into LD_LIBRARY_PATH if the \
                  linker does not know it"
                     .to_owned(),
             );
@@ -119,8 +119,9 @@ impl Machine {
                 None => "there is no CUDA_PATH and no /usr/local/cuda".to_owned(),
             };
             missing.push(format!(
-                "the CUDA headers (cuda_fp16.h, cuda_bf16.h, mma.h), which kernels include ({looked}): install the CUDA \
-                 toolkit 12, or its package cuda-cudart-dev-12-8, and set CUDA_PATH to the folder that holds include/"
+                "the CUDA headers (cuda_fp16.h, cuda_bf16.h, mma.h), which kernels include ({looked}): \
+                 `pip install 'aura-bench[cuda]'` brings them, or install the CUDA toolkit 12 or its package \
+                 cuda-cudart-dev-12-8, and set CUDA_PATH to the folder that holds include/"
             ));
         }
         missing
@@ -193,6 +194,19 @@ pub fn table_budget(device: &Device) -> u64 {
     }
     let machine = Machine::look();
     machine.gpus.iter().map(|gpu| gpu.memory_bytes / 5).min().unwrap_or(0)
+}
+
+/// Makes NVIDIA's wheels usable where they stand in for a toolkit: to be called before any thread is started, since the compiler of
+/// kernels is told of them by the environment.
+///
+/// # Errors
+/// [`Error::Io`] if the joined headers cannot be written below `cache`; [`Error::Device`] if NVRTC cannot be opened.
+#[cfg(feature = "cuda")]
+pub fn prepare(cache: &std::path::Path) -> Result<()> {
+    match Toolkit::look().wheels {
+        Some(wheels) if Driver::look().is_present() => cuda::use_wheels(&wheels, cache),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(feature = "cuda")]
@@ -287,6 +301,7 @@ mod tests {
                 version: Some("12.8.1".to_owned()),
                 headers: Some("/usr/local/cuda/include".into()),
                 nvrtc: Some("/usr/local/cuda/lib64/libnvrtc.so".into()),
+                wheels: None,
             },
             nvrtc_opens: Some(true),
             driver_supports: Some("12.8".to_owned()),

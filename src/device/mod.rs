@@ -8,4 +8,7 @@ pub mod choice;
 pub mod cuda;
 pub mod driver;
 pub mod gpu;
+#[cfg(any(feature = "cuda", test))]
+pub mod headers;
 pub mod machine;
+pub mod wheels;

@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::columns::SCHEMA_KEY;
 use crate::error::{Context, Error, Result};
-use crate::record::{SCHEMA_VERSION, Table};
+use crate::record::{Origin, SCHEMA_VERSION, Table};
 
 use super::atomic;
 use super::guard::{guarded, open};
@@ -19,14 +19,15 @@ use super::guard::{guarded, open};
 /// Rows that are turned into columns at once.
 const CHUNK: usize = 16_384;
 
-/// Writes `rows` as Parquet, beside and renamed, with `metadata` (key, value) in the file.
+/// Writes `rows` of `origin` as Parquet, beside and renamed.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
-pub fn write<T: Table>(path: &Path, rows: &[T], metadata: &[(&str, String)]) -> Result<()> {
+pub fn write<T: Table>(path: &Path, rows: &[T], origin: &Origin) -> Result<()> {
     // An empty table has its columns too.
     let chunks = rows.chunks(CHUNK).chain(rows.is_empty().then_some(rows));
-    write_batches(path, chunks.map(|rows| T::batch(rows).at("encode", path)), metadata)
+    let batches = chunks.map(|rows| T::batch(rows).and_then(|batch| origin.lead(&batch)).at("encode", path));
+    write_batches(path, batches, &[])
 }
 
 /// All rows of a small table, such as [`write`] leaves, as one batch.

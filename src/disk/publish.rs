@@ -32,6 +32,7 @@ pub fn folder(
     interrupt: &Interrupt,
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Published> {
+    progress.detail(&format!("in {}", target.display()));
     let found = look(target, interrupt)?;
     if found == Found::Whole {
         return Ok(Published::of(target, true));

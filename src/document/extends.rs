@@ -13,6 +13,8 @@ const LONGEST: usize = 32;
 pub struct Extending<'a> {
     /// What kind of file it is: `recipe`.
     pub document: &'static str,
+    /// Where the document lies that is named, by a path or otherwise, in a document of a folder.
+    pub place: fn(&Path, &Path) -> PathBuf,
     /// The text at a path, on disk or in the program, or why there is none.
     pub read: &'a dyn Fn(&Path) -> Result<Asset, String>,
     /// What is done to every file's tree before it is laid over another.
@@ -20,7 +22,7 @@ pub struct Extending<'a> {
     /// How a file's tree is laid over that of the file which it extends.
     pub lay: fn(Node, Node) -> Node,
     /// What could have been named instead of a file that is not there.
-    pub advice: &'a dyn Fn() -> String,
+    pub advice: &'a dyn Fn(&Path) -> String,
 }
 
 /// A document on the way from the first one to the one that extends nothing.
@@ -65,7 +67,7 @@ impl Extending<'_> {
             Ok(found) => found,
             Err(reason) => {
                 let message = format!("cannot read the {} {shown}: {reason}", self.document);
-                let advice = Some((self.advice)());
+                let advice = Some((self.advice)(path));
                 return Err(match named_by {
                     Some(node) => node.place.error(message, "named here", advice),
                     None => Mistake::of_file(self.document, &shown, message, advice),
@@ -85,7 +87,7 @@ impl Extending<'_> {
         };
         chain.push(Link { identity, shown });
         let folder = path.parent().unwrap_or(Path::new(""));
-        let below = self.file(&folder.join(base), chain, Some(&extends))?;
+        let below = self.file(&(self.place)(folder, Path::new(base)), chain, Some(&extends))?;
         Ok((self.lay)(below, tree))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
 
 use crate::disk::parquet;
-use crate::record::{AssignmentRow, PredictionRow};
+use crate::record::{AssignmentRow, Origin, PredictionRow};
 
 use super::Value;
 use super::context::QueryContext;
@@ -58,8 +58,8 @@ fn write(runs: &Path) {
         });
     }
     let seed = folder.join("seed-0");
-    parquet::write(&seed.join("assignments.parquet"), &assignments, &[]).unwrap();
-    parquet::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
+    parquet::write(&seed.join("assignments.parquet"), &assignments, &Origin::default()).unwrap();
+    parquet::write(&seed.join("predictions.parquet"), &predictions, &Origin::default()).unwrap();
     let n = TESTED.len();
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(id)));
     let flipped: ArrayRef = Arc::new(TESTED.iter().map(|row| Some(row.3)).collect::<BooleanArray>());

@@ -15,7 +15,8 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, 
 
 use crate::disk::parquet;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow, StandingRow,
+    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, Origin, PredictionRow, ResetRow, SeparabilityRow,
+    StandingRow,
 };
 
 /// The class names when a test does not bring its own.
@@ -117,7 +118,7 @@ impl Fixture<'_> {
             clusters: 16,
         };
         let standings = [standing("knn", 0.21875, "above"), standing("logistic", 0.05, "level")];
-        parquet::write(&folder.join("standings.parquet"), &standings, &[]).unwrap();
+        parquet::write(&folder.join("standings.parquet"), &standings, &Origin::default()).unwrap();
         let duplicates = [
             ("train", "train_00001", "test_00002", "bytes"),
             ("train", "train_00003", "test_00000", "features"),
@@ -131,7 +132,7 @@ impl Fixture<'_> {
             same: same.to_owned(),
             dropped: false,
         });
-        parquet::write(&folder.join("duplicates.parquet"), &duplicates, &[]).unwrap();
+        parquet::write(&folder.join("duplicates.parquet"), &duplicates, &Origin::default()).unwrap();
         for seed in [0, 1] {
             self.write_seed(&folder.join(format!("seed-{seed}")), seed, &samples);
         }
@@ -248,7 +249,7 @@ impl Fixture<'_> {
             let failure = self.rich && seed == 0 && sample.id == "test_00001";
             assignments.push(assignment(sample, if failure { 2 } else { own }));
         }
-        parquet::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
+        parquet::write(&folder.join("assignments.parquet"), &assignments, &Origin::default()).unwrap();
         let mut archetypes: Vec<ArchetypeRow> = kept
             .iter()
             .map(|&(archetype, class, uses)| {
@@ -285,8 +286,8 @@ impl Fixture<'_> {
                 },
             );
         }
-        parquet::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
-        parquet::write(&folder.join("metrics.parquet"), &self.metrics(seed), &[]).unwrap();
+        parquet::write(&folder.join("archetypes.parquet"), &archetypes, &Origin::default()).unwrap();
+        parquet::write(&folder.join("metrics.parquet"), &self.metrics(seed), &Origin::default()).unwrap();
         let mut predictions: Vec<PredictionRow> = samples
             .iter()
             .filter(|sample| sample.split == "test")
@@ -315,14 +316,14 @@ impl Fixture<'_> {
                 write_maps(folder, &[0, 1, 2, 3, 5], &["test_00001", "test_00009", "test_00014"]);
             }
         }
-        parquet::write(&folder.join("predictions.parquet"), &predictions, &[]).unwrap();
+        parquet::write(&folder.join("predictions.parquet"), &predictions, &Origin::default()).unwrap();
         let resets = vec![ResetRow {
             epoch: 5,
             archetype: 4,
             alpha: 0.001,
             sample_id: "train_00003".to_owned(),
         }];
-        parquet::write(&folder.join("resets.parquet"), &resets, &[]).unwrap();
+        parquet::write(&folder.join("resets.parquet"), &resets, &Origin::default()).unwrap();
     }
 
     fn metrics(&self, seed: usize) -> Vec<MetricRow> {
@@ -453,8 +454,8 @@ pub(crate) fn write_maps(seed: &Path, archetypes: &[i32], samples: &[&str]) {
             });
         }
     }
-    parquet::write(&seed.join("maps.parquet"), &rows, &[]).unwrap();
-    parquet::write(&seed.join("separability.parquet"), &measures, &[]).unwrap();
+    parquet::write(&seed.join("maps.parquet"), &rows, &Origin::default()).unwrap();
+    parquet::write(&seed.join("separability.parquet"), &measures, &Origin::default()).unwrap();
 }
 
 fn assignment(sample: &Sample, archetype: i32) -> AssignmentRow {
@@ -529,9 +530,9 @@ pub(crate) fn scores(runs: &Path, task: &str, names: &[&str], archetypes: &[(&[f
         })
         .collect();
     let seed = folder.join("seed-0");
-    parquet::write(&seed.join("assignments.parquet"), &assignments, &[]).unwrap();
-    parquet::write(&seed.join("archetypes.parquet"), &rows, &[]).unwrap();
-    parquet::write(&seed.join("predictions.parquet"), &predictions, &[]).unwrap();
+    parquet::write(&seed.join("assignments.parquet"), &assignments, &Origin::default()).unwrap();
+    parquet::write(&seed.join("archetypes.parquet"), &rows, &Origin::default()).unwrap();
+    parquet::write(&seed.join("predictions.parquet"), &predictions, &Origin::default()).unwrap();
 }
 
 /// A run of a study, with just what the tables of studies need: settings, final metrics and dictionaries.
@@ -620,7 +621,7 @@ impl Point<'_> {
                 })
                 .collect();
             let folder = folder.join(format!("seed-{seed}"));
-            parquet::write(&folder.join("metrics.parquet"), &metrics, &[]).unwrap();
+            parquet::write(&folder.join("metrics.parquet"), &metrics, &Origin::default()).unwrap();
             let Some(kept) = self.kept.get(i) else { continue };
             let archetypes: Vec<ArchetypeRow> = (0..self.k_max)
                 .map(|k| ArchetypeRow {
@@ -649,8 +650,8 @@ impl Point<'_> {
                     top_similarities: vec![0.9],
                 })
                 .collect();
-            parquet::write(&folder.join("archetypes.parquet"), &archetypes, &[]).unwrap();
-            parquet::write(&folder.join("assignments.parquet"), &assignments, &[]).unwrap();
+            parquet::write(&folder.join("archetypes.parquet"), &archetypes, &Origin::default()).unwrap();
+            parquet::write(&folder.join("assignments.parquet"), &assignments, &Origin::default()).unwrap();
         }
         folder
     }

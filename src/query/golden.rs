@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::record::MetricRow;
+use crate::record::{MetricRow, Origin};
 
 use super::context::QueryContext;
 use super::fixture::{self, Fixture, Point};
@@ -149,7 +149,7 @@ fn two_seeds(run: &Path, metrics: &[(&str, &str, &str, f64)]) {
             })
             .collect();
         let folder = run.join(format!("seed-{seed}"));
-        crate::disk::parquet::write(&folder.join("metrics.parquet"), &rows, &[]).unwrap();
+        crate::disk::parquet::write(&folder.join("metrics.parquet"), &rows, &Origin::default()).unwrap();
     }
     fixture::write_maps(&run.join("seed-0"), &[0, 1, 2], &[]);
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::record::MetricRow;
+use crate::record::{MetricRow, Origin};
 
 use super::bins::Bins;
 use super::context::QueryContext;
@@ -302,7 +302,7 @@ fn fold_metrics(run: &Path, fold: i32, seed: i64, rows: &[(&str, f64, f64)]) {
         .collect();
     let folder = crate::run::folder::seed_dir(run, Some(fold), seed);
     std::fs::create_dir_all(&folder).unwrap();
-    crate::disk::parquet::write(&folder.join("metrics.parquet"), &rows, &[]).unwrap();
+    crate::disk::parquet::write(&folder.join("metrics.parquet"), &rows, &Origin::default()).unwrap();
 }
 
 #[test]

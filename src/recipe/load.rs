@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::document::assets::Asset;
 use crate::document::extends::Extending;
 use crate::document::mistake::Mistake;
+use crate::document::suggest::nearest;
 use crate::document::tree::Node;
 use crate::encoder::config::EncoderKind;
 use crate::regular;
@@ -104,10 +105,16 @@ pub(super) fn laid(mut lower: Node, upper: Node) -> Node {
 fn read_file(path: &Path, named_by: Option<&Node>) -> Result<Node, Box<Mistake>> {
     let recipes = Extending {
         document: RECIPE,
+        place: embedded::place,
         read: &read,
         prepare: Node::with_nested_sweep,
         lay: laid,
-        advice: &|| format!("recipes built into the program: {}", embedded::names().join(", ")),
+        advice: &|path| {
+            let names = embedded::names();
+            let asked = path.file_stem().unwrap_or_default().to_string_lossy();
+            let meant = nearest(&asked, &names).map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+            format!("{meant}recipes built into the program, by name: {}", names.join(", "))
+        },
     };
     recipes.load(path, named_by)
 }

@@ -24,6 +24,7 @@ use crate::task::Task;
 use crate::train::TrainConfig;
 use crate::train::setup::Method;
 
+use super::embedded::asked;
 use super::load::{RecipeOptions, laid, load, stem};
 use super::protocol;
 use super::protocol::config::Protocol;
@@ -88,6 +89,7 @@ impl Recipe {
     /// # Errors
     /// A [`Mistake`] with file, line and advice (exit 2).
     pub fn load(path: &Path, options: &RecipeOptions) -> Result<Self> {
+        let path = &asked(path);
         let tree = load(path, options)?;
         // The overrides for generated faces are checked in every run, so that a mistake in them shows at once.
         if let (false, Some(overrides)) = (options.stand_in, tree.get("stand_in").and_then(|s| s.get("override"))) {

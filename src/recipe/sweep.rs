@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::report::ReportConfig;
 use crate::run::manifest::SweepPoint;
 
+use super::embedded::{asked, place};
 use super::load::{self, RecipeOptions};
 use super::resolve::{Recipe, resolve};
 
@@ -102,6 +103,7 @@ impl Job {
     /// # Errors
     /// A [`Mistake`] with file, line and advice (exit 2).
     pub fn load(path: &Path, options: &RecipeOptions) -> Result<Self> {
+        let path = &asked(path);
         let file = load::file(path)?;
         if file.get("sweep").is_none() {
             return Ok(Self::Run(Box::new(Recipe::load(path, options)?)));
@@ -205,7 +207,7 @@ fn bases(path: &Path, file: &Node, sweep: &Node) -> Result<Vec<(Option<String>, 
     let mut bases = Vec::new();
     for item in items {
         let named = item.as_str().ok_or_else(wrong)?;
-        let base = load::file_named_by(&folder.join(named), list)?;
+        let base = load::file_named_by(&place(folder, Path::new(named)), list)?;
         if base.get("sweep").is_some() {
             return Err(list.place.error(
                 format!("`{named}` is a study itself"),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::disk::parquet;
 use crate::query::Value;
 use crate::query::context::QueryContext;
-use crate::record::PredictionRow;
+use crate::record::{Origin, PredictionRow};
 
 use super::catalog::ReportFiles;
 
@@ -89,7 +89,12 @@ fn run(golden: &Golden, folder: &std::path::Path) {
             output: output.clone(),
         })
         .collect();
-    parquet::write(&folder.join("seed-0/predictions.parquet"), &predictions, &[]).unwrap();
+    parquet::write(
+        &folder.join("seed-0/predictions.parquet"),
+        &predictions,
+        &Origin::default(),
+    )
+    .unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::seal;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::record::Origin;
 use crate::there;
 
 /// A run folder: `<out>/<name>-<digest8>/`.
@@ -94,10 +95,35 @@ impl RunFolder {
         fold_dir(&self.0, fold)
     }
 
+    /// Whose rows its tables hold.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            run: self.name(),
+            unit: None,
+        }
+    }
+
     /// The folder of one seed, of one fold where the run has folds.
     pub fn seed(&self, fold: Option<i32>, seed: u64) -> SeedFolder {
-        SeedFolder(seed_dir(&self.0, fold, seed))
+        SeedFolder {
+            path: seed_dir(&self.0, fold, seed),
+            origin: Origin {
+                unit: Some((fold, i64::try_from(seed).unwrap_or(i64::MAX))),
+                ..self.origin()
+            },
+        }
     }
+}
+
+/// The fold and seed in whose folder something of a run lies; `within` is its path inside the run folder.
+pub fn unit_of(within: &Path) -> Option<(Option<i32>, u64)> {
+    let mut names = within.components().map(|part| part.as_os_str().to_string_lossy());
+    let first = names.next()?;
+    let (fold, seed) = match first.strip_prefix("fold-") {
+        Some(fold) => (Some(fold.parse().ok()?), names.next()?),
+        None => (None, first),
+    };
+    Some((fold, seed.strip_prefix("seed-")?.parse().ok()?))
 }
 
 /// `<run>/seed-<n>`, or `<run>/fold-<k>/seed-<n>` in a run with folds.
@@ -111,36 +137,39 @@ fn fold_dir(run: &Path, fold: Option<i32>) -> PathBuf {
 
 /// The folder of one seed: `seed-<n>/`, or `fold-<k>/seed-<n>/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeedFolder(PathBuf);
+pub struct SeedFolder {
+    path: PathBuf,
+    origin: Origin,
+}
 
 impl SeedFolder {
-    /// The folder at `path`.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
-
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Whose rows its tables hold.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// A file in it: `metrics.parquet`, ….
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// Written last: what the seed was computed from. A seed without it is not whole.
     pub fn done(&self) -> PathBuf {
-        self.0.join("done.json")
+        self.path.join("done.json")
     }
 
     /// Written after the maps: what they were made from.
     pub fn maps_stamp(&self) -> PathBuf {
-        self.0.join(".maps.digest")
+        self.path.join(".maps.digest")
     }
 
     /// Written last of the rivals: what each was fitted from. A seed without it has AURA alone.
     pub fn rivals(&self) -> PathBuf {
-        self.0.join("rivals.json")
+        self.path.join("rivals.json")
     }
 }

@@ -1,25 +1,100 @@
 //! `export`: other programs read runs and tables.
 
-use crate::{Bench, copy, files, shared};
+use crate::tracking::{TrackedRun, Tracking};
+use crate::{Bench, copy, shared, stderr};
 
 #[test]
-fn a_run_is_exported_to_mlflow_and_replaced_when_exported_again() {
-    let (bench, _) = Bench::with_run(&[]);
-    let address = bench.ok(&["export", "mlflow", "runs", "--out", "mlruns"]);
-    assert!(address.starts_with("file:///"), "{address}");
-    let first = files(&bench.path("mlruns"));
-    let named = |end: &str| first.iter().filter(|(path, _)| path.ends_with(end)).count();
+fn a_run_is_sent_to_a_tracking_server_and_replaced_when_sent_again() {
+    let server = Tracking::serve("mlflow-artifacts:/0/RUN/artifacts");
+    let (bench, run) = Bench::with_run(&[]);
+    let page = bench.ok(&["export", "mlflow", "runs", "--to", &server.address]);
+    assert_eq!(page.trim(), format!("{}/#/experiments/0/runs/run0", server.address));
+    {
+        let told = server.told.lock().unwrap();
+        assert_eq!(told.experiments, ["rafdb expression"]);
+        let [parent, child] = told.runs.as_slice() else {
+            panic!("{:?}", told.runs)
+        };
+        assert_eq!(format!("runs/{}", parent.name), run);
+        assert_eq!(child.name, format!("{} seed 0", parent.name));
+        assert!(parent.finished && child.finished);
+        assert_eq!(child.tag("mlflow.parentRunId"), Some("run0"));
+        assert_eq!(parent.tag("aura_bench.stand_in"), Some("true"));
+        assert!(parent.tag("mlflow.note.content").unwrap().contains("Stand-in faces"));
+        assert!(parent.params.contains(&("model.k_max".to_owned(), "30".to_owned())));
+        let accuracy = shared::run(&[]).summary["metrics"]["acc"]["mean"].as_f64().unwrap();
+        let value = |run: &TrackedRun, name: &str| run.metrics.iter().find(|(key, ..)| key == name).unwrap().1;
+        assert_eq!(value(parent, "acc").to_bits(), accuracy.to_bits());
+        assert_eq!(value(child, "test.acc").to_bits(), accuracy.to_bits());
+        let epochs: Vec<i64> = child
+            .metrics
+            .iter()
+            .filter(|(key, ..)| key == "epoch.train.loss")
+            .map(|(.., step)| *step)
+            .collect();
+        assert_eq!(epochs, [1, 2, 3]);
+        let places: Vec<&str> = told.artifacts.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(
+            places,
+            ["0/run0/artifacts/recipe.toml", "0/run0/artifacts/manifest.json"]
+        );
+        assert_eq!(told.login, None);
+    }
+    let mut again = bench.command();
+    again
+        .args(["export", "mlflow", "runs"])
+        .env("MLFLOW_TRACKING_URI", &server.address)
+        .env("MLFLOW_TRACKING_USERNAME", "me")
+        .env("MLFLOW_TRACKING_PASSWORD", "secret");
+    assert!(again.output().unwrap().status.success());
+    let told = server.told.lock().unwrap();
+    let deleted: Vec<bool> = told.runs.iter().map(|run| run.deleted).collect();
     assert_eq!(
-        (named("meta.yaml"), named("metrics/acc"), named("metrics/test.acc")),
-        (3, 1, 1)
+        deleted,
+        [true, true, false, false],
+        "sending again replaces what is there"
     );
-    assert_eq!(named("tags/mlflow.parentRunId"), 1);
-    bench.ok(&["export", "mlflow", "runs", "--out", "mlruns"]);
+    assert_eq!(told.login.as_deref(), Some("Basic bWU6c2VjcmV0"));
+}
+
+#[test]
+fn a_server_that_is_none_or_keeps_no_files_is_said_so() {
+    let (bench, _) = Bench::with_run(&[]);
+    let text = bench.fails(2, &["export", "mlflow", "runs", "--to", "sqlite:///mlflow.db"]);
     assert!(
-        first == files(&bench.path("mlruns")),
-        "exporting again replaces what is there"
+        text.contains("mlflow server --backend-store-uri sqlite:///mlflow.db"),
+        "{text}"
     );
-    bench.fails(3, &["export", "croissant", "mlruns"]);
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let text = bench.fails(
+        3,
+        &["export", "mlflow", "runs", "--to", &format!("http://127.0.0.1:{port}")],
+    );
+    assert!(
+        text.contains("no MLflow server answers") && text.contains("--to"),
+        "{text}"
+    );
+    let server = Tracking::serve("file:///store/RUN");
+    let output = bench.run(&["export", "mlflow", "runs", "--to", &server.address]);
+    assert!(output.status.success());
+    assert!(stderr(&output).contains("artifact proxy is off"), "{}", stderr(&output));
+    let text = bench.fails(
+        3,
+        &[
+            "export",
+            "mlflow",
+            "runs",
+            "--to",
+            &format!("{}/elsewhere", server.address),
+        ],
+    );
+    assert!(
+        text.contains("no MLflow server answers") || text.contains("404"),
+        "{text}"
+    );
 }
 
 #[test]

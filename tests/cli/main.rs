@@ -11,6 +11,7 @@ mod device;
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod endings;
+mod examples;
 mod explanations;
 mod exports;
 mod extract;
@@ -25,6 +26,7 @@ mod schemas;
 mod screens;
 mod shared;
 mod studies;
+mod tracking;
 mod validate;
 mod videos;
 

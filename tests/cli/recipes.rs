@@ -135,8 +135,9 @@ fn later_values_win_and_tables_merge() {
 fn every_built_in_recipe_is_valid_both_ways() {
     let bench = Bench::new();
     for name in aura_bench::built_in() {
-        bench.ok(&["validate", &name]);
-        bench.ok(&["validate", &name, "--stand-in"]);
+        let path = format!("recipes/{name}.toml");
+        bench.ok(&["validate", &path]);
+        bench.ok(&["validate", &path, "--stand-in"]);
     }
 }
 

@@ -3,6 +3,7 @@
 //! What differs between machines is replaced: folders, times, rates, sizes, digests, versions, devices, and numbers that come
 //! out of training, whose last digits hang on the processor.
 
+use crate::tracking::Tracking;
 use crate::{Bench, shared};
 
 /// One call with all that it shows.
@@ -48,11 +49,12 @@ pub fn screen(bench: &Bench, arguments: &[&str]) -> String {
 }
 
 /// Replaces what differs between machines.
-const FILTERS: [(&str, &str); 17] = [
+const FILTERS: [(&str, &str); 18] = [
     (
         r" +[+-]\d+\.\d \[[-\d., ]+\] (above|level|BELOW)",
         "  [lead, interval, verdict]",
     ),
+    (r"(aura-bench explain \S+) \S+", "$1 [sample]"),
     (r#"verdict = "[a-z]+""#, "verdict = [verdict]"),
     (r"was (above|level|below) by [+-]", "was [verdict] by "),
     (r"(?m)^(standing\.\S+ +baseline) .*$", "$1  [standing]"),
@@ -238,8 +240,9 @@ fn query_that_writes() {
 #[test]
 fn export_mlflow() {
     let (bench, run) = Bench::with_run(&[]);
-    let experiment = [(r"mlruns/\d+/[0-9a-f]{32}", "mlruns/[experiment]/[run]")];
-    assert_screen!(&bench, &["export", "mlflow", &run], &experiment);
+    let server = Tracking::serve("file:///store/RUN");
+    let address = [(r"127\.0\.0\.1:\d+", "[ADDRESS]")];
+    assert_screen!(&bench, &["export", "mlflow", &run, "--to", &server.address], &address);
 }
 
 #[test]
