@@ -130,8 +130,8 @@ pub fn main() -> ExitCode {
         Verb::Cache(arguments) => cache::run(&arguments, &shell),
         Verb::Doctor(arguments) => doctor::run(&arguments, &shell),
         Verb::Bench(arguments) => bench::run(&arguments, &shell),
-        Verb::Completions(arguments) => completions::run(&arguments, &command),
-        Verb::Generate(arguments) => generate::run(&arguments, &command),
+        Verb::Completions(arguments) => completions::run(&arguments, &examples::shown(Arguments::command())),
+        Verb::Generate(arguments) => generate::run(&arguments, &examples::shown(Arguments::command())),
     };
     match result {
         Ok(()) => ExitCode::from(exit::OK),

@@ -31,8 +31,8 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
                 "every image with its label and split, checked",
             ),
             (
-                "aura-bench convert rafdb --data RAF-DB --out original --set protocol.images=original",
-                "of the images as they were taken",
+                "aura-bench convert rafdb --data RAF-DB --out again --json",
+                "with its report as JSON",
             ),
         ],
     ),
@@ -44,8 +44,8 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
                 "histograms of gradients, which need no weights",
             ),
             (
-                "aura-bench extract --images RAF-DB --samples samples/samples.parquet --encoder hog --shard 1/2 --out half",
-                "the samples of `convert`, on the first of two machines",
+                "aura-bench extract --images RAF-DB --encoder hog --shard 1/2 --out half",
+                "on the first of two machines",
             ),
         ],
     ),
@@ -141,11 +141,11 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
         &["query"],
         [
             (
-                "aura-bench query \"SELECT method, avg(value) AS acc FROM metrics WHERE metric = 'acc' AND split = 'test' GROUP BY method ORDER BY acc\"",
-                "one number a method",
+                "aura-bench query \"SELECT label_name, count(*) FROM archetypes GROUP BY label_name\"",
+                "what the archetypes stand for",
             ),
             (
-                "aura-bench query 'SELECT * FROM predictions WHERE seed = $seed' --param seed=0 --format parquet --out seed-0.parquet",
+                "aura-bench query 'SELECT * FROM predictions' --format parquet --out all.parquet",
                 "rows for another program",
             ),
         ],
@@ -355,6 +355,8 @@ mod tests {
             for (line, purpose) in examples {
                 assert!(line.starts_with(&format!("aura-bench {}", verb.join(" "))), "{line}");
                 assert!(!purpose.is_empty());
+                // A line that is wrapped cannot be copied; help is at most 100 columns wide.
+                assert!(line.len() <= 96, "{line}");
             }
             assert_ne!(examples[0].0, examples[1].0);
         }
