@@ -1,4 +1,4 @@
-//! NVIDIA's wheels for CUDA 12, as `pip install 'aura-bench[cuda]'` and PyTorch bring them: the compiler of kernels and the
+//! NVIDIA's wheels for CUDA 12, as `pip install 'aura-bench[cuda]'` and `PyTorch` bring them: the compiler of kernels and the
 //! headers, each package in a folder of its own below `nvidia/` of a Python environment.
 
 use std::path::{Path, PathBuf};
@@ -49,8 +49,8 @@ impl Wheels {
             .map(|folder| nvidia.join(folder))
             .filter(|folder| folder.is_dir())
             .collect();
-        let has = |header: &&str| includes.iter().any(|folder| folder.join(header).is_file());
-        (nvrtc.is_file() && HEADERS.iter().all(|header| has(&header))).then_some(Self { nvrtc, includes })
+        let has = |header: &str| includes.iter().any(|folder| folder.join(header).is_file());
+        (nvrtc.is_file() && HEADERS.iter().all(|header| has(header))).then_some(Self { nvrtc, includes })
     }
 }
 

@@ -11,7 +11,7 @@ use ureq::http::{Response, StatusCode};
 use crate::error::{Error, Result};
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Most parameters, and most points, of one call.
 const PARAMETERS: usize = 100;
 const POINTS: usize = 1_000;

@@ -53,7 +53,10 @@ fn every_example_of_the_help_works() {
     let server = Tracking::serve("mlflow-artifacts:/0/RUN/artifacts");
     let mut run = String::new();
     let mut count = 0;
-    for verb in verbs(&bench, &[]) {
+    let mut verbs = verbs(&bench, &[]);
+    // A baseline is saved before it is held against.
+    verbs.sort_by_key(|verb| verb[0] == "check");
+    for verb in verbs {
         let words: Vec<&str> = verb.iter().map(String::as_str).collect();
         let found = examples(&bench, &words);
         assert!(found.len() >= 2, "{verb:?}: {found:?}");
