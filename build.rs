@@ -55,6 +55,11 @@ fn emit() -> Result<(), String> {
         "cargo:rustc-env=AURA_TARGET={}",
         std::env::var("TARGET").unwrap_or_default()
     );
+    // Cargo says `release` for every profile that inherits from it, and `debug` for every other.
+    println!(
+        "cargo:rustc-env=AURA_PROFILE={}",
+        std::env::var("PROFILE").unwrap_or_default()
+    );
     let tree = source::Tree::read(&files, &mut source::Cache::new())?;
     for (stage, digest) in digest::digests(&tree, &files)? {
         println!("cargo:rustc-env=AURA_STAGE_{}={digest}", stage.to_uppercase());

@@ -43,7 +43,7 @@ pub struct Build {
     pub compiler: &'static str,
     /// `x86_64-unknown-linux-gnu`.
     pub target: &'static str,
-    /// Whether it was optimised.
+    /// Whether it was built for real work, with `--release`.
     pub optimised: bool,
     /// Cargo features of this package that are on.
     pub features: Vec<&'static str>,
@@ -76,7 +76,7 @@ impl Examination {
             build: Build {
                 compiler: env!("AURA_COMPILER"),
                 target: env!("AURA_TARGET"),
-                optimised: !cfg!(debug_assertions),
+                optimised: env!("AURA_PROFILE") == "release",
                 features: features
                     .into_iter()
                     .filter(|(_, on)| *on)
