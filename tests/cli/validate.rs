@@ -116,7 +116,7 @@ fn a_card_is_checked_like_a_recipe() {
     let text = bench.fails(2, &["validate", "mine.toml"]);
     assert!(
         text.contains("unknown key `licence.term`")
-            && text.contains("[mine.toml:13:1]")
+            && text.contains("[mine.toml:14:1]")
             && text.contains("did you mean `terms`?"),
         "{text}"
     );
