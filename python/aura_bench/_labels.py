@@ -5,18 +5,6 @@ from __future__ import annotations
 from ._frames import Frame, Library
 from ._views import Runs, query
 
-# What the report's table "Labels that contradict their archetype" asks (reports/sql/label_issues.sql); a test holds both equal.
-SQL = """
-SELECT c.run, c.sample_id, c.split, c.label, c.archetype_class, count(*) AS votes, max(p.seeds * p.folds) AS seeds,
-       sum(c.doubt) / max(p.seeds * p.folds) AS doubt, avg(c.similarity) AS similarity, avg(c.margin) AS margin,
-       bool_or(t.flipped) AS flipped
-FROM contradictions c
-JOIN primary_metrics p ON p.run = c.run AND p.task = 'expression'
-LEFT JOIN truth t ON t.run = c.run AND t.sample_id = c.sample_id
-GROUP BY c.run, c.sample_id, c.split, c.label, c.archetype_class
-ORDER BY c.run, doubt DESC, margin DESC NULLS LAST, c.sample_id
-"""
-
 
 def labels_to_check(run: Runs, *, frames: Library | None = None) -> Frame:
     """Samples whose label contradicts the class of their archetype, the most doubtful first.
@@ -30,4 +18,6 @@ def labels_to_check(run: Runs, *, frames: Library | None = None) -> Frame:
     Only runs on expressions have such labels; others give no rows. `run` is a run folder, a folder of runs, or a list of them.
     Errors: as for `query`.
     """
-    return query(SQL, run, frames=frames)
+    return query(
+        "SELECT * FROM label_issues ORDER BY run, doubt DESC, margin DESC NULLS LAST, sample_id", run, frames=frames
+    )

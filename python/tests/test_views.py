@@ -11,8 +11,7 @@ from typing import Any
 
 import aura_bench
 import pytest
-from aura_bench import _labels
-from conftest import REPOSITORY, Made
+from conftest import Made
 from rows import assert_same, rows
 
 VIEWS = ["runs", "metrics", "predictions", "assignments", "archetypes"]
@@ -126,12 +125,6 @@ def test_labels_to_check_are_those_of_the_report(made: Made, frames: Any) -> Non
         assert ours["sample_id"] == theirs["sample_id"]
         assert float(theirs["doubt"]) == ours["doubt"]
         assert theirs["flipped"] == str(ours["flipped"]).lower()
-
-
-def test_labels_to_check_ask_what_the_report_asks() -> None:
-    report = (REPOSITORY / "reports" / "sql" / "label_issues.sql").read_text(encoding="utf-8")
-    lines = [line for line in report.splitlines() if not line.startswith("--")]
-    assert "\n".join(lines).strip() == _labels.SQL.strip()
 
 
 def test_features_are_one_row_a_sample(made: Made, frames: Any) -> None:

@@ -132,8 +132,8 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
         [
             ("aura-bench published runs", "the paper's numbers beside a run's"),
             (
-                "aura-bench published --lint || true",
-                "do the printed numbers contradict each other?",
+                "aura-bench published runs --assume selection --json",
+                "taking for the same what the paper leaves open, for another program",
             ),
         ],
     ),
@@ -178,7 +178,7 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
         [
             ("aura-bench validate RAF-DB", "which database is it, and is it whole?"),
             (
-                "aura-bench validate recipes/rafdb.toml --stand-in --resolved",
+                "aura-bench validate rafdb --stand-in --resolved",
                 "a recipe with every default spelled out",
             ),
         ],
@@ -248,7 +248,7 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
                 "samples a second, on drawn features",
             ),
             (
-                "aura-bench bench train recipes/rafdb.toml --set model.k_max=300 --samples 2048 --dims 64",
+                "aura-bench bench train rafdb --set model.k_max=300 --samples 2048 --dims 64",
                 "with the model of a recipe",
             ),
         ],
@@ -258,7 +258,7 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
         [
             ("aura-bench bench extract --encoder hog --images 64", "images a second"),
             (
-                "aura-bench bench extract recipes/rafdb.toml --set encoder.kind=hog --images 64",
+                "aura-bench bench extract rafdb --set encoder.kind=hog --images 64",
                 "with the encoder of a recipe",
             ),
         ],

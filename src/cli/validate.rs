@@ -49,10 +49,10 @@ pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     let as_recipe = arguments.stand_in || arguments.resolved || arguments.data.is_some() || !arguments.set.is_empty();
     if !as_recipe && let Some(card) = card(target)? {
         show_card(&card, arguments.json)?;
-        let same = format!("recipes/{}.toml", target.display());
         if built_in().iter().any(|name| target == Path::new(name)) {
             shell.progress.line(&format!(
-                "this is the dataset card; the recipe of this name: aura-bench validate {same}"
+                "this is the dataset card; the recipe of this name: aura-bench validate recipes/{}.toml",
+                target.display()
             ));
         }
         return Ok(());

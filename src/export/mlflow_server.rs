@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Most parameters, and most points, of one call.
 const PARAMETERS: usize = 100;
 const POINTS: usize = 1_000;
-/// Runs that a search returns at once.
-const PAGE: usize = 1_000;
+/// Runs that a search returns at once: each comes with all its metrics.
+const PAGE: usize = 100;
 
 /// A server.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 17] = [
+const DERIVED: [(&str, &str); 18] = [
     (
         "archetype_names",
         include_str!("../../reports/sql/views/archetype_names.sql"),
@@ -34,6 +34,7 @@ const DERIVED: [(&str, &str); 17] = [
     ),
     ("first_seeds", include_str!("../../reports/sql/views/first_seeds.sql")),
     ("label_doubts", include_str!("../../reports/sql/views/label_doubts.sql")),
+    ("label_issues", include_str!("../../reports/sql/views/label_issues.sql")),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (
         "mapped_archetypes",

@@ -41,7 +41,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 35] = [
+pub const VIEWS: [&str; 36] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -56,6 +56,7 @@ pub const VIEWS: [&str; 35] = [
     "duplicates",
     "first_seeds",
     "label_doubts",
+    "label_issues",
     "leads",
     "mapped_archetypes",
     "maps",

@@ -1,6 +1,6 @@
 //! The whole chain on generated faces: what is computed, and what is not computed again.
 
-use crate::{Bench, shared, small, tables};
+use crate::{Bench, shared, small, stderr, tables};
 
 #[test]
 fn a_run_has_numbers_for_every_method_and_leaves_a_folder_with_all_that_they_came_from() {
@@ -89,4 +89,25 @@ fn missing_weights_are_told_before_anything_is_drawn() {
     let text = bench.fails(3, &arguments);
     assert!(text.contains("nowhere"), "{text}");
     assert!(!bench.cache.join("stand-in").exists(), "nothing was drawn for it");
+}
+
+#[test]
+fn details_are_said_to_who_asks_for_them() {
+    let (bench, _) = Bench::with_run(&[]);
+    let arguments: Vec<&str> = small(&[]).into_iter().filter(|word| *word != "--quiet").collect();
+    let said = |more: &[&str]| stderr(&bench.run(&[&arguments[..], more].concat()));
+    let (usual, details) = (said(&[]), said(&["-v"]));
+    let manifest = std::fs::read(shared::run(&[]).folder.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for stage in manifest["stages"].as_array().unwrap() {
+        let digest = format!("digest {}", stage["digest"].as_str().unwrap());
+        assert!(
+            details.contains(&digest) && !usual.contains(&digest),
+            "{digest}\n{details}"
+        );
+    }
+    let features = format!("in {}", shared::features().display());
+    assert!(details.contains(&features) && !usual.contains(&features), "{details}");
+    assert_eq!(said(&["-q"]), "");
+    bench.fails(2, &[&arguments[..], &["-q", "-v"]].concat());
 }

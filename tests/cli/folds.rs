@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::Bench;
+use crate::{Bench, origins};
 
 const SUBJECTS: [&str; 6] = ["SN001", "SN002", "SN006", "SN011", "SN003", "SN004"];
 const AUS: [u32; 12] = [1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26];
@@ -81,6 +81,7 @@ fn folds_are_trained_apart_and_averaged() {
     for fold in 1..=3 {
         assert!(bench.path(run).join(format!("fold-{fold}/seed-0/done.json")).is_file());
     }
+    assert!(origins::hold(&bench.path(run)) > 1_000);
     // Nobody is trained and tested on in one fold, and every fold tests on its own people.
     let both = ask(
         "SELECT count(*) AS n FROM (SELECT DISTINCT p.fold, s.subject FROM predictions p JOIN samples s ON p.sample_id = s.sample_id \

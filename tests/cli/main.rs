@@ -18,6 +18,7 @@ mod extract;
 mod folds;
 mod hub;
 mod kill;
+mod origins;
 mod page;
 mod published;
 mod queries;

@@ -141,6 +141,38 @@ fn every_built_in_recipe_is_valid_both_ways() {
     }
 }
 
+#[test]
+fn a_recipe_is_asked_for_by_name_and_a_file_goes_first() {
+    let bench = Bench::new();
+    let by_path = resolved("recipes/disfa.toml", &["--stand-in"]);
+    assert_eq!(resolved("disfa", &["--stand-in"]), by_path);
+    // In other recipes too: as what is extended, and in the list of a study.
+    bench.write("mine/a.toml", "schema = 1\nextends = \"disfa\"\nname = \"disfa\"\n");
+    let extended: toml::Table = bench
+        .ok(&["validate", "mine/a.toml", "--stand-in", "--resolved"])
+        .parse()
+        .unwrap();
+    assert_eq!(extended, by_path);
+    bench.write(
+        "mine/study.toml",
+        "schema = 1\n[sweep]\nrecipes = [\"rafdb\", \"disfa\"]\n\"train.epochs\" = [1, 2]\n",
+    );
+    let study = bench.ok(&["validate", "mine/study.toml", "--stand-in"]);
+    assert!(study.contains("rafdb") && study.contains("disfa"), "{study}");
+    // A file of that name is what is meant, and a path that leads nowhere is no name.
+    bench.write(
+        "disfa",
+        "schema = 1\nextends = \"recipes/rafdb.toml\"\nname = \"other\"\n",
+    );
+    let file: toml::Table = bench
+        .ok(&["validate", "disfa", "--stand-in", "--resolved"])
+        .parse()
+        .unwrap();
+    assert_eq!(file["name"].as_str(), Some("other"));
+    let text = bench.fails(2, &["run", "mine/rafdb", "--stand-in"]);
+    assert!(text.contains("cannot read the recipe mine/rafdb"), "{text}");
+}
+
 /// The resolved recipe.
 fn resolved(name: &str, more: &[&str]) -> toml::Table {
     let mut arguments = vec!["validate", name, "--resolved"];
