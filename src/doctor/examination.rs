@@ -43,7 +43,7 @@ pub struct Build {
     pub compiler: &'static str,
     /// `x86_64-unknown-linux-gnu`.
     pub target: &'static str,
-    /// Whether it was built for real work, with `--release`.
+    /// Whether it was built for real work, with the profile `release`.
     pub optimised: bool,
     /// Cargo features of this package that are on.
     pub features: Vec<&'static str>,
