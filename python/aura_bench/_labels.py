@@ -18,6 +18,4 @@ def labels_to_check(run: Runs, *, frames: Library | None = None) -> Frame:
     Only runs on expressions have such labels; others give no rows. `run` is a run folder, a folder of runs, or a list of them.
     Errors: as for `query`.
     """
-    return query(
-        "SELECT * FROM label_issues ORDER BY run, doubt DESC, margin DESC NULLS LAST, sample_id", run, frames=frames
-    )
+    return query("SELECT * FROM label_issues ORDER BY run, doubt DESC, margin DESC NULLS LAST, sample_id", run, frames=frames)
