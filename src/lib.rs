@@ -68,6 +68,7 @@ mod chain;
 mod check;
 mod cli;
 mod columns;
+mod counted;
 mod dataset;
 mod device;
 mod digest;

@@ -18,6 +18,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
+use crate::counted::counted;
 use crate::digest::Digest;
 use crate::disk::{atomic, lock::Lock};
 use crate::error::{Context, Error, Result};
@@ -391,9 +392,9 @@ fn decode(bytes: &[u8], dtype: Dtype, to: &mut [f32]) {
         Dtype::F16 => {
             let mut halves = [f16::ZERO; 256];
             for (bytes, to) in bytes.chunks(2 * halves.len()).zip(to.chunks_mut(halves.len())) {
-                for (half, &two) in halves.iter_mut().zip(bytes.as_chunks().0) {
-                    *half = f16::from_le_bytes(two);
-                }
+                counted(to.len(), |i| {
+                    halves[i] = f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])
+                });
                 halves[..to.len()].convert_to_f32_slice(to);
             }
         }
@@ -413,7 +414,10 @@ impl Source for Store {
     fn read(&self, first: usize, to: &mut [f32]) -> Result<()> {
         let (cols, row_bytes) = (self.shape.cols.max(1), self.shape.row_bytes().max(1));
         let some = |bytes: &mut Vec<u8>, first: usize, to: &mut [f32]| {
-            bytes.resize(to.len() * self.shape.dtype.bytes(), 0);
+            let needed = to.len() * self.shape.dtype.bytes();
+            if bytes.len() != needed {
+                *bytes = vec![0; needed];
+            }
             read_at(&self.file, bytes, (HEADER + first * row_bytes) as u64).at("read", &self.path)?;
             for (at, (row, to)) in bytes.chunks_exact(row_bytes).zip(to.chunks_exact_mut(cols)).enumerate() {
                 if crc32fast::hash(row) != self.ledger.sums[first + at] {

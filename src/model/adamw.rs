@@ -3,6 +3,7 @@
 use burn::tensor::{DataError, Tensor, TensorData};
 use rayon::prelude::*;
 
+use crate::counted::counted;
 use crate::error::{Error, Result};
 
 /// Settings of AdamW (Loshchilov and Hutter: decay apart from the gradient).
@@ -69,12 +70,14 @@ impl Pass {
             .par_chunks_mut(STRIDE)
             .zip(gradient.par_chunks(STRIDE));
         values.zip(moments).for_each(|((value, gradient), (first, second))| {
-            for (((value, gradient), first), second) in value.iter_mut().zip(gradient).zip(first).zip(second) {
-                *first = *first * self.beta1 + gradient * self.rest1;
-                *second = *second * self.beta2 + gradient * gradient * self.rest2;
-                let step = *first / (second.sqrt() * self.scale + self.eps) * self.rate;
-                *value = *value * self.keep - step;
-            }
+            let count = value.len();
+            let (gradient, first, second) = (&gradient[..count], &mut first[..count], &mut second[..count]);
+            counted(count, |i| {
+                first[i] = first[i] * self.beta1 + gradient[i] * self.rest1;
+                second[i] = second[i] * self.beta2 + gradient[i] * gradient[i] * self.rest2;
+                let step = first[i] / (second[i].sqrt() * self.scale + self.eps) * self.rate;
+                value[i] = value[i] * self.keep - step;
+            });
         });
         Ok([value, first, second].map(|data| Tensor::from_data(data, &device)))
     }

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::counted::counted;
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
@@ -155,16 +156,15 @@ pub fn dropout_values(rng: &mut ChaCha8Rng, count: usize, rate: f64) -> Option<V
     // Sixteen bits a value: the rate is exact to 1/65536.
     let threshold = (rate * 65_536.0).round() as u32;
     let keep = (1.0 / (1.0 - f64::from(threshold) / 65_536.0)) as f32;
-    let mut values = Vec::with_capacity(count.next_multiple_of(2 * BLOCK));
+    let mut values = vec![0.0; count];
     let mut bytes = [0_u8; 4 * BLOCK];
-    while values.len() < count {
+    for block in values.chunks_mut(2 * BLOCK) {
         rng.fill_bytes(&mut bytes);
-        let sixteen = bytes
-            .chunks_exact(2)
-            .map(|pair| u32::from(u16::from_le_bytes([pair[0], pair[1]])));
-        values.extend(sixteen.map(|bits| if bits < threshold { 0.0 } else { keep }));
+        counted(block.len(), |i| {
+            let bits = u32::from(u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]));
+            block[i] = if bits < threshold { 0.0 } else { keep };
+        });
     }
-    values.truncate(count);
     Some(values)
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::counted::counted;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::sets::{Matrix, Rows};
@@ -89,10 +90,10 @@ impl Standardiser {
     pub fn narrow(&self, mut values: Matrix) -> Vec<f32> {
         let (mean, factor) = (self.mean_f32(), self.factor_f32());
         each_tile(&mut values.data, mean.len(), |tile, columns| {
-            let statistics = mean[columns.clone()].iter().zip(&factor[columns]);
-            for (value, (mean, factor)) in tile.iter_mut().zip(statistics) {
-                *value = (*value - mean) * factor;
-            }
+            let (mean, factor) = (&mean[columns.clone()], &factor[columns]);
+            counted(tile.len().min(mean.len()), |i| {
+                tile[i] = (tile[i] - mean[i]) * factor[i]
+            });
         });
         values.data
     }
@@ -100,10 +101,10 @@ impl Standardiser {
     /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
     pub fn apply(&self, mut values: Matrix) -> Vec<f32> {
         each_tile(&mut values.data, self.mean.len(), |tile, columns| {
-            let statistics = self.mean[columns.clone()].iter().zip(&self.factor[columns]);
-            for (value, (mean, factor)) in tile.iter_mut().zip(statistics) {
-                *value = ((f64::from(*value) - mean) * factor) as f32;
-            }
+            let (mean, factor) = (&self.mean[columns.clone()], &self.factor[columns]);
+            counted(tile.len().min(mean.len()), |i| {
+                tile[i] = ((f64::from(tile[i]) - mean[i]) * factor[i]) as f32;
+            });
         });
         values.data
     }

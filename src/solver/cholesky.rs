@@ -6,6 +6,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::blocks::blocks;
 use super::product::multiply;
+use crate::counted::counted;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 
@@ -79,14 +80,14 @@ pub fn whiten(l: &ArrayView2<'_, f64>, b: ArrayViewMut2<'_, f64>) {
         let mut b = b;
         for mut row in b.rows_mut() {
             let mut own = [0.0; SMALL];
-            own.iter_mut().zip(&row).for_each(|(own, &value)| *own = value);
-            for (j, column) in columns[..n].iter().enumerate() {
-                own[j] /= column[j];
-                let solved = own[j];
-                let behind = own[j + 1..].iter_mut().zip(&column[j + 1..]);
-                behind.for_each(|(value, factor)| *value -= solved * factor);
-            }
-            row.iter_mut().zip(own).for_each(|(value, own)| *value = own);
+            counted(n, |j| own[j] = row[j]);
+            counted(n, |j| {
+                let (solved, column) = (own[j] / columns[j][j], &columns[j]);
+                own[j] = solved;
+                let (behind, below) = (&mut own[j + 1..n], &column[j + 1..n]);
+                counted(n - j - 1, |i| behind[i] -= solved * below[i]);
+            });
+            counted(n, |j| row[j] = own[j]);
         }
         return;
     }

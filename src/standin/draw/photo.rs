@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::counted::counted;
 use crate::standin::action_units::Expression;
 
 use super::face;
@@ -80,14 +81,14 @@ fn blur(rgb: &mut [f32], side: usize, sigma: f32) {
                 line[3 * i..3 * i + 3].copy_from_slice(&rgb[at(i)..at(i) + 3]);
             }
             for i in 0..side {
-                for c in 0..3 {
-                    let mut value = kernel[0] * line[3 * i + c];
-                    for (d, k) in kernel.iter().enumerate().skip(1) {
-                        let (low, high) = (i.saturating_sub(d), (i + d).min(side - 1));
-                        value += k * (line[3 * low + c] + line[3 * high + c]);
-                    }
-                    rgb[at(i) + c] = value;
-                }
+                let mut pixel = [0, 1, 2].map(|c| kernel[0] * line[3 * i + c]);
+                counted(radius, |d| {
+                    let (low, high) = (i.saturating_sub(d + 1), (i + d + 1).min(side - 1));
+                    counted(3, |c| {
+                        pixel[c] += kernel[d + 1] * (line[3 * low + c] + line[3 * high + c])
+                    });
+                });
+                rgb[at(i)..at(i) + 3].copy_from_slice(&pixel);
             }
         }
     }
