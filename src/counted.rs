@@ -4,6 +4,7 @@
 //! unoptimised: each step of such an iterator is a call. In a loop that only counts there is nothing to share.
 
 /// Calls `work` with 0 … `count` − 1.
+#[expect(clippy::inline_always, reason = "a call for each number is what this is to avoid")]
 #[inline(always)]
 pub fn counted(count: usize, mut work: impl FnMut(usize)) {
     let mut at = 0;

@@ -393,7 +393,7 @@ fn decode(bytes: &[u8], dtype: Dtype, to: &mut [f32]) {
             let mut halves = [f16::ZERO; 256];
             for (bytes, to) in bytes.chunks(2 * halves.len()).zip(to.chunks_mut(halves.len())) {
                 counted(to.len(), |i| {
-                    halves[i] = f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]])
+                    halves[i] = f16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
                 });
                 halves[..to.len()].convert_to_f32_slice(to);
             }

@@ -92,7 +92,7 @@ impl Standardiser {
         each_tile(&mut values.data, mean.len(), |tile, columns| {
             let (mean, factor) = (&mean[columns.clone()], &factor[columns]);
             counted(tile.len().min(mean.len()), |i| {
-                tile[i] = (tile[i] - mean[i]) * factor[i]
+                tile[i] = (tile[i] - mean[i]) * factor[i];
             });
         });
         values.data

@@ -85,7 +85,7 @@ fn blur(rgb: &mut [f32], side: usize, sigma: f32) {
                 counted(radius, |d| {
                     let (low, high) = (i.saturating_sub(d + 1), (i + d + 1).min(side - 1));
                     counted(3, |c| {
-                        pixel[c] += kernel[d + 1] * (line[3 * low + c] + line[3 * high + c])
+                        pixel[c] += kernel[d + 1] * (line[3 * low + c] + line[3 * high + c]);
                     });
                 });
                 rgb[at(i)..at(i) + 3].copy_from_slice(&pixel);
