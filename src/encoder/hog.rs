@@ -276,7 +276,8 @@ fn cell_histograms(image: &RgbImage, config: &HogConfig, rows: usize, cols: usiz
                 } else {
                     at(y + 1, x, c) - at(y - 1, x, c)
                 };
-                let magnitude = f64::hypot(dx, dy);
+                // Not `hypot`: its last bit is another one from one C library to the next, and equals would not be equal.
+                let magnitude = (dx * dx + dy * dy).sqrt();
                 // The first of equals, as `argmax` has it.
                 if magnitude > strongest {
                     (gx, gy, strongest) = (dx, dy, magnitude);
