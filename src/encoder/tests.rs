@@ -55,6 +55,26 @@ fn hog_equals_scikit_image_on_a_photograph() {
 }
 
 #[test]
+fn of_equally_strong_channels_the_first_one_gives_the_direction() {
+    // 1² + 189² = 99² + 161², which glibc's `hypot` of 2.35 and later does not see.
+    let mut image = RgbImage::new(3, 3);
+    image.put_pixel(2, 1, image::Rgb([1, 99, 0]));
+    image.put_pixel(1, 2, image::Rgb([189, 161, 0]));
+    let config = HogConfig {
+        size: 3,
+        cell: 3,
+        block: 1,
+        orientations: 9,
+        transform_sqrt: false,
+        colour: HogColour::Dominant,
+    };
+    let values = descriptor(&image, &config);
+    // 89.7°, where the second channel has 58.4°.
+    let strongest: Vec<usize> = (0..9).filter(|&bin| values[bin] > 0.0).collect();
+    assert_eq!(strongest, [4], "{values:?}");
+}
+
+#[test]
 fn tokens_are_the_blocks_of_the_global_descriptor() {
     let hog = Hog::new(HogConfig::default()).unwrap();
     assert_eq!(hog.global_dim(), 1764);

@@ -415,6 +415,7 @@ impl Source for Store {
         let (cols, row_bytes) = (self.shape.cols.max(1), self.shape.row_bytes().max(1));
         let some = |bytes: &mut Vec<u8>, first: usize, to: &mut [f32]| {
             let needed = to.len() * self.shape.dtype.bytes();
+            // Zeros from the system; `resize` writes each by itself where little is optimised.
             if bytes.len() != needed {
                 *bytes = vec![0; needed];
             }

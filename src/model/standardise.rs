@@ -90,8 +90,9 @@ impl Standardiser {
     pub fn narrow(&self, mut values: Matrix) -> Vec<f32> {
         let (mean, factor) = (self.mean_f32(), self.factor_f32());
         each_tile(&mut values.data, mean.len(), |tile, columns| {
-            let (mean, factor) = (&mean[columns.clone()], &factor[columns]);
-            counted(tile.len().min(mean.len()), |i| {
+            let count = columns.len();
+            let (tile, mean, factor) = (&mut tile[..count], &mean[columns.clone()], &factor[columns]);
+            counted(count, |i| {
                 tile[i] = (tile[i] - mean[i]) * factor[i];
             });
         });
@@ -101,8 +102,9 @@ impl Standardiser {
     /// All standardised features, row-major; in f64 up to the last step, so that little is lost where a mean is large.
     pub fn apply(&self, mut values: Matrix) -> Vec<f32> {
         each_tile(&mut values.data, self.mean.len(), |tile, columns| {
-            let (mean, factor) = (&self.mean[columns.clone()], &self.factor[columns]);
-            counted(tile.len().min(mean.len()), |i| {
+            let count = columns.len();
+            let (tile, mean, factor) = (&mut tile[..count], &self.mean[columns.clone()], &self.factor[columns]);
+            counted(count, |i| {
                 tile[i] = ((f64::from(tile[i]) - mean[i]) * factor[i]) as f32;
             });
         });
