@@ -94,7 +94,7 @@ pub struct Family {
 }
 
 /// A stage has the families that its code names.
-pub const FAMILIES: [Family; 18] = [
+pub const FAMILIES: [Family; 19] = [
     Family {
         named: &["burn", "burn_cuda", "cubecl_cuda", "cudarc"],
         locked: &[
@@ -169,6 +169,10 @@ pub const FAMILIES: [Family; 18] = [
     Family {
         named: &["rand", "rand_chacha", "rand_distr"],
         locked: &["chacha20", "ppv-lite86", "rand", "rand_*"],
+    },
+    Family {
+        named: &["libm"],
+        locked: &["libm"],
     },
     Family {
         named: &["half"],

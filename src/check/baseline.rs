@@ -138,8 +138,8 @@ pub struct SaveOptions {
 /// What saving did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
-    /// The lines in which the file changed, as [`diff`] shows them; empty if nothing did.
-    pub changes: String,
+    /// The lines in which a file changed that was there already, as [`diff`] shows them; empty if nothing did.
+    pub changes: Option<String>,
     /// Rules of the earlier file that were not kept, and why.
     pub notes: Vec<String>,
 }
@@ -391,8 +391,8 @@ impl Baseline {
             self.predictions = beside.file_name().map(|name| name.to_string_lossy().into_owned());
         }
         let text = self.to_toml()?;
-        let changes = diff(old.as_deref().unwrap_or_default(), &text);
-        if !changes.is_empty() {
+        let changes = old.map(|old| diff(&old, &text));
+        if changes.as_deref() != Some("") {
             atomic::write(path, text.as_bytes())?;
         }
         Ok(Saved { changes, notes })

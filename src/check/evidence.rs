@@ -83,7 +83,7 @@ pub fn pairs<'a>(metric: &str, first: &'a Predictions, second: &'a Predictions) 
 /// One interval that holds the chance of seeds and of samples: the half-widths of both, added as independent errors are.
 pub fn both(difference: f64, one: Interval, other: Interval) -> Interval {
     Interval {
-        low: difference - (difference - one.low).hypot(difference - other.low),
-        high: difference + (one.high - difference).hypot(other.high - difference),
+        low: difference - libm::hypot(difference - one.low, difference - other.low),
+        high: difference + libm::hypot(one.high - difference, other.high - difference),
     }
 }

@@ -58,14 +58,21 @@ pub fn run(arguments: &BaselineArguments, shell: &Shell) -> Result<()> {
              inconclusive; save from a run of three seeds or more",
         );
     }
+    let seeds: Vec<String> = baseline.seeds.iter().map(ToString::to_string).collect();
+    let written = format!(
+        "new: {} numbers and {} leads over rivals, seeds {}",
+        baseline.metrics.len(),
+        baseline.standings.len(),
+        seeds.join(", ")
+    );
     let saved = baseline.save(&arguments.out, arguments.predictions)?;
     for note in &saved.notes {
         shell.progress.line(note);
     }
     shell.progress.line(&format!("{}", arguments.out.display()));
-    if saved.changes.is_empty() {
-        output::print("unchanged")
-    } else {
-        output::print(&saved.changes)
-    }
+    output::print(match saved.changes.as_deref() {
+        None => &written,
+        Some("") => "unchanged",
+        Some(changes) => changes,
+    })
 }

@@ -13,8 +13,9 @@ use super::gpu::Gpu;
 #[cfg(feature = "cuda")]
 use super::cuda;
 
-/// What to type for a build that uses GPUs.
-pub(crate) const REBUILD: &str = "cargo build --release --features cuda";
+/// How to come by a build that uses GPUs.
+pub(crate) const WITH_CUDA: &str =
+    "a release's wheels for Linux have it, and `cargo build --release --features cuda` makes one";
 
 /// A device that can be used, with the name under which it is reported.
 #[derive(Debug, Clone)]
@@ -65,9 +66,7 @@ impl Machine {
             nvrtc_opens: None,
             driver_supports: None,
             gpus: Vec::new(),
-            no_gpus: Some(format!(
-                "this build runs on the CPU only; `{REBUILD}` makes one with CUDA"
-            )),
+            no_gpus: Some(format!("this build has no CUDA; {WITH_CUDA}")),
         };
         #[cfg(feature = "cuda")]
         let machine = match cuda::ask() {
@@ -95,7 +94,7 @@ impl Machine {
             return missing;
         }
         if !self.cuda_built_in {
-            missing.push(format!("CUDA in this build: `{REBUILD}`"));
+            missing.push(format!("CUDA in this build: {WITH_CUDA}"));
         } else if let Some(why) = &self.no_gpus {
             missing.push(format!("a usable driver: {why}"));
         }
@@ -162,8 +161,7 @@ impl Machine {
                 }),
             }),
             DeviceChoice::Cuda(_) if !self.cuda_built_in => Err(Error::Device(format!(
-                "device {choice} was asked for, but this build has no CUDA: rebuild with `{REBUILD}`, or use the device \
-                 `cpu`"
+                "device {choice} was asked for, but this build has no CUDA: {WITH_CUDA}; or use the device `cpu`"
             ))),
             DeviceChoice::Cuda(indices) => {
                 if let Some(why) = &self.no_gpus {
@@ -231,7 +229,7 @@ pub(crate) fn open(gpu: &Gpu, driver: Option<&str>) -> Result<Resolved> {
 #[cfg(not(feature = "cuda"))]
 pub(crate) fn open(gpu: &Gpu, driver: Option<&str>) -> Result<Resolved> {
     Err(Error::Device(format!(
-        "this build has no CUDA for {}: rebuild with `{REBUILD}`",
+        "this build has no CUDA for {}: {WITH_CUDA}",
         gpu.describe(driver)
     )))
 }
@@ -317,9 +315,7 @@ mod tests {
             nvrtc_opens: None,
             driver_supports: None,
             gpus: Vec::new(),
-            no_gpus: Some(format!(
-                "this build runs on the CPU only; `{REBUILD}` makes one with CUDA"
-            )),
+            no_gpus: Some(format!("this build has no CUDA; {WITH_CUDA}")),
             ..whole()
         }
     }

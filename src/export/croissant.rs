@@ -64,7 +64,8 @@ pub fn describe(path: &Path) -> Result<Json> {
         let (other, _, more) = read(file)?;
         if other.fields() != schema.fields() {
             return Err(Error::unusable_table(format!(
-                "{} has other columns than {}; they are not parts of one table",
+                "{} has other columns than {}, so they are not parts of one table; name one file, or the folder of a \
+                 feature table",
                 file.display(),
                 first.display()
             )));

@@ -42,13 +42,6 @@ impl ByHand<'_> {
     /// # Errors
     /// As [`EncoderConfig::build_on`], [`samples_of_folder`] and [`Extraction::run`].
     pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
-        let encoder = self
-            .encoder
-            .fetched(self.cache, progress, interrupt)?
-            .build_on(self.device)?;
-        if let Some(preprocessing) = encoder.preprocessing() {
-            progress.line(&format!("images      {preprocessing}"));
-        }
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
         // Beside the parts, so that the table says what was looked at, rejects included.
         let listed = self.out.join("samples.parquet");
@@ -58,6 +51,14 @@ impl ByHand<'_> {
             samples_of_folder(self.images, &listed)?;
             &listed
         };
+        // After the images: weights are not fetched for a folder that holds none.
+        let encoder = self
+            .encoder
+            .fetched(self.cache, progress, interrupt)?
+            .build_on(self.device)?;
+        if let Some(preprocessing) = encoder.preprocessing() {
+            progress.line(&format!("images      {preprocessing}"));
+        }
         Extraction {
             samples,
             data_root: self.images,

@@ -178,7 +178,7 @@ fn clip(value: f32) -> f32 {
 
 /// ρ, the distance of the nearest other point, and σ, such that the memberships of all neighbours sum up to log₂ k.
 fn bandwidth(lengths: &[f64], mean_all: f64) -> (f64, f64) {
-    let target = ((lengths.len() + 1) as f64).log2();
+    let target = libm::log2((lengths.len() + 1) as f64);
     let rho = lengths.iter().copied().find(|&length| length > 0.0).unwrap_or(0.0);
     let (mut low, mut high, mut sigma) = (0.0f64, f64::INFINITY, 1.0f64);
     for _ in 0..64 {

@@ -115,7 +115,7 @@ pub fn beta_inc(a: f64, b: f64, x: f64) -> f64 {
     if x > (a + 1.0) / (a + b + 2.0) {
         return 1.0 - beta_inc(b, a, 1.0 - x);
     }
-    let scale = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
+    let scale = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * libm::log1p(-x)).exp() / a;
     let mut c = 1.0;
     let mut d = 1.0 / lifted(1.0 - (a + b) * x / (a + 1.0));
     let mut h = d;

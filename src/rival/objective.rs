@@ -128,7 +128,7 @@ pub fn evaluate(loss: Loss, targets: &Targets, rows: &[usize], raw: &[f64], coun
                     let (y, weight) = (f64::from(targets.values[i * o + k]), 1.0 / counts[k].max(1.0));
                     if loss == Loss::Logistic {
                         // ln(1 + eᵛ) − y v, in the form that neither overflows nor cancels.
-                        total += weight * (v.max(0.0) + (-v.abs()).exp().ln_1p() - y * v);
+                        total += weight * (v.max(0.0) + libm::log1p((-v.abs()).exp()) - y * v);
                         slope[cell] = (weight * (1.0 / (1.0 + (-v).exp()) - y)) as f32;
                     } else {
                         total += weight * 0.5 * (v - y) * (v - y);

@@ -191,6 +191,8 @@ fn compare() {
 fn baseline_save() {
     let (bench, run) = Bench::with_run(&[]);
     assert_screen!(&bench, &["baseline", "save", &run, "--out", "base.toml"]);
+    let file = std::fs::read_to_string(bench.path("base.toml")).unwrap();
+    filtered(&[], || insta::assert_snapshot!("baseline_file", file));
 }
 
 #[test]
