@@ -114,6 +114,14 @@ fn shards_are_merged_by_putting_them_into_one_folder() {
 }
 
 #[test]
+fn a_folder_without_images_is_said_before_weights_are_looked_for() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    let text = bench.fails(3, &by_hand("empty", "nowhere", "table", &[]));
+    assert!(text.contains("empty holds no images"), "{text}");
+}
+
+#[test]
 fn random_weights_are_labelled() {
     let bench = Bench::new();
     let images = images(&bench);
