@@ -296,6 +296,7 @@ fn cell_histograms(image: &RgbImage, config: &HogConfig, rows: usize, cols: usiz
 
 /// The bin of the unsigned direction of (gx, gy): `floor(angle / (180° / n))` with the angle in [0°, 180°).
 fn orientation_bin(gx: f64, gy: f64, bins: usize) -> usize {
+    // Square roots of levels meet at exactly 60° and 120°, bounds of nine bins, where the last bit decides.
     let angle = libm::atan2(gy, gx).to_degrees().rem_euclid(180.0);
     let width = 180.0 / bins as f64;
     // Bounds are products, as in the reference, where a quotient could round to the other side.
