@@ -15,7 +15,7 @@ use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
 use crate::feature::shard::Shard;
-use crate::feature::{Extraction, FeaturesConfig, samples_of_folder};
+use crate::feature::{Extraction, FeaturesConfig, FolderSamples};
 use crate::image::{DecodeLimits, Filter, decode, resize};
 use crate::interrupt::Interrupt;
 use crate::model::math::{Purpose, stream};
@@ -221,7 +221,7 @@ impl ExtractBench {
 fn extracted(encoder: &dyn Encoder, folder: &Path, batch: usize, interrupt: &Interrupt) -> Result<f64> {
     let images = folder.join("images");
     let samples = folder.join("samples.parquet");
-    samples_of_folder(&images, &samples)?;
+    FolderSamples::of(&images).and_then(|found| found.write(&samples))?;
     let options = FeaturesConfig {
         batch: u32::try_from(batch).ok(),
         ..FeaturesConfig::default()

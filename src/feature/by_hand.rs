@@ -11,7 +11,7 @@ use crate::progress::Progress;
 
 use super::config::FeaturesConfig;
 use super::extract::{ExtractReport, Extraction};
-use super::folder::samples_of_folder;
+use super::folder::FolderSamples;
 use super::shard::Shard;
 
 /// What to extract, and where to.
@@ -40,18 +40,13 @@ impl ByHand<'_> {
     /// Computes what is missing of the table.
     ///
     /// # Errors
-    /// As [`EncoderConfig::build_on`], [`samples_of_folder`] and [`Extraction::run`].
+    /// As [`EncoderConfig::build_on`], [`FolderSamples::of`] and [`Extraction::run`].
     pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
-        std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
-        // Beside the parts, so that the table says what was looked at, rejects included.
-        let listed = self.out.join("samples.parquet");
-        let samples = if let Some(samples) = self.samples {
-            samples
-        } else {
-            samples_of_folder(self.images, &listed)?;
-            &listed
+        // Before the weights are fetched: a folder may hold no images.
+        let found = match self.samples {
+            Some(_) => None,
+            None => Some(FolderSamples::of(self.images)?),
         };
-        // After the images: weights are not fetched for a folder that holds none.
         let encoder = self
             .encoder
             .fetched(self.cache, progress, interrupt)?
@@ -59,6 +54,13 @@ impl ByHand<'_> {
         if let Some(preprocessing) = encoder.preprocessing() {
             progress.line(&format!("images      {preprocessing}"));
         }
+        std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
+        // Beside the parts, so that the table says what was looked at, rejects included.
+        let listed = self.out.join("samples.parquet");
+        if let Some(found) = found {
+            found.write(&listed)?;
+        }
+        let samples = self.samples.unwrap_or(&listed);
         Extraction {
             samples,
             data_root: self.images,

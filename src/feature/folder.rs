@@ -15,33 +15,47 @@ use crate::system_files::is_system;
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 32;
 
-/// Writes a samples table of all images below `root` to `out`, sorted by path: `sample_id` and `image_path` are the path
-/// below `root`, `split` is `test`. Every file is one, as what it holds is told from its content alone; hidden files and those of
-/// the system are left out, and links to folders are listed and not followed. A name that is not UTF-8 is listed with replacement
-/// characters. Returns the number of files.
-///
-/// # Errors
-/// [`Error::Io`] if a folder cannot be read or the table not written; [`Error::Data`] if there is no file.
-pub fn samples_of_folder(root: &Path, out: &Path) -> Result<usize> {
-    let mut paths = Vec::new();
-    collect(root, "", 0, &mut paths)?;
-    if paths.is_empty() {
-        return Err(Error::data(format!(
-            "{} holds no images, nor any other file; expected some in it or in the folders below",
-            root.display()
-        )));
+/// The files below a folder, sorted by path. Every file is one, as what it holds is told from its content alone; hidden files and
+/// those of the system are left out, and links to folders are listed and not followed. A name that is not UTF-8 is listed with
+/// replacement characters.
+#[derive(Debug)]
+pub struct FolderSamples(Vec<String>);
+
+impl FolderSamples {
+    /// Looks for the files below `root`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a folder cannot be read; [`Error::Data`] if there is no file.
+    pub fn of(root: &Path) -> Result<Self> {
+        let mut paths = Vec::new();
+        collect(root, "", 0, &mut paths)?;
+        if paths.is_empty() {
+            return Err(Error::data(format!(
+                "{} holds no images, nor any other file; expected some in it or in the folders below",
+                root.display()
+            )));
+        }
+        paths.sort_unstable();
+        Ok(Self(paths))
     }
-    paths.sort_unstable();
-    let constant = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; paths.len()])) };
-    let names: ArrayRef = Arc::new(StringArray::from_iter_values(&paths));
-    let columns = vec![Arc::clone(&names), constant("folder"), constant("test"), names];
-    let fields: Vec<Field> = required_names()
-        .map(|name| Field::new(name, DataType::Utf8, false))
-        .collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("write", out)?;
-    let description = json!({"dataset": "folder", "classes": [], "aus": []}).to_string();
-    write_batch(out, &batch, &[(SAMPLES_KEY, description)])?;
-    Ok(paths.len())
+
+    /// Writes them to `out` as a samples table: `sample_id` and `image_path` are the path below the root, `split` is `test`.
+    /// Returns the number of files.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the table cannot be written.
+    pub fn write(&self, out: &Path) -> Result<usize> {
+        let constant = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; self.0.len()])) };
+        let names: ArrayRef = Arc::new(StringArray::from_iter_values(&self.0));
+        let columns = vec![Arc::clone(&names), constant("folder"), constant("test"), names];
+        let fields: Vec<Field> = required_names()
+            .map(|name| Field::new(name, DataType::Utf8, false))
+            .collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("write", out)?;
+        let description = json!({"dataset": "folder", "classes": [], "aus": []}).to_string();
+        write_batch(out, &batch, &[(SAMPLES_KEY, description)])?;
+        Ok(self.0.len())
+    }
 }
 
 /// Adds the files below `folder`, whose path below the root is `prefix`.

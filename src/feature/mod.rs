@@ -21,7 +21,7 @@ pub mod writer;
 pub use by_hand::ByHand;
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
 pub use extract::{Extraction, extract};
-pub use folder::samples_of_folder;
+pub use folder::FolderSamples;
 pub use load::LoadOptions;
 pub use reader::FeatureTable;
 pub use table::FeatureMetadata;

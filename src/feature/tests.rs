@@ -395,7 +395,12 @@ fn a_folder_of_images_becomes_a_samples_table() {
     std::os::unix::fs::symlink(&root, root.join("b/loop")).unwrap();
     // A link to a folder is not followed, and not lost without a word either.
     let links = usize::from(cfg!(unix));
-    assert_eq!(samples_of_folder(&root, &world.samples()).unwrap(), 7 + links);
+    assert_eq!(
+        FolderSamples::of(&root)
+            .and_then(|found| found.write(&world.samples()))
+            .unwrap(),
+        7 + links
+    );
     let report = world.extract();
     // What holds no image is a reject, whatever it is called.
     assert_eq!((report.rows, report.rejected), (5, 2 + links));
@@ -417,9 +422,7 @@ fn a_folder_of_images_becomes_a_samples_table() {
         ]
     );
     let empty = tempfile::tempdir().unwrap();
-    let error = samples_of_folder(empty.path(), &world.samples())
-        .unwrap_err()
-        .to_string();
+    let error = FolderSamples::of(empty.path()).unwrap_err().to_string();
     assert!(error.contains("holds no images"), "{error}");
 }
 

@@ -3,7 +3,7 @@ use burn::tensor::Device;
 use crate::encoder::Precision;
 use crate::encoder::config::{EncoderConfig, EncoderKind};
 use crate::error::{Error, Result};
-use crate::feature::{FeaturesConfig, samples_of_folder};
+use crate::feature::{FeaturesConfig, FolderSamples};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::rival::outcome::RivalOutcome;
@@ -37,7 +37,9 @@ impl World {
             picture.save(pictures.join(format!("{i:03}.png"))).unwrap();
         }
         let samples = folder.path().join("samples.parquet");
-        samples_of_folder(&pictures, &samples).unwrap();
+        FolderSamples::of(&pictures)
+            .and_then(|found| found.write(&samples))
+            .unwrap();
         let set = |range: std::ops::Range<usize>| FeatureSet {
             sample_ids: range.clone().map(|i| format!("{i:03}.png")).collect(),
             global: Matrix {
