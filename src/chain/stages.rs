@@ -27,6 +27,7 @@ use super::summary::{self, Summary};
 /// # Errors
 /// [`Error::Usage`] if none of these is known.
 pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
+    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     let absolute = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -39,8 +40,12 @@ pub fn cache_folder(argument: Option<PathBuf>) -> Result<PathBuf> {
                 .map(PathBuf::from)
         })
         .or_else(|| absolute("XDG_CACHE_HOME").map(|base| base.join("aura-bench")))
-        .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("aura-bench")))
-        .ok_or_else(|| Error::Usage("no cache folder: set HOME or AURA_BENCH_CACHE, or name a folder".to_owned()))
+        .or_else(|| absolute(home).map(|home| home.join(".cache").join("aura-bench")))
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "no cache folder: set {home} or AURA_BENCH_CACHE, or name a folder"
+            ))
+        })
 }
 
 /// Does what is missing of the whole chain.

@@ -156,13 +156,18 @@ fn next(summary: &Summary) -> String {
     )
 }
 
-/// A word as a shell reads it.
+/// A word as the shell reads it that this system opens: on Windows PowerShell, in which a backslash is itself.
 fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%=,".contains(c);
+    let (others, escaped) = if cfg!(windows) {
+        ("\\/._-+:=", "''")
+    } else {
+        ("/._-+:@%=,", r"'\''")
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        format!("'{}'", text.replace('\'', escaped))
     }
 }
 

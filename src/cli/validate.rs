@@ -43,7 +43,14 @@ pub struct ValidateArguments {
 pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
     let target = &arguments.target;
     if target.is_dir() {
-        return folder(arguments, shell);
+        // The folder is what was named: the options that name one are no help.
+        return folder(arguments, shell).map_err(|error| match error {
+            Error::Data {
+                kind: DataKind::MissingDatabase,
+                message,
+            } => Error::data(message),
+            other => other,
+        });
     }
     // A recipe may have the name of its card; these options are of recipes alone.
     let as_recipe = arguments.stand_in || arguments.resolved || arguments.data.is_some() || !arguments.set.is_empty();

@@ -52,6 +52,7 @@ fn a_complete_and_an_incomplete_list_are_told_from_the_card() {
     bench.write("nothing/photo.txt.bak", "");
     let text = bench.fails(3, &["validate", "nothing"]);
     assert!(text.contains("photo.txt.bak") && text.contains("rafdb"), "{text}");
+    assert!(!text.contains("help: --data"), "the folder is named already: {text}");
     let text = bench.fails(3, &["validate", "nothing", "--card", "disfa"]);
     assert!(text.contains("ActionUnit_Labels"), "{text}");
     let text = bench.fails(2, &["validate", "nothing", "--card", "rafdv"]);
