@@ -22,7 +22,8 @@ use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, serde_name};
 use super::summary::{self, Summary};
 
-/// The folder for what runs share: the argument, else `XDG_CACHE_HOME/aura-bench`, else `~/.cache/aura-bench`.
+/// The folder for what runs share: the argument, else `AURA_BENCH_CACHE`, else `XDG_CACHE_HOME/aura-bench`, else
+/// `.cache/aura-bench` below the home folder (`HOME`; on Windows `USERPROFILE`).
 ///
 /// # Errors
 /// [`Error::Usage`] if none of these is known.

@@ -178,3 +178,27 @@ fn show<T: serde::Serialize>(arguments: &RunArguments, summary: &T, text: impl F
         output::print(&text(summary))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_word_is_one_word_to_a_shell() {
+        for word in [
+            "",
+            "plain/path-1.jpg",
+            "two words",
+            "it's",
+            "$HOME `id` \"x\" \\ *;&|~#!",
+            "a\nb",
+            "Ä",
+        ] {
+            let said = std::process::Command::new("sh")
+                .args(["-c", &format!("printf %s {}", quoted(word))])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), word, "{}", quoted(word));
+        }
+    }
+}

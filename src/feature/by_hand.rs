@@ -43,10 +43,11 @@ impl ByHand<'_> {
     /// As [`EncoderConfig::build_on`], [`FolderSamples::of`] and [`Extraction::run`].
     pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
         // Before the weights are fetched: a folder may hold no images.
-        let found = match self.samples {
-            Some(_) => None,
-            None => Some(FolderSamples::of(self.images)?),
-        };
+        let found = self
+            .samples
+            .is_none()
+            .then(|| FolderSamples::of(self.images))
+            .transpose()?;
         let encoder = self
             .encoder
             .fetched(self.cache, progress, interrupt)?

@@ -40,11 +40,10 @@ impl FolderSamples {
     }
 
     /// Writes them to `out` as a samples table: `sample_id` and `image_path` are the path below the root, `split` is `test`.
-    /// Returns the number of files.
     ///
     /// # Errors
     /// [`Error::Io`] if the table cannot be written.
-    pub fn write(&self, out: &Path) -> Result<usize> {
+    pub fn write(&self, out: &Path) -> Result<()> {
         let constant = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; self.0.len()])) };
         let names: ArrayRef = Arc::new(StringArray::from_iter_values(&self.0));
         let columns = vec![Arc::clone(&names), constant("folder"), constant("test"), names];
@@ -53,8 +52,7 @@ impl FolderSamples {
             .collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).at("write", out)?;
         let description = json!({"dataset": "folder", "classes": [], "aus": []}).to_string();
-        write_batch(out, &batch, &[(SAMPLES_KEY, description)])?;
-        Ok(self.0.len())
+        write_batch(out, &batch, &[(SAMPLES_KEY, description)])
     }
 }
 

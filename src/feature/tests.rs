@@ -395,12 +395,9 @@ fn a_folder_of_images_becomes_a_samples_table() {
     std::os::unix::fs::symlink(&root, root.join("b/loop")).unwrap();
     // A link to a folder is not followed, and not lost without a word either.
     let links = usize::from(cfg!(unix));
-    assert_eq!(
-        FolderSamples::of(&root)
-            .and_then(|found| found.write(&world.samples()))
-            .unwrap(),
-        7 + links
-    );
+    FolderSamples::of(&root)
+        .and_then(|found| found.write(&world.samples()))
+        .unwrap();
     let report = world.extract();
     // What holds no image is a reject, whatever it is called.
     assert_eq!((report.rows, report.rejected), (5, 2 + links));

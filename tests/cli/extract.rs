@@ -119,6 +119,7 @@ fn a_folder_without_images_is_said_before_weights_are_looked_for() {
     std::fs::create_dir(bench.path("empty")).unwrap();
     let text = bench.fails(3, &by_hand("empty", "nowhere", "table", &[]));
     assert!(text.contains("empty holds no images"), "{text}");
+    assert!(!bench.path("table").exists(), "nothing is left of it");
 }
 
 #[test]
