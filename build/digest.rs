@@ -18,7 +18,7 @@ pub struct Stage {
 }
 
 /// All stages. This is the one place that says which file computes what.
-pub const STAGES: [Stage; 10] = [
+pub const STAGES: [Stage; 11] = [
     Stage {
         name: "convert",
         entries: &["src/dataset/convert.rs", "src/dataset/digest.rs"],
@@ -60,6 +60,17 @@ pub const STAGES: [Stage; 10] = [
         name: "finetune",
         entries: &["src/rival/finetune/job.rs"],
         alone: &[],
+    },
+    Stage {
+        name: "score",
+        entries: &[
+            "src/score/scored.rs",
+            "src/feature/tested.rs",
+            "src/metric/evaluate.rs",
+            "src/run/folder.rs",
+            "src/disk/parquet.rs",
+        ],
+        alone: &["src/chain/score.rs"],
     },
     Stage {
         name: "truth",

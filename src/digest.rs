@@ -84,6 +84,8 @@ pub mod stage {
     pub const FINETUNE: &str = env!("AURA_STAGE_FINETUNE");
     /// Agreement with what was planted in generated faces.
     pub const TRUTH: &str = env!("AURA_STAGE_TRUTH");
+    /// Of scoring predictions made elsewhere.
+    pub const SCORE: &str = env!("AURA_STAGE_SCORE");
     /// Maps of a seed.
     pub const MAP: &str = env!("AURA_STAGE_MAP");
     /// Statistics, figures and pages.

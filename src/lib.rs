@@ -101,6 +101,7 @@ mod regular;
 mod report;
 mod rival;
 mod run;
+mod score;
 mod sets;
 mod size;
 mod solver;

@@ -196,6 +196,16 @@ pub struct DuplicateRow {
     pub dropped: bool,
 }
 
+/// A test sample of which predictions made elsewhere say nothing that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRow {
+    /// The sample.
+    pub sample_id: String,
+    /// `no_row`; `no_face`: the tool says that it found none; `no_values`: the row is empty; `other_class`: the class is none of the
+    /// protocol's, which is a wrong answer.
+    pub reason: String,
+}
+
 /// One replacement of an under-used archetype during the warm-up (appendix B).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResetRow {
@@ -365,6 +375,15 @@ impl Table for StandingRow {
                 false,
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.clusters))),
             ),
+        ])
+    }
+}
+
+impl Table for MissingRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+            ("reason", false, strings(rows.iter().map(|r| r.reason.as_str()))),
         ])
     }
 }

@@ -1,10 +1,14 @@
--- Confusion of the primal read-out on the test split, pooled over the seeds of a run.
--- share: of the samples with this label, the part that got this prediction.
+-- Confusion of the run's own method on the test split (AURA's primal read-out, or the tool that was scored), pooled over its seeds.
+-- share: of the samples with this label, the part that got this prediction; what is missing of it got none.
 WITH counted AS (
-  SELECT run, label, prediction, count(*) AS samples, count(DISTINCT seed) AS seeds
-  FROM predictions
-  WHERE method = 'aura' AND split = 'test' AND label IS NOT NULL AND prediction IS NOT NULL
-  GROUP BY run, label, prediction
+  SELECT p.run, p.label, p.prediction, count(*) AS samples
+  FROM predictions p
+  JOIN runs r ON r.run = p.run AND r.method = p.method
+  WHERE p.split = 'test' AND p.label IS NOT NULL
+  GROUP BY p.run, p.label, p.prediction
+),
+labelled AS (
+  SELECT run, label, sum(samples) AS samples FROM counted GROUP BY run, label
 ),
 grid AS (
   SELECT t.run, t.class AS label, t.class_name AS label_name, p.class AS prediction, p.class_name AS prediction_name
@@ -12,7 +16,8 @@ grid AS (
   WHERE t.run IN (SELECT run FROM counted)
 )
 SELECT g.run, g.label, g.label_name, g.prediction, g.prediction_name, coalesce(c.samples, 0) AS samples,
-       CAST(coalesce(c.samples, 0) AS DOUBLE) / nullif(sum(coalesce(c.samples, 0)) OVER (PARTITION BY g.run, g.label), 0) AS share
+       CAST(coalesce(c.samples, 0) AS DOUBLE) / l.samples AS share
 FROM grid g
+LEFT JOIN labelled l ON l.run = g.run AND l.label = g.label
 LEFT JOIN counted c ON g.run = c.run AND g.label = c.label AND g.prediction = c.prediction
 ORDER BY g.run, g.label, g.prediction

@@ -163,6 +163,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         protocol_digest,
         recipe_digest: recipe.digest()?,
         sweep: options.sweep.clone(),
+        scored: None,
         device: device.name.clone(),
         classes: trained.outputs.clone(),
         data_root: data_root.map(|root| root.display().to_string()),

@@ -462,7 +462,7 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: 
 }
 
 /// Copies a table into the run folder, whole or not at all, unless the same bytes are there.
-fn copy(from: &Path, to: &Path, folder: &RunFolder) -> Result<()> {
+pub(super) fn copy(from: &Path, to: &Path, folder: &RunFolder) -> Result<()> {
     if to.is_file() && of_file(to)? == of_file(from)? {
         return Ok(());
     }

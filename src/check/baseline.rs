@@ -179,7 +179,10 @@ impl Baseline {
                 .filter(|(_, e)| e.baseline.is_some())
                 .map(|(name, _)| name.clone()),
         );
-        names.push("k_stable".to_owned());
+        // Predictions made elsewhere come without a dictionary.
+        if manifest.scored.is_none() {
+            names.push("k_stable".to_owned());
+        }
         names.extend(
             STRUCTURE
                 .into_iter()

@@ -256,7 +256,9 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
         })
         .collect();
     let mut names: Vec<String> = headline(first.task).iter().map(|&name| name.to_owned()).collect();
-    for metric in options.metrics.iter().cloned().chain(["k_stable".to_owned()]) {
+    let dictionaries = runs.iter().any(|run| run.manifest.scored.is_none());
+    let of_dictionary = dictionaries.then(|| "k_stable".to_owned());
+    for metric in options.metrics.iter().cloned().chain(of_dictionary) {
         if !names.contains(&metric) {
             names.push(metric);
         }

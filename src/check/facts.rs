@@ -39,7 +39,7 @@ pub struct Facts {
     pub cost: BTreeMap<String, f64>,
     /// What the run's own recipe expects.
     pub expect: ExpectConfig,
-    /// AURA's predictions of the test samples.
+    /// The predictions of the test samples of the method that the run is about: AURA, or the tool that was scored.
     pub predictions: Predictions,
     /// How AURA stands against its rivals.
     pub standings: Vec<StandingRow>,
@@ -113,7 +113,9 @@ impl Facts {
             .map(|(fold, seed, folder)| (fold, seed, folder.join("predictions.parquet")))
             .filter_map(|file| there::is_file(&file.2).map(|there| there.then_some(file)).transpose())
             .collect::<Result<_>>()?;
-        let mut answers = Predictions::read(&files, &people, task, &manifest.classes, |method| method == "aura")?;
+        let mut answers = Predictions::read(&files, &people, task, &manifest.classes, |method| {
+            method == manifest.method()
+        })?;
         let standings = context.query("SELECT * FROM standings ORDER BY read_out, method")?;
         let final_numbers = context.query(
             "SELECT * FROM metrics WHERE epoch IS NULL AND split IN ('test', 'all') ORDER BY method, metric, split, seed",
@@ -122,11 +124,11 @@ impl Facts {
             path: run.path.clone(),
             task,
             settings,
-            values: values(&final_numbers, &folds),
+            values: values(&final_numbers, &folds, manifest.method()),
             structure: BTreeMap::new(),
             cost: BTreeMap::new(),
             expect: expectations(&run.path)?,
-            predictions: answers.remove("aura").unwrap_or_default(),
+            predictions: answers.remove(manifest.method()).unwrap_or_default(),
             standings: standing::read(&standings),
             manifest,
         };
@@ -272,8 +274,8 @@ fn expectations(folder: &Path) -> Result<ExpectConfig> {
         })
 }
 
-/// Numbers by metric and seed, averaged over the folds where all of them are there.
-fn values(table: &Table, folds: &BTreeSet<i64>) -> BTreeMap<String, BTreeMap<i64, f64>> {
+/// Numbers by metric and seed, those of the method `own` without its name, averaged over the folds where all of them are there.
+fn values(table: &Table, folds: &BTreeSet<i64>, own: &str) -> BTreeMap<String, BTreeMap<i64, f64>> {
     let mut by_fold: BTreeMap<(String, i64), BTreeMap<Option<i64>, f64>> = BTreeMap::new();
     for row in &table.rows {
         let text = |column| table.get(row, column).as_str().unwrap_or_default();
@@ -281,7 +283,7 @@ fn values(table: &Table, folds: &BTreeSet<i64>) -> BTreeMap<String, BTreeMap<i64
             continue;
         };
         let name = match text("method") {
-            "aura" => text("metric").to_owned(),
+            method if method == own => text("metric").to_owned(),
             method => format!("{method}.{}", text("metric")),
         };
         let fold = table.get(row, "fold").as_i64();

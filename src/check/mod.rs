@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod baseline;
+pub mod board;
 pub mod compare;
 pub mod evidence;
 pub mod expect;
@@ -9,6 +10,7 @@ pub mod facts;
 pub mod judge;
 pub mod names;
 pub mod show;
+pub mod show_board;
 pub mod show_compare;
 pub mod standing;
 #[cfg(test)]

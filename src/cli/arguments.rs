@@ -12,7 +12,8 @@ use crate::progress::{self, Progress};
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
-    generate, output, panics, paths, published, query, report, run, schema, standin, threads, validate,
+    generate, leaderboard, output, panics, paths, published, query, report, run, schema, score, standin, threads,
+    validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -37,6 +38,8 @@ First steps: aura-bench run affectnet_va --stand-in";
 enum Verb {
     /// Run a recipe: convert, extract, train, evaluate, statistics, report; whatever is there already is not done again
     Run(run::RunArguments),
+    /// Score predictions that another tool made, under a recipe's protocol: a run folder like any other
+    Score(score::ScoreArguments),
     /// Turn a database's folder into a checked samples table
     Convert(convert::ConvertArguments),
     /// Turn any folder of images into a feature table, without a recipe
@@ -49,6 +52,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Put runs side by side, with significance; refuses to rank unequal protocols
     Compare(compare::CompareArguments),
+    /// Rank runs and scored tools, each protocol by itself, with intervals; as a page too
+    Leaderboard(leaderboard::LeaderboardArguments),
     /// Save the baseline of a run
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
@@ -114,12 +119,14 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
+        Verb::Score(arguments) => score::run(&arguments, &shell),
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Extract(arguments) => extract::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Compare(arguments) => compare::run(&arguments),
+        Verb::Leaderboard(arguments) => leaderboard::run(&arguments, &shell),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Published(arguments) => published::run(&arguments),
@@ -169,6 +176,7 @@ impl Verb {
     fn stop(&self) -> Stop {
         match self {
             Self::Run(_)
+            | Self::Score(_)
             | Self::Convert(_)
             | Self::Extract(_)
             | Self::Standin(_)
@@ -177,6 +185,7 @@ impl Verb {
             | Self::Generate(_) => Stop::AtCheckpoint,
             Self::Check(_)
             | Self::Compare(_)
+            | Self::Leaderboard(_)
             | Self::Baseline(_)
             | Self::Explain(_)
             | Self::Published(_)

@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 25] = [
     (
         &["run"],
         [
@@ -21,6 +21,29 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
                 "aura-bench run rafdb --data RAF-DB --seeds 0,1,2 --set train.epochs=20 --out long",
                 "on the database, with one key changed",
             ),
+        ],
+    ),
+    (
+        &["score"],
+        [
+            (
+                "aura-bench score rafdb predictions.csv --data RAF-DB --map prediction=class",
+                "what another model says, under the protocol of the recipe",
+            ),
+            (
+                "aura-bench score rafdb predictions.csv --data RAF-DB --map prediction=class --tool ours",
+                "under a name of its own",
+            ),
+        ],
+    ),
+    (
+        &["leaderboard"],
+        [
+            (
+                "aura-bench leaderboard runs",
+                "runs and scored tools, ranked with intervals",
+            ),
+            ("aura-bench leaderboard runs --html leaderboard.html", "as a page too"),
         ],
     ),
     (

@@ -6,7 +6,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use crate::chain::Summary;
+use crate::chain::scored::ScoreSummary;
 use crate::check::baseline::{self, Baseline};
+use crate::check::board::{self, Board};
 use crate::check::compare::{self, Comparison};
 use crate::check::judge::{self, CheckReport};
 use crate::dataset::card_file;
@@ -45,6 +47,10 @@ enum Kind {
     Compare,
     /// explain --json
     Explain,
+    /// score --json
+    Score,
+    /// leaderboard --json
+    Leaderboard,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
@@ -70,6 +76,8 @@ fn of(kind: Kind) -> Json {
         Kind::Check => schema::<CheckReport>("check", judge::SCHEMA),
         Kind::Compare => schema::<Comparison>("compare", compare::SCHEMA),
         Kind::Explain => schema::<Explanation>("explain", 1),
+        Kind::Score => schema::<ScoreSummary>("score", 1),
+        Kind::Leaderboard => schema::<Board>("leaderboard", board::SCHEMA),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod fence;
 pub mod guard;
+pub mod lists;
 pub mod lock;
 pub mod parquet;
 pub mod publish;

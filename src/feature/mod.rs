@@ -7,7 +7,9 @@ pub mod duplicates;
 pub mod extract;
 pub mod folder;
 pub mod holdout;
+pub mod labelling;
 pub mod load;
+pub mod options;
 pub mod pool;
 pub mod reader;
 pub mod reject;
@@ -15,6 +17,7 @@ pub mod samples;
 pub mod shard;
 pub mod store;
 pub mod table;
+pub mod tested;
 pub mod threshold;
 pub mod writer;
 
@@ -22,7 +25,7 @@ pub use by_hand::ByHand;
 pub use config::{Dtype, FeaturesConfig, TokenGrid};
 pub use extract::{Extraction, extract};
 pub use folder::FolderSamples;
-pub use load::LoadOptions;
+pub use options::LoadOptions;
 pub use reader::FeatureTable;
 pub use table::FeatureMetadata;
 

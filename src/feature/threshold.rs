@@ -44,6 +44,12 @@ impl TryFrom<String> for AuThreshold {
     }
 }
 
+impl From<AuThreshold> for String {
+    fn from(threshold: AuThreshold) -> Self {
+        threshold.to_string()
+    }
+}
+
 impl std::fmt::Display for AuThreshold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sign = match self.rule {

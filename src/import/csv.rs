@@ -38,7 +38,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
                 separator_line = Some(separator);
                 return Ok(());
             }
-            let (separator, names) = Header::split(text, separator_line).ok_or_else(|| open_quote(&place()))?;
+            let (separator, names) = fields::header(text, separator_line).ok_or_else(|| open_quote(&place()))?;
             let offer = Offer {
                 names: names.clone(),
                 others: BTreeMap::new(),
@@ -70,7 +70,7 @@ pub(crate) fn read_csv(path: &Path, config: &TableConfig) -> Result<(Roles, Colu
             Ok(found) => {
                 for (field, wanted) in found.iter().zip(wanted) {
                     if let Some(name) = wanted {
-                        columns.push(name, Some(unquoted(field)));
+                        columns.push(name, Some(fields::unquoted(field)));
                     }
                 }
             }
@@ -100,31 +100,6 @@ struct Header {
     fields: usize,
     /// The column that each field belongs to; `None` if it is not read.
     wanted: Vec<Option<String>>,
-}
-
-impl Header {
-    /// The separator, which an earlier line may have said, and the names that it parts; `None` if a quote is left open.
-    fn split(text: &str, said: Option<char>) -> Option<(char, Vec<String>)> {
-        let outside = outside_quotes(text);
-        let most = [',', '\t', ';']
-            .into_iter()
-            .max_by_key(|separator| (outside.matches(*separator).count(), *separator == ','));
-        let separator = said.or(most).unwrap_or(',');
-        let names = fields::fields(text, separator)?;
-        Some((separator, names.iter().map(|name| fields::clean_name(name)).collect()))
-    }
-}
-
-/// What stands outside of quotes: a name in quotes may hold any separator.
-fn outside_quotes(text: &str) -> String {
-    text.split('"').step_by(2).collect()
-}
-
-/// A field in single quotes, which are no quotes to spreadsheets.
-fn unquoted(field: &str) -> &str {
-    let field = field.trim_matches([' ', '\t']);
-    let inner = field.strip_prefix('\'').and_then(|field| field.strip_suffix('\''));
-    inner.filter(|inner| !inner.contains('\'')).unwrap_or(field)
 }
 
 fn open_quote(place: &str) -> Error {

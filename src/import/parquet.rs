@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Float32Type, Schema};
 
 use crate::dataset::table::TableConfig;
 use crate::disk::guard;
+use crate::disk::lists::lists;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::spelling::composed;
@@ -347,30 +348,6 @@ fn push_features(batch: &RecordBatch, names: &[String], path: &Path, spill: &mut
         push(spill, &row, &names[0])?;
     }
     Ok(())
-}
-
-/// The values of a list column, and where each row's begin and end.
-fn lists(column: &ArrayRef) -> Option<(ArrayRef, Vec<usize>)> {
-    match column.data_type() {
-        DataType::FixedSizeList(_, width) => {
-            let list = column.as_fixed_size_list();
-            let width = usize::try_from(*width).ok()?;
-            let first = usize::try_from(list.value_offset(0)).ok()?;
-            let offsets = (0..=list.len()).map(|row| first + row * width).collect();
-            Some((list.values().clone(), offsets))
-        }
-        DataType::List(_) => {
-            let list = column.as_list::<i32>();
-            let offsets = list.value_offsets().iter().map(|at| *at as usize).collect();
-            Some((list.values().clone(), offsets))
-        }
-        DataType::LargeList(_) => {
-            let list = column.as_list::<i64>();
-            let offsets = list.value_offsets().iter().map(|at| *at as usize).collect();
-            Some((list.values().clone(), offsets))
-        }
-        _ => None,
-    }
 }
 
 /// Columns of a Parquet label file.

@@ -10,17 +10,13 @@ use crate::encoder::interface::TokenShape;
 use crate::error::{Context, Error, Result};
 use crate::feature::config::Dtype;
 use crate::intake::npy;
+use crate::intake::npz::Archive;
 use crate::interrupt::Interrupt;
 use crate::regular;
 
 use super::columns::{Columns, Format, Offer, Roles, SAMPLE_ID, find, first_called, listed};
 use super::parts::{Part, parts};
 use super::spill::{Spill, SpillWriter};
-
-/// A compressed array that unpacks to more than this is believed only if it does not shrink suspiciously.
-const LARGE: u64 = 1 << 30;
-/// Most bytes that one compressed byte of a large array may become; floats shrink to half at best.
-const MOST_SHRINKING: u64 = 50;
 
 /// Features, and the columns that stand beside them.
 pub(crate) struct Features {
@@ -133,25 +129,11 @@ impl Reading<'_> {
     /// A ZIP archive of `.npy` files. Arrays of one value a row are columns.
     fn npz(&self, path: &Path) -> Result<Features> {
         let fail = |error: &dyn std::fmt::Display| Error::unusable_table(format!("{}: {error}", path.display()));
-        // NumPy's archives begin with the file. The library's search for a later beginning is misled by those of 2 to 4 GiB,
-        // which end in a ZIP64 record without needing one.
-        let begins = zip::read::Config {
-            archive_offset: zip::read::ArchiveOffset::Known(0),
-        };
-        let file = BufReader::new(regular::open(path).at("read", path)?);
-        let mut archive =
-            zip::ZipArchive::with_config(begins, file).map_err(|error| fail(&no_archive(path, &error.to_string())))?;
-        let names: Vec<String> = archive
-            .file_names()
-            .flatten()
-            .filter_map(|name| name.strip_suffix(".npy").map(str::to_owned))
-            .collect();
+        let mut archive = Archive::open(path)?;
+        let names = archive.names();
         let (mut arrays, mut columns) = (Offer::default(), Offer::default());
         for name in &names {
-            let header = archive
-                .by_name(&format!("{name}.npy"))
-                .map_err(|error| error.to_string())
-                .and_then(|mut entry| npy::read_header(&mut entry));
+            let header = archive.header(name);
             let (in_rows, one_a_row) = match &header {
                 Ok(header) => (
                     header.is_numeric() && !header.shape.is_empty(),
@@ -205,20 +187,7 @@ impl Reading<'_> {
         for name in [&chosen].into_iter().chain(&tokens).chain(&wanted) {
             self.interrupt.check()?;
             let inner = |error: String| fail(&format!("{name}.npy: {error}"));
-            let mut entry = archive
-                .by_name(&format!("{name}.npy"))
-                .map_err(|error| inner(error.to_string()))?;
-            if entry.size() > LARGE && entry.size() / entry.compressed_size().max(1) > MOST_SHRINKING {
-                return Err(inner(format!(
-                    "{} bytes claim to unpack to {}; no features shrink so far: save them with np.savez",
-                    entry.compressed_size(),
-                    entry.size()
-                )));
-            }
-            let size = entry.size();
-            // The archive's own word on the size bounds what is unpacked.
-            let mut input = BufReader::new((&mut entry).take(size));
-            let header = npy::read_header(&mut input).map_err(inner)?;
+            let (header, mut input) = archive.array(name)?;
             if *name == chosen {
                 features.global = self.array(&mut input, &header, path)?;
                 same(name, features.global.rows())?;
@@ -345,20 +314,6 @@ pub(crate) fn no_features(path: &Path, names: &[String], others: &BTreeMap<Strin
         listed(names),
         USUAL.join(", ")
     ))
-}
-
-/// Why a file is no archive of arrays, and what to do.
-fn no_archive(path: &Path, error: &str) -> String {
-    let mut start = [0; 6];
-    let read = regular::open(path).and_then(|mut file| file.read_exact(&mut start));
-    match read {
-        Ok(()) if start == *b"\x93NUMPY" => "this is one array, as np.save writes it; call the file .npy".to_owned(),
-        Ok(()) if start.starts_with(b"PK") => format!(
-            "the archive is damaged or its end is missing ({error}); copy it again, or save the arrays again with np.savez"
-        ),
-        Ok(()) => "this is no archive of arrays; expected what np.savez writes".to_owned(),
-        Err(_) => "the file is empty or ends at once; expected what np.savez writes".to_owned(),
-    }
 }
 
 fn square(count: usize) -> Option<(usize, usize)> {

@@ -64,3 +64,27 @@ pub(crate) fn said_separator(text: &str) -> Option<char> {
     let separates = said == '\t' || (said.is_ascii_punctuation() && !['"', '\''].contains(&said));
     (separates && separator.next().is_none()).then_some(said)
 }
+
+/// The separator of a file whose first line names its columns, which an earlier line may have said, and the names; `None` if a
+/// quote is left open.
+pub(crate) fn header(text: &str, said: Option<char>) -> Option<(char, Vec<String>)> {
+    let outside = outside_quotes(text);
+    let most = [',', '\t', ';']
+        .into_iter()
+        .max_by_key(|separator| (outside.matches(*separator).count(), *separator == ','));
+    let separator = said.or(most).unwrap_or(',');
+    let names = fields(text, separator)?;
+    Some((separator, names.iter().map(|name| clean_name(name)).collect()))
+}
+
+/// What stands outside of quotes: a name in quotes may hold any separator.
+fn outside_quotes(text: &str) -> String {
+    text.split('"').step_by(2).collect()
+}
+
+/// A field in single quotes, which are no quotes to spreadsheets.
+pub(crate) fn unquoted(field: &str) -> &str {
+    let field = field.trim_matches([' ', '\t']);
+    let inner = field.strip_prefix('\'').and_then(|field| field.strip_suffix('\''));
+    inner.filter(|inner| !inner.contains('\'')).unwrap_or(field)
+}

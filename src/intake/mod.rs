@@ -5,6 +5,7 @@ pub mod fields;
 pub mod header;
 pub mod line_ends;
 pub mod npy;
+pub mod npz;
 pub mod paths;
 pub mod reject;
 pub mod text;

@@ -213,6 +213,17 @@ impl Resampled {
         })
     }
 
+    /// One of the methods, by position: its metric and the BCa interval of it, `None` with fewer than two clusters.
+    pub fn alone(&self, method: usize) -> (f64, Option<Interval>) {
+        let of = |values: &Vec<f64>| values[method];
+        let mut distribution: Vec<f64> = self.distribution.iter().map(of).collect();
+        let left_out: Vec<f64> = self.left_out.iter().map(of).collect();
+        let value = of(&self.values);
+        let interval = (left_out.len() > 1 && !distribution.is_empty())
+            .then(|| bca(value, &mut distribution, &left_out, self.level));
+        (value, interval)
+    }
+
     /// Two of the methods, by position: second minus first.
     pub fn paired(&self, first: usize, second: usize) -> Paired {
         let of = |values: &Vec<f64>| values[second] - values[first];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::record::{MetricRow, PredictionRow};
-use crate::sets::{FeatureSet, Matrix};
+use crate::sets::Matrix;
 use crate::task::{Split, Targets, Task};
 
 use super::expression;
@@ -131,32 +131,36 @@ pub fn rows(method: &str, split: &str, epoch: Option<i32>, values: &[NamedValue]
 /// What a method says of each sample of a split, as rows of the predictions table; `outputs` is n × O.
 ///
 /// # Errors
-/// [`Error::Data`] if there is not one output row a sample.
-pub fn prediction_rows(method: &str, split: Split, set: &FeatureSet, outputs: &Matrix) -> Result<Vec<PredictionRow>> {
-    let o = set.targets.outputs();
-    if outputs.rows != set.len() || outputs.cols != o || set.targets.len() != set.len() {
+/// [`Error::Data`] if there is not one identifier, target and output row a sample.
+pub fn prediction_rows(
+    method: &str,
+    split: Split,
+    sample_ids: &[String],
+    targets: &Targets,
+    outputs: &Matrix,
+) -> Result<Vec<PredictionRow>> {
+    let (n, o) = (sample_ids.len(), targets.outputs());
+    if outputs.rows != n || outputs.cols != o || targets.len() != n {
         return Err(Error::data(format!(
-            "{} samples of {o} outputs got {} rows of {} from {method}",
-            set.len(),
-            outputs.rows,
-            outputs.cols
+            "{n} samples of {o} outputs got {} rows of {} from {method}",
+            outputs.rows, outputs.cols
         )));
     }
-    Ok((0..set.len())
+    Ok((0..n)
         .map(|i| {
             let output = outputs.row(i);
-            let classes = set.targets.task == Task::Expression;
-            let label = set.targets.class(i).map(|c| c as i32);
+            let classes = targets.task == Task::Expression;
+            let label = targets.class(i).map(|c| c as i32);
             let prediction = classes.then(|| expression::argmax(output) as i32);
             PredictionRow {
                 method: method.to_owned(),
-                sample_id: set.sample_ids[i].clone(),
+                sample_id: sample_ids[i].clone(),
                 split: split.as_str().to_owned(),
                 label,
                 prediction,
                 correct: label.zip(prediction).map(|(label, prediction)| label == prediction),
                 target: (i * o..(i + 1) * o)
-                    .map(|at| set.targets.known[at].then_some(set.targets.values[at]))
+                    .map(|at| targets.known[at].then_some(targets.values[at]))
                     .collect(),
                 output: output.to_vec(),
             }

@@ -54,6 +54,17 @@ pub fn welch(first: &[f64], second: &[f64], level: f64) -> Option<Interval> {
     })
 }
 
+/// Student's interval of the mean over seeds at `level`; `None` with fewer than two.
+pub fn mean_interval(values: &[f64], level: f64) -> Option<Interval> {
+    let over = OverSeeds::of(values)?;
+    let n = values.len() as f64;
+    let half = t_quantile(0.5 + 0.5 * level, n - 1.0) * over.sd? / n.sqrt();
+    Some(Interval {
+        low: over.mean - half,
+        high: over.mean + half,
+    })
+}
+
 /// Two-sided p-value of Welch's test of two means; `None` unless both have at least two values.
 ///
 /// Without any spread it is 1 for equal means and 0 for others.

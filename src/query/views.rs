@@ -31,7 +31,7 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow,
+    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow, SeparabilityRow,
     StandingRow, Table,
 };
 use crate::regular;
@@ -41,7 +41,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 36] = [
+pub const VIEWS: [&str; 37] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -61,6 +61,7 @@ pub const VIEWS: [&str; 36] = [
     "mapped_archetypes",
     "maps",
     "metrics",
+    "missing",
     "outcomes",
     "predictions",
     "primary_metrics",
@@ -81,11 +82,12 @@ pub const VIEWS: [&str; 36] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "archetypes",
     "assignments",
     "maps",
     "metrics",
+    "missing",
     "predictions",
     "resets",
     "samples",
@@ -300,6 +302,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "separability" => schema_of(SeparabilityRow::batch(&[])),
         "duplicates" => schema_of(DuplicateRow::batch(&[])),
         "standings" => schema_of(StandingRow::batch(&[])),
+        "missing" => schema_of(MissingRow::batch(&[])),
         "samples" => Ok(columns::fields(&columns::SAMPLES)),
         "truth" => Ok(columns::fields(&columns::TRUTH)),
         _ => Err(Error::Usage(format!("no view {name}"))),
@@ -402,6 +405,15 @@ pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, 
             Arc::new(
                 runs.iter()
                     .map(|run| Some(run.manifest.stand_in))
+                    .collect::<BooleanArray>(),
+            ),
+        ),
+        ("method", text(|run| run.manifest.method())),
+        (
+            "probabilities",
+            Arc::new(
+                runs.iter()
+                    .map(|run| Some(run.manifest.says_probabilities()))
                     .collect::<BooleanArray>(),
             ),
         ),

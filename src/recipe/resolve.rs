@@ -20,6 +20,7 @@ use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
 use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
+use crate::score::config::ScoreConfig;
 use crate::task::Task;
 use crate::train::TrainConfig;
 use crate::train::setup::Method;
@@ -67,6 +68,9 @@ pub struct Recipe {
     pub baselines: RivalConfig,
     /// The rival that trains the encoder itself.
     pub finetune: FinetuneConfig,
+    /// How predictions made elsewhere are read.
+    #[serde(skip)]
+    pub score: ScoreConfig,
     /// The report.
     pub report: ReportConfig,
     /// What the numbers are expected to be.
@@ -206,6 +210,7 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         ));
     }
     check(&tree, "report", written.report.validate())?;
+    check(&tree, "score", written.score.validate())?;
     check(&tree, "expect", written.expect.validate())?;
     check(&tree, "stand_in", written.stand_in.validate())?;
 
@@ -244,6 +249,7 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         fitting: written.fitting,
         baselines: written.baselines,
         finetune: written.finetune,
+        score: written.score,
         report: written.report,
         expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),

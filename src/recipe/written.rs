@@ -16,6 +16,7 @@ use crate::model::loss::config::LossConfig;
 use crate::report::ReportConfig;
 use crate::rival::config::RivalConfig;
 use crate::rival::finetune::config::FinetuneConfig;
+use crate::score::config::ScoreConfig;
 use crate::train::TrainConfig;
 use crate::train::setup::Method;
 
@@ -67,6 +68,9 @@ pub struct Written {
     /// The rival that trains the encoder itself.
     #[serde(default)]
     pub finetune: FinetuneConfig,
+    /// How predictions made elsewhere are read (`aura-bench score`); a run of the recipe takes no notice.
+    #[serde(default)]
+    pub score: ScoreConfig,
     /// The report.
     #[serde(default)]
     pub report: ReportConfig,

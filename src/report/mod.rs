@@ -3,6 +3,7 @@
 //! What stands in it is data: `reports/catalog.toml` lists tables and figures, `reports/sql/` holds the statistics,
 //! `reports/templates/` the layout. Everything that comes from a database or a run is escaped for where it stands.
 
+pub mod board;
 pub mod build;
 pub mod catalog;
 pub mod cells;

@@ -42,8 +42,13 @@ impl RivalOutcome {
         let values = evaluate::evaluate(&set.targets, outputs, &options)?;
         self.metrics
             .extend(evaluate::rows(&self.method, split.as_str(), None, &values));
-        self.predictions
-            .extend(evaluate::prediction_rows(&self.method, split, set, outputs)?);
+        self.predictions.extend(evaluate::prediction_rows(
+            &self.method,
+            split,
+            &set.sample_ids,
+            &set.targets,
+            outputs,
+        )?);
         Ok(())
     }
 }

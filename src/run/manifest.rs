@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::regular;
+use crate::task::Task;
 
 use super::cost::Cost;
 
@@ -51,6 +52,9 @@ pub struct Manifest {
     /// The study that the run is a point of, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepPoint>,
+    /// Of predictions made elsewhere: which, and how they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scored: Option<Scored>,
     /// Device as its driver reports it.
     pub device: String,
     /// Names of the model's outputs: classes, dimensions or action units.
@@ -86,6 +90,30 @@ pub struct Manifest {
     pub sum: Option<String>,
 }
 
+/// Predictions that another tool made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Scored {
+    /// The tool, as the tables call its method.
+    pub tool: String,
+    /// Its title, for people.
+    pub title: String,
+    /// What the tool says: `probabilities`, `classes`, `scores` of valence and arousal, `binary` or `intensities` of units.
+    pub outputs: String,
+    /// How rows were matched with samples: `sample_id`, `image`, `frame` or `order`.
+    pub matched: String,
+    /// What a test sample without a prediction counts as: `error`, `wrong` or `left_out`.
+    pub missing: String,
+    /// Test samples without a prediction, over all folds, of the seed that has most.
+    pub missing_samples: u64,
+    /// Test samples, over all folds.
+    pub samples: u64,
+    /// The files that were read, by name, with their digests.
+    pub files: BTreeMap<String, String>,
+    /// The settings of `[score]`, with those of the tool's mapping.
+    pub settings: Json,
+}
+
 /// Which point of which study a run is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -117,6 +145,19 @@ pub struct StageRecord {
 }
 
 impl Manifest {
+    /// The method that the run is about: AURA's primal read-out, or the tool whose predictions were scored.
+    pub fn method(&self) -> &str {
+        self.scored.as_ref().map_or("aura", |scored| &scored.tool)
+    }
+
+    /// Whether that method's outputs are probabilities: those of classes and units are, unless a tool said classes or intensities.
+    pub fn says_probabilities(&self) -> bool {
+        match &self.scored {
+            Some(scored) => scored.outputs == "probabilities",
+            None => self.task != Task::ValenceArousal.name(),
+        }
+    }
+
     /// Reads the manifest of a run folder.
     ///
     /// # Errors

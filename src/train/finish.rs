@@ -269,9 +269,13 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, 
         outcome
             .metrics
             .extend(evaluate::rows(method, split.as_str(), None, &values));
-        outcome
-            .predictions
-            .extend(evaluate::prediction_rows(method, split, set, &outputs)?);
+        outcome.predictions.extend(evaluate::prediction_rows(
+            method,
+            split,
+            &set.sample_ids,
+            &set.targets,
+            &outputs,
+        )?);
     }
     Ok(())
 }

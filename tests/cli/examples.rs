@@ -50,6 +50,13 @@ fn shell(bench: &Bench, line: &str, server: &str) -> Output {
 fn every_example_of_the_help_works() {
     let bench = Bench::new();
     copy(&shared::faces(), &bench.path("RAF-DB"));
+    let faces = std::fs::read_dir(bench.path("RAF-DB/basic/Image/aligned")).unwrap();
+    let names = faces.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let rows: String = names
+        .filter(|name| name.starts_with("test"))
+        .map(|name| format!("{name},happiness\n"))
+        .collect();
+    bench.write("predictions.csv", format!("file,class\n{rows}"));
     let server = Tracking::serve("mlflow-artifacts:/0/RUN/artifacts");
     let mut run = String::new();
     let mut count = 0;

@@ -24,6 +24,7 @@ mod published;
 mod queries;
 mod recipes;
 mod schemas;
+mod scores;
 mod screens;
 mod shared;
 mod studies;

@@ -1,4 +1,4 @@
--- Confident learning (Northcutt et al. 2021) on AURA's mixture read-out, seed by seed and each split by itself: a class is
+-- Confident learning (Northcutt et al. 2021) on AURA's mixture read-out, or on the tool whose probabilities were scored, seed by seed and each split by itself: a class is
 -- confident for a sample if its output reaches the mean output of that class over the samples labelled with it; the label is
 -- doubted if it is neither the most probable confident class nor the most probable class. margin: the output of the label
 -- less the greatest other one. The outputs of the training split are in-sample.
@@ -7,7 +7,8 @@ WITH outputs AS (
          unnest(range(0, CAST(array_length(p.output) AS BIGINT))) AS class
   FROM predictions p
   JOIN runs r ON r.run = p.run AND r.task = 'expression'
-  WHERE p.method = 'aura_mixture' AND p.label IS NOT NULL
+  WHERE p.method = CASE r.method WHEN 'aura' THEN 'aura_mixture' ELSE r.method END AND r.probabilities AND p.label IS NOT NULL
+    AND p.prediction IS NOT NULL
 ),
 thresholds AS (
   SELECT run, fold, seed, split, class, avg(output) AS threshold

@@ -10,6 +10,7 @@ use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
 use crate::feature::duplicates::DuplicateRule;
 use crate::feature::threshold::AuThreshold;
+use crate::score::missing::Missing;
 use crate::task::Task;
 use crate::train::{Sampling, Selection};
 
@@ -73,6 +74,9 @@ pub struct ProtocolConfig {
     /// What is done about pictures that two splits share (equal image files, or equal features): `report` counts and lists them,
     /// `drop_train` takes them out of what is learned from, `fail` refuses the run.
     pub duplicates: DuplicateRule,
+    /// What a test sample counts as of which predictions made elsewhere (`aura-bench score`) say nothing: `error` refuses them,
+    /// `wrong` takes it as the answer farthest from the label, `left_out` does not ask it.
+    pub missing: Missing,
     /// Training seeds; every result is reported over all of them. Not part of the protocol's digest: a further seed
     /// sharpens a mean and changes nothing about what is measured.
     pub seeds: Vec<u64>,
@@ -104,6 +108,7 @@ impl Default for ProtocolConfig {
             validation: 0.0,
             validation_seed: 0,
             duplicates: DuplicateRule::default(),
+            missing: Missing::default(),
             seeds: vec![0, 1, 2],
         }
     }
@@ -221,6 +226,9 @@ pub struct Protocol {
     /// What is done about pictures that two splits share.
     #[serde(skip_serializing_if = "DuplicateRule::is_report")]
     pub duplicates: DuplicateRule,
+    /// What a test sample without a prediction counts as.
+    #[serde(skip_serializing_if = "Missing::is_error")]
+    pub missing: Missing,
     /// Training seeds, ascending.
     pub seeds: Vec<u64>,
     /// Whether `fold_list` is a file and not the card's division.

@@ -146,6 +146,7 @@ impl Resolver<'_> {
             test_share: None,
             sampling: config.sampling,
             duplicates: config.duplicates,
+            missing: config.missing,
             selection: config.selection,
             validation: config.validation,
             validation_seed: config.validation_seed,
