@@ -18,6 +18,7 @@ from ._labels import labels_to_check
 from ._program import program
 from ._result import RunResult, Score, Stage
 from ._run import run
+from ._score import score
 from ._verbs import check, explain
 from ._views import archetypes, assignments, metrics, predictions, query, runs
 
@@ -49,5 +50,6 @@ __all__ = [
     "query",
     "run",
     "runs",
+    "score",
     "set_frames",
 ]

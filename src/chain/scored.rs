@@ -105,7 +105,11 @@ impl ScoreSummary {
                 .into_iter()
                 .filter_map(|(metric, values)| Some((metric, OverSeeds::of(&values)?)))
                 .collect(),
-            interval: mean(&low).zip(mean(&high)).map(|(low, high)| [low, high]),
+            // That of a mean over folds is not the mean of their intervals.
+            interval: mean(&low)
+                .zip(mean(&high))
+                .filter(|_| manifest.folds.is_empty())
+                .map(|(low, high)| [low, high]),
             warnings: manifest.warnings.clone(),
             title: database.to_owned(),
         })

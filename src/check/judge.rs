@@ -15,7 +15,7 @@ use super::baseline::{Baseline, BaselineMetric, BaselineStanding, FALSE_ALARM};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
 use super::facts::{Facts, differing};
-use super::names::{COST, STANDING, STRUCTURE, WARNINGS};
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, COST, RESETS_AFTER_WARMUP, STANDING, STRUCTURE, WARNINGS};
 use super::standing;
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
@@ -265,7 +265,13 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
     for name in STRUCTURE {
         // A bound that somebody stated takes the place of the general one.
         let stated = findings.iter().any(|finding| finding.metric == name);
-        let applies = run.structure.contains_key(name) || name != super::names::CLASSES_WITHOUT_ARCHETYPE;
+        // Predictions made elsewhere have no archetypes.
+        let asked = match name {
+            CLASSES_WITHOUT_ARCHETYPE => false,
+            RESETS_AFTER_WARMUP => run.manifest.scored.is_none(),
+            _ => true,
+        };
+        let applies = asked || run.structure.contains_key(name);
         if !stated && applies {
             findings.push(in_range(run, name, Source::Structure, None, Some(0.0)));
         }

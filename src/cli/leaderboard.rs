@@ -20,7 +20,7 @@ pub struct LeaderboardArguments {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Resamples of the bootstrap
-    #[arg(long, default_value_t = 9999, value_name = "N", value_parser = clap::value_parser!(u32).range(99..=1_000_000))]
+    #[arg(long, default_value_t = 9999, value_name = "N", value_parser = clap::value_parser!(u32).range(999..=1_000_000))]
     resamples: u32,
     /// Print one JSON object (docs/schema/leaderboard.json)
     #[arg(long)]

@@ -7,12 +7,15 @@ use crate::dataset::card::Card;
 use crate::dataset::convert::examine;
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::table::TableConfig;
+use crate::disk::parquet::write_batch;
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::TokenShape;
 use crate::encoder::weights::Weights;
 use crate::encoder::{model_folder, processor};
 use crate::feature::FeatureTable;
 use crate::feature::config::{FeaturesConfig, TokenGrid};
+use crate::feature::options::LoadCounts;
+use crate::feature::tested::Tested;
 use crate::image::DecodeLimits;
 use crate::image::decode::decode_bytes;
 use crate::import::features::Import;
@@ -21,7 +24,11 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::context::QueryContext;
 use crate::recipe::{Recipe, RecipeOptions};
-use crate::task::Task;
+use crate::record::{batch, strings};
+use crate::score::config::{Match, ScoreConfig};
+use crate::score::missing::Missing;
+use crate::score::scored::{Request, score};
+use crate::task::{Targets, Task};
 
 /// A parser by its name, as `fuzz/fuzz_targets` calls it.
 pub type Target = (&'static str, fn(&[u8]));
@@ -37,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     ("disfa_labels", disfa_labels),
     ("emotionet_lists", emotionet_lists),
     ("table_labels", table_labels),
+    ("predictions", predictions),
     ("recipe", recipe),
     ("card", card),
     ("image", image),
@@ -221,6 +229,71 @@ pub fn emotionet_lists(bytes: &[u8]) {
         &[("dataFile_0001.txt", bytes), ("N_0000000001_00001.bmp", PIXEL)],
     );
     as_database("emotionet", &[("train.txt", bytes), ("N_0000000001_00001.bmp", PIXEL)]);
+}
+
+/// Predictions made elsewhere, in every form in which they are read, of two samples and each task.
+pub fn predictions(bytes: &[u8]) {
+    let tested = |task: Task, names: &[&str]| Tested {
+        sample_ids: vec!["a".to_owned(), "b".to_owned()],
+        subjects: vec![None, Some("SN001".to_owned())],
+        targets: Targets {
+            task,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            values: [0, 1]
+                .iter()
+                .flat_map(|&label| (0..names.len()).map(move |place| if place == label { 1.0 } else { 0.0 }))
+                .collect(),
+            known: vec![true; 2 * names.len()],
+        },
+        counts: LoadCounts::default(),
+    };
+    let tests = [
+        tested(Task::Expression, &["happiness", "sadness"]),
+        tested(Task::ValenceArousal, &["valence", "arousal"]),
+        tested(Task::ActionUnits, &["au04", "au12"]),
+    ];
+    let names = ["x.csv", "x.jsonl", "x.parquet", "x.npz", "x.npy"];
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (*name, bytes)).collect();
+    in_folder(&files, |root| {
+        let samples = root.join("samples.parquet");
+        let column = |values: [&'static str; 2]| strings(values.into_iter());
+        let columns = vec![
+            ("sample_id", false, column(["a", "b"])),
+            ("dataset", false, column(["rafdb", "rafdb"])),
+            ("split", false, column(["test", "test"])),
+            ("image_path", false, column(["i/a.jpg", "i/b.jpg"])),
+        ];
+        let written = batch(columns).map(|batch| write_batch(&samples, &batch, &[]));
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+        for tested in tests {
+            let tests = [(None, tested)];
+            for name in names {
+                for by in [None, Some(Match::Order)] {
+                    let scored = score(&Request {
+                        paths: &[root.join(name)],
+                        config: &ScoreConfig {
+                            by,
+                            ..ScoreConfig::default()
+                        },
+                        dataset: "it",
+                        card: "rafdb",
+                        samples: &samples,
+                        tests: &tests,
+                        threshold: None,
+                        missing: Missing::Wrong,
+                        interrupt: &Interrupt::default(),
+                    });
+                    if let Ok(scored) = scored {
+                        for seed in scored.seeds() {
+                            let _ = scored.tested(seed, &tests[0].1, Missing::Wrong, "it");
+                        }
+                    }
+                }
+            }
+        }
+    });
 }
 
 /// A recipe, on generated faces too. Recipes that extend others are left out: their files are not these bytes.

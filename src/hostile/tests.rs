@@ -215,6 +215,20 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             text(&[&row, &format!("N_0000000001_00001.bmp{} \r\n", " 1".repeat(23))])
         }
         "table_labels" => text(&["split,label,valence,au12\ntrain,0,0.5,3\ntrain,1,,\ntest,0,-2,999\ntest,1,0,0\n"]),
+        "predictions" => {
+            let mut seeds = text(&[
+                "sample_id,prediction\na,happy\nb,sad\n",
+                "image,happiness,sadness,valence,arousal,AU04,AU12\ni/a.jpg,0.9,0.1,0.5,-0.2,1.5,0\ni/b.jpg,0.3,0.7,nan,0,5,2\n",
+                "image_path,emotion,action_units,face_id,face_detection\na.jpg,3,\"[[0.1, 0.2]]\",0,\"[1, 2]\"\n",
+                "{\"image\": \"a.jpg\", \"emotion\": {\"happy\": 0.5, \"sad\": 0.5}, \"seed\": 1}\n{\"image\": \"b.jpg\"}\n",
+            ]);
+            seeds.push(zip(&[
+                ("scores.npy", &floats("(2, 2)", 4)),
+                ("classes.npy", &encode("|S9", "(2,)", false, b"happinesssadness\0\0")),
+            ]));
+            seeds.push(floats("(2, 2)", 4));
+            seeds
+        }
         "recipe" => vec![include_bytes!("../../recipes/rafdb.toml").to_vec()],
         "card" => vec![
             include_bytes!("../../datasets/disfa.toml").to_vec(),

@@ -20,7 +20,7 @@ pub struct Mended {
 /// By how much more of a group's samples another order must be right.
 const GAIN: f64 = 0.2;
 /// How improbable the gain must be by chance (sign test): every order is looked at, and none may be found by luck.
-const CHANCE: f64 = 1e-4;
+const CHANCE: f64 = 1e-3;
 
 /// Looks for an order in which far more answers are right. `answers` holds n × C outputs, `None` where there is none.
 ///
