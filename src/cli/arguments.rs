@@ -12,7 +12,7 @@ use crate::progress::{self, Progress};
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
-    generate, output, panics, paths, published, query, report, run, schema, standin, threads, validate,
+    generate, output, panics, paths, predict, published, query, report, run, schema, standin, threads, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -53,6 +53,8 @@ enum Verb {
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
     Explain(explain::ExplainArguments),
+    /// Say what a trained run makes of other faces: images, lists with boxes, videos, feature tables
+    Predict(predict::PredictArguments),
     /// Check published numbers for contradictions, and set them beside a run's
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
@@ -122,6 +124,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Predict(arguments) => predict::run(&arguments, &shell),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments, &shell),
         Verb::Export(arguments) => export::run(&arguments, &shell),
@@ -173,6 +176,7 @@ impl Verb {
             | Self::Extract(_)
             | Self::Standin(_)
             | Self::Report(_)
+            | Self::Predict(_)
             | Self::Bench(_)
             | Self::Generate(_) => Stop::AtCheckpoint,
             Self::Check(_)

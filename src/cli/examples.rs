@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 24] = [
     (
         &["run"],
         [
@@ -124,6 +124,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 23] = [
             (
                 "aura-bench explain runs/rafdb-0123abcd test_0001 --top 3 --html why.html",
                 "as a page with the faces behind it",
+            ),
+        ],
+    ),
+    (
+        &["predict"],
+        [
+            (
+                "aura-bench predict runs/rafdb-0123abcd RAF-DB/basic/Image --out faces.csv",
+                "what a trained run makes of a folder of aligned faces",
+            ),
+            (
+                "aura-bench predict runs/rafdb-0123abcd RAF-DB/basic/Image --out f.parquet --html f.html",
+                "the same as Parquet, and a page of faces beside their archetypes",
             ),
         ],
     ),
