@@ -59,7 +59,7 @@ enum Verb {
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
-    /// Write runs and tables as other programs read them: `MLflow`, Croissant
+    /// Write runs, models and tables as other programs read them: `MLflow`, ONNX, Croissant
     Export(export::ExportArguments),
     /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),

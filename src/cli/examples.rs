@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 24] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 25] = [
     (
         &["run"],
         [
@@ -173,6 +173,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 24] = [
             (
                 "aura-bench export mlflow runs/rafdb-0123abcd --to http://127.0.0.1:5000",
                 "to one that `mlflow server --backend-store-uri sqlite:///mlflow.db` starts",
+            ),
+        ],
+    ),
+    (
+        &["export", "model"],
+        [
+            (
+                "aura-bench export model runs/rafdb-0123abcd --out model",
+                "safetensors, ONNX and a card of the run's first seed",
+            ),
+            (
+                "aura-bench export model runs/rafdb-0123abcd --seed 0 --out seed-0 --json",
+                "of a seed, with the names of inputs and outputs",
             ),
         ],
     ),

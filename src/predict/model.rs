@@ -69,14 +69,7 @@ impl RunModel {
     pub fn open(folder: &Path, fold: Option<i32>, seed: Option<i64>, device: &Device) -> Result<Self> {
         let query = QueryContext::open(&[folder.to_owned()])?;
         let run = query.only_run(folder)?;
-        let (seeds, folds) = (&run.manifest.seeds, &run.manifest.folds);
-        let seed = chosen("seed", seed, seeds, &run.run)?.ok_or_else(|| {
-            Error::data(format!(
-                "{} has no seed that is whole; run its recipe again, which goes on where it stopped",
-                run.run
-            ))
-        })?;
-        let fold = chosen("fold", fold, folds, &run.run)?;
+        let (fold, seed) = run.model(fold, seed)?;
         let file = run.seed_dir(fold, seed).join("model.safetensors");
         run.verify([file.as_path()])?;
         let trained = Trained::load(&file, device)?;
@@ -185,25 +178,4 @@ impl RunModel {
 pub fn unit(fold: Option<i32>, seed: i64) -> [(&'static str, Value); 2] {
     let fold = fold.map_or(Value::Null, |fold| Value::Int(i64::from(fold)));
     [("seed", Value::Int(seed)), ("fold", fold)]
-}
-
-/// The one that was asked for, else the first; `None` if there is none.
-fn chosen<T: Copy + PartialEq + std::fmt::Display>(
-    what: &str,
-    asked: Option<T>,
-    there: &[T],
-    run: &str,
-) -> Result<Option<T>> {
-    let Some(asked) = asked else {
-        return Ok(there.first().copied());
-    };
-    if there.contains(&asked) {
-        return Ok(Some(asked));
-    }
-    let known: Vec<String> = there.iter().map(ToString::to_string).collect();
-    Err(Error::Usage(if known.is_empty() {
-        format!("{run} has no {what}s, and {what} {asked} is asked for")
-    } else {
-        format!("{run} has no {what} {asked}; there are {}", known.join(", "))
-    }))
 }

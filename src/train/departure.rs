@@ -321,6 +321,11 @@ pub struct Regression {
 }
 
 impl Regression {
+    /// Values of the vectors that it reads.
+    pub fn width(&self) -> usize {
+        self.mean.len()
+    }
+
     /// Fits F with this penalty to a training split.
     ///
     /// # Errors

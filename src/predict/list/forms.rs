@@ -146,9 +146,17 @@ mod tests {
             ("sample_id,image_path,bbox_x,bbox_y,bbox_w,bbox_h", "aura-bench"),
             ("image,x1,y1,x2,y2,score", "RetinaFace"),
             ("img,facial_area", "RetinaFace"),
+            (
+                "timestamp,image_path,face_id,face_detection,landmarks,emotion",
+                "OpenFace 3",
+            ),
             ("file,origin_x,origin_y,width,height", "MediaPipe Tasks"),
+            ("file,originX,originY,width,height", "MediaPipe for JavaScript"),
             ("file,xmin,ymin,width,height", "MediaPipe Solutions"),
-            ("frame,face_id,timestamp,confidence,success,x_0,x_1,y_0,y_1", "OpenFace"),
+            (
+                "frame,face_id,timestamp,confidence,success,x_0,x_1,y_0,y_1,X_0,Y_0",
+                "OpenFace 2",
+            ),
         ] {
             let name = found(names).unwrap_or_else(|| panic!("{names} is not known"));
             assert!(name.starts_with(tool), "{names}: {name}");

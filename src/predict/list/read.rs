@@ -124,7 +124,8 @@ impl List<'_> {
                 |(form, at): &&(Form, Vec<usize>)| !(form.whole && at.iter().all(|&at| cell(Some(at)).is_empty()));
             if let Some((form, at)) = columns.form.as_ref().filter(boxed) {
                 let numbers: Option<Vec<f64>> = match at.as_slice() {
-                    [one] => Some(numbers_in(cell(Some(*one)))),
+                    // A score and points may follow.
+                    [one] => Some(numbers_in(cell(Some(*one))).into_iter().take(4).collect()),
                     many => many.iter().map(|&at| number(cell(Some(at)))).collect(),
                 };
                 let Some(numbers) = numbers.filter(|numbers| numbers.len() >= 4) else {
