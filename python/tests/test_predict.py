@@ -120,7 +120,8 @@ def test_onnxruntime_computes_what_the_program_computes(trained: Path, made: Mad
         sure = np.array(of_method["margin"].to_list(), dtype=np.float32) > 1e-5
         assert sure.mean() > 0.95
         np.testing.assert_array_equal(got["archetype"][sure], np.array(of_method["archetype"].to_list())[sure])
-        np.testing.assert_allclose(got[method][sure], own[sure], atol=2e-5)
+        # Weights of several archetypes come of cosines divided by a temperature: it enlarges what single precision rounds.
+        np.testing.assert_allclose(got[method][sure], own[sure], atol=2e-6 if method == "aura" else 2e-4)
         similarity = got["similarities"].max(axis=1)
         np.testing.assert_allclose(similarity, np.array(of_method["similarity"].to_list()), atol=2e-5)
     np.testing.assert_allclose(np.linalg.norm(got["embedding"], axis=1), 1, atol=1e-5)

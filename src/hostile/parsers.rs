@@ -18,6 +18,8 @@ use crate::image::decode::decode_bytes;
 use crate::import::features::Import;
 use crate::intake::{fields, header, npy};
 use crate::interrupt::Interrupt;
+use crate::predict::faces::Lister;
+use crate::predict::list::read::List;
 use crate::progress::Progress;
 use crate::query::context::QueryContext;
 use crate::recipe::{Recipe, RecipeOptions};
@@ -45,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     ("encoder_config", encoder_config),
     ("feature_table", feature_table),
     ("run_tables", run_tables),
+    ("face_list", face_list),
 ];
 
 /// A folder with these files, gone after use. Nothing can be tested where no folder can be made.
@@ -221,6 +224,30 @@ pub fn emotionet_lists(bytes: &[u8]) {
         &[("dataFile_0001.txt", bytes), ("N_0000000001_00001.bmp", PIXEL)],
     );
     as_database("emotionet", &[("train.txt", bytes), ("N_0000000001_00001.bmp", PIXEL)]);
+}
+
+/// A list of faces with their boxes, as text and as Parquet.
+pub fn face_list(bytes: &[u8]) {
+    for name in ["list.csv", "list.parquet"] {
+        in_folder(&[(name, bytes), ("a.bmp", PIXEL)], |folder| {
+            let work = folder.join("work");
+            if std::fs::create_dir(&work).is_err() {
+                return;
+            }
+            let path = folder.join(name);
+            let list = List {
+                path: &path,
+                images: None,
+                media: None,
+                every: 1,
+                crops: true,
+                work: &work,
+            };
+            let mut lister = Lister::new(&work);
+            let _ = list.read(&mut lister, &Interrupt::default());
+            let _ = lister.finish();
+        });
+    }
 }
 
 /// A recipe, on generated faces too. Recipes that extend others are left out: their files are not these bytes.

@@ -147,9 +147,8 @@ impl Card<'_> {
         let manifest = &self.run.manifest;
         text.push_str("## Data and protocol\n\n");
         let mut fact = |name: &str, value: &str| {
-            // Descriptions stand as code, which a quote of code within would end.
             let shown = if value.starts_with('{') {
-                format!("`{}`", value.replace('`', "'"))
+                code(value)
             } else {
                 markdown(value)
             };
@@ -209,11 +208,12 @@ impl Card<'_> {
         for row in &rows.rows {
             let number = |name: &str| rows.get(row, name).as_f64().map(|value| format!("{value:.4}"));
             let interval = number("low").zip(number("high"));
+            let name = |name: &str| code(rows.get(row, name).as_str().unwrap_or_default());
             let _ = writeln!(
                 text,
                 "| {} | {} | {} | {} | {} |",
-                rows.get(row, "method").as_str().unwrap_or_default(),
-                markdown(rows.get(row, "metric").as_str().unwrap_or_default()),
+                name("method"),
+                name("metric"),
                 number("value").unwrap_or_default(),
                 interval.map_or_else(String::new, |(low, high)| format!("{low} to {high}")),
                 rows.get(row, "n").as_i64().map_or_else(String::new, |n| n.to_string())
@@ -244,6 +244,12 @@ fn limits(text: &mut String) {
         "\nMade by aura-bench {} (`aura-bench export model`).\n",
         env!("CARGO_PKG_VERSION")
     );
+}
+
+/// Text as code, in a cell too: a quote of code within would end it, and a bar the cell.
+fn code(text: &str) -> String {
+    let inside = text.replace(['`', '|'], "'");
+    format!("`{}`", inside.replace(char::is_control, " "))
 }
 
 /// A description on one line.
