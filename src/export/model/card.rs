@@ -154,8 +154,10 @@ impl Card<'_> {
             };
             let _ = writeln!(text, "- {name}: {shown}");
         };
-        match dataset::Card::load(&manifest.dataset) {
-            Ok(card) => {
+        // A name from a manifest is looked for among the program's own cards, and is no path.
+        let known = dataset::Card::names().contains(&manifest.dataset);
+        match known.then(|| dataset::Card::load(&manifest.dataset)) {
+            Some(Ok(card)) => {
                 fact("Database", &format!("{} ({})", card.title, card.id));
                 if !card.about.is_empty() {
                     fact("What it is", card.about.trim());
@@ -167,8 +169,13 @@ impl Card<'_> {
                     fact("Its page", &card.licence.page);
                 }
             }
-            // A table of the user's own, or a card that is not here any more.
-            Err(_) => fact("Database", &manifest.dataset),
+            _ => {
+                fact("Database", &manifest.dataset);
+                fact(
+                    "Licence of the database",
+                    "not known to this program: that of whoever made the database",
+                );
+            }
         }
         fact(
             "Faces",
