@@ -156,26 +156,23 @@ impl Card<'_> {
         };
         // A name from a manifest is looked for among the program's own cards, and is no path.
         let known = dataset::Card::names().contains(&manifest.dataset);
-        match known.then(|| dataset::Card::load(&manifest.dataset)) {
-            Some(Ok(card)) => {
-                fact("Database", &format!("{} ({})", card.title, card.id));
-                if !card.about.is_empty() {
-                    fact("What it is", card.about.trim());
-                }
-                if !card.licence.terms.is_empty() {
-                    fact("Licence of the database", &card.licence.terms);
-                }
-                if !card.licence.page.is_empty() {
-                    fact("Its page", &card.licence.page);
-                }
+        if let Some(Ok(card)) = known.then(|| dataset::Card::load(&manifest.dataset)) {
+            fact("Database", &format!("{} ({})", card.title, card.id));
+            if !card.about.is_empty() {
+                fact("What it is", card.about.trim());
             }
-            _ => {
-                fact("Database", &manifest.dataset);
-                fact(
-                    "Licence of the database",
-                    "not known to this program: that of whoever made the database",
-                );
+            if !card.licence.terms.is_empty() {
+                fact("Licence of the database", &card.licence.terms);
             }
+            if !card.licence.page.is_empty() {
+                fact("Its page", &card.licence.page);
+            }
+        } else {
+            fact("Database", &manifest.dataset);
+            fact(
+                "Licence of the database",
+                "not known to this program: that of whoever made the database",
+            );
         }
         fact(
             "Faces",
