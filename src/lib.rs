@@ -92,6 +92,7 @@ mod meter;
 mod metric;
 mod model;
 mod naming;
+mod predict;
 mod progress;
 mod published;
 mod query;

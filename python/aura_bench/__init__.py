@@ -15,6 +15,7 @@ from ._errors import AuraBenchError, CheckFailed, DataError, DeviceError, Progra
 from ._features import features
 from ._frames import set_frames
 from ._labels import labels_to_check
+from ._predict import predict
 from ._program import program
 from ._result import RunResult, Score, Stage
 from ._run import run
@@ -45,6 +46,7 @@ __all__ = [
     "features",
     "labels_to_check",
     "metrics",
+    "predict",
     "predictions",
     "program",
     "query",

@@ -12,8 +12,8 @@ use crate::progress::{self, Progress};
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
-    generate, leaderboard, output, panics, paths, published, query, report, run, schema, score, standin, threads,
-    validate,
+    generate, leaderboard, output, panics, paths, predict, published, query, report, run, schema, score, standin,
+    threads, validate,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -58,11 +58,13 @@ enum Verb {
     Baseline(baseline::BaselineArguments),
     /// Say why one sample is predicted as it is: archetypes, similarities, support images
     Explain(explain::ExplainArguments),
+    /// Say what a trained run makes of other faces: images, lists with boxes, videos, feature tables
+    Predict(predict::PredictArguments),
     /// Check published numbers for contradictions, and set them beside a run's
     Published(published::PublishedArguments),
     /// Ask all runs in SQL
     Query(query::QueryArguments),
-    /// Write runs and tables as other programs read them: `MLflow`, Croissant
+    /// Write runs, models and tables as other programs read them: `MLflow`, ONNX, Croissant
     Export(export::ExportArguments),
     /// Say what lies in a folder, or whether a recipe, its data or a card are right; nothing is written
     Validate(validate::ValidateArguments),
@@ -129,6 +131,7 @@ pub fn main() -> ExitCode {
         Verb::Leaderboard(arguments) => leaderboard::run(&arguments, &shell),
         Verb::Baseline(arguments) => baseline::run(&arguments, &shell),
         Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Predict(arguments) => predict::run(&arguments, &shell),
         Verb::Published(arguments) => published::run(&arguments),
         Verb::Query(arguments) => query::run(&arguments, &shell),
         Verb::Export(arguments) => export::run(&arguments, &shell),
@@ -181,6 +184,7 @@ impl Verb {
             | Self::Extract(_)
             | Self::Standin(_)
             | Self::Report(_)
+            | Self::Predict(_)
             | Self::Bench(_)
             | Self::Generate(_) => Stop::AtCheckpoint,
             Self::Check(_)

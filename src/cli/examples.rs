@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 25] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
     (
         &["run"],
         [
@@ -151,6 +151,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 25] = [
         ],
     ),
     (
+        &["predict"],
+        [
+            (
+                "aura-bench predict runs/rafdb-0123abcd RAF-DB/basic/Image --out faces.csv",
+                "what a trained run makes of a folder of aligned faces",
+            ),
+            (
+                "aura-bench predict runs/rafdb-0123abcd RAF-DB/basic/Image --out f.parquet --html f.html",
+                "the same as Parquet, and a page of faces beside their archetypes",
+            ),
+        ],
+    ),
+    (
         &["published"],
         [
             ("aura-bench published runs", "the paper's numbers beside a run's"),
@@ -183,6 +196,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 25] = [
             (
                 "aura-bench export mlflow runs/rafdb-0123abcd --to http://127.0.0.1:5000",
                 "to one that `mlflow server --backend-store-uri sqlite:///mlflow.db` starts",
+            ),
+        ],
+    ),
+    (
+        &["export", "model"],
+        [
+            (
+                "aura-bench export model runs/rafdb-0123abcd --out model",
+                "safetensors, ONNX and a card of the run's first seed",
+            ),
+            (
+                "aura-bench export model runs/rafdb-0123abcd --seed 0 --out seed-0 --json",
+                "of a seed, with the names of inputs and outputs",
             ),
         ],
     ),

@@ -1,4 +1,4 @@
-//! `aura-bench export mlflow RUN` and `aura-bench export croissant TABLE`.
+//! `aura-bench export mlflow RUN`, `aura-bench export model RUN` and `aura-bench export croissant TABLE`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crate::check::facts::Facts;
 use crate::error::{Error, Result};
 use crate::export::mlflow_server::Server;
-use crate::export::{croissant, mlflow};
+use crate::export::{croissant, mlflow, model};
 
 use super::output;
 use super::shell::Shell;
@@ -35,6 +35,23 @@ enum Verb {
         )]
         to: String,
     },
+    /// Write the model of a run as safetensors and ONNX, with a model card, and print the folder
+    Model {
+        /// The run folder
+        run: PathBuf,
+        /// The folder that is written [default: the run's name and `-model`]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// The seed whose model is written [default: the run's first]
+        #[arg(long)]
+        seed: Option<i64>,
+        /// The fold whose model is written, in a run with folds [default: the run's first]
+        #[arg(long)]
+        fold: Option<i32>,
+        /// Print what was written as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write Croissant metadata beside a table and print the file's path
     Croissant {
         /// A folder of Parquet parts (a feature table), or one Parquet file
@@ -58,6 +75,22 @@ pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
                 output::print(&exported.page)?;
             }
             Ok(())
+        }
+        Verb::Model {
+            run,
+            out,
+            seed,
+            fold,
+            json,
+        } => {
+            let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let out = out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-model")));
+            let exported = model::folder::export(run, *fold, *seed, &out)?;
+            if *json {
+                output::print_json(&exported)
+            } else {
+                output::print(&exported.folder.display().to_string())
+            }
         }
         Verb::Croissant { table, out } => {
             let written = match out {

@@ -19,6 +19,7 @@ pub(crate) mod leaderboard;
 pub(crate) mod output;
 pub(crate) mod panics;
 pub(crate) mod paths;
+pub(crate) mod predict;
 pub(crate) mod prompt;
 pub(crate) mod published;
 pub(crate) mod query;

@@ -637,3 +637,14 @@ fn transformers_computes_the_same_at_full_size() {
     let (global, tokens) = encode(Precision::Bf16);
     assert!(global < 1e-2 && tokens < 1e-2, "bf16: {global} {tokens}");
 }
+
+#[test]
+fn an_image_has_the_same_features_whatever_stands_beside_it() {
+    let encoder = config(EncoderKind::Clip, &model("clip")).build().unwrap();
+    let turned = ::image::imageops::rotate180(&photo());
+    let images = [photo(), turned.clone(), photo(), turned];
+    let together = encoder.encode(&images).unwrap();
+    for count in 1..images.len() {
+        assert_eq!(encoder.encode(&images[..count]).unwrap(), together[..count]);
+    }
+}

@@ -391,7 +391,13 @@ impl Vit {
         let class = x.clone().narrow(1, 0, 1).reshape([batch, d]);
         let tokens = x.narrow(1, 1 + self.architecture.registers, count);
         let global = match (self.global, &self.projection) {
-            (Global::Projected, Some(projection)) => half.leave(half.enter(class).matmul(projection.clone())),
+            (Global::Projected, Some(projection)) => {
+                // A product of one row is computed by another way than that of several, whose last bits differ: an image has the
+                // same features whatever stands beside it.
+                let rows = if batch == 1 { class.repeat_dim(0, 2) } else { class };
+                half.leave(half.enter(rows).matmul(projection.clone()))
+                    .narrow(0, 0, batch)
+            }
             (Global::Projected, None) | (Global::Class, _) => class,
             (Global::Mean, _) => tokens.clone().mean_dim(1).reshape([batch, d]),
         };

@@ -39,6 +39,11 @@ impl FolderSamples {
         Ok(Self(paths))
     }
 
+    /// Their paths below the root, sorted.
+    pub fn into_paths(self) -> Vec<String> {
+        self.0
+    }
+
     /// Writes them to `out` as a samples table: `sample_id` and `image_path` are the path below the root, `split` is `test`.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ use crate::image::decode::decode_bytes;
 use crate::import::features::Import;
 use crate::intake::{fields, header, npy};
 use crate::interrupt::Interrupt;
+use crate::predict::faces::Lister;
+use crate::predict::list::read::List;
 use crate::progress::Progress;
 use crate::query::context::QueryContext;
 use crate::recipe::{Recipe, RecipeOptions};
@@ -53,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     ("encoder_config", encoder_config),
     ("feature_table", feature_table),
     ("run_tables", run_tables),
+    ("face_list", face_list),
 ];
 
 /// A folder with these files, gone after use. Nothing can be tested where no folder can be made.
@@ -294,6 +297,30 @@ pub fn predictions(bytes: &[u8]) {
             }
         }
     });
+}
+
+/// A list of faces with their boxes, as text and as Parquet.
+pub fn face_list(bytes: &[u8]) {
+    for name in ["list.csv", "list.parquet"] {
+        in_folder(&[(name, bytes), ("a.bmp", PIXEL)], |folder| {
+            let work = folder.join("work");
+            if std::fs::create_dir(&work).is_err() {
+                return;
+            }
+            let path = folder.join(name);
+            let list = List {
+                path: &path,
+                images: None,
+                media: None,
+                every: 1,
+                crops: true,
+                work: &work,
+            };
+            let mut lister = Lister::new(&work);
+            let _ = list.read(&mut lister, &Interrupt::default());
+            let _ = lister.finish();
+        });
+    }
 }
 
 /// A recipe, on generated faces too. Recipes that extend others are left out: their files are not these bytes.

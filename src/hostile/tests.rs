@@ -240,6 +240,17 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "encoder_config" => text(&[
             r#"{"model_type":"vit","hidden_size":8,"num_attention_heads":2,"num_hidden_layers":1,"intermediate_size":16,"image_size":8,"patch_size":4,"size":{"height":8,"width":8},"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"weight_map":{"a":"../b.safetensors"}}"#,
         ]),
+        "face_list" => {
+            let mut lists = text(&[
+                "sample_id,image_path,bbox_x,bbox_y,bbox_w,bbox_h\n1,a.bmp,0,0,1,1\n2,a.bmp,,,,\n",
+                "FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,input,frame\n0,0,1,1,a.bmp,0\n,,,,a.bmp,1\n0,0,1,1,a.mp4,7\n",
+                "image\tface_detection\na.bmp\t\"[0.5, 1, 2e9, nan, 1]\"\n",
+                "file,xmin,ymin,width,height\r\na.bmp,0,-1,.5,3\r\n",
+                "frame, success, x_0, x_1, y_0, y_1, image\n1, 1, 0, 1, 0, 1, a.bmp\n2, 0, 0, 0, 0, 0, a.bmp\n",
+            ]);
+            lists.push(parquet());
+            lists
+        }
         other => panic!("no seed for {other}"),
     }
 }
@@ -444,5 +455,5 @@ fn malformed_pages_of_a_feature_table_are_refused() {
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
     table_labels 200, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,
-    run_tables 40,
+    run_tables 40, face_list 100,
 }

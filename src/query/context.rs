@@ -95,6 +95,26 @@ impl QueryContext {
         &self.runs
     }
 
+    /// The one run that `folder` holds.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there is none; [`Error::Usage`] if there are several.
+    pub(crate) fn only_run(&self, folder: &Path) -> Result<FoundRun> {
+        match self.runs() {
+            [] => Err(Error::data(format!("no run folder at or below {}", folder.display()))),
+            [run] => Ok(run.clone()),
+            runs => {
+                let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
+                Err(Error::Usage(format!(
+                    "{} holds {} runs; name one of them: {}",
+                    folder.display(),
+                    names.len(),
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
     /// What was passed over: folders whose manifest cannot be read, and tables that a run lacks.
     pub fn warnings(&self) -> &[String] {
         &self.warnings

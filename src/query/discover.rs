@@ -111,6 +111,20 @@ impl FoundRun {
         ))
     }
 
+    /// The fold and seed of one of its models: those asked for, else the first of each.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if no seed is whole; [`Error::Usage`] if there is no such seed or fold.
+    pub(crate) fn model(&self, fold: Option<i32>, seed: Option<i64>) -> Result<(Option<i32>, i64)> {
+        let seed = chosen("seed", seed, &self.manifest.seeds, &self.run)?.ok_or_else(|| {
+            Error::data(format!(
+                "{} has no seed that is whole; run its recipe again, which goes on where it stopped",
+                self.run
+            ))
+        })?;
+        Ok((chosen("fold", fold, &self.manifest.folds, &self.run)?, seed))
+    }
+
     /// Folder of one seed.
     pub fn seed_dir(&self, fold: Option<i32>, seed: i64) -> PathBuf {
         crate::run::folder::seed_dir(&self.path, fold, seed)
@@ -125,6 +139,27 @@ impl FoundRun {
             .flat_map(|fold| seeds.iter().map(move |&seed| unit(fold, seed)))
             .collect()
     }
+}
+
+/// The one that was asked for, else the first; `None` if there is none.
+fn chosen<T: Copy + PartialEq + std::fmt::Display>(
+    what: &str,
+    asked: Option<T>,
+    there: &[T],
+    run: &str,
+) -> Result<Option<T>> {
+    let Some(asked) = asked else {
+        return Ok(there.first().copied());
+    };
+    if there.contains(&asked) {
+        return Ok(Some(asked));
+    }
+    let known: Vec<String> = there.iter().map(ToString::to_string).collect();
+    Err(Error::Usage(if known.is_empty() {
+        format!("{run} has no {what}s, and {what} {asked} is asked for")
+    } else {
+        format!("{run} has no {what} {asked}; there are {}", known.join(", "))
+    }))
 }
 
 /// Finds every run folder at or below `paths`, sorted by name and then by path.

@@ -104,7 +104,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Data`] if a column has a type that cannot be shown.
-    pub(super) fn from_batches(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
+    pub(crate) fn from_batches(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
         let columns: Vec<Column> = unique_names(schema)
             .into_iter()
             .zip(schema.fields())

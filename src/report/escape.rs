@@ -147,7 +147,7 @@ fn push_latex(out: &mut String, c: char) {
 }
 
 /// Text that Markdown prints as it stands, inside a table cell too: on one line, without HTML or markup.
-pub(super) fn markdown(text: &str) -> String {
+pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {

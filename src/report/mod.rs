@@ -10,6 +10,7 @@ pub mod cells;
 pub mod config;
 pub mod escape;
 pub mod explain;
+pub mod faces;
 pub mod figure;
 #[cfg(test)]
 mod label_tests;

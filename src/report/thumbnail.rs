@@ -43,7 +43,12 @@ impl Thumbnail {
             (Some(x), Some(y), Some(width), Some(height)) => Some(FaceBox { x, y, width, height }),
             _ => None,
         };
-        let loaded = match (root, table.get(row, "image_path").as_str()) {
+        Self::of(root, table.get(row, "image_path").as_str(), face, side)
+    }
+
+    /// The picture of `face` in the image at `path` below `root`.
+    pub(super) fn of(root: Option<&Path>, path: Option<&str>, face: Option<FaceBox>, side: u32) -> Self {
+        let loaded = match (root, path) {
             (None, _) => Err(LEFT_OUT),
             (_, None) => Err(NONE),
             (Some(root), Some(path)) => load(root, path, face, side),

@@ -29,7 +29,7 @@ use crate::model::standardise::Standardiser;
 use crate::sets::{FeatureSet, Matrix, Rows};
 use crate::solver::kernel::{Kernel, Shape, Width};
 use crate::solver::kernel_ridge::KernelRidge;
-use crate::solver::linalg::Dense;
+use crate::solver::linalg::{BLOCK, Dense};
 use crate::solver::linear::Linear;
 use crate::solver::samples::{self, Answers, Table};
 use crate::task::{Targets, Task};
@@ -170,6 +170,32 @@ impl samples::Rows for Scaled<'_> {
     }
 }
 
+/// The same in whole blocks, the last one filled up with zeros: products of few rows are computed by other ways than those of many,
+/// and a sample has the same numbers whatever stands beside it.
+struct Filled<'a>(Scaled<'a>);
+
+impl samples::Rows for Filled<'_> {
+    fn count(&self) -> usize {
+        self.0.count().next_multiple_of(BLOCK)
+    }
+
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    fn read(&self, range: Range<usize>) -> Result<Dense> {
+        let there = self.0.count();
+        let mut block = self.0.read(range.start.min(there)..range.end.min(there))?;
+        block.rows = range.len();
+        block.data.resize(block.rows * block.cols, 0.0);
+        Ok(block)
+    }
+
+    fn pick(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        self.0.pick(rows)
+    }
+}
+
 /// Training samples, and their scale.
 struct Prepared<'a> {
     scale: Standardiser,
@@ -295,6 +321,11 @@ pub struct Regression {
 }
 
 impl Regression {
+    /// Values of the vectors that it reads.
+    pub fn width(&self) -> usize {
+        self.mean.len()
+    }
+
     /// Fits F with this penalty to a training split.
     ///
     /// # Errors
@@ -337,11 +368,14 @@ impl Regression {
         };
         let unit = width as f64;
         let kernel = Kernel::new(centres, Shape::MIXED.gamma / unit, Shape::MIXED.linear / unit);
-        let samples = Scaled {
+        let samples = Filled(Scaled {
             scale: &scale,
             rows: global,
-        };
-        Ok(narrow(&kernel.expand(&linear, &samples, interrupt)?))
+        });
+        let mut scores = narrow(&kernel.expand(&linear, &samples, interrupt)?);
+        scores.rows = global.len();
+        scores.data.truncate(scores.rows * scores.cols);
+        Ok(scores)
     }
 }
 

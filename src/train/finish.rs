@@ -6,7 +6,6 @@ use crate::metric::{self, Bootstrap, evaluate, seeds};
 use crate::model::config::{Among, Semantic};
 use crate::model::flops::{Attention, Inference};
 use crate::model::math::host;
-use crate::model::predict::largest;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
 use crate::sets::{FeatureSet, Matrix, SplitSets};
 use crate::task::{Split, Task};
@@ -228,28 +227,23 @@ impl Nearest {
 
 /// Assignments, predictions and final metrics of one split.
 fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, interrupt: &Interrupt) -> Result<()> {
-    let k = outcome.model.config.k_max;
-    let assignments = &mut outcome.assignments;
-    outcome.model.cosines(z, interrupt, |rows, cosines| {
-        for (row, similarities) in rows.zip(host(cosines)?.chunks_exact(k)) {
-            // Pruned archetypes lie far below any cosine.
-            let top: Vec<usize> = largest(similarities, LISTED)
-                .into_iter()
-                .filter(|&i| similarities[i] > -2.0)
-                .collect();
-            assignments.push(AssignmentRow {
-                sample_id: set.sample_ids[row].clone(),
-                split: split.to_string(),
-                archetype: top[0] as i32,
-                similarity: similarities[top[0]],
-                second: top.get(1).map(|&i| i as i32),
-                margin: top.get(1).map(|&i| similarities[top[0]] - similarities[i]),
-                top_similarities: top.iter().map(|&i| similarities[i]).collect(),
-                top_archetypes: top.into_iter().map(|i| i as i32).collect(),
-            });
-        }
-        Ok(())
-    })?;
+    for (id, top) in set
+        .sample_ids
+        .iter()
+        .zip(outcome.model.nearest_of_each(z, LISTED, interrupt)?)
+    {
+        let (archetype, similarity) = top[0];
+        outcome.assignments.push(AssignmentRow {
+            sample_id: id.clone(),
+            split: split.to_string(),
+            archetype: archetype as i32,
+            similarity,
+            second: top.get(1).map(|&(i, _)| i as i32),
+            margin: top.get(1).map(|&(_, second)| similarity - second),
+            top_archetypes: top.iter().map(|&(i, _)| i as i32).collect(),
+            top_similarities: top.iter().map(|&(_, cosine)| cosine).collect(),
+        });
+    }
     for (method, outputs) in outcome.model.read_outs(set, z, interrupt)? {
         let outputs = Matrix {
             rows: set.len(),

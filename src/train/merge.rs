@@ -71,9 +71,10 @@ impl Rows {
         let e = matrix(self.e.clone(), k, self.width, device);
         let alive = matrix(self.alive.clone(), 1, k, device);
         let mut nearest = Vec::with_capacity(z.rows);
-        for (_, points) in blocks(z, device) {
+        for (rows, points) in blocks(z, device) {
             interrupt.check()?;
-            nearest.extend(host_indices(cosines(points, e.clone(), &alive).argmax(1))?);
+            let found = host_indices(cosines(points, e.clone(), &alive).argmax(1))?;
+            nearest.extend(found.into_iter().take(rows.len()));
         }
         Ok(nearest)
     }

@@ -26,6 +26,9 @@ use super::departure::{self, Departure, within};
 
 /// Vectors projected at a time: bounds the memory of a pass over a whole split.
 pub(super) const CHUNK: usize = 4096;
+/// Samples of a block; the last one is filled up. Products of few rows are computed by other ways than those of many, whose last
+/// bits differ: in blocks of one size a sample has the same numbers whatever stands beside it.
+const TOGETHER: usize = 512;
 
 /// Projector, kept archetypes and their values, ready for cosine matching.
 #[derive(Debug, Clone)]
@@ -100,8 +103,8 @@ impl Trained {
         project(&projector, &self.standardiser, values, &self.device, interrupt)
     }
 
-    /// Hands out the cosines of unit vectors (n × d) with all archetypes, some thousand rows × K at a time; pruned ones are far
-    /// below -1.
+    /// Hands out the cosines of unit vectors (n × d) with all archetypes, some hundred rows × K at a time; pruned ones are far
+    /// below -1. Rows beyond those of the range are of no sample.
     ///
     /// # Errors
     /// Whatever `each` returns.
@@ -124,8 +127,29 @@ impl Trained {
     /// [`Error::Device`] if the device fails.
     pub fn nearest(&self, z: &Matrix, interrupt: &Interrupt) -> Result<Vec<usize>> {
         let mut nearest = Vec::with_capacity(z.rows);
-        self.cosines(z, interrupt, |_, cosines| {
-            nearest.extend(host_indices(cosines.argmax(1))?);
+        self.cosines(z, interrupt, |rows, cosines| {
+            nearest.extend(host_indices(cosines.argmax(1))?.into_iter().take(rows.len()));
+            Ok(())
+        })?;
+        Ok(nearest)
+    }
+
+    /// The archetypes nearest to each unit vector (n × d), `listed` at most, with their cosines, nearest first.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub fn nearest_of_each(&self, z: &Matrix, listed: usize, interrupt: &Interrupt) -> Result<Vec<Vec<(usize, f32)>>> {
+        let mut nearest = Vec::with_capacity(z.rows);
+        self.cosines(z, interrupt, |rows, cosines| {
+            for (_, similarities) in rows.zip(host(cosines)?.chunks_exact(self.config.k_max)) {
+                let top = predict::largest(similarities, listed).into_iter();
+                // Pruned archetypes lie far below any cosine.
+                nearest.push(
+                    top.map(|i| (i, similarities[i]))
+                        .filter(|(_, cosine)| *cosine > -2.0)
+                        .collect(),
+                );
+            }
             Ok(())
         })?;
         Ok(nearest)
@@ -162,10 +186,12 @@ impl Trained {
     pub fn of_archetypes(&self, z: &Matrix, interrupt: &Interrupt) -> Result<Vec<(&'static str, Vec<f32>)>> {
         let value = &self.value;
         let (mut primal, mut mixture) = (Vec::new(), Vec::new());
-        self.cosines(z, interrupt, |_, cosines| {
+        self.cosines(z, interrupt, |rows, cosines| {
+            let of_samples = rows.len() * self.names.len();
             let mixed = predict::mixture(cosines.clone(), value.clone(), self.config.readout_temperature);
-            primal.extend(host(predict::primal(cosines, value.clone(), &self.device))?);
-            mixture.extend(host(mixed)?);
+            let nearest = predict::primal(cosines, value.clone(), &self.device);
+            primal.extend(host(nearest)?.into_iter().take(of_samples));
+            mixture.extend(host(mixed)?.into_iter().take(of_samples));
             Ok(())
         })?;
         Ok(vec![("aura", primal), ("aura_mixture", mixture)])
@@ -186,9 +212,10 @@ impl Trained {
         let at = &departure.archetypes;
         let at = matrix(at.data.clone(), at.rows, at.cols, &self.device);
         let mut said = Vec::new();
-        self.cosines(z, interrupt, |_, cosines| {
+        self.cosines(z, interrupt, |rows, cosines| {
             let value = self.value.clone() - at.clone();
-            said.extend(host(predict::mixture(cosines, value, self.config.temperature))?);
+            let mixed = host(predict::mixture(cosines, value, self.config.temperature))?;
+            said.extend(mixed.into_iter().take(rows.len() * self.names.len()));
             Ok(())
         })?;
         let base = departure.regression.scores(&set.global, interrupt)?.data;
@@ -312,12 +339,13 @@ fn wide(stored: Vec<f32>) -> Vec<f64> {
     stored.into_iter().map(f64::from).collect()
 }
 
-/// Rows of a matrix as tensors on the device, some thousand at a time.
+/// Rows of a matrix as tensors on the device, [`TOGETHER`] at a time, the last ones filled up with zeros.
 pub(super) fn blocks<'a>(z: &'a Matrix, device: &'a Device) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> + 'a {
-    (0..z.rows).step_by(CHUNK).map(|start| {
-        let rows = start..(start + CHUNK).min(z.rows);
-        let values = z.data[rows.start * z.cols..rows.end * z.cols].to_vec();
-        (rows.clone(), matrix(values, rows.len(), z.cols, device))
+    (0..z.rows).step_by(TOGETHER).map(|start| {
+        let rows = start..(start + TOGETHER).min(z.rows);
+        let mut values = z.data[rows.start * z.cols..rows.end * z.cols].to_vec();
+        values.resize(TOGETHER * z.cols, 0.0);
+        (rows, matrix(values, TOGETHER, z.cols, device))
     })
 }
 
@@ -335,15 +363,18 @@ pub fn project(
     let width = standardiser.mean.len();
     let mut data = Vec::new();
     let mut cols = 0;
-    let images = (CHUNK * width / values.cols().max(1)).max(1);
+    let images = (CHUNK * width / values.cols().max(1)).clamp(1, TOGETHER);
     for start in (0..values.len()).step_by(images) {
         interrupt.check()?;
-        let x = standardiser.narrow(values.read(start..(start + images).min(values.len()))?);
+        let mut block = values.read(start..(start + images).min(values.len()))?;
+        let rows = block.rows;
+        block.data.resize(images * block.cols, 0.0);
+        let x = standardiser.narrow(block);
         let count = x.len() / width;
         let z = projector.forward(matrix(x, count, width, device), &Masks::default()).z;
         cols = z.dims()[1];
         data.reserve_exact(values.len() * cols - data.len());
-        data.extend(host(z)?);
+        data.extend(host(z)?.into_iter().take(rows * cols));
     }
     Ok(Matrix {
         rows: values.len(),

@@ -116,3 +116,51 @@ fn a_feature_table_is_described_as_the_run_described_it() {
         (&"sc:Float".into(), &true.into())
     );
 }
+
+#[test]
+fn a_model_is_written_with_its_card() {
+    let (bench, run) = Bench::with_run(&[]);
+    let said = bench.json(&["export", "model", &run, "--out", "model", "--json"]);
+    assert_eq!(said["inputs"], serde_json::json!(["features"]));
+    let outputs = [
+        "aura",
+        "aura_mixture",
+        "aura_tuned",
+        "archetype",
+        "similarities",
+        "embedding",
+    ];
+    assert_eq!(said["outputs"], serde_json::json!(outputs));
+    let read = |name: &str| std::fs::read(bench.path("model").join(name)).unwrap();
+    assert!(read("model.safetensors") == std::fs::read(bench.path(&run).join("seed-0/model.safetensors")).unwrap());
+    // How its graph computes is held against the program's own numbers by onnxruntime: python/tests/test_predict.py.
+    let onnx = read("model.onnx");
+    for name in outputs {
+        assert!(
+            onnx.windows(name.len()).any(|window| window == name.as_bytes()),
+            "{name}"
+        );
+    }
+    let card = String::from_utf8(read("README.md")).unwrap();
+    for words in [
+        "(STAND-IN: trained on drawn faces)",
+        "Licence of the database: Non-commercial research",
+        "| `aura` | `acc` | 0.",
+        "Faces are not detected",
+    ] {
+        assert!(card.contains(words), "{words}: {card}");
+    }
+    bench.ok(&["export", "model", &run, "--out", "again"]);
+    assert!(
+        onnx == std::fs::read(bench.path("again/model.onnx")).unwrap(),
+        "the same run gives the same bytes"
+    );
+    let text = bench.fails(2, &["export", "model", &run, "--seed", "3"]);
+    assert!(text.contains("no seed 3; there are 0"), "{text}");
+    assert!(
+        bench
+            .fails(2, &["export", "model", &run, "--out", &run])
+            .contains("is the run itself")
+    );
+    bench.fails(3, &["export", "model", "nowhere"]);
+}

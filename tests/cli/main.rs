@@ -20,6 +20,7 @@ mod hub;
 mod kill;
 mod origins;
 mod page;
+mod predictions;
 mod published;
 mod queries;
 mod recipes;

@@ -201,19 +201,7 @@ pub struct SeedLine {
 /// there is no such seed, or `folder` holds several runs; [`Error::Data`] if there is no run or a table cannot be read.
 pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Explanation> {
     let query = QueryContext::open(&[folder.to_owned()])?;
-    let run = match query.runs() {
-        [] => return Err(Error::data(format!("no run folder at or below {}", folder.display()))),
-        [run] => run.clone(),
-        runs => {
-            let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
-            return Err(Error::Usage(format!(
-                "{} holds {} runs; name one of them: {}",
-                folder.display(),
-                names.len(),
-                names.join(", ")
-            )));
-        }
-    };
+    let run = query.only_run(folder)?;
     if let Some(scored) = &run.manifest.scored {
         return Err(Error::Usage(format!(
             "{} holds predictions that {} made elsewhere: there are no archetypes to explain them by; a run of AURA has them",
@@ -429,7 +417,7 @@ fn numbers(value: &Value) -> Vec<Option<f64>> {
 }
 
 /// Outputs or targets in words: the class, the scores, or the active units. Nothing if nothing is known.
-fn words(task: &str, names: &[String], values: &[Option<f64>]) -> Option<String> {
+pub(crate) fn words(task: &str, names: &[String], values: &[Option<f64>]) -> Option<String> {
     if values.iter().all(Option::is_none) {
         return None;
     }
