@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 18] = [
+const DERIVED: [(&str, &str); 22] = [
     (
         "archetype_names",
         include_str!("../../reports/sql/views/archetype_names.sql"),
@@ -34,7 +34,23 @@ const DERIVED: [(&str, &str); 18] = [
     ),
     ("first_seeds", include_str!("../../reports/sql/views/first_seeds.sql")),
     ("label_doubts", include_str!("../../reports/sql/views/label_doubts.sql")),
+    (
+        "label_doubts_au",
+        include_str!("../../reports/sql/views/label_doubts_au.sql"),
+    ),
+    (
+        "label_doubts_va",
+        include_str!("../../reports/sql/views/label_doubts_va.sql"),
+    ),
     ("label_issues", include_str!("../../reports/sql/views/label_issues.sql")),
+    (
+        "label_issues_au",
+        include_str!("../../reports/sql/views/label_issues_au.sql"),
+    ),
+    (
+        "label_issues_va",
+        include_str!("../../reports/sql/views/label_issues_va.sql"),
+    ),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (
         "mapped_archetypes",

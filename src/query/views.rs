@@ -41,7 +41,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 36] = [
+pub const VIEWS: [&str; 40] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -56,7 +56,11 @@ pub const VIEWS: [&str; 36] = [
     "duplicates",
     "first_seeds",
     "label_doubts",
+    "label_doubts_au",
+    "label_doubts_va",
     "label_issues",
+    "label_issues_au",
+    "label_issues_va",
     "leads",
     "mapped_archetypes",
     "maps",

@@ -179,7 +179,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/label_issues.sql`
 
-    **[STAND-IN] Table 8. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype, or by confident learning on the outputs of the same model. Precision: of the samples flagged, the share that was flipped. Recall: of the flipped labels, the share that was flagged. In per cent, mean ± standard deviation over seeds.
+    **[STAND-IN] Table 8. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was made wrong on purpose when they were made: exchanged between neighbouring expressions, or between faces far apart in valence, or one action unit changed. A sample is flagged if its label contradicts the class of its archetype, or by the outputs of the same model: by confident learning (of any of its units), or because output and label lie apart (z beyond 3.5 in any dimension). Precision: of the samples flagged, the share that was flipped. Recall: of the flipped labels, the share that was flagged. In per cent, mean ± standard deviation over seeds.
 
     | Split | Flagged by | Flipped labels | Precision | Recall | Average precision |
     | :--- | :--- | ---: | ---: | ---: | ---: |
