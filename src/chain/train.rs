@@ -113,8 +113,9 @@ impl Chain<'_> {
             self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
         } else {
             folder.unseal()?;
-            // It says how seeds stand together, and goes with the first that changes.
+            // They say how seeds stand together, and go with the first that changes.
             atomic::remove(&folder.standings())?;
+            atomic::remove(&folder.subgroups())?;
             self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
         }
         for unit in &units {

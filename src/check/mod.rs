@@ -11,6 +11,7 @@ pub mod names;
 pub mod show;
 pub mod show_compare;
 pub mod standing;
+pub mod subgroup;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

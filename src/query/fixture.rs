@@ -20,6 +20,7 @@ use crate::record::{
 };
 
 mod scores;
+mod served;
 
 pub(crate) use scores::scores;
 
@@ -137,6 +138,9 @@ impl Fixture<'_> {
             dropped: false,
         });
         parquet::write(&folder.join("duplicates.parquet"), &duplicates, &Origin::default()).unwrap();
+        if self.rich {
+            served::write(&folder, &samples.iter().map(|s| s.id.as_str()).collect::<Vec<_>>());
+        }
         for seed in [0, 1] {
             self.write_seed(&folder.join(format!("seed-{seed}")), seed, &samples);
         }

@@ -31,8 +31,8 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow, SeparabilityRow,
-    StandingRow, Table,
+    ArchetypeRow, AssignmentRow, AttributeRow, DuplicateRow, MapRow, MetricRow, PredictionRow, ResetRow,
+    SeparabilityRow, StandingRow, SubgroupRow, Table,
 };
 use crate::regular;
 use crate::there;
@@ -41,11 +41,12 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 40] = [
+pub const VIEWS: [&str; 42] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
     "assignments",
+    "attributes",
     "bin_allocation",
     "bin_allocation_seeds",
     "bins",
@@ -78,6 +79,7 @@ pub const VIEWS: [&str; 40] = [
     "settings",
     "stages",
     "standings",
+    "subgroups",
     "truth",
     "units",
     "varied_settings",
@@ -85,9 +87,10 @@ pub const VIEWS: [&str; 40] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "archetypes",
     "assignments",
+    "attributes",
     "maps",
     "metrics",
     "predictions",
@@ -95,6 +98,7 @@ const FILES: [&str; 10] = [
     "samples",
     "separability",
     "standings",
+    "subgroups",
     "truth",
 ];
 
@@ -121,7 +125,10 @@ const IN_MEMORY: u64 = 64 << 20;
 impl RunFiles {
     /// The view `name` over `runs`.
     pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
-        let per_seed = !matches!(name, "samples" | "truth" | "standings" | "duplicates");
+        let per_seed = !matches!(
+            name,
+            "samples" | "truth" | "standings" | "duplicates" | "attributes" | "subgroups"
+        );
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
             if per_seed {
@@ -304,6 +311,8 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "separability" => schema_of(SeparabilityRow::batch(&[])),
         "duplicates" => schema_of(DuplicateRow::batch(&[])),
         "standings" => schema_of(StandingRow::batch(&[])),
+        "attributes" => schema_of(AttributeRow::batch(&[])),
+        "subgroups" => schema_of(SubgroupRow::batch(&[])),
         "samples" => Ok(columns::fields(&columns::SAMPLES)),
         "truth" => Ok(columns::fields(&columns::TRUTH)),
         _ => Err(Error::Usage(format!("no view {name}"))),
