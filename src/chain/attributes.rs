@@ -22,6 +22,18 @@ use super::state::Chain;
 const MOST_VALUES: usize = 40;
 
 impl Chain<'_> {
+    /// The attributes that the recipe asks for. A list is of the database, and says nothing about generated faces.
+    pub(super) fn asked(&self) -> AttributesConfig {
+        let config = self.recipe.dataset.attributes.clone();
+        if self.recipe.stand_in.is_some() {
+            return AttributesConfig {
+                list: String::new(),
+                ..config
+            };
+        }
+        config
+    }
+
     /// Writes what the recipe's list and the database say of each sample, unless the same rows are there; says how many samples have
     /// none. Metrics by group are taken away with rows that change.
     ///
@@ -29,7 +41,7 @@ impl Chain<'_> {
     /// [`Error::Data`] if the list or a column is missing or unusable, the list knows none of the samples, or an attribute has too
     /// many values.
     pub(crate) fn attributes(&self, folder: &RunFolder) -> Result<()> {
-        let config = &self.recipe.dataset.attributes;
+        let config = &self.asked();
         let path = folder.attributes();
         if config.is_empty() {
             if there::is_file(&path)? || there::is_file(&folder.subgroups())? {

@@ -22,7 +22,7 @@ impl Chain<'_> {
     /// # Errors
     /// [`Error::Io`] or [`Error::Data`] if a table cannot be read; [`Error::Interrupted`].
     pub(crate) fn subgroups(&self, folder: &RunFolder, seeds: &[u64], outputs: &[String]) -> Result<String> {
-        let config = &self.recipe.dataset.attributes;
+        let config = self.asked();
         if config.is_empty() {
             return Ok(String::new());
         }

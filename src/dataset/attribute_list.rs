@@ -187,6 +187,15 @@ mod tests {
         .iter()
         .map(|text| read(text, &config).unwrap_err())
         .collect();
-        insta::assert_snapshot!(errors.join("\n"), @"");
+        insta::assert_snapshot!(errors.join("\n"), @"
+        who.csv: the file is empty; expected a line with the names of the columns, `sample_id` among them
+        who.csv:1: no column `sample_id`; there are name, age
+        who.csv:1: no attributes beside the key `sample_id`
+        who.csv:1: two columns are called `age`; rename one of them
+        who.csv:2: 2 fields as in the first line, found 1
+        who.csv:3: `a` stands in line 2 too, with other values; remove the one that is not meant
+        who.csv:2: `sample_id` is empty
+        who.csv:2: a quote is left open; fields that hold line breaks are not read
+        ");
     }
 }

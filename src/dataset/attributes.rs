@@ -35,7 +35,8 @@ impl AttributeKey {
 #[serde(default, deny_unknown_fields)]
 pub struct AttributesConfig {
     /// CSV or TSV file whose first line names its columns, a line a sample, image or person; `${NAME}` stands for an environment
-    /// variable. An empty field says that the attribute is not known.
+    /// variable. An empty field says that the attribute is not known. The list is of the database:
+    /// on generated faces it is not read.
     pub list: String,
     /// By what its samples are found.
     pub key: AttributeKey,

@@ -19,6 +19,7 @@ use super::reader::FeatureTable;
 use super::store::{self, Column};
 use super::table::IMAGE_DIGEST;
 use super::threshold::AuThreshold;
+use super::training::Training;
 
 impl From<AuThreshold> for String {
     fn from(threshold: AuThreshold) -> Self {
@@ -61,6 +62,8 @@ pub struct LoadOptions<'a> {
     pub tokens: bool,
     /// A validation set out of the training split, for tables that have none of their own.
     pub validation: Option<Validation>,
+    /// What is done to the training samples, once all splits are made.
+    pub training: Training,
     /// Test on this fold and train on all others; the table's splits are not used then.
     pub fold: Option<i32>,
     /// Whether pictures that two splits share are looked for, which reads all global vectors once, and what is done about them.
@@ -83,6 +86,7 @@ impl LoadOptions<'_> {
             threshold: AuThreshold::default(),
             tokens: false,
             validation: None,
+            training: Training::default(),
             fold: None,
             duplicates: None,
             filter: None,
@@ -173,6 +177,7 @@ impl FeatureTable {
             }
             shared = found.list();
         }
+        sets.train = options.training.of(sets.train)?;
         counts.train = sets.train.len();
         counts.val = sets.val.as_ref().map_or(0, FeatureSet::len);
         counts.test = sets.test.len();

@@ -16,6 +16,7 @@ pub mod shard;
 pub mod store;
 pub mod table;
 pub mod threshold;
+pub mod training;
 pub mod writer;
 
 pub use by_hand::ByHand;

@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 22] = [
+const DERIVED: [(&str, &str); 24] = [
     (
         "archetype_names",
         include_str!("../../reports/sql/views/archetype_names.sql"),
@@ -20,6 +20,7 @@ const DERIVED: [(&str, &str); 22] = [
         "bin_allocation_seeds",
         include_str!("../../reports/sql/views/bin_allocation_seeds.sql"),
     ),
+    ("calibration", include_str!("../../reports/sql/views/calibration.sql")),
     (
         "class_allocation",
         include_str!("../../reports/sql/views/class_allocation.sql"),
@@ -61,6 +62,7 @@ const DERIVED: [(&str, &str); 22] = [
         "primary_metrics",
         include_str!("../../reports/sql/views/primary_metrics.sql"),
     ),
+    ("reliability", include_str!("../../reports/sql/views/reliability.sql")),
     ("run_settings", include_str!("../../reports/sql/views/run_settings.sql")),
     ("scores", include_str!("../../reports/sql/views/scores.sql")),
     ("seed_metrics", include_str!("../../reports/sql/views/seed_metrics.sql")),

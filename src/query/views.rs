@@ -41,7 +41,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 42] = [
+pub const VIEWS: [&str; 44] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -50,6 +50,7 @@ pub const VIEWS: [&str; 42] = [
     "bin_allocation",
     "bin_allocation_seeds",
     "bins",
+    "calibration",
     "class_allocation",
     "class_allocation_seeds",
     "classes",
@@ -69,6 +70,7 @@ pub const VIEWS: [&str; 42] = [
     "outcomes",
     "predictions",
     "primary_metrics",
+    "reliability",
     "resets",
     "run_settings",
     "runs",

@@ -4,6 +4,8 @@
 //! `reports/templates/` the layout. Everything that comes from a database or a run is escaped for where it stands.
 
 pub mod build;
+#[cfg(test)]
+mod calibration_tests;
 pub mod catalog;
 pub mod cells;
 pub mod config;
