@@ -51,7 +51,7 @@ impl Chain<'_> {
             }
             return Ok(());
         }
-        let rows = self.attribute_rows(config, folder)?;
+        let rows = attribute_rows(config, folder)?;
         self.tell_attributes(&rows);
         let batch = AttributeRow::batch(&rows).and_then(|batch| folder.origin().lead(&batch));
         if there::is_file(&path)? && parquet::read(&path)? == batch.at("encode", &path)? {
@@ -60,56 +60,6 @@ impl Chain<'_> {
         folder.unseal()?;
         atomic::remove(&folder.subgroups())?;
         parquet::write(&path, &rows, &folder.origin())
-    }
-
-    /// One row a sample and attribute, in the order of the samples table.
-    fn attribute_rows(&self, config: &AttributesConfig, folder: &RunFolder) -> Result<Vec<AttributeRow>> {
-        let samples = parquet::read(&folder.samples())?;
-        let ids = column(&samples, "sample_id", &folder.samples())?;
-        let mut rows = Vec::new();
-        let mut push = |attribute: &str, values: &[Option<String>]| -> Result<()> {
-            let different: BTreeSet<&String> = values.iter().flatten().collect();
-            if different.len() > MOST_VALUES {
-                return Err(Error::data(format!(
-                    "the attribute `{attribute}` has {} values, the first `{}`; at most {MOST_VALUES} make groups: put it into bins, or \
-                     leave it out of dataset.attributes",
-                    different.len(),
-                    different.first().map_or("", |value| value)
-                )));
-            }
-            let own = ids.iter().zip(values);
-            rows.extend(own.map(|(id, value)| AttributeRow {
-                sample_id: id.clone().unwrap_or_default(),
-                attribute: attribute.to_owned(),
-                value: value.clone(),
-            }));
-            Ok(())
-        };
-        let truth = if there::is_file(&folder.truth())? {
-            Some(Truth::read(&folder.truth())?)
-        } else {
-            None
-        };
-        for name in &config.own {
-            let values = match (&truth, samples.column_by_name(name)) {
-                (_, Some(_)) => column(&samples, name, &folder.samples())?,
-                (Some(truth), None) if truth.table.column_by_name(name).is_some() => truth.values(&ids, name)?,
-                _ => return Err(unknown(name, &samples, truth.as_ref())),
-            };
-            push(name, &values)?;
-        }
-        if !config.list.is_empty() {
-            let path = expand(&config.list).map_err(|reason| {
-                Error::data(format!("dataset.attributes.list = \"{}\", but {reason}", config.list))
-            })?;
-            let list = AttributeList::read(&path, config)?;
-            let found = find(&list, config, &samples, &folder.samples(), &path)?;
-            for (at, name) in list.names.iter().enumerate() {
-                let value = |row: &Option<&[Option<String>]>| row.and_then(|row| row[at].clone());
-                push(name, &found.iter().map(value).collect::<Vec<_>>())?;
-            }
-        }
-        Ok(rows)
     }
 
     fn tell_attributes(&self, rows: &[AttributeRow]) {
@@ -128,6 +78,55 @@ impl Chain<'_> {
             });
         }
     }
+}
+
+/// One row a sample and attribute, in the order of the samples table.
+fn attribute_rows(config: &AttributesConfig, folder: &RunFolder) -> Result<Vec<AttributeRow>> {
+    let samples = parquet::read(&folder.samples())?;
+    let ids = column(&samples, "sample_id", &folder.samples())?;
+    let mut rows = Vec::new();
+    let mut push = |attribute: &str, values: &[Option<String>]| -> Result<()> {
+        let different: BTreeSet<&String> = values.iter().flatten().collect();
+        if different.len() > MOST_VALUES {
+            return Err(Error::data(format!(
+                "the attribute `{attribute}` has {} values, the first `{}`; at most {MOST_VALUES} make groups: put it into bins, or \
+                 leave it out of dataset.attributes",
+                different.len(),
+                different.first().map_or("", |value| value)
+            )));
+        }
+        let own = ids.iter().zip(values);
+        rows.extend(own.map(|(id, value)| AttributeRow {
+            sample_id: id.clone().unwrap_or_default(),
+            attribute: attribute.to_owned(),
+            value: value.clone(),
+        }));
+        Ok(())
+    };
+    let truth = if there::is_file(&folder.truth())? {
+        Some(Truth::read(&folder.truth())?)
+    } else {
+        None
+    };
+    for name in &config.own {
+        let values = match (&truth, samples.column_by_name(name)) {
+            (_, Some(_)) => column(&samples, name, &folder.samples())?,
+            (Some(truth), None) if truth.table.column_by_name(name).is_some() => truth.values(&ids, name)?,
+            _ => return Err(unknown(name, &samples, truth.as_ref())),
+        };
+        push(name, &values)?;
+    }
+    if !config.list.is_empty() {
+        let path = expand(&config.list)
+            .map_err(|reason| Error::data(format!("dataset.attributes.list = \"{}\", but {reason}", config.list)))?;
+        let list = AttributeList::read(&path, config)?;
+        let found = find(&list, config, &samples, &folder.samples(), &path)?;
+        for (at, name) in list.names.iter().enumerate() {
+            let value = |row: Option<&[Option<String>]>| row.and_then(|row| row[at].clone());
+            push(name, &found.iter().copied().map(value).collect::<Vec<_>>())?;
+        }
+    }
+    Ok(rows)
 }
 
 /// The truth of generated faces, by sample.

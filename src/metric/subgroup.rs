@@ -118,9 +118,17 @@ pub fn gap(groups: &[&Resamples], method: usize, measure: usize) -> Option<Gap> 
     let first = groups.first().filter(|_| groups.len() > 1)?;
     let at = method * first.measures + measure;
     let values: Vec<f64> = groups.iter().map(|group| group.values[at]).collect();
-    let of = |wanted: fn(f64, f64) -> f64| values.iter().copied().fold(values[0], wanted);
-    let (greatest, least) = (of(f64::max), of(f64::min));
-    let position = |wanted: f64| values.iter().position(|&value| value == wanted).unwrap_or(0);
+    // The first of equals.
+    let (mut highest, mut lowest) = (0, 0);
+    for (position, value) in values.iter().enumerate() {
+        if *value > values[highest] {
+            highest = position;
+        }
+        if *value < values[lowest] {
+            lowest = position;
+        }
+    }
+    let value = values[highest] - values[lowest];
     let resampled = groups.iter().map(|group| group.distribution.len()).min().unwrap_or(0);
     let spread = |values: &mut dyn Iterator<Item = f64>| {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
@@ -148,13 +156,13 @@ pub fn gap(groups: &[&Resamples], method: usize, measure: usize) -> Option<Gap> 
             let mean = left.iter().sum::<f64>() / n;
             without.extend(left.iter().map(|value| (n - 1.0) / n * (value - mean)));
         }
-        bca(greatest - least, &mut distribution, &without, first.level)
+        bca(value, &mut distribution, &without, first.level)
     });
     Some(Gap {
-        value: greatest - least,
+        value,
         interval,
-        highest: position(greatest),
-        lowest: position(least),
+        highest,
+        lowest,
     })
 }
 

@@ -135,8 +135,7 @@ fn probabilities_of_classes_are_judged_as_the_peer_does() {
                 .map(|c| Some(f32::from(u8::from(c == label))))
                 .collect::<Vec<_>>()
         };
-        let most = output.iter().copied().fold(f32::MIN, f32::max);
-        let right = Some(output.iter().position(|&p| p == most) == Some(label));
+        let right = Some(crate::metric::expression::argmax(output) == label);
         rows.push(said("logistic", i, target(), output.clone(), right));
         // None of these are probabilities: decisions, scores beyond 1, shares that do not add up.
         rows.push(said("svm_tokens", i, target(), output.clone(), right));

@@ -98,7 +98,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/calibration.sql`
 
-    ![Share of right answers by the probability that was given. AURA, primal archetype: 32 answers in 1 bins; in the fullest bin 0.97 where 0.80 was said.](figures/reliability.svg)
+    ![Share of right answers by the probability that was given. AURA, primal archetype: 32 answers in 1 of 15 bins; in the fullest bin 0.97 where 0.80 was said.](figures/reliability.svg)
 
     **[STAND-IN] Figure 1. Reliability diagram.** For each of 15 bins of the probability that was given, the share of answers that were right (of action units: of units that were active), against the mean probability; on the diagonal probabilities are what they say, below it they are too sure. The area of a dot follows the samples in its bin. AURA's read-outs and the best rival whose outputs are probabilities; test split, all seeds (folds and units) together.
 

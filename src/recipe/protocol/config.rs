@@ -179,7 +179,7 @@ pub(crate) fn twice<T: Ord + Clone>(values: &[T]) -> bool {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_one(value: &f64) -> bool {
-    *value == 1.0
+    *value >= 1.0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -90,7 +90,11 @@ impl Picture for Reliability {
                         fixed_label(bin.confidence, 2)
                     )
                 });
-                format!("{name}: {} answers in {} bins{said}", thousands(samples), bins.len())
+                format!(
+                    "{name}: {} answers in {} of 15 bins{said}",
+                    thousands(samples),
+                    bins.len()
+                )
             })
             .collect();
         format!(
