@@ -25,6 +25,7 @@ mod queries;
 mod recipes;
 mod schemas;
 mod screens;
+mod served;
 mod shared;
 mod studies;
 mod tracking;

@@ -1,5 +1,6 @@
 -- Confident learning for action units, each a question of two classes (as cleanlab's multi-label form), on AURA's mixture
--- read-out, seed by seed and each split by itself, over known labels. quality: the output of the label that was given; doubted:
+-- read-out, seed by seed and each split by itself, over known labels. output: the probability of the unit, the fit of thresholds
+-- undone, which would call many rare units active; quality: that of the label that was given; doubted:
 -- the output prefers the other label and reaches the mean output of that one over the samples that carry it; sample_quality: a
 -- sample's qualities in one number, the exponential moving average from the best to the worst with weight 0.8 (cleanlab's).
 -- The outputs of the training split are in-sample.
@@ -10,10 +11,24 @@ WITH outputs AS (
   JOIN runs r ON r.run = p.run AND r.task = 'action_units'
   WHERE p.method = 'aura_mixture'
 ),
+fits AS (
+  SELECT run, fold, seed, metric, value FROM metrics
+  WHERE epoch IS NULL AND method = 'aura_mixture' AND metric LIKE 'fit_threshold_%'
+),
+probable AS (
+  SELECT o.run, o.fold, o.seed, o.split, o.sample_id, o.class, o.label,
+         CASE WHEN f.value IS NULL THEN o.output
+              ELSE o.output * f.value / (o.output * f.value + (1 - o.output) * (1 - f.value)) END AS output
+  FROM outputs o
+  JOIN classes k ON k.run = o.run AND k.class = o.class
+  LEFT JOIN fits f
+    ON f.run = o.run AND f.seed = o.seed AND (f.fold IS NOT DISTINCT FROM o.fold) AND f.metric = 'fit_threshold_' || k.class_name
+  WHERE o.label IS NOT NULL
+),
 known AS (
   SELECT run, fold, seed, split, sample_id, class, output, label > 0.5 AS active,
          CASE WHEN label > 0.5 THEN output ELSE 1 - output END AS quality
-  FROM outputs WHERE label IS NOT NULL
+  FROM probable
 ),
 thresholds AS (
   SELECT run, fold, seed, split, class, avg(quality) FILTER (WHERE active) AS active, avg(quality) FILTER (WHERE NOT active) AS inactive

@@ -53,7 +53,7 @@ const LEFT: i32 = 150;
 const PLOT: i32 = 760;
 const RIGHT: i32 = LEFT + PLOT;
 /// Radius of the fullest bin's dot.
-const LARGEST: f64 = 26.0;
+const LARGEST: f64 = 20.0;
 
 impl Reliability {
     fn keys(&self) -> Vec<Key> {
