@@ -89,7 +89,7 @@ pub const SAMPLES: [Column; 15] = [
 ];
 
 /// The table of truths of generated faces, in order; a column for each action unit that was drawn follows.
-pub const TRUTH: [Column; 14] = [
+pub const TRUTH: [Column; 15] = [
     column("sample_id", Kind::Text, "Identifier, as in the samples table"),
     column(
         "image_path",
@@ -98,6 +98,7 @@ pub const TRUTH: [Column; 14] = [
     ),
     column("split", Kind::Text, "train, val or test"),
     column("subject", Kind::Text, "Person that was drawn"),
+    column("skin", Kind::Text, "Skin that was drawn: light, medium or dark"),
     column("mode", Kind::Text, "The planted mode"),
     column(
         "strength",

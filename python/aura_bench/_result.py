@@ -95,9 +95,9 @@ class RunResult:
         """As `aura_bench.archetypes`, of this run."""
         return _views.archetypes(self, frames=frames)
 
-    def labels_to_check(self, *, frames: Library | None = None) -> Frame:
-        """As `aura_bench.labels_to_check`, of this run."""
-        return _labels.labels_to_check(self, frames=frames)
+    def labels_to_check(self, *, task: str | None = None, frames: Library | None = None) -> Frame:
+        """As `aura_bench.labels_to_check`, of this run and its task; of a study, of the `task` that is named."""
+        return _labels.labels_to_check(self, task=task or str(self.raw.get("task", "expression")), frames=frames)
 
     def features(self, *, tokens: bool = False, frames: Library | None = None) -> Frame:
         """As `aura_bench.features`, of this run; a study's points have features of their own."""

@@ -47,6 +47,11 @@ def test_a_folder_without_runs_has_columns_and_no_rows(tmp_path: Path, made: Mad
         assert len(frame) == 0
         assert list(frame.columns) == list(getattr(aura_bench, view)(made.runs, frames=frames).columns)
     assert len(aura_bench.labels_to_check(tmp_path, frames=frames)) == 0
+    for task, column in (("valence_arousal", "dimension"), ("action_units", "unit")):
+        frame = aura_bench.labels_to_check(made.runs, task=task, frames=frames)
+        assert len(frame) == 0 and column in frame.columns
+    with pytest.raises(ValueError, match="task"):
+        aura_bench.labels_to_check(made.runs, task="expressions")
 
 
 def test_types_do_not_depend_on_the_rows(made: Made, frames: Any) -> None:

@@ -60,6 +60,8 @@ impl Chain<'_> {
         }
         atomic::remove(&folder.report_stamp())?;
         atomic::remove(&folder.duplicates())?;
+        atomic::remove(&folder.attributes())?;
+        atomic::remove(&folder.subgroups())?;
         atomic::remove(&folder.standings())
     }
 

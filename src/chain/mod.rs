@@ -3,6 +3,7 @@
 //! Every stage is addressed by a digest of all that went into it, the code that computes it among them. What is there
 //! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
 
+pub mod attributes;
 pub mod convert;
 pub mod cost;
 pub mod data;
@@ -23,6 +24,7 @@ pub mod stages;
 pub mod standings;
 pub mod state;
 pub mod study;
+pub mod subgroups;
 pub mod summary;
 pub mod train;
 pub mod truth;

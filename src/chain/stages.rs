@@ -142,6 +142,8 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
     chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
+    chain.attributes(&folder)?;
+    let served = chain.subgroups(&folder, &trained.seeds_in_folder, &trained.outputs)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
     let there = Manifest::proven(folder.path());
@@ -189,7 +191,11 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         sum: None,
     };
     let manifest = chain.write_manifest(&folder, manifest, there.filter(|_| !trained.fresh))?;
-    let report = chain.report(&folder, &manifest, &format!("{} {maps}", rivals.address(&digest)))?;
+    let report = chain.report(
+        &folder,
+        &manifest,
+        &format!("{} {maps}{served}", rivals.address(&digest)),
+    )?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
         let stages = with_times_of_work(&chain.stages, &manifest.stages);

@@ -22,6 +22,22 @@ impl Chain<'_> {
         }
         self.interrupt.check()?;
         folder.unseal()?;
+        let said = self.predictions(folder, seeds, outputs)?;
+        let task = self.recipe.protocol.task;
+        let rows = standing::of(&said, task, &Bootstrap::hearing(self.interrupt))?;
+        parquet::write(&path, &rows, &folder.origin())
+    }
+
+    /// What every method of the seeds says of the test samples.
+    ///
+    /// # Errors
+    /// As [`Predictions::read`].
+    pub(super) fn predictions(
+        &self,
+        folder: &RunFolder,
+        seeds: &[u64],
+        outputs: &[String],
+    ) -> Result<BTreeMap<String, Predictions>> {
         let files: Vec<(Option<i32>, i64, PathBuf)> = self
             .recipe
             .protocol
@@ -39,8 +55,6 @@ impl Chain<'_> {
             BTreeMap::new()
         };
         let task = self.recipe.protocol.task;
-        let said = Predictions::read(&files, &people, task, outputs, |_| true)?;
-        let rows = standing::of(&said, task, &Bootstrap::hearing(self.interrupt))?;
-        parquet::write(&path, &rows, &folder.origin())
+        Predictions::read(&files, &people, task, outputs, |_| true)
     }
 }

@@ -113,8 +113,9 @@ impl Chain<'_> {
             self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
         } else {
             folder.unseal()?;
-            // It says how seeds stand together, and goes with the first that changes.
+            // They say how seeds stand together, and go with the first that changes.
             atomic::remove(&folder.standings())?;
+            atomic::remove(&folder.subgroups())?;
             self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
         }
         for unit in &units {
@@ -346,6 +347,7 @@ impl Chain<'_> {
                 seed: protocol.validation_seed,
                 by_subject: fold.is_some(),
             }),
+            training: protocol.training(fold.is_some()),
             fold,
             duplicates,
             progress: self.progress,
@@ -366,6 +368,20 @@ impl Chain<'_> {
             "            {which}{} training, {} validation, {} test samples",
             counts.train, counts.val, counts.test
         ));
+        let protocol = &self.recipe.protocol;
+        if protocol.train_share < 1.0 {
+            let what = if fold.is_some() { "persons" } else { "training samples" };
+            let share = protocol.train_share;
+            self.progress.line(&format!(
+                "            a share of {share} of the {what} is learned from (protocol.train_share)"
+            ));
+        }
+        if protocol.label_noise > 0.0 {
+            let share = protocol.label_noise;
+            self.progress.line(&format!(
+                "            a share of {share} of the training labels is exchanged at random (protocol.label_noise)"
+            ));
+        }
         for (n, why) in [
             (counts.unlabelled, "without a label"),
             (counts.other_class, "of other classes"),

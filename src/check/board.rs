@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::metric::Bootstrap;
-use crate::metric::compare::{Panel, Resampled, holm};
+use crate::metric::compare::{Resampled, holm};
+use crate::metric::panel::Panel;
 use crate::metric::seeds::{self, OverSeeds};
 use crate::naming;
 use crate::sets::Matrix;

@@ -13,6 +13,7 @@ pub mod show;
 pub mod show_board;
 pub mod show_compare;
 pub mod standing;
+pub mod subgroup;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::metric::compare::{Panel, Resampled, holm};
+use crate::metric::compare::{Resampled, holm};
+use crate::metric::panel::Panel;
 use crate::metric::seeds::{self, OverSeeds};
 use crate::metric::{Bootstrap, evaluate};
 use crate::query::Table;
@@ -142,7 +143,7 @@ fn judge(rows: &mut [StandingRow]) {
 }
 
 /// Whether a method was tested on the same samples, and in every fold.
-fn alike(aura: &Predictions, other: &Predictions) -> bool {
+pub(super) fn alike(aura: &Predictions, other: &Predictions) -> bool {
     aura.folds.len() == other.folds.len()
         && aura.folds.iter().zip(&other.folds).all(|((fold, a), (theirs, b))| {
             fold == theirs && a.sample_ids == b.sample_ids && a.targets == b.targets && !b.outputs.is_empty()

@@ -7,6 +7,7 @@ use crate::document::invalid::Invalid;
 use crate::error::{Error, Result};
 use crate::image::limits::MAX_PIXELS;
 
+use super::attributes::AttributesConfig;
 use super::card::TABLE;
 use super::table::TableConfig;
 
@@ -100,6 +101,9 @@ pub struct DatasetConfig {
     /// Card `table` only: where the labels are, and what the columns mean.
     #[serde(skip_serializing_if = "is_default")]
     pub table: TableConfig,
+    /// What is known of the people in the pictures.
+    #[serde(skip_serializing_if = "is_default")]
+    pub attributes: AttributesConfig,
     /// Layout to read, by its name in the card; `auto` finds out.
     pub layout: String,
     /// Number of the first extracted frame (DISFA).
@@ -122,6 +126,7 @@ impl Default for DatasetConfig {
             root: String::new(),
             path: String::new(),
             table: TableConfig::default(),
+            attributes: AttributesConfig::default(),
             layout: "auto".into(),
             frame_base: FrameBase::Auto,
             decoded_frames: String::new(),
@@ -152,6 +157,9 @@ impl DatasetConfig {
         if self.max_pixels == 0 {
             return Err(("max_pixels".into(), "expected at least 1".into()));
         }
+        self.attributes
+            .validate()
+            .map_err(|(key, message)| (format!("attributes.{key}"), message))?;
         if self.card == TABLE {
             if self.path.is_empty() {
                 return Err((
@@ -202,12 +210,14 @@ impl DatasetConfig {
         })
     }
 
-    /// The section without what says only where files lie: what they hold is part of other digests.
+    /// The section without what says only where files lie, as what they hold is part of other digests, and without attributes,
+    /// which change nothing that is measured.
     #[must_use]
     pub fn without_places(&self) -> Self {
         let mut config = self.clone();
         config.root.clear();
         config.decoded_frames.clear();
+        config.attributes = AttributesConfig::default();
         if config.card == TABLE {
             // Two tables of one name are one database.
             config.table.name = self.load_card().map_or_else(|_| String::new(), |card| card.id);

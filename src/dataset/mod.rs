@@ -4,6 +4,8 @@
 //! database) turns label files into rows; [`convert`] checks every row and image, writes `samples.parquet`, `rejects.csv`
 //! and `conversion.json`, and compares the counts with the card's.
 
+pub mod attribute_list;
+pub mod attributes;
 pub mod card;
 pub mod card_file;
 pub mod config;

@@ -100,6 +100,7 @@ impl FeatureTable {
             }
             shared = found.list();
         }
+        sets.train = options.training.of(sets.train)?;
         counts.train = sets.train.len();
         counts.val = sets.val.as_ref().map_or(0, FeatureSet::len);
         counts.test = sets.test.len();

@@ -19,6 +19,7 @@ pub mod store;
 pub mod table;
 pub mod tested;
 pub mod threshold;
+pub mod training;
 pub mod writer;
 
 pub use by_hand::ByHand;

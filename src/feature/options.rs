@@ -9,6 +9,7 @@ use crate::task::{Split, Task};
 use super::duplicates::DuplicateRule;
 use super::holdout::Validation;
 use super::threshold::AuThreshold;
+use super::training::Training;
 
 /// What a row filter is told of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct LoadOptions<'a> {
     pub tokens: bool,
     /// A validation set out of the training split, for tables that have none of their own.
     pub validation: Option<Validation>,
+    /// What is done to the training samples, once all splits are made.
+    pub training: Training,
     /// Test on this fold and train on all others; the table's splits are not used then.
     pub fold: Option<i32>,
     /// Whether pictures that two splits share are looked for, which reads all global vectors once, and what is done about them.
@@ -67,6 +70,7 @@ impl LoadOptions<'_> {
             threshold: AuThreshold::default(),
             tokens: false,
             validation: None,
+            training: Training::default(),
             fold: None,
             duplicates: None,
             filter: None,

@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::sets::Matrix;
 use crate::task::Targets;
 
-use super::evaluate::groups;
-use super::interval::{Bootstrap, Contributions, Interval, bca, left_out};
+use super::interval::{Bootstrap, Interval, bca, left_out};
+use super::panel::{Laid, Panel};
 use super::special::{binomial_half_cdf, chi2_1_upper};
-use super::tally::{Measure, Tally};
+use super::tally::Measure;
 
 /// McNemar's test of two classifiers on the same samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,17 +106,6 @@ pub fn paired_bootstrap(metric: &str, folds: &[Answers<'_>], bootstrap: &Bootstr
     Ok(Resampled::new(metric, &panels, bootstrap)?.paired(0, 1))
 }
 
-/// Outputs of several methods for the same samples of one test set.
-#[derive(Debug, Clone)]
-pub struct Panel<'a> {
-    /// What was asked.
-    pub targets: &'a Targets,
-    /// Of each method one matrix (n × O) a seed.
-    pub methods: Vec<Vec<&'a Matrix>>,
-    /// Person of each sample, where known.
-    pub subjects: &'a [Option<String>],
-}
-
 /// Several methods on the same resamples: every pair of them can be compared.
 #[derive(Debug, Clone)]
 pub struct Resampled {
@@ -129,86 +118,25 @@ pub struct Resampled {
     level: f64,
 }
 
-/// What one model adds to its method's mean.
-struct Part<'a> {
-    method: usize,
-    tally: Tally<'a>,
-    /// Where its sums begin.
-    offset: usize,
-    /// Its weight: 1 / (seeds · folds), times the seeds that gave the same outputs.
-    share: f64,
-}
-
 impl Resampled {
     /// Resamples the samples of all panels, each a test set whose metrics are averaged.
     ///
     /// # Errors
     /// As [`paired_bootstrap`].
     pub fn new(metric: &str, panels: &[Panel<'_>], bootstrap: &Bootstrap) -> Result<Self> {
-        let count = panels.first().map_or(0, |panel| panel.methods.len());
-        let whole = |panel: &Panel<'_>| panel.methods.len() == count && panel.methods.iter().all(|m| !m.is_empty());
-        if count == 0 || !panels.iter().all(whole) {
-            return Err(Error::data("a comparison needs outputs of all models for every fold"));
-        }
-        // The sums of one fold lie side by side, method by method and seed by seed; folds follow one another.
-        let mut tallies = Vec::new();
-        let mut starts = vec![0];
-        let mut width = 0;
-        for panel in panels {
-            let targets = panel.targets;
-            let measure = Measure::parse(metric, targets.task, &targets.names)
-                .ok_or_else(|| Error::data(format!("this task has no metric `{metric}`")))?;
-            let mut parts: Vec<Part<'_>> = Vec::new();
-            for (method, matrices) in panel.methods.iter().enumerate() {
-                let share = 1.0 / (matrices.len() * panels.len()) as f64;
-                let mut seen: Vec<(&Matrix, usize)> = Vec::new();
-                for &matrix in matrices {
-                    // A method to which the seed does not matter says the same again.
-                    if let Some((_, at)) = seen.iter().find(|(other, _)| *other == matrix) {
-                        parts[*at].share += share;
-                        continue;
-                    }
-                    seen.push((matrix, parts.len()));
-                    let tally = Tally::new(targets, matrix)?;
-                    let offset = width;
-                    width += tally.shape().width();
-                    parts.push(Part {
-                        method,
-                        tally,
-                        offset,
-                        share,
-                    });
-                }
-            }
-            tallies.push((measure, parts));
-            starts.push(starts[starts.len() - 1] + targets.len());
-        }
-        let samples = starts[starts.len() - 1];
-        let named: Vec<Option<String>> = panels.iter().flat_map(|panel| panel.subjects.iter().cloned()).collect();
-        let groups = groups((!named.is_empty()).then_some(named.as_slice()), samples)?;
-        let rows = Contributions::new(samples, width, groups.as_deref(), |i, sink| {
-            let fold = starts.partition_point(|&start| start <= i) - 1;
-            for part in &tallies[fold].1 {
-                part.tally.emit(i - starts[fold], &mut |position, amount| {
-                    sink(part.offset + position, amount);
-                });
-            }
-        });
-        let statistic = |sums: &[f64]| -> Vec<f64> {
-            let mut values = vec![0.0; count];
-            for (measure, parts) in &tallies {
-                for part in parts {
-                    let shape = part.tally.shape();
-                    let own = &sums[part.offset..part.offset + shape.width()];
-                    values[part.method] += part.share * measure.value(shape, own).value;
-                }
-            }
-            values
+        let measures = |targets: &Targets| {
+            let measure = Measure::parse(metric, targets.task, &targets.names);
+            Ok(vec![measure.ok_or_else(|| {
+                Error::data(format!("this task has no metric `{metric}`"))
+            })?])
         };
+        let laid = Laid::new(panels, measures)?;
+        let rows = laid.rows();
+        let statistic = |sums: &[f64]| laid.values(sums);
         Ok(Self {
             values: statistic(&rows.total()),
-            distribution: bootstrap.distribution(&rows, statistic)?,
-            left_out: left_out(&rows, statistic),
+            distribution: bootstrap.distribution(rows, statistic)?,
+            left_out: left_out(rows, statistic),
             level: bootstrap.level,
         })
     }

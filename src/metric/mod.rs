@@ -10,10 +10,12 @@ pub mod evaluate;
 pub mod expression;
 pub mod interval;
 pub mod named;
+pub mod panel;
 pub mod retrieval;
 pub mod seeds;
 pub mod separability;
 pub(crate) mod special;
+pub mod subgroup;
 pub mod tally;
 #[cfg(test)]
 mod tests;

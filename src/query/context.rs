@@ -95,14 +95,20 @@ impl QueryContext {
         &self.runs
     }
 
-    /// The one run that `folder` holds.
+    /// The one run of AURA that `folder` holds.
     ///
     /// # Errors
-    /// [`Error::Data`] if there is none; [`Error::Usage`] if there are several.
+    /// [`Error::Data`] if there is none; [`Error::Usage`] if there are several, or its predictions were made elsewhere.
     pub(crate) fn only_run(&self, folder: &Path) -> Result<FoundRun> {
         match self.runs() {
             [] => Err(Error::data(format!("no run folder at or below {}", folder.display()))),
-            [run] => Ok(run.clone()),
+            [run] => match &run.manifest.scored {
+                None => Ok(run.clone()),
+                Some(scored) => Err(Error::Usage(format!(
+                    "{} holds predictions that {} made elsewhere: there are no archetypes and no model in it; a run of AURA has them",
+                    run.run, scored.tool
+                ))),
+            },
             runs => {
                 let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
                 Err(Error::Usage(format!(

@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 18] = [
+const DERIVED: [(&str, &str); 24] = [
     (
         "archetype_names",
         include_str!("../../reports/sql/views/archetype_names.sql"),
@@ -20,6 +20,7 @@ const DERIVED: [(&str, &str); 18] = [
         "bin_allocation_seeds",
         include_str!("../../reports/sql/views/bin_allocation_seeds.sql"),
     ),
+    ("calibration", include_str!("../../reports/sql/views/calibration.sql")),
     (
         "class_allocation",
         include_str!("../../reports/sql/views/class_allocation.sql"),
@@ -34,7 +35,23 @@ const DERIVED: [(&str, &str); 18] = [
     ),
     ("first_seeds", include_str!("../../reports/sql/views/first_seeds.sql")),
     ("label_doubts", include_str!("../../reports/sql/views/label_doubts.sql")),
+    (
+        "label_doubts_au",
+        include_str!("../../reports/sql/views/label_doubts_au.sql"),
+    ),
+    (
+        "label_doubts_va",
+        include_str!("../../reports/sql/views/label_doubts_va.sql"),
+    ),
     ("label_issues", include_str!("../../reports/sql/views/label_issues.sql")),
+    (
+        "label_issues_au",
+        include_str!("../../reports/sql/views/label_issues_au.sql"),
+    ),
+    (
+        "label_issues_va",
+        include_str!("../../reports/sql/views/label_issues_va.sql"),
+    ),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (
         "mapped_archetypes",
@@ -45,6 +62,7 @@ const DERIVED: [(&str, &str); 18] = [
         "primary_metrics",
         include_str!("../../reports/sql/views/primary_metrics.sql"),
     ),
+    ("reliability", include_str!("../../reports/sql/views/reliability.sql")),
     ("run_settings", include_str!("../../reports/sql/views/run_settings.sql")),
     ("scores", include_str!("../../reports/sql/views/scores.sql")),
     ("seed_metrics", include_str!("../../reports/sql/views/seed_metrics.sql")),

@@ -19,6 +19,11 @@ use crate::record::{
     StandingRow,
 };
 
+mod scores;
+mod served;
+
+pub(crate) use scores::scores;
+
 /// The class names when a test does not bring its own.
 pub(crate) const CLASSES: [&str; 3] = ["happiness", "neutral", "sadness"];
 
@@ -133,6 +138,9 @@ impl Fixture<'_> {
             dropped: false,
         });
         parquet::write(&folder.join("duplicates.parquet"), &duplicates, &Origin::default()).unwrap();
+        if self.rich {
+            served::write(&folder, &samples.iter().map(|s| s.id.as_str()).collect::<Vec<_>>());
+        }
         for seed in [0, 1] {
             self.write_seed(&folder.join(format!("seed-{seed}")), seed, &samples);
         }
@@ -469,70 +477,6 @@ fn assignment(sample: &Sample, archetype: i32) -> AssignmentRow {
         top_archetypes: vec![archetype, (archetype + 1) % 3],
         top_similarities: vec![0.9, 0.8],
     }
-}
-
-/// A run of valence and arousal, or of action units, small enough to count on the fingers: seed 0 alone, six training
-/// samples, and archetypes with the given values, matched with the given numbers of samples.
-pub(crate) fn scores(runs: &Path, task: &str, names: &[&str], archetypes: &[(&[f32], usize)], labels: &[[f32; 2]; 6]) {
-    let folder = runs.join(task);
-    std::fs::create_dir_all(&folder).unwrap();
-    let manifest = serde_json::json!({"schema": 1, "run": task, "name": task, "dataset": "tiny", "task": task, "stand_in": false,
-        "classes": names, "seeds": [0]});
-    std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-    let ids: Vec<String> = (0..6).map(|i| format!("s{i}")).collect();
-    let column = |j: usize| -> ArrayRef { Arc::new(Float32Array::from_iter_values(labels.iter().map(|row| row[j]))) };
-    let batch = RecordBatch::try_from_iter_with_nullable([
-        ("sample_id", Arc::new(StringArray::from(ids.clone())) as ArrayRef, true),
-        ("split", Arc::new(StringArray::from(vec!["train"; 6])) as ArrayRef, true),
-        ("valence", column(0), true),
-        ("arousal", column(1), true),
-    ])
-    .unwrap();
-    parquet::write_batch(&folder.join("samples.parquet"), &batch, &[]).unwrap();
-    let mut assignments = Vec::new();
-    let mut rows = Vec::new();
-    for (i, (value, uses)) in archetypes.iter().enumerate() {
-        for _ in 0..*uses {
-            let sample = Sample {
-                id: ids[assignments.len()].clone(),
-                split: "train",
-                label: 0,
-                image: String::new(),
-            };
-            assignments.push(assignment(&sample, i as i32));
-        }
-        rows.push(ArchetypeRow {
-            archetype: i as i32,
-            active: true,
-            uses: *uses as i64,
-            alpha: *uses as f64 / 6.0,
-            label: None,
-            label_name: None,
-            value: value.to_vec(),
-            output: value.to_vec(),
-            embedding: vec![1.0],
-            nearest: vec!["s0".to_owned()],
-            nearest_similarity: vec![0.5],
-        });
-    }
-    let predictions: Vec<PredictionRow> = ids
-        .iter()
-        .zip(labels)
-        .map(|(id, label)| PredictionRow {
-            method: "aura".to_owned(),
-            sample_id: id.clone(),
-            split: "train".to_owned(),
-            label: None,
-            prediction: None,
-            correct: None,
-            target: label.iter().map(|value| Some(*value)).collect(),
-            output: label.to_vec(),
-        })
-        .collect();
-    let seed = folder.join("seed-0");
-    parquet::write(&seed.join("assignments.parquet"), &assignments, &Origin::default()).unwrap();
-    parquet::write(&seed.join("archetypes.parquet"), &rows, &Origin::default()).unwrap();
-    parquet::write(&seed.join("predictions.parquet"), &predictions, &Origin::default()).unwrap();
 }
 
 /// A run of a study, with just what the tables of studies need: settings, final metrics and dictionaries.

@@ -31,8 +31,8 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow, SeparabilityRow,
-    StandingRow, Table,
+    ArchetypeRow, AssignmentRow, AttributeRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow,
+    SeparabilityRow, StandingRow, SubgroupRow, Table,
 };
 use crate::regular;
 use crate::there;
@@ -41,14 +41,16 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 37] = [
+pub const VIEWS: [&str; 45] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
     "assignments",
+    "attributes",
     "bin_allocation",
     "bin_allocation_seeds",
     "bins",
+    "calibration",
     "class_allocation",
     "class_allocation_seeds",
     "classes",
@@ -56,7 +58,11 @@ pub const VIEWS: [&str; 37] = [
     "duplicates",
     "first_seeds",
     "label_doubts",
+    "label_doubts_au",
+    "label_doubts_va",
     "label_issues",
+    "label_issues_au",
+    "label_issues_va",
     "leads",
     "mapped_archetypes",
     "maps",
@@ -65,6 +71,7 @@ pub const VIEWS: [&str; 37] = [
     "outcomes",
     "predictions",
     "primary_metrics",
+    "reliability",
     "resets",
     "run_settings",
     "runs",
@@ -75,6 +82,7 @@ pub const VIEWS: [&str; 37] = [
     "settings",
     "stages",
     "standings",
+    "subgroups",
     "truth",
     "units",
     "varied_settings",
@@ -82,9 +90,10 @@ pub const VIEWS: [&str; 37] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "archetypes",
     "assignments",
+    "attributes",
     "maps",
     "metrics",
     "missing",
@@ -93,6 +102,7 @@ const FILES: [&str; 11] = [
     "samples",
     "separability",
     "standings",
+    "subgroups",
     "truth",
 ];
 
@@ -119,7 +129,10 @@ const IN_MEMORY: u64 = 64 << 20;
 impl RunFiles {
     /// The view `name` over `runs`.
     pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
-        let per_seed = !matches!(name, "samples" | "truth" | "standings" | "duplicates");
+        let per_seed = !matches!(
+            name,
+            "samples" | "truth" | "standings" | "duplicates" | "attributes" | "subgroups"
+        );
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
             if per_seed {
@@ -303,6 +316,8 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "duplicates" => schema_of(DuplicateRow::batch(&[])),
         "standings" => schema_of(StandingRow::batch(&[])),
         "missing" => schema_of(MissingRow::batch(&[])),
+        "attributes" => schema_of(AttributeRow::batch(&[])),
+        "subgroups" => schema_of(SubgroupRow::batch(&[])),
         "samples" => Ok(columns::fields(&columns::SAMPLES)),
         "truth" => Ok(columns::fields(&columns::TRUTH)),
         _ => Err(Error::Usage(format!("no view {name}"))),

@@ -248,6 +248,7 @@ impl Builder<'_> {
                 Chart::Bars => draw(figure::bars(table, &rows), stand_in)?,
                 Chart::ClassMaps => draw(figure::class_maps(table, &rows), stand_in)?,
                 Chart::ScoreMaps => draw(figure::score_maps(table, &rows), stand_in)?,
+                Chart::Reliability => draw(figure::reliability(table, &rows, &self.labels), stand_in)?,
                 Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
                 Chart::Contact => {
                     let root = self.data_root(run)?;

@@ -167,6 +167,7 @@ pub(crate) enum Chart {
     Panels,
     ClassMaps,
     ScoreMaps,
+    Reliability,
 }
 
 /// One table or figure.

@@ -5,6 +5,8 @@
 
 pub mod board;
 pub mod build;
+#[cfg(test)]
+mod calibration_tests;
 pub mod catalog;
 pub mod cells;
 pub mod config;

@@ -90,15 +90,29 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/results_splits.sql`
 
+    **[STAND-IN] Table 4. Whether probabilities are what they say.** Expected calibration error (ECE): the mean distance between the probability that a method gives its answer and the share of such answers that are right, over 15 bins of equal width; of action units, between the probability that a unit is active and the share that is, mean over units. Brier score: the mean squared error of the probabilities, of classes summed over them (0 to 2), of units their mean (0 to 1). Less is better in both. Thresholds of action units, which are fitted to F1, are taken back before. Mean ± standard deviation over seeds. Decisions of support vector machines are no probabilities and are left out.
+
+    | Method | Split | Seeds | Samples | ECE | Brier score |
+    | :--- | :--- | ---: | ---: | ---: | ---: |
+    | AURA, primal archetype | test | 2 | 16 | 0.169 ± 0.044 | 0.104 ± 0.062 |
+
+    Statistic: `reports/sql/calibration.sql`
+
+    ![Share of right answers by the probability that was given. AURA, primal archetype: 32 answers in 1 of 15 bins; in the fullest bin 0.97 where 0.80 was said.](figures/reliability.svg)
+
+    **[STAND-IN] Figure 1. Reliability diagram.** For each of 15 bins of the probability that was given, the share of answers that were right (of action units: of units that were active), against the mean probability; on the diagonal probabilities are what they say, below it they are too sure. The area of a dot follows the samples in its bin. AURA's read-outs and the best rival whose outputs are probabilities; test split, all seeds (folds and units) together.
+
+    Statistic: `reports/sql/reliability.sql`
+
     ![Confusion matrix of 3 classes. Share of each class predicted correctly: happiness 93.8 %, neutral 100.0 %, sadness 100.0 %. Most frequent confusion: happiness taken for neutral in 6.2 % of its samples.](figures/confusion.svg)
 
-    **[STAND-IN] Figure 1. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
+    **[STAND-IN] Figure 2. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
 
     Statistic: `reports/sql/confusion.sql`
 
     ## Archetypes
 
-    **[STAND-IN] Table 4. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.
+    **[STAND-IN] Table 5. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.
 
     | Seed | Expression | Archetypes | Usage range | Matched samples | Samples |
     | ---: | :--- | ---: | ---: | ---: | ---: |
@@ -113,7 +127,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/table1_expression.sql`
 
-    **[STAND-IN] Table 5. Assigned archetypes by expression, over seeds.** As the table above, mean ± standard deviation over seeds; the usage range covers all seeds.
+    **[STAND-IN] Table 6. Assigned archetypes by expression, over seeds.** As the table above, mean ± standard deviation over seeds; the usage range covers all seeds.
 
     | Expression | Seeds | Archetypes | Usage range | Matched samples | Samples |
     | :--- | ---: | ---: | ---: | ---: | ---: |
@@ -126,11 +140,11 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Bar chart of kept archetypes by class, mean over 2 seeds: happiness 2.0 of 12 samples, neutral 1.0 of 8 samples, sadness 1.0 of 4 samples.](figures/archetypes_per_class.svg)
 
-    **[STAND-IN] Figure 2. Archetypes of each class.** Kept archetypes of each class: the bar is the mean over seeds, each ring is one seed. On the right, training samples with that label.
+    **[STAND-IN] Figure 3. Archetypes of each class.** Kept archetypes of each class: the bar is the mean over seeds, each ring is one seed. On the right, training samples with that label.
 
     Statistic: `reports/sql/archetypes_per_class.sql`
 
-    **[STAND-IN] Table 6. Health of the dictionary.** Archetypes offered and kept after pruning; perplexity of their use (the number of evenly used archetypes with the same entropy); the largest share of training samples that one archetype holds; least and greatest use; archetypes that reach each share of the training samples before pruning; replacements during the warm-up; and the epoch from which the selection metric stays within 0.1 points of its best.
+    **[STAND-IN] Table 7. Health of the dictionary.** Archetypes offered and kept after pruning; perplexity of their use (the number of evenly used archetypes with the same entropy); the largest share of training samples that one archetype holds; least and greatest use; archetypes that reach each share of the training samples before pruning; replacements during the warm-up; and the epoch from which the selection metric stays within 0.1 points of its best.
 
     | Seed | K max | Kept | Perplexity | Largest share (%) | Usage range | ≥ 0.05 % | ≥ 0.1 % | ≥ 0.2 % | ≥ 0.5 % | ≥ 1 % | Resets | Converged at |
     | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
@@ -141,13 +155,13 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Uses of the archetypes, most used first. seed 0: 5 archetypes, from 8 down to 2 samples, 2 of them hold half of the samples; seed 1: 3 archetypes, from 12 down to 4 samples, 1 of them hold half of the samples.](figures/usage.svg)
 
-    **[STAND-IN] Figure 3. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
+    **[STAND-IN] Figure 4. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
 
     Statistic: `reports/sql/usage.sql`
 
     ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral P1), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness P1), 7 samples; archetype 1 (happiness P2), 4 samples; archetype 3 (sadness P1), 3 samples; archetype 5 (happiness P3), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
 
-    **[STAND-IN] Figure 4. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
+    **[STAND-IN] Figure 5. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
 
     Statistic: `reports/sql/contact_sheet.sql`
 
@@ -155,7 +169,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Training curves over 6 epochs, means over seeds: total (loss) goes from 3.025 at epoch 1 to 0.525 at epoch 6; VAS (loss) goes from 1.525 at epoch 1 to 0.275 at epoch 6; Arc (loss) goes from 1.025 at epoch 1 to 0.192 at epoch 6; Contx (loss) goes from 0.525 at epoch 1 to 0.108 at epoch 6; train (accuracy) goes from 0.500 at epoch 1 to 0.917 at epoch 6; test (accuracy) goes from 0.425 at epoch 1 to 0.842 at epoch 6; archetypes in use (archetypes) goes from 6.000 at epoch 1 to 5.000 at epoch 6; perplexity (archetypes) goes from 4.100 at epoch 1 to 4.600 at epoch 6.](figures/curves.svg)
 
-    **[STAND-IN] Figure 5. Training curves.** Loss and its terms, the primary metric on each split, and archetypes in use with the perplexity of their use. Thin lines are single seeds, thick lines their mean over the epochs that all seeds reached.
+    **[STAND-IN] Figure 6. Training curves.** Loss and its terms, the primary metric on each split, and archetypes in use with the perplexity of their use. Thin lines are single seeds, thick lines their mean over the epochs that all seeds reached.
 
     Statistic: `reports/sql/curves.sql`
 
@@ -165,11 +179,11 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     [More panels and images](label_issues.html)
 
-    **[STAND-IN] Figure 6. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
+    **[STAND-IN] Figure 7. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
 
     Statistic: `reports/sql/label_pairs.sql`
 
-    **[STAND-IN] Table 7. Labels that contradict their archetype.** Samples matched with an archetype of another class than their label, ranked by doubt: how much more of the archetype's value lies on its own class than on the label, averaged over all seeds. The margin is the similarity with the archetype less that with the nearest archetype of the label's class. Candidates for a second look, not errors: compound and mild expressions stand here too.
+    **[STAND-IN] Table 8. Labels that contradict their archetype.** Samples matched with an archetype of another class than their label, ranked by doubt: how much more of the archetype's value lies on its own class than on the label, averaged over all seeds. The margin is the similarity with the archetype less that with the nearest archetype of the label's class. Candidates for a second look, not errors: compound and mild expressions stand here too.
 
     | Sample | Split | Label | Archetype's class | Seeds that agree | Doubt | Similarity | Margin | Flipped on purpose |
     | :--- | :--- | :--- | :--- | ---: | ---: | ---: | ---: | :--- |
@@ -179,7 +193,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/label_issues.sql`
 
-    **[STAND-IN] Table 8. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was exchanged between neighbouring expressions when they were made. A sample is flagged if its label contradicts the class of its archetype, or by confident learning on the outputs of the same model. Precision: of the samples flagged, the share that was flipped. Recall: of the flipped labels, the share that was flagged. In per cent, mean ± standard deviation over seeds.
+    **[STAND-IN] Table 9. Finding the labels that were flipped on purpose.** Known only for drawn faces: a share of their labels was made wrong on purpose when they were made: exchanged between neighbouring expressions, or between faces far apart in valence, or one action unit changed. A sample is flagged if its label contradicts the class of its archetype, or by the outputs of the same model: by confident learning (of any of its units), or because output and label lie apart (z beyond 3.5 in any dimension). Precision: of the samples flagged, the share that was flipped. Recall: of the flipped labels, the share that was flagged. In per cent, mean ± standard deviation over seeds.
 
     | Split | Flagged by | Flipped labels | Precision | Recall | Average precision |
     | :--- | :--- | ---: | ---: | ---: | ---: |
@@ -187,7 +201,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/flip_detection.sql`
 
-    **[STAND-IN] Table 9. Agreement of archetypes with planted modes.** Known only for drawn faces: each expression was drawn in several modes, which no method was told. Homogeneity is 1 if every archetype holds samples of one mode only, completeness is 1 if all samples of a mode lie in one archetype, and the normalised mutual information is their harmonic mean. The same with the drawn person shows whether archetypes follow identity instead. Mean ± standard deviation over seeds.
+    **[STAND-IN] Table 10. Agreement of archetypes with planted modes.** Known only for drawn faces: each expression was drawn in several modes, which no method was told. Homogeneity is 1 if every archetype holds samples of one mode only, completeness is 1 if all samples of a mode lie in one archetype, and the normalised mutual information is their harmonic mean. The same with the drawn person shows whether archetypes follow identity instead. Mean ± standard deviation over seeds.
 
     | Quantity | Split | Value | Seeds |
     | :--- | :--- | ---: | ---: |
@@ -200,7 +214,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ## Failures
 
-    **[STAND-IN] Table 10. Whether failures resemble their archetype.** Cosine similarity of test samples with the archetype that decided, by what came of them. Nearer than its right ones: the share of samples that are nearer to their archetype than the median right prediction is to the same archetype, then to an archetype of the same predicted class; one as near counts half, so right predictions have 50 % by definition, which is the base rate. On drawn faces a wrong prediction whose label was exchanged on purpose stands apart: there the model may well be right about the face. There the table also says how strongly the faces were drawn (1 as planted) and which share leans to another expression. Mean ± standard deviation over seeds.
+    **[STAND-IN] Table 11. Whether failures resemble their archetype.** Cosine similarity of test samples with the archetype that decided, by what came of them. Nearer than its right ones: the share of samples that are nearer to their archetype than the median right prediction is to the same archetype, then to an archetype of the same predicted class; one as near counts half, so right predictions have 50 % by definition, which is the base rate. On drawn faces a wrong prediction whose label was exchanged on purpose stands apart: there the model may well be right about the face. There the table also says how strongly the faces were drawn (1 as planted) and which share leans to another expression. Mean ± standard deviation over seeds.
 
     | Prediction | Samples | Similarity | Nearer than its archetype's right ones (%) | Nearer than its class's right ones (%) |
     | :--- | ---: | ---: | ---: | ---: |
@@ -211,7 +225,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ## Data
 
-    **[STAND-IN] Table 11. The same picture in two splits.** Samples of the training or validation split whose picture is in a later split too, told by the bytes of the image file or, where these differ or are not known, by the features. What is learned from them is asked for later, which flatters every method. The key protocol.duplicates says whether they are learned from.
+    **[STAND-IN] Table 12. The same picture in two splits.** Samples of the training or validation split whose picture is in a later split too, told by the bytes of the image file or, where these differ or are not known, by the features. What is learned from them is asked for later, which flatters every method. The key protocol.duplicates says whether they are learned from.
 
     | Split | Sample | Also in | As sample | Equal | Sample is |
     | :--- | :--- | :--- | :--- | :--- | :--- |

@@ -80,6 +80,16 @@ impl RunFolder {
         self.0.join("standings.parquet")
     }
 
+    /// What is known of who is in the samples.
+    pub fn attributes(&self) -> PathBuf {
+        self.0.join("attributes.parquet")
+    }
+
+    /// Every metric by group.
+    pub fn subgroups(&self) -> PathBuf {
+        self.0.join("subgroups.parquet")
+    }
+
     /// Page, tables and figures.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")

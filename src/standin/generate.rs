@@ -150,7 +150,7 @@ pub fn generate(
         interrupt.check()?;
         write_beside(&out.join(path), bytes)?;
     }
-    truth::write(&out.join(TRUTH_FILE), layout, &samples)?;
+    truth::write(&out.join(TRUTH_FILE), layout, &samples, options.seed)?;
     for folder in folders.iter().map(PathBuf::as_path).chain([out]) {
         sweep(folder)?;
     }
@@ -338,7 +338,7 @@ pub(crate) fn draw_all(
 
 /// The image file of one sample whose face has `size` pixels.
 pub(crate) fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
-    let who = Identity::sample(&mut stream(seed, "subject", u64::from(sample.subject)));
+    let who = Identity::of(seed, sample.subject);
     let mut shot = Shot::sample(&mut stream(seed, "shot", sample.shot)).framed(&sample.frame);
     // Blur is meant for the face, whatever the size of the image around it.
     shot.blur *= sample.frame.scale;

@@ -60,7 +60,7 @@ pub(crate) fn index_of(layout: &dyn Layout, emotion: Emotion) -> Option<i8> {
 }
 
 /// Version of everything that decides the bytes of a stand-in: drawing, modes, layouts. It belongs into every cache key.
-pub const GENERATOR_VERSION: u32 = 3;
+pub const GENERATOR_VERSION: u32 = 4;
 
 pub(crate) const NOTICE: &str = "These images are generated drawings of nobody, written by aura-bench in the layout of the \
                       database named by `card`. They are not the database, and no result on them is a result on it.";

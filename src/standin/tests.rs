@@ -366,12 +366,13 @@ fn the_truth_agrees_with_the_label_file() {
     }
     let columns: Vec<_> = batch.schema().fields().iter().map(|f| f.name().clone()).collect();
     assert_eq!(
-        columns[..15],
+        columns[..16],
         [
             "sample_id",
             "image_path",
             "split",
             "subject",
+            "skin",
             "mode",
             "strength",
             "blend",

@@ -1,5 +1,6 @@
 //! The table of truths: what every sample of a tree really shows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::disk::parquet;
 use crate::error::{Context, Result};
 
 use super::action_units::ACTION_UNITS;
+use super::draw::identity::Identity;
 use super::modes::Emotion;
 use super::options::{GENERATOR_VERSION, Layout, NOTICE, index_of};
 use super::plan::{Purpose, Sample};
@@ -25,7 +27,12 @@ pub(crate) fn counted(samples: &[Sample]) -> impl Iterator<Item = &Sample> {
 ///
 /// `expression` and `label` count as the card does and are null where the card has no classes; `expression_name` always
 /// says what was drawn.
-pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Result<()> {
+pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample], seed: u64) -> Result<()> {
+    let mut skins: BTreeMap<u32, &str> = BTreeMap::new();
+    for sample in counted(samples) {
+        let skin = || Identity::of(seed, sample.subject).skin_name();
+        skins.entry(sample.subject).or_insert_with(skin);
+    }
     let text = |f: &dyn Fn(&Sample) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(counted(samples).map(f)))
     };
@@ -41,6 +48,7 @@ pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample]) -> Res
         text(&|s| s.path.clone()),
         text(&|s| s.split.as_str().to_owned()),
         text(&Sample::subject_name),
+        text(&|s| skins[&s.subject].to_owned()),
         text(&Sample::mode_name),
         Arc::new(counted(samples).map(|s| s.strength).collect::<Float32Array>()),
         Arc::new(

@@ -27,6 +27,7 @@ mod recipes;
 mod schemas;
 mod scores;
 mod screens;
+mod served;
 mod shared;
 mod studies;
 mod tracking;

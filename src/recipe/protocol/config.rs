@@ -10,6 +10,7 @@ use crate::dataset::unknown::UnknownLabels;
 use crate::dataset::{Camera, DatasetConfig, Frames, Images};
 use crate::feature::duplicates::DuplicateRule;
 use crate::feature::threshold::AuThreshold;
+use crate::feature::training::Training;
 use crate::score::missing::Missing;
 use crate::task::Task;
 use crate::train::{Sampling, Selection};
@@ -71,6 +72,16 @@ pub struct ProtocolConfig {
     pub validation: f64,
     /// Seed of that hash: the held-out samples are the same for every training seed.
     pub validation_seed: u64,
+    /// Share of the training samples that are learned from, above 0 to 1: drawn by a seeded hash, class by class (cell of a grid over
+    /// valence and arousal, pattern of units); where the database has folds, that share of the persons. A small share is within
+    /// every larger one of the same seed. Validation and test samples stay as they are.
+    pub train_share: f64,
+    /// Share of the training labels that are exchanged at random, 0 to 1, drawn by a seeded hash: a class for any of the others;
+    /// valence and arousal among the samples drawn; of every action unit that share of its known labels for the opposite.
+    /// Validation and test labels stay as they are.
+    pub label_noise: f64,
+    /// Seed of `train_share` and `label_noise`: the same samples and labels for every training seed.
+    pub draw_seed: u64,
     /// What is done about pictures that two splits share (equal image files, or equal features): `report` counts and lists them,
     /// `drop_train` takes them out of what is learned from, `fail` refuses the run.
     pub duplicates: DuplicateRule,
@@ -107,6 +118,9 @@ impl Default for ProtocolConfig {
             selection: Selection::default(),
             validation: 0.0,
             validation_seed: 0,
+            train_share: 1.0,
+            label_noise: 0.0,
+            draw_seed: 0,
             duplicates: DuplicateRule::default(),
             missing: Missing::default(),
             seeds: vec![0, 1, 2],
@@ -123,6 +137,12 @@ impl ProtocolConfig {
         let fail = |key: &str, message: &str| Err((key.to_owned(), message.to_owned()));
         if !(0.0..=0.5).contains(&self.validation) {
             return fail("validation", "the share held out is between 0 and 0.5");
+        }
+        if !(self.train_share > 0.0 && self.train_share <= 1.0) {
+            return fail("train_share", "the share learned from is above 0 and at most 1");
+        }
+        if !(0.0..=1.0).contains(&self.label_noise) {
+            return fail("label_noise", "the share of labels exchanged is between 0 and 1");
         }
         if self.selection == Selection::BestOnVal && self.validation == 0.0 {
             return fail(
@@ -160,6 +180,16 @@ pub(crate) fn twice<T: Ord + Clone>(values: &[T]) -> bool {
     seen.sort_unstable();
     seen.dedup();
     seen.len() != values.len()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(value: &f64) -> bool {
+    *value >= 1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// A protocol with nothing left open. What task or database do not offer is empty.
@@ -223,6 +253,15 @@ pub struct Protocol {
     pub validation: f64,
     /// Seed of the held-out choice.
     pub validation_seed: u64,
+    /// Share of the training samples that are learned from.
+    #[serde(skip_serializing_if = "is_one")]
+    pub train_share: f64,
+    /// Share of the training labels that are exchanged.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub label_noise: f64,
+    /// Seed of both; `None` where all is learned as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_seed: Option<u64>,
     /// What is done about pictures that two splits share.
     #[serde(skip_serializing_if = "DuplicateRule::is_report")]
     pub duplicates: DuplicateRule,
@@ -270,6 +309,16 @@ impl Protocol {
             vec![None]
         } else {
             self.folds.iter().copied().map(Some).collect()
+        }
+    }
+
+    /// What is done to the training samples; `persons`: of a database with folds.
+    pub fn training(&self, persons: bool) -> Training {
+        Training {
+            share: self.train_share,
+            by_subject: persons,
+            label_noise: self.label_noise,
+            seed: self.draw_seed.unwrap_or_default(),
         }
     }
 

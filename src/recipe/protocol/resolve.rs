@@ -113,6 +113,12 @@ impl Resolver<'_> {
                 Some("use sampling = \"plain\"".to_owned()),
             );
         }
+        let drawn = config.train_share < 1.0 || config.label_noise > 0.0;
+        self.only(
+            drawn,
+            &["draw_seed"],
+            "nothing is drawn, as train_share is 1 and label_noise 0",
+        )?;
         let classes = self.classes(task)?;
         let mut seeds = config.seeds.clone();
         seeds.sort_unstable();
@@ -150,6 +156,9 @@ impl Resolver<'_> {
             selection: config.selection,
             validation: config.validation,
             validation_seed: config.validation_seed,
+            train_share: config.train_share,
+            label_noise: config.label_noise,
+            draw_seed: drawn.then_some(config.draw_seed),
             seeds,
             folds_from_file: false,
         };

@@ -202,12 +202,6 @@ pub struct SeedLine {
 pub fn explain(folder: &Path, id: &str, options: &ExplainOptions) -> Result<Explanation> {
     let query = QueryContext::open(&[folder.to_owned()])?;
     let run = query.only_run(folder)?;
-    if let Some(scored) = &run.manifest.scored {
-        return Err(Error::Usage(format!(
-            "{} holds predictions that {} made elsewhere: there are no archetypes to explain them by; a run of AURA has them",
-            run.run, scored.tool
-        )));
-    }
     let assets = ReportFiles::new(options.reports.as_deref())?;
     let mut sql = Vec::new();
     let mut ask = |name: &str, parameters: &[(&str, Value)]| {

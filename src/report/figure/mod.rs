@@ -10,6 +10,7 @@ pub mod contact;
 pub mod curves;
 pub mod maps;
 pub mod panels;
+pub mod reliability;
 pub mod tiles;
 pub mod usage;
 
@@ -19,4 +20,5 @@ pub(in crate::report) use contact::{ContactRow, contact, contact_rows};
 pub(in crate::report) use curves::curves;
 pub(in crate::report) use maps::{class_maps, score_maps};
 pub(in crate::report) use panels::{Panel, panel_rows, panels};
+pub(in crate::report) use reliability::reliability;
 pub(in crate::report) use usage::usage;

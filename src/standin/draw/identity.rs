@@ -3,6 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::standin::plan::stream;
 use crate::standin::random::{bell, pick};
 
 use super::canvas::{Rgb, mix, scale};
@@ -69,6 +70,8 @@ pub(crate) struct Identity {
     pub chin: f32,
     pub length: f32,
     pub skin: Rgb,
+    /// Place of the skin among [`SKINS`].
+    pub tone: usize,
     pub hair: Hair,
     pub hair_colour: Rgb,
     pub parting: f32,
@@ -195,6 +198,20 @@ fn glasses(rng: &mut ChaCha8Rng, age: f32) -> Glasses {
 }
 
 impl Identity {
+    /// The subject of this number in a tree drawn from `seed`.
+    pub fn of(seed: u64, subject: u32) -> Self {
+        Self::sample(&mut stream(seed, "subject", u64::from(subject)))
+    }
+
+    /// The skin in a word: three of the eight tones are light, three medium, two dark.
+    pub fn skin_name(&self) -> &'static str {
+        match self.tone {
+            0..=2 => "light",
+            3..=5 => "medium",
+            _ => "dark",
+        }
+    }
+
     /// Draws a subject.
     pub fn sample(rng: &mut ChaCha8Rng) -> Self {
         let feminine = rng.random_bool(0.5);
@@ -250,6 +267,7 @@ impl Identity {
             chin: 0.27 - 0.05 * soft + 0.05 * bell(rng),
             length: 0.05 * bell(rng),
             skin,
+            tone,
             hair,
             hair_colour,
             parting: if rng.random_bool(0.5) { 1.0 } else { -1.0 },

@@ -241,7 +241,7 @@ fn described(sample: &Sample, seed: u64, size: u32) -> String {
         (near(2.0 * reach) as u32).min(side - left),
         (near(2.0 * reach) as u32).min(side - top),
     );
-    let who = Identity::sample(&mut stream(seed, "subject", u64::from(sample.subject)));
+    let who = Identity::of(seed, sample.subject);
     let shot = Shot::sample(&mut stream(seed, "shot", sample.shot)).framed(&sample.frame);
     let points: Vec<String> = landmarks(&who, &sample.expression, &shot, side)
         .into_iter()
@@ -338,7 +338,7 @@ fn npys(samples: &[Sample], annotations: &[Annotation], seed: u64, size: u32) ->
                     text(&decimal(a.arousal)),
                 )
             };
-            let who = Identity::sample(&mut stream(seed, "subject", u64::from(sample.subject)));
+            let who = Identity::of(seed, sample.subject);
             let shot = Shot::sample(&mut stream(seed, "shot", sample.shot)).framed(&sample.frame);
             let points: Vec<u8> = landmarks(&who, &sample.expression, &shot, sample.frame.side(size))
                 .into_iter()
