@@ -248,6 +248,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
             let of_method = |key: &str| {
                 let section = key.split('.').next().unwrap_or_default();
                 !matches!(section, "name" | "title" | "schema" | "report" | "expect")
+                    && !key.starts_with("dataset.attributes.")
                     && !matches!(key, "dataset.root" | "protocol.seeds")
             };
             own.filter(|(key, _)| of_method(key))

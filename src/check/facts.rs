@@ -323,17 +323,18 @@ pub fn protocol_keys(settings: &BTreeMap<String, String>) -> BTreeMap<String, St
                 .iter()
                 .any(|prefix| key.starts_with(prefix))
         })
-        // How the folder lies on disk says nothing about what is measured.
+        // How the folder lies on disk says nothing about what is measured, nor does what is known of the people in it.
         .filter(|(key, _)| {
-            !matches!(
-                key.as_str(),
-                "dataset.root"
-                    | "dataset.layout"
-                    | "dataset.frame_base"
-                    | "protocol.seeds"
-                    | "protocol.fold_list"
-                    | "protocol.split_list"
-            )
+            !key.starts_with("dataset.attributes.")
+                && !matches!(
+                    key.as_str(),
+                    "dataset.root"
+                        | "dataset.layout"
+                        | "dataset.frame_base"
+                        | "protocol.seeds"
+                        | "protocol.fold_list"
+                        | "protocol.split_list"
+                )
         })
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()

@@ -49,6 +49,8 @@ fn a_flipped_bit_is_found_in_every_kind_of_file_and_what_it_was_in_is_made_again
         "samples.parquet",
         "duplicates.parquet",
         "standings.parquet",
+        "attributes.parquet",
+        "subgroups.parquet",
         "manifest.json",
         "recipe.toml",
         "seed-0/maps.parquet",

@@ -84,7 +84,7 @@ fn shares_and_noise_touch_training_samples_alone_and_are_another_protocol() {
     let digest = |run: &str| rows(&bench, run, "SELECT protocol_digest FROM runs");
     assert_ne!(digest(&whole), digest(&less));
     let page = std::fs::read_to_string(bench.path(&less).join("report/report.html")).unwrap();
-    assert!(page.contains("train_share") && page.contains("label_noise"));
+    assert!(page.contains("Protocol: train share") && page.contains("Protocol: label noise"));
     let text = bench.fails(2, &small(&["--set", "protocol.draw_seed=3"]));
     assert!(text.contains("nothing is drawn"), "{text}");
 }
