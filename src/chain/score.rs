@@ -148,6 +148,8 @@ pub fn score(
             toml::to_string(&kept).map_err(|error| Error::data(format!("cannot write the recipe as TOML: {error}")))?;
         atomic::write(&folder.recipe(), text.as_bytes())?;
     }
+    chain.attributes(&folder)?;
+    let served = chain.subgroups(&folder, &seeds, &outputs)?;
     chain.done("score", &started, there.is_some(), &digest);
     let missing = seeds
         .iter()
@@ -209,7 +211,7 @@ pub fn score(
             manifest
         }
     };
-    let report = chain.report(&folder, &manifest, &digest)?;
+    let report = chain.report(&folder, &manifest, &format!("{digest}{served}"))?;
     if chain.stages.iter().any(|stage| !stage.cached) {
         let stages = with_times_of_work(&chain.stages, &manifest.stages);
         folder.unseal()?;

@@ -1,5 +1,5 @@
 -- Confident learning for action units, each a question of two classes (as cleanlab's multi-label form), on AURA's mixture
--- read-out, seed by seed and each split by itself, over known labels. output: the probability of the unit, the fit of thresholds
+-- read-out (of a tool that was scored, on its probabilities), seed by seed and each split by itself, over known labels. output: the probability of the unit, the fit of thresholds
 -- undone, which would call many rare units active; quality: that of the label that was given; doubted:
 -- the output prefers the other label and reaches the mean output of that one over the samples that carry it; sample_quality: a
 -- sample's qualities in one number, the exponential moving average from the best to the worst with weight 0.8 (cleanlab's).
@@ -8,8 +8,10 @@ WITH outputs AS (
   SELECT p.run, p.fold, p.seed, p.split, p.sample_id, CAST(unnest(p.target) AS DOUBLE) AS label,
          CAST(unnest(p.output) AS DOUBLE) AS output, unnest(range(0, CAST(array_length(p.output) AS BIGINT))) AS class
   FROM predictions p
-  JOIN runs r ON r.run = p.run AND r.task = 'action_units'
-  WHERE p.method = 'aura_mixture'
+  JOIN runs r ON r.run = p.run AND r.task = 'action_units' AND r.probabilities
+  LEFT ANTI JOIN missing m
+    ON m.run = p.run AND m.seed = p.seed AND (m.fold IS NOT DISTINCT FROM p.fold) AND m.sample_id = p.sample_id
+  WHERE p.method = CASE r.method WHEN 'aura' THEN 'aura_mixture' ELSE r.method END
 ),
 fits AS (
   SELECT run, fold, seed, metric, value FROM metrics

@@ -1,4 +1,4 @@
--- Labels of valence and arousal that AURA's mixture read-out contradicts, seed by seed and each split by itself. residual: the
+-- Labels of valence and arousal that AURA's mixture read-out, or the tool that was scored, contradicts, seed by seed and each split by itself. residual: the
 -- output less the label; quality: cleanlab's score exp(-|residual|); z: the modified z-score of the residual, 0.6745 of its
 -- distance from the median in units of the median such distance (Iglewicz and Hoaglin 1993), beyond 3.5 of which a label is
 -- doubted. Where half of the residuals are the same there is no z and no doubt. The outputs of the training split are in-sample.
@@ -7,7 +7,9 @@ WITH outputs AS (
          CAST(unnest(p.output) AS DOUBLE) AS output, unnest(range(0, CAST(array_length(p.output) AS BIGINT))) AS class
   FROM predictions p
   JOIN runs r ON r.run = p.run AND r.task = 'valence_arousal'
-  WHERE p.method = 'aura_mixture'
+  LEFT ANTI JOIN missing m
+    ON m.run = p.run AND m.seed = p.seed AND (m.fold IS NOT DISTINCT FROM p.fold) AND m.sample_id = p.sample_id
+  WHERE p.method = CASE r.method WHEN 'aura' THEN 'aura_mixture' ELSE r.method END
 ),
 residuals AS (
   SELECT run, fold, seed, split, sample_id, class, label, output, output - label AS residual FROM outputs WHERE label IS NOT NULL

@@ -1,12 +1,15 @@
 -- How often what is said to be probable is so, on validation and test split: 15 bins of equal width, each with its lower end (1 is
 -- in the last), of the probability of the predicted class (expressions) or of a unit being active (action units, known labels,
 -- the fit of thresholds undone). n: samples; confidence: mean probability; accuracy: share that was right, or active; brier: mean
--- squared error of the probabilities, of classes summed over them. Left out are decisions (svm), and methods with an output that is
+-- squared error of the probabilities, of classes summed over them. Left out are decisions (svm, a tool that was
+-- scored and says classes or intensities), what a tool says nothing of, and methods with an output that is
 -- not between 0 and 1 or, of classes, a sample whose outputs do not add up to 1.
 WITH asked AS (
   SELECT p.run, p.fold, p.seed, p.method, p.split, p.sample_id, p.correct, p.target, p.output, r.task
   FROM predictions p
-  JOIN runs r ON r.run = p.run AND r.task IN ('expression', 'action_units')
+  JOIN runs r ON r.run = p.run AND r.task IN ('expression', 'action_units') AND (r.method = 'aura' OR r.probabilities)
+  LEFT ANTI JOIN missing m
+    ON m.run = p.run AND m.seed = p.seed AND (m.fold IS NOT DISTINCT FROM p.fold) AND m.sample_id = p.sample_id
   WHERE p.split IN ('val', 'test') AND p.method NOT LIKE 'svm%'
 ),
 each AS (
