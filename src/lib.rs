@@ -103,6 +103,7 @@ mod report;
 mod rival;
 mod run;
 mod score;
+mod served;
 mod sets;
 mod size;
 mod solver;

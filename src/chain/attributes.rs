@@ -11,8 +11,9 @@ use crate::dataset::attribute_list::AttributeList;
 use crate::dataset::attributes::{AttributeKey, AttributesConfig};
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
-use crate::record::{AttributeRow, Table};
+use crate::record::Table;
 use crate::run::folder::RunFolder;
+use crate::served::AttributeRow;
 use crate::there;
 
 use super::data::expand;

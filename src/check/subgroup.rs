@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::metric::Bootstrap;
 use crate::metric::panel::Panel;
 use crate::metric::subgroup::{self, OfGroup, Resamples};
-use crate::record::SubgroupRow;
+use crate::served::SubgroupRow;
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
 

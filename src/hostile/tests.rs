@@ -454,6 +454,6 @@ fn malformed_pages_of_a_feature_table_are_refused() {
 
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
-    table_labels 200, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,
+    table_labels 200, predictions 60, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,
     run_tables 40, face_list 100,
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::record::{MetricRow, Origin};
+use crate::record::{MetricRow, MissingRow, Origin};
 
 use super::context::QueryContext;
 use super::fixture::{self, Fixture, Point};
@@ -104,6 +104,11 @@ fn everything(runs: &Path) {
         .write(runs);
     };
     point("k4", "sizes", 4, "");
+    let missing = [("test_00008", "no_face"), ("test_00009", "no_row")].map(|(sample_id, reason)| MissingRow {
+        sample_id: sample_id.to_owned(),
+        reason: reason.to_owned(),
+    });
+    crate::disk::parquet::write(&runs.join("k4/seed-0/missing.parquet"), &missing, &Origin::default()).unwrap();
     point("k6", "sizes", 6, "");
     point(
         "weights-1",

@@ -31,10 +31,11 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, AttributeRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow,
-    SeparabilityRow, StandingRow, SubgroupRow, Table,
+    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow, SeparabilityRow,
+    StandingRow, Table,
 };
 use crate::regular;
+use crate::served::{AttributeRow, SubgroupRow};
 use crate::there;
 
 use super::bins::Bins;

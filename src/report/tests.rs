@@ -106,7 +106,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Confusion matrix of 3 classes. Share of each class predicted correctly: happiness 93.8 %, neutral 100.0 %, sadness 100.0 %. Most frequent confusion: happiness taken for neutral in 6.2 % of its samples.](figures/confusion.svg)
 
-    **[STAND-IN] Figure 2. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
+    **[STAND-IN] Figure 2. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype, or of the tool whose predictions were scored. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
 
     Statistic: `reports/sql/confusion.sql`
 

@@ -7,8 +7,9 @@ WITH outputs AS (
          unnest(range(0, CAST(array_length(p.output) AS BIGINT))) AS class
   FROM predictions p
   JOIN runs r ON r.run = p.run AND r.task = 'expression'
+  LEFT ANTI JOIN missing m
+    ON m.run = p.run AND m.seed = p.seed AND (m.fold IS NOT DISTINCT FROM p.fold) AND m.sample_id = p.sample_id
   WHERE p.method = CASE r.method WHEN 'aura' THEN 'aura_mixture' ELSE r.method END AND r.probabilities AND p.label IS NOT NULL
-    AND p.prediction IS NOT NULL
 ),
 thresholds AS (
   SELECT run, fold, seed, split, class, avg(output) AS threshold
