@@ -27,13 +27,13 @@ def score(
 ) -> dict[str, Any]:
     """Scores the predictions of a tool on the test samples of a recipe, and leaves a run folder like any other.
 
-    `predictions` is the path of a file or folder, a list of them, or a frame of polars or pandas with one row a prediction. `tool`
-    names who made them: one that the program knows (`py-feat`, `openface2`, …), the path of a mapping, or any other name. `columns`
-    says what columns mean, as `{"happiness": "Happy", "image": "file"}`. `stand_in`, `data`, `out`, `cache` and all other keywords are
-    as in `run`; `protocol={"missing": "wrong"}` and `score={"range": [1, 9]}` set keys of the recipe.
+    `predictions` is the path of a file or folder, a list of them, or a frame of polars or pandas with one row a prediction.
+    `tool` names who made them: one that the program knows (`py-feat`, `openface2`, …), the path of a mapping, or any other name.
+    `columns` says what columns mean, as `{"happiness": "Happy", "image": "file"}`. `stand_in`, `data`, `out`, `cache` and all
+    other keywords are as in `run`; `protocol={"missing": "wrong"}` and `score={"range": [1, 9]}` set keys of the recipe.
 
-    Returns what `aura-bench schema score` describes, among it `run_dir`, `metrics` and `warnings`. Raises `UsageError` (the recipe or
-    a key is wrong) and `DataError` (the database or the predictions are missing or unusable).
+    Returns what `aura-bench schema score` describes, among it `run_dir`, `metrics` and `warnings`. Raises `UsageError` (the
+    recipe or a key is wrong) and `DataError` (the database or the predictions are missing or unusable).
     """
     if hasattr(predictions, "write_parquet") or hasattr(predictions, "to_parquet"):
         with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,8 @@ def test_a_frame_and_a_file_of_aura_s_own_answers_come_to_what_the_run_came_to(m
 
     seed = 0
     said = made.json(
-        "SELECT p.sample_id AS file, c.class_name AS said FROM predictions p JOIN classes c ON c.run = p.run AND c.class = p.prediction "
+        "SELECT p.sample_id AS file, c.class_name AS said FROM predictions p "
+        "JOIN classes c ON c.run = p.run AND c.class = p.prediction "
         f"WHERE p.method = 'aura' AND p.split = 'test' AND p.seed = {seed}"
     )
     frame = polars.DataFrame(said)
