@@ -27,11 +27,11 @@ const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
         &["score"],
         [
             (
-                "aura-bench score rafdb predictions.csv --data RAF-DB --map prediction=class",
+                "aura-bench score rafdb predictions.csv --data RAF-DB --out scored",
                 "what another model says, under the protocol of the recipe",
             ),
             (
-                "aura-bench score rafdb predictions.csv --data RAF-DB --map prediction=class --tool ours",
+                "aura-bench score rafdb predictions.csv --data RAF-DB --tool ours --out scored",
                 "under a name of its own",
             ),
         ],
@@ -40,10 +40,13 @@ const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
         &["leaderboard"],
         [
             (
-                "aura-bench leaderboard runs",
+                "aura-bench leaderboard runs scored",
                 "runs and scored tools, ranked with intervals",
             ),
-            ("aura-bench leaderboard runs --html leaderboard.html", "as a page too"),
+            (
+                "aura-bench leaderboard runs scored --html leaderboard.html",
+                "as a page too",
+            ),
         ],
     ),
     (
