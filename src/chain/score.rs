@@ -32,7 +32,7 @@ use super::convert::Samples;
 use super::data;
 use super::finite::check_finite;
 use super::scored::ScoreSummary;
-use super::stages::{versions, with_times_of_work};
+use super::stages::versions;
 use super::state::{Chain, RunOptions, json, serde_name};
 use super::train::copy;
 
@@ -212,18 +212,7 @@ pub fn score(
         }
     };
     let report = chain.report(&folder, &manifest, &format!("{digest}{served}"))?;
-    if chain.stages.iter().any(|stage| !stage.cached) {
-        let stages = with_times_of_work(&chain.stages, &manifest.stages);
-        folder.unseal()?;
-        Manifest {
-            stages,
-            ..manifest.clone()
-        }
-        .write(folder.path())?;
-    }
-    if !folder.is_sealed()? {
-        folder.seal(interrupt)?;
-    }
+    chain.close(&folder, &manifest)?;
     drop(lock);
     ScoreSummary::of(&folder, &manifest, &report, &recipe.card.title)
 }

@@ -196,24 +196,34 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         &manifest,
         &format!("{} {maps}{served}", rivals.address(&digest)),
     )?;
-    if chain.stages.iter().any(|stage| !stage.cached) {
-        // The last stages' times join the others; of what was cached, the time of the call that did the work is kept.
-        let stages = with_times_of_work(&chain.stages, &manifest.stages);
-        folder.unseal()?;
-        Manifest {
-            stages,
-            ..manifest.clone()
-        }
-        .write(folder.path())?;
-    }
-    if !folder.is_sealed()? {
-        folder.seal(interrupt)?;
-    }
+    chain.close(&folder, &manifest)?;
     drop(lock);
     summary::summarise(recipe, &folder, &manifest, &report, chain.stages)
 }
 
-pub(crate) fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
+impl Chain<'_> {
+    /// Ends a run: the last stages' times join the others, of what was cached the time of the call that did the work, and the folder is
+    /// sealed.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Interrupted`].
+    pub(super) fn close(&self, folder: &RunFolder, manifest: &Manifest) -> Result<()> {
+        if self.stages.iter().any(|stage| !stage.cached) {
+            folder.unseal()?;
+            Manifest {
+                stages: with_times_of_work(&self.stages, &manifest.stages),
+                ..manifest.clone()
+            }
+            .write(folder.path())?;
+        }
+        if !folder.is_sealed()? {
+            folder.seal(self.interrupt)?;
+        }
+        Ok(())
+    }
+}
+
+fn with_times_of_work(now: &[StageRecord], before: &[StageRecord]) -> Vec<StageRecord> {
     let named = |name: &str| now.iter().any(|stage| stage.name == name);
     let mut all = Vec::new();
     for stage in now {

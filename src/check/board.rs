@@ -12,7 +12,6 @@ use crate::metric::compare::{Resampled, holm};
 use crate::metric::panel::Panel;
 use crate::metric::seeds::{self, OverSeeds};
 use crate::naming;
-use crate::sets::Matrix;
 
 use super::baseline::headline;
 use super::evidence::{self, LEVEL};
@@ -165,19 +164,17 @@ impl Group {
             .filter(|name| **name != metric)
             .map(|name| (*name).to_owned())
             .collect();
-        let mut panels = Vec::new();
-        for (fold, samples) in &first.predictions.folds {
-            let outputs = |run: &'_ Facts| -> Vec<Matrix> {
-                let of_fold = run.predictions.folds.get(fold);
-                of_fold.map_or_else(Vec::new, |of_fold| of_fold.outputs.values().cloned().collect())
-            };
-            panels.push((samples, runs.iter().map(outputs).collect::<Vec<Vec<Matrix>>>()));
-        }
-        let panels: Vec<Panel<'_>> = panels
+        let panels: Vec<Panel<'_>> = first
+            .predictions
+            .folds
             .iter()
-            .map(|(samples, methods)| Panel {
+            .map(|(fold, samples)| Panel {
                 targets: &samples.targets,
-                methods: methods.iter().map(|matrices| matrices.iter().collect()).collect(),
+                methods: runs
+                    .iter()
+                    .map(|run| run.predictions.folds.get(fold))
+                    .map(|of_fold| of_fold.map_or_else(Vec::new, |of_fold| of_fold.outputs.values().collect()))
+                    .collect(),
                 subjects: &samples.subjects,
             })
             .collect();

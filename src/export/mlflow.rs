@@ -122,7 +122,7 @@ fn curves(run: &Facts) -> Result<BTreeMap<(Option<i64>, i64), Series>> {
             continue;
         };
         let method = match text("method") {
-            "aura" => String::new(),
+            own if own == run.manifest.method() => String::new(),
             other => format!("{other}."),
         };
         let epoch = table.get(row, "epoch").as_i64();

@@ -214,12 +214,6 @@ impl ScoreConfig {
         if let Some((one, other)) = same_class(&self.class_order) {
             return fail("class_order", format!("`{one}` and `{other}` are one class"));
         }
-        if self.faces == Some(Faces::MostConfident) && self.confidence.is_empty() && self.tool.is_empty() {
-            return fail(
-                "faces",
-                "the most confident face is known by `confidence`: name its column".to_owned(),
-            );
-        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::sets::Matrix;
 use crate::task::{Split, Targets, Task};
 
 use super::answer::Reading;
-use super::config::{Match, ScoreConfig, Units};
+use super::config::{Faces, Match, ScoreConfig, Units};
 use super::files;
 use super::frame::{Frame, Offer};
 use super::gathered::{Gathered, Reason, Word};
@@ -78,6 +78,11 @@ pub fn score(request: &Request<'_>) -> Result<Scored> {
         offers.push((path, files::offer(path)?));
     }
     let config = with_mapping(request.config, &offers)?;
+    if config.faces == Some(Faces::MostConfident) && config.confidence.is_empty() {
+        return Err(Error::unusable_table(
+            "score.faces = \"most_confident\" needs to know how sure the tool is of a face: name the column, as score.confidence = \"NAME\"",
+        ));
+    }
     let asked = Asked {
         task,
         outputs,

@@ -528,6 +528,9 @@ fn one_of_several_faces_counts_by_a_rule_that_is_stated() {
     bench.write("faces.csv", text);
     let text = bench.fails(3, &score(&["faces.csv"], &[]));
     assert!(text.contains("score.faces says which counts"), "{text}");
+    let unknown = ["--set", "score.faces=most_confident"];
+    let text = bench.fails(3, &score(&["faces.csv"], &unknown));
+    assert!(text.contains("score.confidence = "), "{text}");
     let sure = ["--map", "confidence=confidence", "--set", "score.faces=most_confident"];
     let summary = scored(&bench, &["faces.csv"], &sure);
     assert!((accuracy(&summary) - share(&samples)).abs() < 1e-12, "{summary}");
