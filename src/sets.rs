@@ -40,6 +40,17 @@ impl Matrix {
             data,
         }
     }
+
+    /// The columns `columns` alone, in that order.
+    #[must_use]
+    pub fn columns(&self, columns: &[usize]) -> Self {
+        let of = |i: usize| columns.iter().map(move |column| self.row(i)[*column]);
+        Self {
+            rows: self.rows,
+            cols: columns.len(),
+            data: (0..self.rows).flat_map(of).collect(),
+        }
+    }
 }
 
 /// Where feature values lie.
@@ -286,7 +297,18 @@ impl FeatureSet {
     }
 }
 
-/// The three splits of a benchmark.
+/// Samples of another database, which nothing is fitted to or chosen by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestSet {
+    /// What its rows have for a split: `test@NAME`.
+    pub split: String,
+    /// The samples; their targets are those of the training split, unknown where the other database says nothing.
+    pub set: FeatureSet,
+    /// The outputs that are asked, ascending: what both databases label, or all classes.
+    pub asked: Vec<usize>,
+}
+
+/// The three splits of a benchmark, and what else is tested on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplitSets {
     /// To fit on.
@@ -295,4 +317,6 @@ pub struct SplitSets {
     pub val: Option<FeatureSet>,
     /// To report on.
     pub test: FeatureSet,
+    /// Other databases to report on.
+    pub others: Vec<TestSet>,
 }

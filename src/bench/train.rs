@@ -149,6 +149,7 @@ impl TrainBench {
             train: set(self.samples),
             val: None,
             test: set(2),
+            others: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod leaderboard;
 pub mod map;
 pub mod mend;
 pub mod needs;
+mod others;
 pub mod report;
 pub mod rivals;
 pub mod score;

@@ -161,6 +161,12 @@ pub fn score(
         })
         .max()
         .unwrap_or(0);
+    if let Some(test) = recipe.test.first() {
+        progress.line(&format!(
+            "            [[test]] takes no part: predictions of {} are scored by a recipe of its own",
+            test.recipe.card.title
+        ));
+    }
     let manifest = Manifest {
         schema: manifest::SCHEMA,
         run: folder.name(),
@@ -194,6 +200,7 @@ pub fn score(
             Some(there) => there.test_looks,
             None => Some(looks::record(&options.out, &protocol_digest, &digest)?),
         },
+        tests: Vec::new(),
         warnings: chain.warnings.clone(),
         versions: versions(),
         git: manifest::git_state(Path::new(".")),

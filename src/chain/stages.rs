@@ -21,6 +21,7 @@ use super::needs;
 use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, serde_name};
 use super::summary::{self, Summary};
+use super::train::Inputs;
 
 /// The folder for what runs share: the argument, else `AURA_BENCH_CACHE`, else `XDG_CACHE_HOME/aura-bench`, else
 /// `.cache/aura-bench` below the home folder (`HOME`; on Windows `USERPROFILE`).
@@ -91,16 +92,18 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
 
     // What was read is part of what makes numbers comparable.
     let mut comparable = recipe.clone();
-    let (data_root, samples, features) = if recipe.card.is_table() {
+    let (data_root, samples, features, others) = if recipe.card.is_table() {
         let (samples, features) = chain.import()?;
         let table = FeatureTable::open(&features.folder)?;
         let metadata = table.metadata();
         chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens))?;
-        (chain.image_root()?, samples, features)
+        let others = chain.imported_others()?;
+        (chain.image_root()?, samples, features, others)
     } else {
         // A database that is missing is told before weights are fetched for it, weights that are missing or do not fit before
         // thousands of faces are drawn or converted.
         data::check(recipe, options.data.as_deref())?;
+        chain.check_others()?;
         let encoder = recipe
             .encoder
             .fetched(None, progress, interrupt)?
@@ -119,19 +122,23 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         ))?;
         let images = samples.images.clone().unwrap_or(data.root);
         let features = chain.extract(&images, &samples, encoder.as_ref(), &device)?;
-        (Some(images), samples, features)
+        let others = chain.others(encoder.as_ref(), &device)?;
+        (Some(images), samples, features, others)
     };
     chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
-    let digest = Digest::new("run")
+    let mut digest = Digest::new("run")
         .part("recipe", recipe.digest()?)
         .part("features", &features.digest)
         .part("device", device.kind)
         .part("code", stage::TRAIN)
         .part("stand-in", samples.stand_in.to_string())
-        .part("truth", samples.truth.as_ref().map_or("", |_| stage::TRUTH))
-        .finish();
+        .part("truth", samples.truth.as_ref().map_or("", |_| stage::TRUTH));
+    for other in &others {
+        digest = digest.part("test", &other.features.digest);
+    }
+    let digest = digest.finish();
     // Not part of the run's digest: a change in a rival leaves the folder and AURA in it.
     let rivals = RivalsDigest::new(&digest, recipe.finetune.enabled);
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
@@ -139,14 +146,23 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
 
     chain.mend(&folder, &digest)?;
     chain.duplicates(&features, &folder)?;
-    let trained = chain.train(&features, &samples, &folder, &digest, &rivals, &device)?;
+    let inputs = Inputs {
+        features: &features,
+        samples: &samples,
+        others: &others,
+    };
+    let trained = chain.train(&inputs, &folder, &digest, &rivals, &device)?;
     comparable.protocol.complete(&trained.outputs);
-    chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs)?;
+    let there = Manifest::proven(folder.path());
+    let tests = match &there {
+        Some(there) if !trained.fresh => there.tests.clone(),
+        _ => chain.record_others(&others, &trained.outputs, &rivals.address(&digest))?,
+    };
+    chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs, &tests)?;
     chain.attributes(&folder)?;
     let served = chain.subgroups(&folder, &trained.seeds_in_folder, &trained.outputs)?;
     let maps = chain.maps(&features, &folder, &digest, &trained.seeds_in_folder, &device)?;
     let protocol_digest = comparable.protocol_digest()?;
-    let there = Manifest::proven(folder.path());
     let test_looks = match &there {
         Some(there) if !trained.fresh => there.test_looks,
         // The same numbers again are no further look.
@@ -176,6 +192,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
             .filter_map(|&seed| i64::try_from(seed).ok())
             .collect(),
         test_looks,
+        tests,
         versions: versions(),
         warnings: chain.warnings.clone(),
         git: manifest::git_state(std::path::Path::new(".")),

@@ -9,6 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::check::compare::RivalStanding;
+use crate::check::names::on;
 use crate::check::standing;
 use crate::error::{Error, Result};
 use crate::metric::seeds::OverSeeds;
@@ -16,7 +17,7 @@ use crate::naming;
 use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{Manifest, StageRecord};
+use crate::run::manifest::{Manifest, OtherTest, StageRecord};
 
 /// The outcome of a run. Fractions, never per cent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -43,11 +44,14 @@ pub struct Summary {
     pub folds: Vec<i32>,
     /// Seeds of this call.
     pub seeds: Vec<u64>,
-    /// AURA's metrics on the test split, and those of its dictionary.
+    /// AURA's metrics on the test split, on other databases (`acc@rafdb`), and those of its dictionary.
     pub metrics: BTreeMap<String, OverSeeds>,
-    /// Every method's metrics on the test split.
+    /// Every method's metrics on the same.
     pub methods: BTreeMap<String, BTreeMap<String, OverSeeds>>,
-    /// How AURA's read-outs stand against each rival on the test split, over all seeds that the folder holds.
+    /// Other databases that were tested on: what is asked there, and of how many samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<OtherTest>,
+    /// How AURA's read-outs stand against each rival on each test set, over all seeds that the folder holds.
     pub standings: Vec<RivalStanding>,
     /// Stages in their order: seconds, and whether they were cached.
     #[serde(serialize_with = "stages_by_name")]
@@ -76,8 +80,8 @@ pub(super) fn summarise(
     let context = QueryContext::open(&[folder.path().to_owned()])?;
     let rows = standing::read(&context.query("SELECT * FROM standings ORDER BY read_out, lead, method")?);
     let table = context.query(
-        "SELECT method, split, metric, seed, value FROM seed_metrics WHERE epoch IS NULL AND split IN ('test', 'all') \
-         ORDER BY method, metric, split, seed",
+        "SELECT method, split, metric, seed, value FROM seed_metrics WHERE epoch IS NULL \
+         AND (split IN ('test', 'all') OR starts_with(split, 'test@')) ORDER BY method, metric, split, seed",
     )?;
     let mut values: BTreeMap<(String, String), BTreeMap<u64, f64>> = BTreeMap::new();
     for row in &table.rows {
@@ -89,10 +93,11 @@ pub(super) fn summarise(
         let (Some(seed), Some(value)) = (seed, table.get(row, "value").as_f64()) else {
             continue;
         };
-        values
-            .entry((text("method"), text("metric")))
-            .or_default()
-            .insert(seed, value);
+        let metric = match text("split").strip_prefix("test@") {
+            None => text("metric"),
+            Some(test) => on(&text("metric"), test),
+        };
+        values.entry((text("method"), metric)).or_default().insert(seed, value);
     }
     let mut methods: BTreeMap<String, BTreeMap<String, OverSeeds>> = BTreeMap::new();
     for ((method, metric), by_seed) in values {
@@ -128,6 +133,7 @@ pub(super) fn summarise(
         seeds: seeds.clone(),
         metrics,
         methods,
+        tests: manifest.tests.clone(),
         standings: rows.iter().map(RivalStanding::from).collect(),
         stages,
         random_weights: naming::is_random(&manifest.encoder),
@@ -173,10 +179,13 @@ impl Summary {
             _ => vec!["f1_avg", "acc_avg"],
         };
         // With one dimension alone there is nothing of the other.
-        let columns: Vec<&str> = columns
+        let mut columns: Vec<String> = columns
             .into_iter()
             .filter(|column| self.methods.values().any(|metrics| metrics.contains_key(*column)))
+            .map(str::to_owned)
             .collect();
+        columns.extend(self.tests.iter().map(|test| on(self.primary, &test.name)));
+        let widths: Vec<usize> = columns.iter().map(|column| column.len().max(14) + 2).collect();
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let mut out = String::new();
         if self.stand_in {
@@ -199,21 +208,27 @@ impl Summary {
             seeds.join(", ")
         );
         let _ = write!(out, "{:<16}", "method");
-        for column in &columns {
-            let _ = write!(out, "{column:>16}");
+        for (column, width) in columns.iter().zip(&widths) {
+            let _ = write!(out, "{column:>width$}");
         }
         out.push('\n');
         let mut order: Vec<&String> = self.methods.keys().collect();
         order.sort_by_key(|name| (!name.starts_with("aura"), name.as_str()));
         for method in order {
             let _ = write!(out, "{method:<16}");
-            for column in &columns {
-                let cell = self.methods[method].get(*column).map_or_else(|| "—".to_owned(), cell);
-                let _ = write!(out, "{cell:>16}");
+            for (column, width) in columns.iter().zip(&widths) {
+                let cell = self.methods[method].get(column).map_or_else(|| "—".to_owned(), cell);
+                let _ = write!(out, "{cell:>width$}");
             }
             out.push('\n');
         }
-        out.push_str(&self.standing());
+        for test in &self.tests {
+            let _ = writeln!(out, "{}", described(test));
+        }
+        out.push_str(&self.standing(self.primary));
+        for test in &self.tests {
+            out.push_str(&self.standing(&on(self.primary, &test.name)));
+        }
         let _ = write!(out, "report  {}", self.report);
         out
     }
@@ -232,10 +247,11 @@ impl Summary {
             .max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// How both read-outs stand against every rival, a line a rival; nothing without rivals.
-    fn standing(&self) -> String {
+    /// How the read-outs stand against every rival in one metric, a line a rival; nothing without rivals.
+    fn standing(&self, metric: &str) -> String {
         let mut rivals: Vec<&str> = Vec::new();
-        for row in &self.standings {
+        let here: Vec<&RivalStanding> = self.standings.iter().filter(|row| row.metric == metric).collect();
+        for row in &here {
             if !rivals.contains(&row.method.as_str()) {
                 rivals.push(&row.method);
             }
@@ -245,11 +261,11 @@ impl Summary {
         }
         let read_outs: Vec<&str> = standing::READ_OUTS
             .into_iter()
-            .filter(|read_out| self.standings.iter().any(|row| row.read_out == *read_out))
+            .filter(|read_out| here.iter().any(|row| row.read_out == *read_out))
             .collect();
         let mut out = format!(
-            "AURA's lead in points of {}, all seeds of the folder, 95 % interval, Holm over the rivals\n{:<16}",
-            self.primary, "against"
+            "AURA's lead in points of {metric}, all seeds of the folder, 95 % interval, Holm over the rivals\n{:<16}",
+            "against"
         );
         for read_out in &read_outs {
             let _ = write!(out, "  {read_out:>26}");
@@ -258,10 +274,7 @@ impl Summary {
         for rival in rivals {
             let _ = write!(out, "{rival:<16}");
             for read_out in read_outs.iter().copied() {
-                let row = self
-                    .standings
-                    .iter()
-                    .find(|row| row.method == rival && row.read_out == read_out);
+                let row = here.iter().find(|row| row.method == rival && row.read_out == read_out);
                 let _ = write!(
                     out,
                     "  {:>26}",
@@ -275,6 +288,26 @@ impl Summary {
         }
         out
     }
+}
+
+/// What was asked of another database, and of how many samples.
+fn described(test: &OtherTest) -> String {
+    let rule = match test.answers.as_deref() {
+        Some("all") => "any class that was trained may be the answer",
+        Some(_) => "the answer is one of the classes that both have",
+        None => "what both label is asked",
+    };
+    let out = match test.left_out {
+        0 => String::new(),
+        n => format!(", {n} samples left out"),
+    };
+    format!(
+        "@{}: {}, {} samples{out}; {} outputs asked, {rule}",
+        test.name,
+        test.title,
+        test.samples,
+        test.outputs.len()
+    )
 }
 
 /// "mean ± sd" in per cent.

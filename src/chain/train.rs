@@ -13,6 +13,7 @@ use crate::feature::load::Loaded;
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::meter::{Meter, Spent, peak_memory};
 use crate::model::config::Level;
+use crate::recipe::Recipe;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
 use crate::rival::run::Rivals;
@@ -28,9 +29,21 @@ use super::cost::calibrate;
 use super::done::{self, Done};
 use super::extract::Features;
 use super::finite::check_finite;
+use super::others::Other;
 use super::rivals::{RivalsDigest, RivalsDone};
 use super::state::Chain;
 use super::truth::Truth;
+
+/// What the stages before left.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    /// The features of the recipe's own database.
+    pub features: &'a Features,
+    /// Its samples.
+    pub samples: &'a Samples,
+    /// Other databases that are tested on.
+    pub others: &'a [Other<'a>],
+}
 
 /// What training left in the run folder.
 pub struct TrainedSeeds {
@@ -71,16 +84,17 @@ struct Shared<'a> {
     setup: Setup,
     /// The images, where the encoder itself is trained too.
     images: Option<Images>,
+    /// The same of every other database that is tested on.
+    other_images: Vec<Images>,
     /// From what the rivals of this call are fitted.
     rivals: &'a RivalsDigest,
 }
 
 impl Chain<'_> {
     /// Trains and evaluates every seed (in every fold) that is not there yet.
-    pub fn train(
+    pub(super) fn train(
         &mut self,
-        features: &Features,
-        samples: &Samples,
+        inputs: &Inputs<'_>,
         folder: &RunFolder,
         digest: &str,
         rivals: &RivalsDigest,
@@ -105,7 +119,9 @@ impl Chain<'_> {
         if untrained == 0 {
             self.done("train", &started, true, digest);
         }
+        let samples = inputs.samples;
         copy(&samples.table, &folder.samples(), folder)?;
+        Self::copy_others(inputs.others, folder)?;
         if let Some(table) = &samples.truth {
             copy(table, &folder.truth(), folder)?;
         }
@@ -116,7 +132,7 @@ impl Chain<'_> {
             // They say how seeds stand together, and go with the first that changes.
             atomic::remove(&folder.standings())?;
             atomic::remove(&folder.subgroups())?;
-            self.train_missing(&missing, features, samples, folder, digest, rivals, device)?;
+            self.train_missing(&missing, inputs, folder, digest, rivals, device)?;
         }
         for unit in &units {
             let there = Done::read(&folder.seed(unit.fold, unit.seed), digest)
@@ -148,17 +164,20 @@ impl Chain<'_> {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what the stages before left, one by one")]
     fn train_missing(
         &mut self,
         missing: &[Unit],
-        features: &Features,
-        samples: &Samples,
+        inputs: &Inputs<'_>,
         folder: &RunFolder,
         digest: &str,
         rivals: &RivalsDigest,
         device: &Resolved,
     ) -> Result<()> {
+        let Inputs {
+            features,
+            samples,
+            others,
+        } = *inputs;
         let recipe = self.recipe;
         let protocol = &recipe.protocol;
         // Only expressions are compared with the class that was planted.
@@ -191,6 +210,11 @@ impl Chain<'_> {
             } else {
                 None
             },
+            other_images: if recipe.finetune.enabled {
+                Self::images_of_others(others)?
+            } else {
+                Vec::new()
+            },
             rivals,
         };
         let calibration_per_second = calibrate(&device.device)?;
@@ -199,6 +223,7 @@ impl Chain<'_> {
             let seed = folder.seed(unit.fold, unit.seed);
             !checkpoint::begun(seed.path()) && Done::read(&seed, digest).is_none()
         });
+        let mut told = false;
         let (mut spent, mut by_rival) = (UnitCost::default(), BTreeMap::<String, Spent>::new());
         for fold in protocol.units() {
             let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
@@ -208,7 +233,12 @@ impl Chain<'_> {
             // One fold at a time is held in memory.
             let loaded = self.load(features, fold)?;
             self.tell(&loaded, fold);
-            let sets = loaded.sets;
+            let mut sets = loaded.sets;
+            let there = self.load_others(others, &sets.train.targets.names)?;
+            if !std::mem::replace(&mut told, true) {
+                self.tell_others(others, &there);
+            }
+            sets.others = there.into_iter().map(|found| found.set).collect();
             let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
             let mut probes = Rivals::new(
                 &sets,
@@ -305,6 +335,7 @@ impl Chain<'_> {
                 encoder: &self.recipe.encoder,
                 sets,
                 images,
+                other_images: &shared.other_images,
                 selection: self.recipe.protocol.selection,
                 seed,
                 device: &shared.device.device,
@@ -336,12 +367,6 @@ impl Chain<'_> {
         let protocol = &self.recipe.protocol;
         let table = FeatureTable::open(&features.folder)?;
         let loaded = table.load(&LoadOptions {
-            outputs: protocol.outputs(),
-            only_classes: (protocol.task == Task::ValenceArousal && protocol.some_classes)
-                .then(|| protocol.classes.clone()),
-            // Labels of 0 and 1 are active from 1 on.
-            threshold: protocol.au_threshold.unwrap_or_default(),
-            tokens: self.recipe.model.level_for(protocol.task) == Level::Patch,
             validation: (protocol.validation > 0.0).then_some(Validation {
                 fraction: protocol.validation,
                 seed: protocol.validation_seed,
@@ -350,14 +375,28 @@ impl Chain<'_> {
             training: protocol.training(fold.is_some()),
             fold,
             duplicates,
-            progress: self.progress,
-            interrupt: self.interrupt.clone(),
-            ..LoadOptions::new(protocol.task)
+            ..self.load_options(self.recipe)
         })?;
         if fold.is_some() {
             exclusive(&loaded.sets)?;
         }
         Ok(loaded)
+    }
+
+    /// What of a table's labels a recipe asks for.
+    pub(super) fn load_options(&self, recipe: &Recipe) -> LoadOptions<'static> {
+        let protocol = &recipe.protocol;
+        LoadOptions {
+            outputs: protocol.outputs(),
+            only_classes: (protocol.task == Task::ValenceArousal && protocol.some_classes)
+                .then(|| protocol.classes.clone()),
+            // Labels of 0 and 1 are active from 1 on.
+            threshold: protocol.au_threshold.unwrap_or_default(),
+            tokens: recipe.model.level_for(protocol.task) == Level::Patch,
+            progress: self.progress,
+            interrupt: self.interrupt.clone(),
+            ..LoadOptions::new(protocol.task)
+        }
     }
 
     /// Says how many samples there are, and which were left out.

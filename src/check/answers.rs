@@ -5,16 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float32Array, Float32Builder, Int32Array, Int64Array, ListBuilder, RecordBatch,
-    StringArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Float32Type};
 
 use crate::digest::Digest;
 use crate::disk::guard::{self, guarded};
-use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::sets::Matrix;
 use crate::task::{Targets, Task};
@@ -40,14 +36,75 @@ pub struct FoldPredictions {
 }
 
 /// One row as a file holds it.
-struct Row {
-    sample_id: String,
-    subject: Option<String>,
-    target: Vec<Option<f32>>,
-    output: Vec<f32>,
+pub(super) struct Row {
+    pub(super) sample_id: String,
+    pub(super) subject: Option<String>,
+    pub(super) target: Vec<Option<f32>>,
+    pub(super) output: Vec<f32>,
+}
+
+/// Which rows of a file of predictions are read, and which of their outputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The rows' split: `test`, or `test@NAME`.
+    pub split: &'a str,
+    /// Names of all outputs of the models.
+    pub names: &'a [String],
+    /// Positions of those that are asked; all if `None`.
+    pub columns: Option<&'a [usize]>,
+}
+
+impl<'a> Asked<'a> {
+    /// All outputs on the run's own test split.
+    pub fn test(names: &'a [String]) -> Self {
+        Self {
+            split: "test",
+            names,
+            columns: None,
+        }
+    }
+
+    fn row(&self, mut row: Row, path: &Path) -> Result<Row> {
+        let o = self.names.len();
+        if row.target.len() != o || row.output.len() != o {
+            return Err(Error::unusable_table(format!(
+                "{}: the sample {} has {} targets and {} outputs; the manifest names {o} classes",
+                path.display(),
+                row.sample_id,
+                row.target.len(),
+                row.output.len()
+            )));
+        }
+        if let Some(columns) = self.columns {
+            row.target = columns.iter().map(|&column| row.target[column]).collect();
+            row.output = columns.iter().map(|&column| row.output[column]).collect();
+        }
+        Ok(row)
+    }
+
+    fn asked(&self) -> Vec<String> {
+        match self.columns {
+            None => self.names.to_vec(),
+            Some(columns) => columns.iter().map(|&column| self.names[column].clone()).collect(),
+        }
+    }
 }
 
 impl Predictions {
+    /// The folds that were tested on the same samples, in groups: of another database every fold's models are asked about all of it,
+    /// so that its samples are one sample of people and not as many as there are folds.
+    pub fn panels(&self) -> Vec<Vec<Option<i32>>> {
+        let mut groups: Vec<(&FoldPredictions, Vec<Option<i32>>)> = Vec::new();
+        for (fold, here) in &self.folds {
+            let same = |there: &FoldPredictions| there.sample_ids == here.sample_ids && there.targets == here.targets;
+            match groups.iter_mut().find(|(there, _)| same(there)) {
+                Some((_, folds)) => folds.push(*fold),
+                None => groups.push((here, vec![*fold])),
+            }
+        }
+        groups.into_iter().map(|(_, folds)| folds).collect()
+    }
+
     /// Digest of the test samples and what was asked of them: equal for two runs that were tested on the same.
     pub fn samples_digest(&self) -> String {
         let mut digest = Digest::new("test samples");
@@ -93,7 +150,7 @@ impl Predictions {
     }
 
     /// Adds the predictions of one fold and seed.
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         fold: Option<i32>,
         seed: i64,
@@ -154,7 +211,7 @@ impl Predictions {
         Ok(())
     }
 
-    /// Reads the test predictions of several seeds from the files of a run folder, by method.
+    /// Reads the predictions on one test set of several seeds from the files of a run folder, by method.
     ///
     /// `files` holds (fold, seed, `predictions.parquet`); `subjects` names the person of a sample; `wanted` says which methods
     /// are read.
@@ -165,9 +222,10 @@ impl Predictions {
         files: &[(Option<i32>, i64, std::path::PathBuf)],
         subjects: &BTreeMap<String, String>,
         task: Task,
-        names: &[String],
+        asked: &Asked<'_>,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<BTreeMap<String, Self>> {
+        let names = asked.asked();
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for (fold, seed, path) in files {
             let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
@@ -176,90 +234,22 @@ impl Predictions {
                 let ids = texts(&batch, "sample_id", path)?;
                 let (target, output) = (lists(&batch, "target", path)?, lists(&batch, "output", path)?);
                 for i in 0..batch.num_rows() {
-                    if split.value(i) == "test" && wanted(method.value(i)) {
-                        rows.entry(method.value(i).to_owned()).or_default().push(Row {
+                    if split.value(i) == asked.split && wanted(method.value(i)) {
+                        let row = Row {
                             sample_id: ids.value(i).to_owned(),
                             subject: subjects.get(ids.value(i)).cloned(),
                             target: numbers(&target.value(i)),
                             output: whole(&output.value(i)),
-                        });
+                        };
+                        let of_method = rows.entry(method.value(i).to_owned()).or_default();
+                        of_method.push(asked.row(row, path)?);
                     }
                 }
             }
             for (method, rows) in rows {
                 let of = all.entry(method).or_default();
-                of.insert(*fold, *seed, rows, task, names, path)?;
+                of.insert(*fold, *seed, rows, task, &names, path)?;
             }
-        }
-        Ok(all)
-    }
-
-    /// Writes all predictions into one Parquet file, to lie beside a baseline.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let (mut folds, mut seeds, mut ids, mut people) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let item = Field::new("item", DataType::Float32, true);
-        let mut target = ListBuilder::new(Float32Builder::new()).with_field(item.clone());
-        let mut output = ListBuilder::new(Float32Builder::new()).with_field(item);
-        for (fold, answers) in &self.folds {
-            let o = answers.targets.outputs();
-            for (&seed, outputs) in &answers.outputs {
-                for (i, id) in answers.sample_ids.iter().enumerate() {
-                    folds.push(*fold);
-                    seeds.push(seed);
-                    ids.push(id.as_str());
-                    people.push(answers.subjects.get(i).and_then(Option::as_deref));
-                    for at in i * o..(i + 1) * o {
-                        let known = answers.targets.known[at];
-                        target
-                            .values()
-                            .append_option(known.then_some(answers.targets.values[at]));
-                    }
-                    target.append(true);
-                    output.values().append_slice(outputs.row(i));
-                    output.append(true);
-                }
-            }
-        }
-        let columns: Vec<(&str, ArrayRef, bool)> = vec![
-            ("fold", Arc::new(Int32Array::from(folds)), true),
-            ("seed", Arc::new(Int64Array::from(seeds)), false),
-            ("sample_id", Arc::new(StringArray::from(ids)), false),
-            ("subject", Arc::new(StringArray::from(people)), true),
-            ("target", Arc::new(target.finish()), false),
-            ("output", Arc::new(output.finish()), false),
-        ];
-        let batch = RecordBatch::try_from_iter_with_nullable(columns).at("encode", path)?;
-        parquet::write_batch(path, &batch, &[])
-    }
-
-    /// Reads a file that [`Self::write`] made.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn read_beside(path: &Path, task: Task, names: &[String]) -> Result<Self> {
-        let mut found: BTreeMap<(Option<i32>, i64), Vec<Row>> = BTreeMap::new();
-        for batch in batches(path, &["fold", "seed", "sample_id", "subject", "target", "output"])? {
-            let fold = column(&batch, "fold", &DataType::Int32, path)?;
-            let seed = column(&batch, "seed", &DataType::Int64, path)?;
-            let (fold, seed) = (fold.as_primitive::<Int32Type>(), seed.as_primitive::<Int64Type>());
-            let (ids, people) = (texts(&batch, "sample_id", path)?, texts(&batch, "subject", path)?);
-            let (target, output) = (lists(&batch, "target", path)?, lists(&batch, "output", path)?);
-            for i in 0..batch.num_rows() {
-                let key = (fold.is_valid(i).then(|| fold.value(i)), seed.value(i));
-                found.entry(key).or_default().push(Row {
-                    sample_id: ids.value(i).to_owned(),
-                    subject: people.is_valid(i).then(|| people.value(i).to_owned()),
-                    target: numbers(&target.value(i)),
-                    output: whole(&output.value(i)),
-                });
-            }
-        }
-        let mut all = Self::default();
-        for ((fold, seed), rows) in found {
-            all.insert(fold, seed, rows, task, names, path)?;
         }
         Ok(all)
     }
@@ -283,7 +273,7 @@ pub fn subjects(path: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 /// The named columns of a Parquet file.
-fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
+pub(super) fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
     guarded(path, || {
         let builder = guard::open(path)?;
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
@@ -292,28 +282,28 @@ fn batches(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
     })
 }
 
-fn column(batch: &RecordBatch, name: &str, kind: &DataType, path: &Path) -> Result<ArrayRef> {
+pub(super) fn column(batch: &RecordBatch, name: &str, kind: &DataType, path: &Path) -> Result<ArrayRef> {
     let found = batch
         .column_by_name(name)
         .ok_or_else(|| Error::unusable_table(format!("{}: the column {name} is missing", path.display())))?;
     cast(found, kind).at("read", path)
 }
 
-fn texts(batch: &RecordBatch, name: &str, path: &Path) -> Result<StringArray> {
+pub(super) fn texts(batch: &RecordBatch, name: &str, path: &Path) -> Result<StringArray> {
     Ok(column(batch, name, &DataType::Utf8, path)?.as_string::<i32>().clone())
 }
 
-fn lists(batch: &RecordBatch, name: &str, path: &Path) -> Result<arrow::array::ListArray> {
+pub(super) fn lists(batch: &RecordBatch, name: &str, path: &Path) -> Result<arrow::array::ListArray> {
     let kind = DataType::List(Arc::new(Field::new("item", DataType::Float32, true)));
     Ok(column(batch, name, &kind, path)?.as_list::<i32>().clone())
 }
 
-fn numbers(array: &ArrayRef) -> Vec<Option<f32>> {
+pub(super) fn numbers(array: &ArrayRef) -> Vec<Option<f32>> {
     array.as_primitive::<Float32Type>().iter().collect()
 }
 
 /// A missing output is no number.
-fn whole(array: &ArrayRef) -> Vec<f32> {
+pub(super) fn whole(array: &ArrayRef) -> Vec<f32> {
     let array: &Float32Array = array.as_primitive::<Float32Type>();
     array.iter().map(|v| v.unwrap_or(f32::NAN)).collect()
 }

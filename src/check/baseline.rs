@@ -18,10 +18,11 @@ use crate::regular;
 use crate::task::Task;
 
 use super::answers::Predictions;
+use super::beside;
 use super::evidence::allowance;
 use super::expect::{BaselineRule, ExpectConfig, RuleName};
 use super::facts::Facts;
-use super::names::{COST, STRUCTURE};
+use super::names::{COST, STRUCTURE, on, place};
 
 /// Version of the file.
 pub const SCHEMA: u32 = 1;
@@ -78,9 +79,15 @@ pub struct Baseline {
     /// How AURA stood against its rivals, by read-out and rival: `"aura.ridge"`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub standings: BTreeMap<String, BaselineStanding>,
+    /// Other databases that the run was tested on, by their names in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<String, BaselineTest>,
     /// The predictions, read from their file or from the run.
     #[serde(skip)]
     pub answers: Option<Predictions>,
+    /// The same on other databases.
+    #[serde(skip)]
+    pub elsewhere: BTreeMap<String, Predictions>,
     /// Shown in output: the file's path or the run's name.
     #[serde(skip)]
     pub shown: String,
@@ -111,6 +118,22 @@ pub struct BaselineMetric {
     /// Largest allowed value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+}
+
+/// What was tested on another database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineTest {
+    /// Key under which numbers on it may be compared, beside the protocol's own.
+    pub digest: String,
+    /// The models' outputs that were asked.
+    pub outputs: Vec<String>,
+    /// Number of its samples, each as often as there are folds.
+    pub samples: u64,
+    /// Digest of its samples and their labels.
+    pub samples_digest: String,
+    /// Digest of every seed's predictions of them, in the order of the file's `seeds`.
+    pub prediction_digests: Vec<String>,
 }
 
 /// How a read-out of AURA stood against a rival, in the task's primary metric.
@@ -171,6 +194,9 @@ impl Baseline {
             )));
         }
         let mut names: Vec<String> = headline(run.task).iter().map(|&name| name.to_owned()).collect();
+        for test in &manifest.tests {
+            names.extend(headline(run.task).iter().map(|name| on(name, &test.name)));
+        }
         names.extend(options.metrics.iter().cloned());
         names.extend(
             expect
@@ -239,10 +265,32 @@ impl Baseline {
                         lead: row.lead,
                         low: row.low,
                     };
-                    (format!("{}.{}", row.read_out, row.method), standing)
+                    let name = format!("{}.{}", row.read_out, row.method);
+                    (
+                        place(&row.metric)
+                            .1
+                            .map_or_else(|| name.clone(), |test| on(&name, test)),
+                        standing,
+                    )
+                })
+                .collect(),
+            tests: manifest
+                .tests
+                .iter()
+                .filter_map(|test| {
+                    let said = run.elsewhere.get(&test.name)?;
+                    let test_of = BaselineTest {
+                        digest: test.digest.clone(),
+                        outputs: test.outputs.clone(),
+                        samples: said.samples() as u64,
+                        samples_digest: said.samples_digest(),
+                        prediction_digests: run.digests_of(said).into_values().collect(),
+                    };
+                    Some((test.name.clone(), test_of))
                 })
                 .collect(),
             answers: Some(run.predictions.clone()),
+            elsewhere: run.elsewhere.clone(),
             shown: manifest.run.clone(),
         })
     }
@@ -257,13 +305,23 @@ impl Baseline {
         let mut baseline = Self::parse(&path.display().to_string(), &text)?;
         if let Some(file) = &baseline.predictions {
             let beside = path.parent().unwrap_or(Path::new("")).join(file);
-            let answers = Predictions::read_beside(&beside, baseline.task, &baseline.classes)?;
-            let same = answers.samples_digest() == baseline.samples_digest
-                && baseline
-                    .seeds
-                    .iter()
-                    .zip(&baseline.prediction_digests)
-                    .all(|(&seed, digest)| answers.seed_digest(seed).as_ref() == Some(digest));
+            let outputs = baseline
+                .tests
+                .iter()
+                .map(|(name, test)| (name.as_str(), test.outputs.as_slice()));
+            let (answers, elsewhere) = beside::read(&beside, baseline.task, &baseline.classes, &outputs.collect())?;
+            let seeds = &baseline.seeds;
+            let are = |said: &Predictions, samples: &str, digests: &[String]| {
+                let mut seeds = seeds.iter().zip(digests);
+                said.samples_digest() == samples
+                    && seeds.all(|(&seed, digest)| said.seed_digest(seed).as_ref() == Some(digest))
+            };
+            let there = |(name, test): (&String, &BaselineTest)| {
+                let said = elsewhere.get(name);
+                said.is_some_and(|said| are(said, &test.samples_digest, &test.prediction_digests))
+            };
+            let same = are(&answers, &baseline.samples_digest, &baseline.prediction_digests)
+                && baseline.tests.iter().all(there);
             if !same {
                 return Err(Error::data(format!(
                     "{}: these are not the predictions of {}; save the baseline again",
@@ -272,6 +330,7 @@ impl Baseline {
                 )));
             }
             baseline.answers = Some(answers);
+            baseline.elsewhere = elsewhere;
         }
         baseline.shown = path.display().to_string();
         Ok(baseline)
@@ -306,6 +365,13 @@ impl Baseline {
             "predictions",
             "expected the name of a file beside this one",
         )?;
+        for (name, test) in &self.tests {
+            require(
+                test.prediction_digests.len() == self.seeds.len(),
+                &format!("tests.{name}.prediction_digests"),
+                "expected one prediction digest a seed",
+            )?;
+        }
         for (name, standing) in &self.standings {
             let finite = standing.lead.is_finite() && standing.low.is_none_or(f64::is_finite);
             require(
@@ -345,6 +411,24 @@ impl Baseline {
             }
         }
         Ok(())
+    }
+
+    /// The predictions that a metric (`acc`, `acc@rafdb`) is of, where they are there.
+    pub(super) fn said(&self, metric: &str) -> Option<&Predictions> {
+        match place(metric).1 {
+            None => self.answers.as_ref(),
+            Some(test) => self.elsewhere.get(test),
+        }
+    }
+
+    /// Whether a run says bit by bit the same of another database, seed for seed.
+    pub(super) fn unchanged_there(&self, run: &Facts, test: &str) -> bool {
+        let (Some(before), Some(said)) = (self.tests.get(test), run.elsewhere.get(test)) else {
+            return false;
+        };
+        run.digests_of(said)
+            .into_values()
+            .eq(before.prediction_digests.iter().cloned())
     }
 
     /// The file's text.
@@ -389,7 +473,7 @@ impl Baseline {
         let beside = path.with_extension("predictions.parquet");
         if predictions {
             if let Some(answers) = &self.answers {
-                answers.write(&beside)?;
+                beside::write(&beside, answers, &self.elsewhere)?;
             }
             self.predictions = beside.file_name().map(|name| name.to_string_lossy().into_owned());
         }

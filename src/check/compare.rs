@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::metric::compare::{holm, mcnemar, paired_bootstrap};
+use crate::metric::compare::{Answers, holm, mcnemar, paired_bootstrap};
 use crate::metric::seeds::{self, OverSeeds};
 use crate::metric::{Bootstrap, Measure, expression};
 use crate::naming;
@@ -17,6 +17,7 @@ use crate::task::Task;
 use super::baseline::headline;
 use super::evidence::{self, LEVEL};
 use super::facts::{Facts, protocol_keys};
+use super::names::{on, place};
 
 /// Version of [`Comparison`] as JSON.
 pub const SCHEMA: u32 = 1;
@@ -53,13 +54,15 @@ pub struct ComparedRun {
     pub samples_digest: String,
 }
 
-/// How a read-out of AURA stands against a rival on the test split, in the task's primary metric.
+/// How a read-out of AURA stands against a rival on a test set, in the task's primary metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RivalStanding {
     /// `aura`, `aura_mixture` or `aura_tuned`.
     pub read_out: String,
     /// The rival.
     pub method: String,
+    /// The metric: the task's primary one, `acc`; on another database `acc@rafdb`.
+    pub metric: String,
     /// AURA minus the rival.
     pub lead: f64,
     /// Lower end of its 95 % interval.
@@ -77,6 +80,7 @@ impl From<&StandingRow> for RivalStanding {
         Self {
             read_out: row.read_out.clone(),
             method: row.method.clone(),
+            metric: row.metric.clone(),
             lead: row.lead,
             low: row.low,
             high: row.high,
@@ -249,7 +253,8 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
                 let section = key.split('.').next().unwrap_or_default();
                 !matches!(section, "name" | "title" | "schema" | "report" | "expect")
                     && !key.starts_with("dataset.attributes.")
-                    && !matches!(key, "dataset.root" | "protocol.seeds")
+                    && !key.ends_with("dataset.root")
+                    && key != "protocol.seeds"
             };
             own.filter(|(key, _)| of_method(key))
                 .map(|(key, value)| (key.clone(), value.clone()))
@@ -257,6 +262,10 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
         })
         .collect();
     let mut names: Vec<String> = headline(first.task).iter().map(|&name| name.to_owned()).collect();
+    let (tests, other_tests) = elsewhere(runs);
+    for test in &tests {
+        names.extend(headline(first.task).iter().map(|name| on(name, test)));
+    }
     let dictionaries = runs.iter().any(|run| run.manifest.scored.is_none());
     let of_dictionary = dictionaries.then(|| "k_stable".to_owned());
     for metric in options.metrics.iter().cloned().chain(of_dictionary) {
@@ -300,7 +309,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
         });
         pairs.extend(found);
     }
-    let mut notes = Vec::new();
+    let mut notes = other_tests;
     if !comparable {
         notes.extend(obstacles);
     }
@@ -389,10 +398,9 @@ fn pairs_of(metric: &str, runs: &[Facts], values: &[Option<OverSeeds>], options:
             let (Some(a), Some(b)) = (&values[i], &values[j]) else {
                 continue;
             };
-            let paired = match evidence::pairs(metric, &runs[i].predictions, &runs[j].predictions) {
-                Some(folds) => Some(paired_bootstrap(metric, &folds, &options.bootstrap)?),
-                None => None,
-            };
+            let folds = answers(metric, &runs[i], &runs[j]);
+            let of = |folds: &Vec<Answers<'_>>| paired_bootstrap(place(metric).0, folds, &options.bootstrap);
+            let paired = folds.as_ref().map(of).transpose()?;
             let by_seeds = if a.seeds.len() > 1 && b.seeds.len() > 1 {
                 evidence::over_seeds(&a.seeds, &b.seeds, options.bootstrap.level)
             } else {
@@ -445,11 +453,44 @@ fn pairs_of(metric: &str, runs: &[Facts], values: &[Option<OverSeeds>], options:
     Ok(pairs)
 }
 
+/// What two runs say where a metric is measured, if that can be paired.
+fn answers<'a>(metric: &str, first: &'a Facts, second: &'a Facts) -> Option<Vec<Answers<'a>>> {
+    evidence::pairs(metric, first.said(metric)?, second.said(metric)?)
+}
+
+/// The names of other databases that all runs were tested on in one way, and a note of each that they were not.
+fn elsewhere(runs: &[Facts]) -> (Vec<String>, Vec<String>) {
+    let (mut shared, mut notes) = (Vec::new(), Vec::new());
+    let names: BTreeSet<&String> = runs
+        .iter()
+        .flat_map(|run| run.manifest.tests.iter().map(|test| &test.name))
+        .collect();
+    for name in names {
+        let of = |run: &Facts| {
+            let test = run.test(name)?;
+            Some((
+                test.digest.clone(),
+                test.outputs.clone(),
+                run.elsewhere.get(name)?.samples_digest(),
+            ))
+        };
+        let first = of(&runs[0]);
+        if first.is_some() && runs.iter().all(|run| of(run) == first) {
+            shared.push(name.clone());
+        } else {
+            notes.push(format!(
+                "test@{name} is left out: not all runs were tested on it by one protocol, on the same samples"
+            ));
+        }
+    }
+    (shared, notes)
+}
+
 /// `McNemar`'s test of the majorities over seeds; `None` but for the accuracy of expressions on the same samples.
 fn votes(metric: &str, first: &Facts, second: &Facts) -> Result<Option<McnemarTest>> {
     let applies = first.task == Task::Expression
-        && Measure::parse(metric, first.task, &first.manifest.classes) == Some(Measure::Accuracy);
-    let Some(folds) = evidence::pairs(metric, &first.predictions, &second.predictions).filter(|_| applies) else {
+        && Measure::parse(place(metric).0, first.task, &first.manifest.classes) == Some(Measure::Accuracy);
+    let Some(folds) = answers(metric, first, second).filter(|_| applies) else {
         return Ok(None);
     };
     let (mut a, mut b) = (Vec::new(), Vec::new());

@@ -4,9 +4,10 @@ use crate::error::Result;
 use crate::metric::compare::{Answers, paired_bootstrap};
 use crate::metric::seeds::{self, OverSeeds};
 use crate::metric::special::t_quantile;
-use crate::metric::{Bootstrap, Interval};
+use crate::metric::{Bootstrap, Interval, Measure};
 
 use super::answers::Predictions;
+use super::names::place;
 
 /// A difference counts if Holm's p-value lies below this.
 pub const LEVEL: f64 = 0.05;
@@ -55,29 +56,37 @@ pub fn over_samples(
     let Some(folds) = pairs(metric, first, second) else {
         return Ok(None);
     };
-    Ok(paired_bootstrap(metric, &folds, bootstrap)?.interval)
+    Ok(paired_bootstrap(place(metric).0, &folds, bootstrap)?.interval)
 }
 
-/// The answers of both sides fold by fold, if they can be paired and `metric` is a measure of them.
+/// The answers of both sides, folds by the samples that they were tested on, if they can be paired and `metric` is a measure of them.
 pub fn pairs<'a>(metric: &str, first: &'a Predictions, second: &'a Predictions) -> Option<Vec<Answers<'a>>> {
     if first.folds.is_empty() || first.folds.len() != second.folds.len() {
         return None;
     }
-    let mut folds = Vec::with_capacity(first.folds.len());
     for ((fold, a), (other, b)) in first.folds.iter().zip(&second.folds) {
-        let known = crate::metric::Measure::parse(metric, a.targets.task, &a.targets.names).is_some();
+        let known = Measure::parse(place(metric).0, a.targets.task, &a.targets.names).is_some();
         let same = fold == other && a.sample_ids == b.sample_ids && a.targets == b.targets;
         if !known || !same || a.outputs.is_empty() || b.outputs.is_empty() || a.sample_ids.is_empty() {
             return None;
         }
-        folds.push(Answers {
-            targets: &a.targets,
-            first: a.outputs.values().collect(),
-            second: b.outputs.values().collect(),
-            subjects: &a.subjects,
-        });
     }
-    Some(folds)
+    let panel = |folds: Vec<Option<i32>>| {
+        let of = |side: &'a Predictions| {
+            folds
+                .iter()
+                .flat_map(|fold| side.folds[fold].outputs.values())
+                .collect()
+        };
+        let samples = &first.folds[&folds[0]];
+        Answers {
+            targets: &samples.targets,
+            first: of(first),
+            second: of(second),
+            subjects: &samples.subjects,
+        }
+    };
+    Some(first.panels().into_iter().map(panel).collect())
 }
 
 /// One interval that holds the chance of seeds and of samples: the half-widths of both, added as independent errors are.

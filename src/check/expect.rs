@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::metric::named;
 use crate::task::Task;
 
-use super::names::{COST, STANDING, STRUCTURE};
+use super::names::{COST, STANDING, STRUCTURE, place};
 
 /// The `[expect]` section: metric → expectation, for example
 ///
@@ -99,10 +99,10 @@ impl Default for BaselineRule {
 /// What one metric of AURA on the test split (or of its dictionary), averaged over the seeds, is expected to be.
 ///
 /// Fractions, never per cent. A published number speaks of the database: on generated faces it is not checked, bounds are.
-/// `METHOD.METRIC` (`"knn.acc"`) names a number of another method, `standing.READ_OUT.METHOD` (`"standing.aura.ridge"`) how
-/// AURA stands against it on the test split: 1 above, 0 level, -1 below. Facts of the run have names too:
-/// `classes_without_archetype`, `not_finite`, `resets_after_warmup` (at most 0 unless stated), `train_speed`,
-/// `peak_memory_mib`.
+/// `METHOD.METRIC` (`"knn.acc"`) names a number of another method, `METRIC@NAME` (`"acc@rafdb"`) one on the other database that
+/// `[[test]]` calls so, `standing.READ_OUT.METHOD` (`"standing.aura.ridge"`, `"standing.aura.ridge@rafdb"`) how AURA stands against
+/// it: 1 above, 0 level, -1 below. Facts of the run have names too: `classes_without_archetype`, `not_finite`,
+/// `resets_after_warmup` (at most 0 unless stated), `train_speed`, `peak_memory_mib`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
@@ -157,12 +157,19 @@ impl ExpectConfig {
     ///
     /// # Errors
     /// The metric that is not, and why.
-    pub fn fits(&self, task: Task) -> Result<(), (String, String)> {
+    pub fn fits(&self, task: Task, tests: &[&str]) -> Result<(), (String, String)> {
         for name in self.0.keys() {
+            let (name_here, test) = place(name);
+            if let Some(unknown) = test.filter(|test| !tests.contains(test)) {
+                return Err((
+                    name.clone(),
+                    format!("no [[test]] of this recipe is called `{unknown}`"),
+                ));
+            }
             if name.starts_with(STANDING) {
                 continue;
             }
-            let bare = name.split_once('.').map_or(name.as_str(), |(_, metric)| metric);
+            let bare = name_here.split_once('.').map_or(name_here, |(_, metric)| metric);
             if STRUCTURE.contains(&bare) || COST.contains(&bare) {
                 continue;
             }
@@ -271,9 +278,16 @@ mod tests {
     #[test]
     fn metrics_of_another_task_are_refused() {
         let config: ExpectConfig = toml::from_str("[acc]\nmin = 0.5\n[k_stable]\nmin = 5\n").unwrap();
-        assert_eq!(config.fits(Task::Expression), Ok(()));
-        assert!(config.fits(Task::ActionUnits).is_err());
+        assert_eq!(config.fits(Task::Expression, &[]), Ok(()));
+        assert!(config.fits(Task::ActionUnits, &[]).is_err());
         let unknown: ExpectConfig = toml::from_str("[accuracy]\nmin = 0.5\n").unwrap();
-        assert!(unknown.fits(Task::Expression).is_err());
+        assert!(unknown.fits(Task::Expression, &[]).is_err());
+        let there: ExpectConfig = toml::from_str("\"knn.acc@rafdb\".min = 0.5").unwrap();
+        assert_eq!(there.fits(Task::Expression, &["rafdb"]), Ok(()));
+        let (key, why) = there.fits(Task::Expression, &["fer"]).unwrap_err();
+        assert_eq!(
+            (key.as_str(), why.as_str()),
+            ("knn.acc@rafdb", "no [[test]] of this recipe is called `rafdb`")
+        );
     }
 }

@@ -8,14 +8,15 @@ use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table};
 use crate::record::StandingRow;
 use crate::regular;
-use crate::run::manifest::Manifest;
+use crate::run::folder::RunFolder;
+use crate::run::manifest::{Manifest, OtherTest};
 use crate::task::Task;
 use crate::there;
 
-use super::answers::{self, Predictions};
+use super::answers::{self, Asked, Predictions};
 use super::expect::ExpectConfig;
 use super::names::{
-    CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED, WARNINGS,
+    CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED, WARNINGS, on, place,
 };
 use super::standing;
 
@@ -30,8 +31,8 @@ pub struct Facts {
     pub task: Task,
     /// The resolved recipe, by dotted key.
     pub settings: BTreeMap<String, String>,
-    /// Final numbers on the test split (or of the dictionary), by metric (`acc`, `k_stable`; of other methods `knn.acc`) and
-    /// seed. With folds the mean over all of them: where one is missing, the number is missing.
+    /// Final numbers on the test split (or of the dictionary), by metric (`acc`, `k_stable`; of other methods `knn.acc`; on other
+    /// databases `acc@rafdb`, `knn.acc@rafdb`) and seed. With folds the mean over all of them: where one is missing, the number is missing.
     pub values: BTreeMap<String, BTreeMap<i64, f64>>,
     /// Structural facts by name and seed, the worst fold of each.
     pub structure: BTreeMap<String, BTreeMap<i64, f64>>,
@@ -41,6 +42,8 @@ pub struct Facts {
     pub expect: ExpectConfig,
     /// The predictions of the test samples of the method that the run is about: AURA, or the tool that was scored.
     pub predictions: Predictions,
+    /// The same on other databases, by their names in the run.
+    pub elsewhere: BTreeMap<String, Predictions>,
     /// How AURA stands against its rivals.
     pub standings: Vec<StandingRow>,
 }
@@ -113,12 +116,24 @@ impl Facts {
             .map(|(fold, seed, folder)| (fold, seed, folder.join("predictions.parquet")))
             .filter_map(|file| there::is_file(&file.2).map(|there| there.then_some(file)).transpose())
             .collect::<Result<_>>()?;
-        let mut answers = Predictions::read(&files, &people, task, &manifest.classes, |method| {
-            method == manifest.method()
-        })?;
+        let own = |method: &str| method == manifest.method();
+        let mut answers = Predictions::read(&files, &people, task, &Asked::test(&manifest.classes), own)?;
+        let mut elsewhere = BTreeMap::new();
+        for test in &manifest.tests {
+            let people = answers::subjects(&RunFolder::new(&run.path).samples_of(&test.name))?;
+            let (split, columns) = (test.split(), test.asked(&manifest.classes));
+            let asked = Asked {
+                split: &split,
+                names: &manifest.classes,
+                columns: Some(&columns),
+            };
+            let mut there = Predictions::read(&files, &people, task, &asked, own)?;
+            elsewhere.insert(test.name.clone(), there.remove(manifest.method()).unwrap_or_default());
+        }
         let standings = context.query("SELECT * FROM standings ORDER BY read_out, method")?;
         let final_numbers = context.query(
-            "SELECT * FROM metrics WHERE epoch IS NULL AND split IN ('test', 'all') ORDER BY method, metric, split, seed",
+            "SELECT * FROM metrics WHERE epoch IS NULL AND (split IN ('test', 'all') OR starts_with(split, 'test@')) \
+             ORDER BY method, metric, split, seed",
         )?;
         let mut facts = Self {
             path: run.path.clone(),
@@ -129,6 +144,7 @@ impl Facts {
             cost: BTreeMap::new(),
             expect: expectations(&run.path)?,
             predictions: answers.remove(manifest.method()).unwrap_or_default(),
+            elsewhere,
             standings: standing::read(&standings),
             manifest,
         };
@@ -142,7 +158,7 @@ impl Facts {
 
     /// Whether a larger number is better; `None` where any move is one too many.
     pub fn higher_is_better(metric: &str) -> Option<bool> {
-        let bare = metric.rsplit('.').next().unwrap_or(metric);
+        let bare = place(metric.rsplit('.').next().unwrap_or(metric)).0;
         match bare {
             TRAIN_SPEED => Some(true),
             PEAK_MEMORY | WARNINGS | CLASSES_WITHOUT_ARCHETYPE | RESETS_AFTER_WARMUP | NOT_FINITE => Some(false),
@@ -150,12 +166,26 @@ impl Facts {
         }
     }
 
-    /// How a read-out stands against a rival, named as `aura.ridge`.
+    /// How a read-out stands against a rival, named as `aura.ridge`; on another database as `aura.ridge@rafdb`.
     pub fn standing(&self, name: &str) -> Option<&StandingRow> {
+        let (name, test) = place(name);
         let (read_out, method) = name.split_once('.')?;
         self.standings
             .iter()
-            .find(|row| row.read_out == read_out && row.method == method)
+            .find(|row| row.read_out == read_out && row.method == method && place(&row.metric).1 == test)
+    }
+
+    /// Another database that the run was tested on.
+    pub fn test(&self, name: &str) -> Option<&OtherTest> {
+        self.manifest.tests.iter().find(|test| test.name == name)
+    }
+
+    /// The predictions that a metric (`acc`, `acc@rafdb`) is of, where the run has them.
+    pub fn said(&self, metric: &str) -> Option<&Predictions> {
+        match place(metric).1 {
+            None => Some(&self.predictions),
+            Some(test) => self.elsewhere.get(test),
+        }
     }
 
     /// The numbers of one metric, fact, cost or standing, seed by seed; what belongs to the whole run has the one seed −1.
@@ -184,10 +214,14 @@ impl Facts {
 
     /// The digest of each seed's predictions.
     pub fn prediction_digests(&self) -> BTreeMap<i64, String> {
-        self.manifest
-            .seeds
-            .iter()
-            .filter_map(|&seed| Some((seed, self.predictions.seed_digest(seed)?)))
+        self.digests_of(&self.predictions)
+    }
+
+    /// The digest of each seed's predictions among `said`.
+    pub fn digests_of(&self, said: &Predictions) -> BTreeMap<i64, String> {
+        let seeds = self.manifest.seeds.iter();
+        seeds
+            .filter_map(|&seed| Some((seed, said.seed_digest(seed)?)))
             .collect()
     }
 
@@ -282,9 +316,13 @@ fn values(table: &Table, folds: &BTreeSet<i64>, own: &str) -> BTreeMap<String, B
         let (Some(seed), Some(value)) = (table.get(row, "seed").as_i64(), table.get(row, "value").as_f64()) else {
             continue;
         };
+        let metric = match text("split").strip_prefix("test@") {
+            None => text("metric").to_owned(),
+            Some(test) => on(text("metric"), test),
+        };
         let name = match text("method") {
-            method if method == own => text("metric").to_owned(),
-            method => format!("{method}.{}", text("metric")),
+            method if method == own => metric,
+            method => format!("{method}.{metric}"),
         };
         let fold = table.get(row, "fold").as_i64();
         by_fold.entry((name, seed)).or_default().insert(fold, value);

@@ -12,10 +12,11 @@ use crate::naming;
 use crate::record::StandingRow;
 
 use super::baseline::{Baseline, BaselineMetric, BaselineStanding, FALSE_ALARM};
+use super::comparable::{incomparable, incomparable_there};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
-use super::facts::{Facts, differing};
-use super::names::{CLASSES_WITHOUT_ARCHETYPE, COST, RESETS_AFTER_WARMUP, STANDING, STRUCTURE, WARNINGS};
+use super::facts::Facts;
+use super::names::{CLASSES_WITHOUT_ARCHETYPE, COST, RESETS_AFTER_WARMUP, STANDING, STRUCTURE, WARNINGS, place};
 use super::standing;
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};
 
@@ -468,13 +469,19 @@ fn against_baseline(
         }
     }
     for (metric, stated) in &baseline.metrics {
+        let there = incomparable_there(run, baseline, metric);
+        let incomparable = incomparable.as_ref().or(there.as_ref());
+        let unchanged = match place(metric).1 {
+            None => unchanged,
+            Some(test) => same_seeds && baseline.unchanged_there(run, test),
+        };
         if stated.rule != RuleName::None || (stated.min.is_none() && stated.max.is_none()) {
             findings.push(moved(
                 run,
                 baseline,
                 metric,
                 stated,
-                incomparable.as_deref(),
+                incomparable.map(String::as_str),
                 unchanged,
                 options,
             )?);
@@ -484,7 +491,7 @@ fn against_baseline(
             found.reference = Some(stated.mean);
             found.reference_sd = stated.sd;
             found.difference = found.value.map(|value| value - stated.mean);
-            if let (Some(why), false) = (&incomparable, STRUCTURE.contains(&metric.as_str())) {
+            if let (Some(why), false) = (incomparable, STRUCTURE.contains(&metric.as_str())) {
                 found.verdict = Verdict::NotComparable;
                 found.reason.clone_from(why);
             }
@@ -492,7 +499,8 @@ fn against_baseline(
         }
     }
     for (name, before) in &baseline.standings {
-        findings.push(stood(run, name, before, incomparable.as_deref()));
+        let there = incomparable_there(run, baseline, name);
+        findings.push(stood(run, name, before, incomparable.as_deref().or(there.as_deref())));
     }
     Ok(())
 }
@@ -529,30 +537,6 @@ fn stood(run: &Facts, name: &str, before: &BaselineStanding, incomparable: Optio
     }
 }
 
-/// Why a run may not be held against a baseline, if so.
-fn incomparable(run: &Facts, baseline: &Baseline) -> Option<String> {
-    if run.manifest.protocol_digest != baseline.protocol_digest {
-        let keys = differing(&baseline.protocol, &run.protocol());
-        return Some(if keys.is_empty() {
-            "the protocol digests differ although no key does: they were made by different versions of aura-bench"
-                .to_owned()
-        } else {
-            format!("the protocols differ (baseline against run): {}", keys.join("; "))
-        });
-    }
-    if run.task != baseline.task || run.manifest.classes != baseline.classes {
-        return Some("the outputs have other names than the baseline's".to_owned());
-    }
-    if run.predictions.samples_digest() != baseline.samples_digest {
-        return Some(format!(
-            "the test samples or their labels are not the baseline's ({} against {})",
-            baseline.test_samples,
-            run.predictions.samples()
-        ));
-    }
-    None
-}
-
 /// Judges one number against the baseline's.
 fn moved(
     run: &Facts,
@@ -566,7 +550,8 @@ fn moved(
     let known = known(run, metric);
     let difference = known.mean.map(|mean| mean - stated.mean);
     let level = options.bootstrap.level;
-    let of_predictions = !metric.contains('.') && Measure::parse(metric, run.task, &run.manifest.classes).is_some();
+    let of_predictions =
+        !metric.contains('.') && Measure::parse(place(metric).0, run.task, &run.manifest.classes).is_some();
     let (mut by_samples, mut by_seeds) = (None, None);
     if incomparable.is_none() && known.mean.is_some() && !COST.contains(&metric) {
         if let Some(difference) = difference.filter(|_| unchanged && of_predictions) {
@@ -579,10 +564,11 @@ fn moved(
         } else {
             by_seeds = evidence::over_seeds(&stated.seeds, &known.values, level);
             if matches!(stated.rule, RuleName::Significant | RuleName::Paired)
-                && let Some(answers) = baseline.answers.as_ref().filter(|_| of_predictions)
-                && run.predictions.not_finite() == 0
+                && let (Some(before), Some(now)) = (baseline.said(metric), run.said(metric))
+                && of_predictions
+                && now.not_finite() == 0
             {
-                by_samples = evidence::over_samples(metric, answers, &run.predictions, &options.bootstrap)?;
+                by_samples = evidence::over_samples(metric, before, now, &options.bootstrap)?;
             }
         }
     }

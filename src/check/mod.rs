@@ -2,7 +2,9 @@
 
 pub mod answers;
 pub mod baseline;
+pub mod beside;
 pub mod board;
+pub mod comparable;
 pub mod compare;
 pub mod evidence;
 pub mod expect;

@@ -1,4 +1,16 @@
-//! Names of facts that are no metric of a table.
+//! Names of facts that are no metric of a table, and of metrics on other databases.
+
+/// What a number is called that stands for another database that the models were tested on: `acc@rafdb`.
+pub fn on(metric: &str, test: &str) -> String {
+    format!("{metric}@{test}")
+}
+
+/// The metric and, where it is one on another database, that database's name in the run.
+pub fn place(metric: &str) -> (&str, Option<&str>) {
+    metric
+        .split_once('@')
+        .map_or((metric, None), |(metric, test)| (metric, Some(test)))
+}
 
 /// Name of the fact that counts classes for which no kept archetype speaks (expression).
 pub const CLASSES_WITHOUT_ARCHETYPE: &str = "classes_without_archetype";

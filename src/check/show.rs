@@ -9,13 +9,13 @@ use crate::metric::named::{self, Format};
 use crate::naming;
 
 use super::judge::{CheckReport, Finding, RunReport};
-use super::names::{PEAK_MEMORY, TRAIN_SPEED};
+use super::names::{PEAK_MEMORY, TRAIN_SPEED, place};
 use super::verdict::Verdict;
 
 /// A number as people read it: per cent where the metric is a share.
 pub fn number(metric: &str, value: Option<f64>) -> String {
     let Some(value) = value else { return "—".to_owned() };
-    let bare = metric.rsplit('.').next().unwrap_or(metric);
+    let bare = place(metric.rsplit('.').next().unwrap_or(metric)).0;
     match (bare, named::info(bare).map(|info| info.format)) {
         (TRAIN_SPEED, _) => format!("{value:.4}"),
         (PEAK_MEMORY, _) => format!("{value:.0}"),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::naming;
 
 use super::compare::{ComparedMetric, ComparedRun, Comparison, Pair, values};
+use super::names::place;
 use super::show::{number, plain};
 use super::standing;
 
@@ -88,7 +89,13 @@ impl Comparison {
                 .map(|row| {
                     let said = standing::phrase(row.lead, row.low, row.high, &row.verdict);
                     let p = p_value(row.p_holm);
-                    format!("{}: {} − {} = {said}; Holm {p}", run.run, row.read_out, row.method)
+                    let where_else = place(&row.metric)
+                        .1
+                        .map_or_else(String::new, |test| format!(" on {test}"));
+                    format!(
+                        "{}: {} − {}{where_else} = {said}; Holm {p}",
+                        run.run, row.read_out, row.method
+                    )
                 })
                 .collect()
         };

@@ -15,11 +15,13 @@ use crate::task::Task;
 
 use super::answers::Predictions;
 use super::evidence::{self, LEVEL};
+use super::names;
 
 /// AURA's read-outs.
 pub const READ_OUTS: [&str; 3] = ["aura", "aura_mixture", "aura_tuned"];
 
-/// One row a read-out and rival, in the task's primary metric; none where there is no rival.
+/// One row a read-out and rival, in the task's primary metric; none where there is no rival. `answers` are those on the run's own test
+/// split, or on the other database `test`, whose name its metric then has.
 ///
 /// The interval is that of the paired bootstrap over the test samples (whole subjects, where every sample names one), widened by
 /// the spread over seeds where there are several; the p-value is the larger of both chances, Holm's correction runs over
@@ -27,40 +29,50 @@ pub const READ_OUTS: [&str; 3] = ["aura", "aura_mixture", "aura_tuned"];
 ///
 /// # Errors
 /// If an output is not finite.
-pub fn of(answers: &BTreeMap<String, Predictions>, task: Task, bootstrap: &Bootstrap) -> Result<Vec<StandingRow>> {
+pub fn of(
+    answers: &BTreeMap<String, Predictions>,
+    task: Task,
+    test: Option<&str>,
+    bootstrap: &Bootstrap,
+) -> Result<Vec<StandingRow>> {
     let metric = task.primary_metric();
+    let called = test.map_or_else(|| metric.to_owned(), |test| names::on(metric, test));
     let Some(aura) = answers.get(READ_OUTS[0]) else {
         return Ok(Vec::new());
     };
-    let names: Vec<&String> = answers
+    let compared: Vec<&String> = answers
         .iter()
         .filter(|(name, other)| READ_OUTS.contains(&name.as_str()) || alike(aura, other))
         .map(|(name, _)| name)
         .collect();
-    if names.iter().all(|name| READ_OUTS.contains(&name.as_str())) {
+    if compared.iter().all(|name| READ_OUTS.contains(&name.as_str())) {
         return Ok(Vec::new());
     }
     let mut panels = Vec::new();
-    for (fold, samples) in &aura.folds {
-        let matrices = |name: &&String| answers[*name].folds[fold].outputs.values().collect::<Vec<&Matrix>>();
+    for folds in aura.panels() {
+        let samples = &aura.folds[&folds[0]];
+        let matrices = |name: &&String| {
+            let of = |fold| answers[*name].folds[fold].outputs.values();
+            folds.iter().flat_map(of).collect::<Vec<&Matrix>>()
+        };
         panels.push(Panel {
             targets: &samples.targets,
-            methods: names.iter().map(matrices).collect(),
+            methods: compared.iter().map(matrices).collect(),
             subjects: &samples.subjects,
         });
     }
     let resampled = Resampled::new(metric, &panels, bootstrap)?;
-    let by_seed: Vec<Vec<f64>> = names
+    let by_seed: Vec<Vec<f64>> = compared
         .iter()
         .map(|name| by_seed(&answers[*name]))
         .collect::<Result<_>>()?;
     let mut rows = Vec::new();
     for read_out in READ_OUTS {
-        let Some(own) = names.iter().position(|name| *name == read_out) else {
+        let Some(own) = compared.iter().position(|name| *name == read_out) else {
             continue;
         };
         let first = rows.len();
-        for (rival, name) in names.iter().enumerate() {
+        for (rival, name) in compared.iter().enumerate() {
             if READ_OUTS.contains(&name.as_str()) {
                 continue;
             }
@@ -74,7 +86,7 @@ pub fn of(answers: &BTreeMap<String, Predictions>, task: Task, bootstrap: &Boots
             rows.push(StandingRow {
                 read_out: read_out.to_owned(),
                 method: (*name).clone(),
-                metric: metric.to_owned(),
+                metric: called.clone(),
                 lead: paired.difference,
                 low: interval.map(|i| i.low),
                 high: interval.map(|i| i.high),
@@ -213,7 +225,7 @@ mod tests {
             ("level".to_owned(), method(3, |_, i| i % 10 == 1)),
             ("oracle".to_owned(), method(1, |_, _| false)),
         ]);
-        let rows = of(&answers, Task::Expression, &Bootstrap::default()).unwrap();
+        let rows = of(&answers, Task::Expression, None, &Bootstrap::default()).unwrap();
         let found: Vec<(&str, &str, &str)> = rows
             .iter()
             .map(|row| (row.read_out.as_str(), row.method.as_str(), row.verdict.as_str()))
@@ -238,6 +250,6 @@ mod tests {
         let mut other = method(1, |_, i| i % 3 == 0);
         other.folds.get_mut(&None).unwrap().sample_ids[0] = "else".to_owned();
         let answers = BTreeMap::from([("aura".to_owned(), method(1, |_, _| false)), ("knn".to_owned(), other)]);
-        assert_eq!(of(&answers, Task::Expression, &Bootstrap::default()).unwrap(), []);
+        assert_eq!(of(&answers, Task::Expression, None, &Bootstrap::default()).unwrap(), []);
     }
 }

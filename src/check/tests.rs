@@ -131,6 +131,7 @@ impl Test {
             cost: BTreeMap::new(),
             expect: ExpectConfig::default(),
             standings: Vec::new(),
+            elsewhere: BTreeMap::new(),
             predictions: Predictions {
                 folds: BTreeMap::from([(
                     None,

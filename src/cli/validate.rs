@@ -10,7 +10,8 @@ use crate::chain::{self, DataReport};
 use crate::dataset::options::ConvertOptions;
 use crate::dataset::{Card, fit, layout};
 use crate::error::{DataKind, Error, Result};
-use crate::recipe::{Job, RecipeOptions, Study, built_in, conversion_options};
+use crate::recipe::test_set::TestSet;
+use crate::recipe::{Job, Recipe, RecipeOptions, Study, built_in, conversion_options};
 use crate::regular;
 
 use super::output;
@@ -221,37 +222,35 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         return output::print_data(&recipe.to_toml()?);
     }
     let (recipe_digest, protocol_digest) = (recipe.digest()?, recipe.protocol_digest()?);
-    let data = match &recipe.stand_in {
-        Some(_) => None,
-        None => Some(chain::data_report(
-            &recipe,
-            arguments.data.as_deref(),
-            &shell.progress,
-            &shell.interrupt,
-        )),
-    };
-    // A recipe is valid whether or not this machine has the data; data that are here are to be right.
-    let data = match data {
-        Some(Err(error)) if arguments.data.is_some() || error.data_kind() != Some(DataKind::MissingDatabase) => {
-            return Err(error);
-        }
-        other => other,
-    };
-    if let Some(Ok(report)) = &data {
-        refused(report)?;
-    }
+    let data = data_of(&recipe, arguments.data.as_deref(), shell)?;
+    let tests: Vec<(&TestSet, Option<Result<DataReport>>)> = recipe
+        .test
+        .iter()
+        .map(|test| {
+            Ok((
+                test,
+                data_of(&test.recipe, None, shell).map_err(|error| error.within(&test.split()))?,
+            ))
+        })
+        .collect::<Result<_>>()?;
     // As little as that the weights be here: `run` fetches them.
     let weights = recipe.encoder.whereabouts();
     if arguments.json {
-        let (read, error) = match &data {
-            Some(Ok(report)) => (Some(report), None),
-            Some(Err(error)) => (None, Some(error.to_string())),
-            None => (None, None),
-        };
+        let (read, error) = parts(data.as_ref());
+        let tests: Vec<serde_json::Value> = tests
+            .iter()
+            .map(|(test, data)| {
+                let (read, error) = parts(data.as_ref());
+                let digest = test.digest(test.recipe.protocol.release.as_deref())?;
+                let found = read.map(|report| &report.conversion);
+                Ok(json!({"name": test.name, "digest": digest, "data": found, "data_error": error}))
+            })
+            .collect::<Result<_>>()?;
         return output::print_json(&json!({
             "kind": "recipe",
             "recipe_digest": recipe_digest,
             "protocol_digest": protocol_digest,
+            "tests": tests,
             "data": read.map(|report| &report.conversion),
             "needs": read.and_then(|report| report.needs).map(|size| {
                 json!({"rows": size.rows, "memory_bytes": size.memory(), "disk_bytes": size.disk()})
@@ -265,17 +264,20 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         .progress
         .line(&format!("{} is a valid recipe", arguments.target.display()));
     let mut text = format!("recipe digest {recipe_digest}\nprotocol digest {protocol_digest}\n");
-    match &data {
-        None => text.push_str("data: generated faces\n"),
-        Some(Ok(report)) => {
-            text.push_str(&found(report));
-            if let Some(needs) = &report.needs {
-                let _ = writeln!(text, "needs: {}", chain::needs::text(needs));
-            }
-        }
-        Some(Err(error)) => {
-            let _ = writeln!(text, "data not read: {error}");
-        }
+    text.push_str(&read(data.as_ref()));
+    if let Some(Ok(report)) = &data
+        && let Some(needs) = &report.needs
+    {
+        let _ = writeln!(text, "needs: {}", chain::needs::text(needs));
+    }
+    for (test, data) in &tests {
+        let _ = write!(
+            text,
+            "{}: {}\n{}",
+            test.split(),
+            test.recipe.card.title,
+            read(data.as_ref())
+        );
     }
     match weights {
         Ok(None) => {}
@@ -287,6 +289,38 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         }
     }
     output::print(&text)
+}
+
+/// What lies where a recipe says, as far as it is here: a recipe is valid whether or not this machine has the data; data that are
+/// here are to be right. Nothing of generated faces.
+fn data_of(recipe: &Recipe, root: Option<&Path>, shell: &Shell) -> Result<Option<Result<DataReport>>> {
+    if recipe.stand_in.is_some() {
+        return Ok(None);
+    }
+    match chain::data_report(recipe, root, &shell.progress, &shell.interrupt) {
+        Ok(report) => {
+            refused(&report)?;
+            Ok(Some(Ok(report)))
+        }
+        Err(error) if root.is_some() || error.data_kind() != Some(DataKind::MissingDatabase) => Err(error),
+        Err(error) => Ok(Some(Err(error))),
+    }
+}
+
+fn parts(data: Option<&Result<DataReport>>) -> (Option<&DataReport>, Option<String>) {
+    match data {
+        Some(Ok(report)) => (Some(report), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
+    }
+}
+
+fn read(data: Option<&Result<DataReport>>) -> String {
+    match data {
+        None => "data: generated faces\n".to_owned(),
+        Some(Ok(report)) => found(report),
+        Some(Err(error)) => format!("data not read: {error}\n"),
+    }
 }
 
 /// Fails where the data are here and `run` would not take them.

@@ -118,6 +118,25 @@ impl Node {
         }
     }
 
+    /// The parts of a list; none of anything else.
+    pub fn items(&self) -> &[Self] {
+        match &self.kind {
+            NodeKind::List(items) => items,
+            NodeKind::Table(_) | NodeKind::Leaf(_) => &[],
+        }
+    }
+
+    /// Puts a node at a key of a table, in place of what is there.
+    pub fn put(&mut self, key: &str, node: Self) {
+        if let NodeKind::Table(entries) = &mut self.kind {
+            let entry = NodeEntry {
+                key: node.place.clone(),
+                node,
+            };
+            entries.insert(key.to_owned(), entry);
+        }
+    }
+
     /// Takes a key out of a table.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         match &mut self.kind {

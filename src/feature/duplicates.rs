@@ -152,6 +152,7 @@ impl Found {
             train: without(&sets.train, &self.train),
             val: sets.val.as_ref().map(|val| without(val, &self.val)),
             test: sets.test.clone(),
+            others: sets.others.clone(),
         }
     }
 

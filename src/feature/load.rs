@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+
 use crate::encoder::interface::TokenShape;
 use crate::error::{Error, Result};
 use crate::sets::{FeatureSet, Rows, Source, SplitSets, Tokens};
@@ -56,42 +58,27 @@ impl FeatureTable {
     /// [`Error::Data`] if the table lacks what is asked for, holds a value that cannot be (a valence of 3), or leaves the
     /// training or the test set empty; [`Error::Io`] if a part cannot be read; [`Error::Interrupted`].
     pub fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded> {
-        let labels = LabelTable::new(
-            format!("the feature table {}", self.folder().display()),
-            Arc::clone(self.schema()),
-            self.metadata().samples.as_ref(),
-        );
+        let labels = self.labels();
         let plan = Plan::new(&labels, options)?;
-        if options.tokens && self.metadata().tokens.is_none() {
-            return Err(Error::unusable_table(format!(
-                "{} holds no tokens; set features.tokens = \"all\" or a grid like \"7x7\" and extract again",
-                labels.what
-            )));
-        }
         let mut counts = LoadCounts {
             rows: self.rows(),
             ..LoadCounts::default()
         };
         let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());
-        let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
         let mut pictures = Vec::new();
-        let mut first = 0;
-        for batch in self.batches(Some(&columns), BATCH)? {
-            let batch = batch?;
-            plan.read(&batch, first, &mut sets, &mut counts)?;
-            plan.pictures(&batch, &mut pictures)?;
-            first += batch.num_rows();
-            options.interrupt.check()?;
-        }
-        let source = |column| store::source(self, column, options.progress, &options.interrupt);
-        let sources = Sources {
-            global: source(Column::Global)?,
-            tokens: options.tokens.then(|| source(Column::Tokens)).transpose()?,
-        };
+        self.read_labels(&plan, &mut sets, &mut counts, |batch| {
+            plan.pictures(batch, &mut pictures)
+        })?;
+        let sources = self.sources(options)?;
         let shape = self.metadata().tokens;
         let [train, val, test] = sets.map(|builder| sources.set(builder, &plan, shape));
         let (train, val) = self.validation(options, train, val)?;
-        let mut sets = SplitSets { train, val, test };
+        let mut sets = SplitSets {
+            train,
+            val,
+            test,
+            others: Vec::new(),
+        };
         let mut shared = Vec::new();
         if let Some(rule) = options.duplicates {
             let found = duplicates::find(&sets, &pictures)?;
@@ -106,19 +93,7 @@ impl FeatureTable {
         counts.test = sets.test.len();
         for (split, set) in [(Split::Train, &sets.train), (Split::Test, &sets.test)] {
             if set.is_empty() {
-                return Err(Error::unusable_table(format!(
-                    "the feature table {} leaves no {split} samples for this task: of {} rows, {} have no label, {} have \
-                     another class, {} are in no fold, {} are filtered out; {} train, {} val, {} test",
-                    self.folder().display(),
-                    counts.rows,
-                    counts.unlabelled,
-                    counts.other_class,
-                    counts.no_fold,
-                    counts.filtered,
-                    counts.train,
-                    counts.val,
-                    counts.test
-                )));
+                return Err(self.nothing_left(split, &counts));
             }
         }
         Ok(Loaded {
@@ -126,6 +101,104 @@ impl FeatureTable {
             counts,
             duplicates: shared,
         })
+    }
+
+    fn labels(&self) -> LabelTable {
+        LabelTable::new(
+            format!("the feature table {}", self.folder().display()),
+            Arc::clone(self.schema()),
+            self.metadata().samples.as_ref(),
+        )
+    }
+
+    fn read_labels(
+        &self,
+        plan: &Plan<'_>,
+        sets: &mut [Builder; 3],
+        counts: &mut LoadCounts,
+        mut also: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+        let mut first = 0;
+        for batch in self.batches(Some(&columns), BATCH)? {
+            let batch = batch?;
+            plan.read(&batch, first, sets, counts)?;
+            also(&batch)?;
+            first += batch.num_rows();
+            plan.options.interrupt.check()?;
+        }
+        Ok(())
+    }
+
+    fn sources(&self, options: &LoadOptions<'_>) -> Result<Sources> {
+        if options.tokens && self.metadata().tokens.is_none() {
+            return Err(Error::unusable_table(format!(
+                "the feature table {} holds no tokens; set features.tokens = \"all\" or a grid like \"7x7\" and extract again",
+                self.folder().display()
+            )));
+        }
+        let source = |column| store::source(self, column, options.progress, &options.interrupt);
+        Ok(Sources {
+            global: source(Column::Global)?,
+            tokens: options.tokens.then(|| source(Column::Tokens)).transpose()?,
+        })
+    }
+
+    fn nothing_left(&self, split: Split, counts: &LoadCounts) -> Error {
+        Error::unusable_table(format!(
+            "the feature table {} leaves no {split} samples for this task: of {} rows, {} have no label, {} have another class, {} \
+             are in no fold, {} are filtered out; {} train, {} val, {} test",
+            self.folder().display(),
+            counts.rows,
+            counts.unlabelled,
+            counts.other_class,
+            counts.no_fold,
+            counts.filtered,
+            counts.train,
+            counts.val,
+            counts.test
+        ))
+    }
+
+    /// The samples alone that are tested on: the test split, or of a table with folds every sample of these `folds`. The training
+    /// options are not read.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn tested(&self, options: &LoadOptions<'_>, folds: &[i32]) -> Result<(FeatureSet, LoadCounts)> {
+        let labels = self.labels();
+        let mut counts = LoadCounts::default();
+        let mut tested = Builder::default();
+        let folds: Vec<Option<i32>> = if folds.is_empty() {
+            vec![None]
+        } else {
+            folds.iter().copied().map(Some).collect()
+        };
+        let options = |fold: &Option<i32>| LoadOptions {
+            fold: *fold,
+            ..options.clone()
+        };
+        for of_fold in folds.iter().map(options) {
+            let plan = Plan::new(&labels, &of_fold)?;
+            // Rows of other folds are met again and again; those that are left out are counted once.
+            counts = LoadCounts {
+                rows: self.rows(),
+                ..LoadCounts::default()
+            };
+            let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());
+            std::mem::swap(&mut sets[2], &mut tested);
+            self.read_labels(&plan, &mut sets, &mut counts, |_| Ok(()))?;
+            let [.., test] = sets;
+            tested = test;
+        }
+        counts.test = tested.sample_ids.len();
+        if tested.sample_ids.is_empty() {
+            return Err(self.nothing_left(Split::Test, &counts));
+        }
+        let of_table = options(&None);
+        let plan = Plan::new(&labels, &of_table)?;
+        let set = self.sources(&of_table)?.set(tested, &plan, self.metadata().tokens);
+        Ok((set, counts))
     }
 
     /// The training set and the validation set, the latter taken from the former where the options say so.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::record::{MetricRow, PredictionRow};
-use crate::sets::Matrix;
-use crate::task::{Split, Targets, Task};
+use crate::sets::{FeatureSet, Matrix};
+use crate::task::{Targets, Task};
 
 use super::expression;
 use super::interval::{Bootstrap, Contributions, wilson};
@@ -128,16 +128,59 @@ pub fn rows(method: &str, split: &str, epoch: Option<i32>, values: &[NamedValue]
         .collect()
 }
 
-/// What a method says of each sample of a split, as rows of the predictions table; `outputs` is n × O.
+/// What one method says of one set: rows of the tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// Name as in every table.
+    pub method: &'a str,
+    /// `val`, `test`, `test@NAME`.
+    pub split: &'a str,
+    /// The samples.
+    pub set: &'a FeatureSet,
+    /// n × O outputs.
+    pub outputs: &'a Matrix,
+    /// The outputs that are asked; all if `None`.
+    pub asked: Option<&'a [usize]>,
+}
+
+impl Said<'_> {
+    /// Every metric with its interval, of the outputs that are asked, and every prediction.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
+    pub fn rows(&self, bootstrap: Bootstrap) -> Result<(Vec<MetricRow>, Vec<PredictionRow>)> {
+        let Self {
+            method,
+            split,
+            set,
+            outputs,
+            asked,
+        } = *self;
+        let options = Options {
+            subjects: Some(&set.subjects),
+            bootstrap,
+        };
+        let values = match asked {
+            None => evaluate(&set.targets, outputs, &options)?,
+            Some(asked) => evaluate(&set.targets.columns(asked), &outputs.columns(asked), &options)?,
+        };
+        let predictions = prediction_rows(method, split, &set.sample_ids, &set.targets, outputs, asked)?;
+        Ok((rows(method, split, None, &values), predictions))
+    }
+}
+
+/// What a method says of each sample of a split, as rows of the predictions table; `outputs` is n × O. Where some outputs alone are
+/// `asked`, the class predicted is one of them.
 ///
 /// # Errors
 /// [`Error::Data`] if there is not one identifier, target and output row a sample.
 pub fn prediction_rows(
     method: &str,
-    split: Split,
+    split: &str,
     sample_ids: &[String],
     targets: &Targets,
     outputs: &Matrix,
+    asked: Option<&[usize]>,
 ) -> Result<Vec<PredictionRow>> {
     let (n, o) = (sample_ids.len(), targets.outputs());
     if outputs.rows != n || outputs.cols != o || targets.len() != n {
@@ -151,11 +194,15 @@ pub fn prediction_rows(
             let output = outputs.row(i);
             let classes = targets.task == Task::Expression;
             let label = targets.class(i).map(|c| c as i32);
-            let prediction = classes.then(|| expression::argmax(output) as i32);
+            let among = |asked: &[usize]| {
+                let said: Vec<f32> = asked.iter().map(|&column| output[column]).collect();
+                asked.get(expression::argmax(&said)).copied().unwrap_or_default()
+            };
+            let prediction = classes.then(|| asked.map_or_else(|| expression::argmax(output), among) as i32);
             PredictionRow {
                 method: method.to_owned(),
                 sample_id: sample_ids[i].clone(),
-                split: split.as_str().to_owned(),
+                split: split.to_owned(),
                 label,
                 prediction,
                 correct: label.zip(prediction).map(|(label, prediction)| label == prediction),

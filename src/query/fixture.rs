@@ -122,7 +122,13 @@ impl Fixture<'_> {
             verdict: verdict.to_owned(),
             clusters: 16,
         };
-        let standings = [standing("knn", 0.21875, "above"), standing("logistic", 0.05, "level")];
+        let mut standings = vec![standing("knn", 0.21875, "above"), standing("logistic", 0.05, "level")];
+        if self.rich {
+            standings.push(StandingRow {
+                metric: "acc@there".to_owned(),
+                ..standing("knn", -0.2, "below")
+            });
+        }
         parquet::write(&folder.join("standings.parquet"), &standings, &Origin::default()).unwrap();
         let duplicates = [
             ("train", "train_00001", "test_00002", "bytes"),

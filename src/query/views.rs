@@ -631,6 +631,17 @@ fn flatten(key: String, value: &toml::Value, out: &mut Vec<(String, String)>) {
                 flatten(format!("{key}.{name}"), value, out);
             }
         }
+        // Entries of a list of tables by the name that they have in the run: `test.rafdb.answers`.
+        toml::Value::Array(entries) if entries.iter().any(toml::Value::is_table) => {
+            for (at, entry) in entries.iter().enumerate() {
+                let name = entry.get("name").and_then(toml::Value::as_str);
+                flatten(
+                    name.map_or_else(|| format!("{key}[{at}]"), |name| format!("{key}.{name}")),
+                    entry,
+                    out,
+                );
+            }
+        }
         toml::Value::String(text) => out.push((key, text.clone())),
         other => out.push((key, other.to_string())),
     }

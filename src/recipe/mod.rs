@@ -6,8 +6,10 @@ pub mod load;
 pub mod places;
 pub mod protocol;
 pub mod resolve;
+pub mod shared;
 pub mod stand_in;
 pub mod sweep;
+pub mod test_set;
 pub mod written;
 
 pub use conversion::conversion_options;

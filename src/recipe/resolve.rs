@@ -30,6 +30,7 @@ use super::load::{RecipeOptions, laid, load, stem};
 use super::protocol;
 use super::protocol::config::Protocol;
 use super::stand_in::StandInConfig;
+use super::test_set::{self, TestSet};
 use super::written::Written;
 
 /// Version of the recipe format that this program reads.
@@ -79,6 +80,9 @@ pub struct Recipe {
     /// Generated faces; present only in a run on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<StandInConfig>,
+    /// Further databases to test on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub test: Vec<TestSet>,
     /// The database's card.
     #[serde(skip)]
     pub card: Card,
@@ -122,10 +126,14 @@ impl Recipe {
         recipe.expect = ExpectConfig::default();
         recipe.title = None;
         recipe.dataset = recipe.dataset.without_places();
+        for test in &mut recipe.test {
+            *test = test.without_places();
+        }
         Ok(Digest::new("recipe").part("toml", recipe.to_toml()?).finish())
     }
 
-    /// Digest under which results may be ranked side by side: database, protocol, and whether the faces are generated.
+    /// Digest under which results may be ranked side by side: database, protocol, and whether the faces are generated. Further test
+    /// sets have digests of their own ([`TestSet::digest`]) and change nothing about these.
     ///
     /// # Errors
     /// If the protocol cannot be encoded, which is a defect of this program.
@@ -231,10 +239,9 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         written.encoder.completed()
     };
     let protocol = protocol::resolve(&tree, &written.protocol, &card)?;
-    check(&tree, "expect", written.expect.fits(protocol.task))?;
     let mut features = features(&tree, written.features, &written.model, protocol.task)?;
     features.max_pixels = written.dataset.max_pixels;
-    Ok(Recipe {
+    let mut recipe = Recipe {
         schema: SCHEMA,
         name,
         title: written.title,
@@ -253,13 +260,25 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         report: written.report,
         expect: written.expect,
         stand_in: stand_in.then_some(written.stand_in),
+        test: Vec::new(),
         card,
         file: path.to_owned(),
-    })
+    };
+    recipe.test = test_set::resolve_all(&tree, &written.test, &recipe)?;
+    let tests: Vec<&str> = recipe.test.iter().map(|test| test.name.as_str()).collect();
+    check(&tree, "expect", recipe.expect.fits(recipe.protocol.task, &tests))?;
+    Ok(recipe)
 }
 
-/// Keys that recipes once had, with what to write instead.
+/// Keys that recipes once had, or that are easily written for others, with what to write instead.
 fn gone(tree: &Node) -> Result<(), Box<Mistake>> {
+    if tree.get("test").is_some_and(|test| test.get("dataset").is_some()) {
+        return Err(tree.place_of("test", true).error(
+            "there may be several test sets: they are a list",
+            "one table",
+            Some("write [[test]] above, and [test.dataset] below it".to_owned()),
+        ));
+    }
     let key = "features.max_megapixels";
     if !tree.has(key) {
         return Ok(());

@@ -22,6 +22,7 @@ use crate::train::setup::Method;
 
 use super::protocol::config::ProtocolConfig;
 use super::stand_in::StandInConfig;
+use super::test_set::TestConfig;
 
 /// The sections of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +42,9 @@ pub struct Written {
     pub method: Method,
     /// The database.
     pub dataset: DatasetConfig,
+    /// Further databases to test on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test: Vec<TestConfig>,
     /// The frozen image encoder.
     #[serde(default)]
     pub encoder: EncoderConfig,

@@ -3,9 +3,9 @@
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::metric::Bootstrap;
-use crate::metric::evaluate::{self, Options};
+use crate::metric::evaluate::Said;
 use crate::record::{MetricRow, PredictionRow};
-use crate::sets::{FeatureSet, Matrix};
+use crate::sets::{FeatureSet, Matrix, TestSet};
 use crate::task::Split;
 
 /// What one rival achieved.
@@ -13,7 +13,7 @@ use crate::task::Split;
 pub struct RivalOutcome {
     /// Name as in every table: that of its kind, perhaps with `_tokens` or `_mean_tokens` behind it.
     pub method: String,
-    /// Its outputs on the validation split (where there is one) and the test split.
+    /// Its outputs on the validation split (where there is one), the test split, and other databases.
     pub predictions: Vec<PredictionRow>,
     /// Its metrics on the same splits, the primary one with a 95 % interval, and what it was fitted with (split `all`).
     pub metrics: Vec<MetricRow>,
@@ -35,20 +35,32 @@ impl RivalOutcome {
         outputs: &Matrix,
         interrupt: &Interrupt,
     ) -> Result<()> {
-        let options = Options {
-            subjects: Some(&set.subjects),
-            bootstrap: Bootstrap::hearing(interrupt),
-        };
-        let values = evaluate::evaluate(&set.targets, outputs, &options)?;
-        self.metrics
-            .extend(evaluate::rows(&self.method, split.as_str(), None, &values));
-        self.predictions.extend(evaluate::prediction_rows(
-            &self.method,
+        self.extend(split.as_str(), set, outputs, None, interrupt)
+    }
+
+    /// As [`Self::add`], of another database.
+    pub(crate) fn add_other(&mut self, test: &TestSet, outputs: &Matrix, interrupt: &Interrupt) -> Result<()> {
+        self.extend(&test.split, &test.set, outputs, Some(&test.asked), interrupt)
+    }
+
+    fn extend(
+        &mut self,
+        split: &str,
+        set: &FeatureSet,
+        outputs: &Matrix,
+        asked: Option<&[usize]>,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        let said = Said {
+            method: &self.method,
             split,
-            &set.sample_ids,
-            &set.targets,
+            set,
             outputs,
-        )?);
+            asked,
+        };
+        let (metrics, predictions) = said.rows(Bootstrap::hearing(interrupt))?;
+        self.metrics.extend(metrics);
+        self.predictions.extend(predictions);
         Ok(())
     }
 }

@@ -52,6 +52,8 @@ struct Splits<T> {
     train: T,
     val: Option<T>,
     test: T,
+    /// Of other databases.
+    others: Vec<T>,
 }
 
 /// What a method is fitted with.
@@ -314,6 +316,12 @@ impl<'a> Rivals<'a> {
             train: of(&self.data.train)?,
             val: self.validation().map(of).transpose()?,
             test: of(&self.data.test)?,
+            others: self
+                .data
+                .others
+                .iter()
+                .map(|other| of(&other.set))
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -326,6 +334,13 @@ impl<'a> Rivals<'a> {
             train: of(&raw.train, &self.data.train)?,
             val: val.map(|(rows, set)| of(rows, set)).transpose()?,
             test: of(&raw.test, &self.data.test)?,
+            // However many there are, none of them is held.
+            others: raw
+                .others
+                .iter()
+                .zip(&self.data.others)
+                .map(|(rows, other)| scale.apply(rows, &other.set.sample_ids, self.reading(0, bar)))
+                .collect::<Result<_>>()?,
         })
     }
 
@@ -422,6 +437,9 @@ impl<'a> Rivals<'a> {
             outcome.add(Split::Val, set, &predict(x)?, self.interrupt)?;
         }
         outcome.add(Split::Test, &self.data.test, &predict(&scaled.test)?, self.interrupt)?;
+        for (x, other) in scaled.others.iter().zip(&self.data.others) {
+            outcome.add_other(other, &predict(x)?, self.interrupt)?;
+        }
         Ok(outcome)
     }
 

@@ -107,6 +107,7 @@ fn digits(task: Task) -> SplitSets {
         train: all.select(&(0..TRAIN).collect::<Vec<_>>()),
         val: None,
         test: all.select(&(TRAIN..500).collect::<Vec<_>>()),
+        others: Vec::new(),
     }
 }
 
@@ -545,6 +546,7 @@ fn tiny_splits_are_served() {
                     train: data.train.select(&(0..train).collect::<Vec<_>>()),
                     val: None,
                     test: data.test.select(&(0..test).collect::<Vec<_>>()),
+                    others: Vec::new(),
                 };
                 let mut config = RivalConfig::default();
                 config.mlp.epochs = 3;

@@ -41,6 +41,11 @@ impl RunFolder {
         self.0.join("samples.parquet")
     }
 
+    /// The samples table of another database that is tested on.
+    pub fn samples_of(&self, test: &str) -> PathBuf {
+        self.0.join("tests").join(format!("{test}.parquet"))
+    }
+
     /// The truth behind generated faces.
     pub fn truth(&self) -> PathBuf {
         self.0.join("truth.parquet")

@@ -69,6 +69,9 @@ pub struct Manifest {
     /// these among them; null where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_looks: Option<u64>,
+    /// Other databases that the models were tested on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<OtherTest>,
     /// What was found that changes what is measured, and was not asked for: rows that could not be used, a split that nobody
     /// stated, pictures that two splits share.
     pub warnings: Vec<String>,
@@ -88,6 +91,53 @@ pub struct Manifest {
     /// its digests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sum: Option<String>,
+}
+
+/// Another database that the models of a run were tested on: `[[test]]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OtherTest {
+    /// Its name: its numbers are those of split `test@NAME`, and called `acc@NAME`.
+    pub name: String,
+    /// Card of the database.
+    pub dataset: String,
+    /// Its title, for people.
+    pub title: String,
+    /// Expressions: `shared` if the answer is one of the classes that both databases have, `all` if it is any that was trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
+    /// The models' outputs that were asked, as the models call them.
+    pub outputs: Vec<String>,
+    /// Outputs that it calls otherwise: `Happy → happiness`.
+    pub renamed: Vec<String>,
+    /// Its outputs that the models do not know.
+    pub unknown: Vec<String>,
+    /// Samples tested on.
+    pub samples: u64,
+    /// Samples left out, since the models know none of their labels or the test set's protocol takes no part of them.
+    pub left_out: u64,
+    /// Its section of the recipe, resolved.
+    pub test: Json,
+    /// Key under which numbers on it may be compared, beside the run's own.
+    pub digest: String,
+    /// As the run's own, of this test set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_looks: Option<u64>,
+    /// Folder in which its images lie.
+    pub data_root: Option<String>,
+}
+
+impl OtherTest {
+    /// The name that its rows have for a split.
+    pub fn split(&self) -> String {
+        format!("test@{}", self.name)
+    }
+
+    /// Positions of the outputs that were asked among `classes`, all that the models have.
+    pub fn asked(&self, classes: &[String]) -> Vec<usize> {
+        let place = |name: &String| classes.iter().position(|class| class == name);
+        self.outputs.iter().filter_map(place).collect()
+    }
 }
 
 /// Predictions that another tool made.

@@ -324,7 +324,8 @@ impl Scored {
             data,
         };
         let ids: Vec<String> = kept.iter().map(|&i| tested.sample_ids[i].clone()).collect();
-        let mut rows = crate::metric::evaluate::prediction_rows(method, Split::Test, &ids, &targets, &outputs)?;
+        let mut rows =
+            crate::metric::evaluate::prediction_rows(method, Split::Test.as_str(), &ids, &targets, &outputs, None)?;
         for (row, predicted) in rows.iter_mut().zip(predicted) {
             if !predicted {
                 row.prediction = None;

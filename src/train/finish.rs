@@ -2,12 +2,13 @@
 
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::metric::{self, Bootstrap, evaluate, seeds};
+use crate::metric::evaluate::{self, Said};
+use crate::metric::{self, Bootstrap, seeds};
 use crate::model::config::{Among, Semantic};
 use crate::model::flops::{Attention, Inference};
 use crate::model::math::host;
 use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, ResetRow};
-use crate::sets::{FeatureSet, Matrix, SplitSets};
+use crate::sets::{FeatureSet, Matrix, SplitSets, TestSet};
 use crate::task::{Split, Task};
 
 use super::checkpoint::{Point, Position};
@@ -105,6 +106,9 @@ pub(super) fn finish(
             };
             judge(&mut outcome, split, set, &z, job.interrupt)?;
         }
+    }
+    for other in &data.others {
+        judge_other(&mut outcome, other, job.interrupt)?;
     }
     let matched: f64 = alpha.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(a, _)| a).sum();
     let dictionary = Dictionary {
@@ -250,27 +254,54 @@ fn judge(outcome: &mut SeedOutcome, split: Split, set: &FeatureSet, z: &Matrix, 
             cols: set.targets.outputs(),
             data: outputs,
         };
-        // Nobody reads an interval of the split that the model was fitted to.
-        let values = if split == Split::Train {
-            evaluate::plain(&set.targets, &outputs)?
-        } else {
-            let options = evaluate::Options {
-                subjects: Some(&set.subjects),
-                bootstrap: Bootstrap::hearing(interrupt),
-            };
-            evaluate::evaluate(&set.targets, &outputs, &options)?
-        };
-        outcome
-            .metrics
-            .extend(evaluate::rows(method, split.as_str(), None, &values));
-        outcome.predictions.extend(evaluate::prediction_rows(
+        let split = split.as_str();
+        if split == Split::Train.as_str() {
+            // Nobody reads an interval of the split that the model was fitted to.
+            let values = evaluate::plain(&set.targets, &outputs)?;
+            outcome.metrics.extend(evaluate::rows(method, split, None, &values));
+            let (ids, targets) = (&set.sample_ids, &set.targets);
+            let rows = evaluate::prediction_rows(method, split, ids, targets, &outputs, None)?;
+            outcome.predictions.extend(rows);
+            continue;
+        }
+        let said = Said {
             method,
             split,
-            &set.sample_ids,
-            &set.targets,
-            &outputs,
-        )?);
+            set,
+            outputs: &outputs,
+            asked: None,
+        };
+        extend(outcome, &said, interrupt)?;
     }
+    Ok(())
+}
+
+/// Predictions and final metrics on another database.
+fn judge_other(outcome: &mut SeedOutcome, other: &TestSet, interrupt: &Interrupt) -> Result<()> {
+    let set = &other.set;
+    let z = outcome.model.project(set, interrupt)?;
+    for (method, data) in outcome.model.read_outs(set, &z, interrupt)? {
+        let outputs = Matrix {
+            rows: set.len(),
+            cols: set.targets.outputs(),
+            data,
+        };
+        let said = Said {
+            method,
+            split: &other.split,
+            set,
+            outputs: &outputs,
+            asked: Some(&other.asked),
+        };
+        extend(outcome, &said, interrupt)?;
+    }
+    Ok(())
+}
+
+fn extend(outcome: &mut SeedOutcome, said: &Said<'_>, interrupt: &Interrupt) -> Result<()> {
+    let (metrics, predictions) = said.rows(Bootstrap::hearing(interrupt))?;
+    outcome.metrics.extend(metrics);
+    outcome.predictions.extend(predictions);
     Ok(())
 }
 

@@ -74,6 +74,7 @@ impl HeldOut {
                 train: train.select(&part.kept),
                 val: None,
                 test: train.select(&part.held),
+                others: Vec::new(),
             };
             let folder = job.folder.join("checkpoint").join(format!("part-{at}"));
             let label = format!("{}, part {} of {}", job.label, at + 1, parts.len());

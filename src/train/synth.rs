@@ -97,7 +97,12 @@ pub fn planted(task: Task, train: usize, test: usize, dims: usize, seed: u64) ->
     let train = draw(train, "train");
     let test = draw(test, "test");
     Planted {
-        sets: SplitSets { train, val: None, test },
+        sets: SplitSets {
+            train,
+            val: None,
+            test,
+            others: Vec::new(),
+        },
         modes,
         people: persons,
     }

@@ -24,7 +24,7 @@ fn example() -> String {
     text[start..end].to_owned()
 }
 
-fn digits() -> Bench {
+pub fn digits() -> Bench {
     let bench = Bench::new();
     bench.write("digits.npz", peer("digits.npz"));
     bench.write("digits.csv", peer("digits.csv"));

@@ -271,3 +271,42 @@ fn one_dimension_alone_and_only_some_expressions() {
     );
     assert!(refused.contains("march_2021"), "{refused}");
 }
+
+#[test]
+fn every_fold_is_asked_about_all_of_another_database() {
+    let bench = Bench::new();
+    disfa(&bench);
+    let other = "[[test]]\nname = \"again\"\n[test.dataset]\ncard = \"disfa\"\nroot = \"disfa\"\n[test.protocol]\naction_units = [1, 2, 9, 12, \
+                 20]\nfolds = [2, 3]\n";
+    bench.write("mine.toml", format!("{RECIPE}\n{other}"));
+    let summary = bench.json(&["run", "mine.toml", "--data", "disfa", "--quiet", "--json"]);
+    let run = summary["run_dir"].as_str().unwrap();
+    let ask = |sql: &str| -> serde_json::Value { bench.json(&["query", sql, "--runs", run, "--format", "json"]) };
+    let test = &summary["tests"][0];
+    // AU20 is none of the eight that are trained.
+    assert_eq!(test["outputs"], serde_json::json!(["au01", "au02", "au09", "au12"]));
+    assert_eq!(test["unknown"], serde_json::json!(["au20"]));
+    let people = ask("SELECT DISTINCT subject FROM samples WHERE fold IN (2, 3)");
+    let people = people.as_array().unwrap().len();
+    assert_eq!(test["samples"], people as u64 * u64::from(FRAMES));
+    let folds = ask(
+        "SELECT fold, count(*) AS n, avg(array_length(output)) AS outputs FROM predictions \
+         WHERE split = 'test@again' AND method = 'aura' GROUP BY fold ORDER BY fold",
+    );
+    for (fold, row) in folds.as_array().unwrap().iter().enumerate() {
+        assert_eq!((&row["fold"], &row["n"]), (&(fold + 1).into(), &test["samples"]));
+    }
+    assert_eq!(folds.as_array().unwrap().len(), 3);
+    // The mean over the folds, once each sample; people are resampled once and not fold by fold.
+    let mean = ask(
+        "SELECT avg(value) AS value FROM metrics WHERE split = 'test@again' AND metric = 'f1_avg' AND method = 'aura'",
+    );
+    let (mean, told) = (&mean[0]["value"], &summary["metrics"]["f1_avg@again"]["mean"]);
+    assert!((mean.as_f64().unwrap() - told.as_f64().unwrap()).abs() < 1e-12);
+    let n = ask("SELECT n FROM seed_metrics WHERE split = 'test@again' AND metric = 'f1_avg' AND method = 'aura'");
+    assert_eq!(n[0]["n"], test["samples"]);
+    let clusters = ask("SELECT DISTINCT clusters FROM standings WHERE metric = 'f1_avg@again'");
+    assert_eq!(clusters, serde_json::json!([{ "clusters": people }]));
+    // Of units that it does not label nothing is known, and nothing told.
+    assert!(summary["metrics"].get("f1_au04@again").is_none() && summary["metrics"].get("f1_au12@again").is_some());
+}

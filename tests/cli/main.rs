@@ -31,6 +31,7 @@ mod served;
 mod shared;
 mod studies;
 mod tracking;
+mod transfers;
 mod validate;
 mod videos;
 

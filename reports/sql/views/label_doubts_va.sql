@@ -10,6 +10,7 @@ WITH outputs AS (
   LEFT ANTI JOIN missing m
     ON m.run = p.run AND m.seed = p.seed AND (m.fold IS NOT DISTINCT FROM p.fold) AND m.sample_id = p.sample_id
   WHERE p.method = CASE r.method WHEN 'aura' THEN 'aura_mixture' ELSE r.method END
+    AND NOT starts_with(p.split, 'test@')
 ),
 residuals AS (
   SELECT run, fold, seed, split, sample_id, class, label, output, output - label AS residual FROM outputs WHERE label IS NOT NULL

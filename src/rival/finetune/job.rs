@@ -49,6 +49,8 @@ pub struct Job<'a> {
     pub sets: &'a SplitSets,
     /// Their images.
     pub images: &'a Images,
+    /// The images of each of the other databases of `sets`.
+    pub other_images: &'a [Images],
     /// Which epoch is reported.
     pub selection: Selection,
     /// Seed of everything random.
@@ -155,6 +157,11 @@ impl Job<'_> {
             &self.predict(&model, &chosen, &loss, test)?,
             self.interrupt,
         )?;
+        for (other, images) in self.sets.others.iter().zip(self.other_images) {
+            let there = Self { images, ..*self };
+            let outputs = there.predict(&model, &chosen, &loss, &other.set)?;
+            outcome.add_other(other, &outputs, self.interrupt)?;
+        }
         Ok(outcome)
     }
 

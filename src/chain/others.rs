@@ -1,0 +1,250 @@
+//! `[[test]]`: other databases are converted and extracted as the recipe's own is, by the same encoder, and tested on.
+
+use std::path::{Path, PathBuf};
+
+use crate::device::machine::Resolved;
+use crate::encoder::interface::Encoder;
+use crate::error::{Error, Result};
+use crate::feature::FeatureTable;
+use crate::recipe::test_set::TestSet as Asked;
+use crate::rival::finetune::images::Images;
+use crate::run::folder::RunFolder;
+use crate::run::looks;
+use crate::run::manifest::OtherTest;
+use crate::sets::TestSet;
+
+use super::convert::Samples;
+use super::data;
+use super::extract::Features;
+use super::state::{Chain, RunOptions, json, serde_name};
+use super::train::copy;
+
+/// Another database, ready to be tested on.
+pub(super) struct Other<'a> {
+    asked: &'a Asked,
+    pub(super) features: Features,
+    samples: Samples,
+    /// The folder that image paths are relative to, where there are images.
+    images: Option<PathBuf>,
+}
+
+/// The samples of another database that are tested on.
+pub(super) struct Loaded {
+    pub(super) set: TestSet,
+    /// Test samples that the models know no label of.
+    left_out: usize,
+    /// Its outputs that the models do not know, and those that they call otherwise.
+    unknown: Vec<String>,
+    renamed: Vec<String>,
+}
+
+impl<'a> Chain<'a> {
+    /// Refuses test sets whose databases are not there, which costs nothing.
+    ///
+    /// # Errors
+    /// As [`data::check`], with the name of the test set.
+    pub(super) fn check_others(&self) -> Result<()> {
+        let mut tests = self.recipe.test.iter();
+        tests.try_for_each(|asked| data::check(&asked.recipe, None).map_err(|error| error.within(&of(asked))))
+    }
+
+    /// Brings the images of every test set through `encoder`.
+    ///
+    /// # Errors
+    /// As of the recipe's own database.
+    pub(super) fn others(&mut self, encoder: &dyn Encoder, device: &Resolved) -> Result<Vec<Other<'a>>> {
+        self.each_other(|chain, asked| {
+            let data = chain.data()?;
+            let samples = chain.convert(&data)?;
+            let images = samples.images.clone().unwrap_or(data.root);
+            let features = chain.extract(&images, &samples, encoder, device)?;
+            Ok(Other {
+                asked,
+                features,
+                samples,
+                images: Some(images),
+            })
+        })
+    }
+
+    /// The same of features made elsewhere.
+    ///
+    /// # Errors
+    /// As of the recipe's own.
+    pub(super) fn imported_others(&mut self) -> Result<Vec<Other<'a>>> {
+        self.each_other(|chain, asked| {
+            let (samples, features) = chain.import()?;
+            let images = chain.image_root()?;
+            Ok(Other {
+                asked,
+                features,
+                samples,
+                images,
+            })
+        })
+    }
+
+    /// Works on each test set with a chain of its own: where its files lie its recipe says alone. Stages and warnings are told apart by
+    /// its name.
+    fn each_other(
+        &mut self,
+        mut work: impl FnMut(&mut Chain<'_>, &'a Asked) -> Result<Other<'a>>,
+    ) -> Result<Vec<Other<'a>>> {
+        let recipe: &'a _ = self.recipe;
+        let options = RunOptions {
+            data: None,
+            ..self.options.clone()
+        };
+        let mut others = Vec::new();
+        for asked in &recipe.test {
+            self.progress
+                .line(&format!("{:<11} {}", of(asked), asked.recipe.card.title));
+            let mut chain = Chain {
+                recipe: &asked.recipe,
+                options: &options,
+                progress: self.progress,
+                interrupt: self.interrupt,
+                stages: Vec::new(),
+                cost: None,
+                image_root: None,
+                warnings: Vec::new(),
+                in_use: Vec::new(),
+            };
+            let other = work(&mut chain, asked).map_err(|error| error.within(&of(asked)))?;
+            let warnings = chain.warnings.iter().map(|warning| format!("{}: {warning}", of(asked)));
+            self.warnings.extend(warnings);
+            self.in_use.append(&mut chain.in_use);
+            self.stages
+                .extend(chain.stages.into_iter().map(|stage| crate::run::manifest::StageRecord {
+                    name: format!("{}@{}", stage.name, asked.name),
+                    ..stage
+                }));
+            others.push(other);
+        }
+        Ok(others)
+    }
+
+    /// Reads what of the test sets is tested, for models of these outputs.
+    ///
+    /// # Errors
+    /// As [`FeatureTable::tested`]; [`Error::Data`] if too little of a test set is known to the models.
+    pub(super) fn load_others(&self, others: &[Other<'_>], ours: &[String]) -> Result<Vec<Loaded>> {
+        let load = |other: &Other<'_>| {
+            let name = of(other.asked);
+            self.load_other(other, ours).map_err(|error| error.within(&name))
+        };
+        others.iter().map(load).collect()
+    }
+
+    fn load_other(&self, other: &Other<'_>, ours: &[String]) -> Result<Loaded> {
+        let asked = other.asked;
+        let protocol = &asked.recipe.protocol;
+        let options = self.load_options(&asked.recipe);
+        let (set, counts) = FeatureTable::open(&other.features.folder)?.tested(&options, &protocol.folds)?;
+        let theirs = &set.targets.names;
+        let shared = asked.shared(ours, theirs).map_err(Error::data)?;
+        let (kept, targets) = set.targets.among(ours, &shared.places);
+        if kept.is_empty() {
+            return Err(Error::unusable_table(format!(
+                "none of its {} test samples has a label that the models know",
+                set.len()
+            )));
+        }
+        let left_out = set.len() - kept.len() + counts.other_class;
+        let unknown = shared.left_out(theirs).into_iter().map(str::to_owned).collect();
+        let renamed = shared.renamed(ours, theirs);
+        let mut chosen = set.select(&kept);
+        chosen.targets = targets;
+        Ok(Loaded {
+            set: TestSet {
+                split: asked.split(),
+                set: chosen,
+                asked: asked.asked(&shared, ours.len()),
+            },
+            left_out,
+            unknown,
+            renamed,
+        })
+    }
+
+    /// Says what is tested on, by which rule.
+    pub(super) fn tell_others(&self, others: &[Other<'_>], loaded: &[Loaded]) {
+        for (other, found) in others.iter().zip(loaded) {
+            let asked = found.set.asked.len();
+            let what = of(other.asked);
+            self.progress.line(&format!(
+                "            {what}: {} samples, {asked} of {} outputs asked",
+                found.set.set.len(),
+                found.set.set.targets.outputs()
+            ));
+            if found.left_out > 0 {
+                let unknown = match found.unknown.as_slice() {
+                    [] => String::new(),
+                    names => format!(", for the models do not know {}", names.join(", ")),
+                };
+                self.progress.line(&format!(
+                    "            {what}: {} samples left out{unknown}",
+                    found.left_out
+                ));
+            }
+            if !found.renamed.is_empty() {
+                self.progress
+                    .line(&format!("            {what}: {}", found.renamed.join(", ")));
+            }
+        }
+    }
+
+    /// The images of every test set, for the rival that trains the encoder.
+    ///
+    /// # Errors
+    /// As [`Images::read`].
+    pub(super) fn images_of_others(others: &[Other<'_>]) -> Result<Vec<Images>> {
+        let read = |other: &Other<'_>| {
+            let root = other.images.as_deref().unwrap_or_else(|| Path::new(""));
+            Images::read(&other.samples.table, root, &other.asked.recipe.features)
+        };
+        others.iter().map(read).collect()
+    }
+
+    /// Keeps the samples of every test set in the run folder, as those of the recipe's own are kept.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn copy_others(others: &[Other<'_>], folder: &RunFolder) -> Result<()> {
+        let mut others = others.iter();
+        others.try_for_each(|other| copy(&other.samples.table, &folder.samples_of(&other.asked.name), folder))
+    }
+
+    /// What the manifest says of the test sets; the numbers at `address` were computed on them.
+    ///
+    /// # Errors
+    /// As [`Self::load_others`].
+    pub(super) fn record_others(&self, others: &[Other<'_>], ours: &[String], address: &str) -> Result<Vec<OtherTest>> {
+        let loaded = self.load_others(others, ours)?;
+        let record = |(other, found): (&Other<'_>, &Loaded)| {
+            let asked = other.asked;
+            let digest = asked.digest(other.samples.release.as_deref())?;
+            Ok(OtherTest {
+                name: asked.name.clone(),
+                dataset: asked.recipe.card.id.clone(),
+                title: asked.recipe.card.title.clone(),
+                answers: asked.answers.as_ref().map(serde_name).transpose()?,
+                outputs: found.set.asked.iter().map(|&at| ours[at].clone()).collect(),
+                renamed: found.renamed.clone(),
+                unknown: found.unknown.clone(),
+                samples: found.set.set.len() as u64,
+                left_out: found.left_out as u64,
+                test: json(asked)?,
+                test_looks: Some(looks::record(&self.options.out, &digest, address)?),
+                digest,
+                data_root: other.images.as_ref().map(|root| root.display().to_string()),
+            })
+        };
+        others.iter().zip(&loaded).map(record).collect()
+    }
+}
+
+/// What messages call a test set.
+fn of(asked: &Asked) -> String {
+    format!("test@{}", asked.name)
+}
