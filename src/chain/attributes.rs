@@ -1,16 +1,17 @@
 //! What is known of the people in the samples: `attributes.parquet` of the run folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
-use crate::dataset::attribute_list::AttributeList;
+use crate::dataset::attribute_list::{AttributeList, Line};
 use crate::dataset::attributes::{AttributeKey, AttributesConfig};
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
+use crate::recipe::Recipe;
 use crate::record::Table;
 use crate::run::folder::RunFolder;
 use crate::served::AttributeRow;
@@ -22,17 +23,37 @@ use super::state::Chain;
 /// Most values of an attribute: beyond, there are no groups to speak of.
 const MOST_VALUES: usize = 40;
 
+/// The attributes that a recipe asks for. A list is of the database, and says nothing about generated faces.
+fn asked(recipe: &Recipe) -> AttributesConfig {
+    let config = recipe.dataset.attributes.clone();
+    if recipe.stand_in.is_some() {
+        return AttributesConfig {
+            list: String::new(),
+            ..config
+        };
+    }
+    config
+}
+
+/// The list that a recipe names, read: what is wrong with it is told before anything is trained.
+///
+/// # Errors
+/// [`Error::Data`] if it is not there, or not as [`AttributeList::read`] expects it.
+pub(super) fn list(recipe: &Recipe) -> Result<Option<(PathBuf, AttributeList)>> {
+    let config = asked(recipe);
+    if config.list.is_empty() {
+        return Ok(None);
+    }
+    let path = expand(&config.list)
+        .map_err(|reason| Error::data(format!("dataset.attributes.list = \"{}\", but {reason}", config.list)))?;
+    let list = AttributeList::read(&path, &config)?;
+    Ok(Some((path, list)))
+}
+
 impl Chain<'_> {
-    /// The attributes that the recipe asks for. A list is of the database, and says nothing about generated faces.
+    /// The attributes that the recipe asks for.
     pub(super) fn asked(&self) -> AttributesConfig {
-        let config = self.recipe.dataset.attributes.clone();
-        if self.recipe.stand_in.is_some() {
-            return AttributesConfig {
-                list: String::new(),
-                ..config
-            };
-        }
-        config
+        asked(self.recipe)
     }
 
     /// Writes what the recipe's list and the database say of each sample, unless the same rows are there; says how many samples have
@@ -52,7 +73,7 @@ impl Chain<'_> {
             }
             return Ok(());
         }
-        let rows = attribute_rows(config, folder)?;
+        let rows = self.attribute_rows(config, folder)?;
         self.tell_attributes(&rows);
         let batch = AttributeRow::batch(&rows).and_then(|batch| folder.origin().lead(&batch));
         if there::is_file(&path)? && parquet::read(&path)? == batch.at("encode", &path)? {
@@ -61,6 +82,67 @@ impl Chain<'_> {
         folder.unseal()?;
         atomic::remove(&folder.subgroups())?;
         parquet::write(&path, &rows, &folder.origin())
+    }
+
+    /// One row a sample and attribute, in the order of the samples table.
+    fn attribute_rows(&self, config: &AttributesConfig, folder: &RunFolder) -> Result<Vec<AttributeRow>> {
+        let samples = parquet::read(&folder.samples())?;
+        let ids = column(&samples, "sample_id", &folder.samples())?;
+        let mut rows = Vec::new();
+        let mut push = |attribute: &str, values: &[Option<String>]| -> Result<()> {
+            let different: BTreeSet<&String> = values.iter().flatten().collect();
+            if different.len() > MOST_VALUES {
+                return Err(Error::data(format!(
+                    "the attribute `{attribute}` has {} values, the first `{}`; at most {MOST_VALUES} make groups: put it into bins, or \
+                     leave it out of dataset.attributes",
+                    different.len(),
+                    different.first().map_or("", |value| value)
+                )));
+            }
+            let own = ids.iter().zip(values);
+            rows.extend(own.map(|(id, value)| AttributeRow {
+                sample_id: id.clone().unwrap_or_default(),
+                attribute: attribute.to_owned(),
+                value: value.clone(),
+            }));
+            Ok(())
+        };
+        let truth = if there::is_file(&folder.truth())? {
+            Some(Truth::read(&folder.truth())?)
+        } else {
+            None
+        };
+        for name in &config.own {
+            let values = match (&truth, samples.column_by_name(name)) {
+                (_, Some(_)) => column(&samples, name, &folder.samples())?,
+                (Some(truth), None) if truth.table.column_by_name(name).is_some() => truth.values(&ids, name)?,
+                _ => return Err(unknown(name, &samples, truth.as_ref())),
+            };
+            push(name, &values)?;
+        }
+        if let Some((path, list)) = list(self.recipe)? {
+            let found = find(&list, config, &samples, &folder.samples(), &path)?;
+            self.tell_unused(&list, &found, &path);
+            for (at, name) in list.names.iter().enumerate() {
+                let value = |row: Option<&Line>| row.and_then(|(_, row)| row[at].clone());
+                push(name, &found.iter().copied().map(value).collect::<Vec<_>>())?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Lines of a list that say nothing of any sample: of another release, or under another spelling.
+    fn tell_unused(&self, list: &AttributeList, found: &[Option<&Line>], path: &Path) {
+        let used: BTreeSet<u32> = found.iter().flatten().map(|(line, _)| *line).collect();
+        let mut unused = list.rows.iter().filter(|(_, (line, _))| !used.contains(line));
+        let n = unused.clone().count();
+        if let Some((key, (line, _))) = unused.next() {
+            self.progress.line(&format!(
+                "            {}: {n} of {} lines name no sample, such as `{key}` (line {line})",
+                path.display(),
+                list.rows.len()
+            ));
+        }
     }
 
     fn tell_attributes(&self, rows: &[AttributeRow]) {
@@ -79,55 +161,6 @@ impl Chain<'_> {
             });
         }
     }
-}
-
-/// One row a sample and attribute, in the order of the samples table.
-fn attribute_rows(config: &AttributesConfig, folder: &RunFolder) -> Result<Vec<AttributeRow>> {
-    let samples = parquet::read(&folder.samples())?;
-    let ids = column(&samples, "sample_id", &folder.samples())?;
-    let mut rows = Vec::new();
-    let mut push = |attribute: &str, values: &[Option<String>]| -> Result<()> {
-        let different: BTreeSet<&String> = values.iter().flatten().collect();
-        if different.len() > MOST_VALUES {
-            return Err(Error::data(format!(
-                "the attribute `{attribute}` has {} values, the first `{}`; at most {MOST_VALUES} make groups: put it into bins, or \
-                 leave it out of dataset.attributes",
-                different.len(),
-                different.first().map_or("", |value| value)
-            )));
-        }
-        let own = ids.iter().zip(values);
-        rows.extend(own.map(|(id, value)| AttributeRow {
-            sample_id: id.clone().unwrap_or_default(),
-            attribute: attribute.to_owned(),
-            value: value.clone(),
-        }));
-        Ok(())
-    };
-    let truth = if there::is_file(&folder.truth())? {
-        Some(Truth::read(&folder.truth())?)
-    } else {
-        None
-    };
-    for name in &config.own {
-        let values = match (&truth, samples.column_by_name(name)) {
-            (_, Some(_)) => column(&samples, name, &folder.samples())?,
-            (Some(truth), None) if truth.table.column_by_name(name).is_some() => truth.values(&ids, name)?,
-            _ => return Err(unknown(name, &samples, truth.as_ref())),
-        };
-        push(name, &values)?;
-    }
-    if !config.list.is_empty() {
-        let path = expand(&config.list)
-            .map_err(|reason| Error::data(format!("dataset.attributes.list = \"{}\", but {reason}", config.list)))?;
-        let list = AttributeList::read(&path, config)?;
-        let found = find(&list, config, &samples, &folder.samples(), &path)?;
-        for (at, name) in list.names.iter().enumerate() {
-            let value = |row: Option<&[Option<String>]>| row.and_then(|row| row[at].clone());
-            push(name, &found.iter().copied().map(value).collect::<Vec<_>>())?;
-        }
-    }
-    Ok(rows)
 }
 
 /// The truth of generated faces, by sample.
@@ -202,7 +235,7 @@ fn find<'a>(
     samples: &RecordBatch,
     table: &Path,
     path: &Path,
-) -> Result<Vec<Option<&'a [Option<String>]>>> {
+) -> Result<Vec<Option<&'a Line>>> {
     let keys = column(samples, config.key.as_str(), table)?;
     let names: Vec<Option<&str>> = keys.iter().map(|key| file_name(key.as_deref()?)).collect();
     let mut of_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -225,7 +258,7 @@ fn find<'a>(
             Some((_, row)) => Some(row),
             None => exact,
         };
-        found.push(row.map(|(_, values)| values.as_slice()));
+        found.push(row);
     }
     if found.iter().all(Option::is_none) {
         let first = list.rows.keys().next().map_or("", String::as_str);

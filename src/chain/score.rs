@@ -28,6 +28,7 @@ use crate::score::config::ScoreConfig;
 use crate::score::scored::{Request, Scored, score as read_scores};
 use crate::task::Task;
 
+use super::attributes;
 use super::convert::Samples;
 use super::data;
 use super::finite::check_finite;
@@ -72,6 +73,7 @@ pub fn score(
         warnings: Vec::new(),
         in_use: Vec::new(),
     };
+    attributes::list(recipe)?;
     let mut comparable = recipe.clone();
     let (root, samples) = if recipe.card.is_table() {
         let (samples, _) = chain.import()?;

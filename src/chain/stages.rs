@@ -16,6 +16,7 @@ use crate::run::folder::RunFolder;
 use crate::run::looks;
 use crate::run::manifest::{self, Manifest, StageRecord};
 
+use super::attributes;
 use super::data;
 use super::needs;
 use super::rivals::RivalsDigest;
@@ -90,6 +91,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         progress.line(&format!("            {notice}"));
     }
 
+    attributes::list(recipe)?;
     // What was read is part of what makes numbers comparable.
     let mut comparable = recipe.clone();
     let (data_root, samples, features, others) = if recipe.card.is_table() {

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::size::Size;
 
-use super::{data, import, needs};
+use super::{attributes, data, import, needs};
 
 /// The data of a recipe.
 #[derive(Debug, Serialize)]
@@ -39,6 +39,7 @@ pub fn data_report(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<DataReport> {
+    attributes::list(recipe)?;
     let options = recipe.protocol.convert_options(&recipe.dataset);
     let outputs = import::named(recipe);
     let (conversion, rejects, needs) = if recipe.card.is_table() {

@@ -14,6 +14,8 @@ use crate::check::judge::{self, CheckReport};
 use crate::dataset::card_file;
 use crate::dataset::conversion::Conversion;
 use crate::error::Result;
+use crate::export::model::folder::Exported;
+use crate::predict::run::Predicted;
 use crate::recipe;
 use crate::report::explain::sample::Explanation;
 use crate::run::manifest::{self, Manifest};
@@ -51,6 +53,10 @@ enum Kind {
     Score,
     /// leaderboard --json
     Leaderboard,
+    /// predict --json
+    Predict,
+    /// export model --json
+    Model,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
@@ -78,6 +84,8 @@ fn of(kind: Kind) -> Json {
         Kind::Explain => schema::<Explanation>("explain", 1),
         Kind::Score => schema::<ScoreSummary>("score", 1),
         Kind::Leaderboard => schema::<Board>("leaderboard", board::SCHEMA),
+        Kind::Predict => schema::<Predicted>("predict", 1),
+        Kind::Model => schema::<Exported>("model", 1),
     }
 }
 

@@ -9,13 +9,16 @@ use crate::intake::{fields, text};
 
 use super::attributes::AttributesConfig;
 
+/// A line of a list: its number, and the value of each attribute, where it is known.
+pub type Line = (u32, Vec<Option<String>>);
+
 /// What a list says of each key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttributeList {
     /// Names of the attributes, in the order of the list.
     pub names: Vec<String>,
-    /// By key: the line, and the value of each attribute, where it is known.
-    pub rows: BTreeMap<String, (u32, Vec<Option<String>>)>,
+    /// By key.
+    pub rows: BTreeMap<String, Line>,
 }
 
 /// What the first line says: the separator, the number of fields, and where key and attributes stand.

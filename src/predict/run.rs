@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -71,7 +72,8 @@ pub struct Prediction<'a> {
 }
 
 /// What a call did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "aura-bench predict, as JSON")]
 pub struct Predicted {
     /// Version of this object: 1.
     pub schema: u32,

@@ -91,10 +91,11 @@ pub const VIEWS: [&str; 45] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "archetypes",
     "assignments",
     "attributes",
+    "duplicates",
     "maps",
     "metrics",
     "missing",

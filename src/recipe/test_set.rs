@@ -237,6 +237,16 @@ fn one(tree: &Node, entry: &Node, config: &TestConfig, at: usize, main: &Recipe)
             "take it out",
         );
     }
+    // What is wrong with the card itself is told where recipes are.
+    let card = config.dataset.load_card().ok();
+    if card.is_some_and(|card| card.is_table() != main.card.is_table()) {
+        return wrong(
+            "dataset.card",
+            "features made elsewhere and images cannot stand in one run: they would be of two encoders".to_owned(),
+            "the other kind",
+            "make a table of features of both databases, or name two databases of images",
+        );
+    }
     let mut own = tree.clone();
     for key in NOT_OF_A_TEST {
         own.remove(key);
@@ -278,14 +288,6 @@ fn one(tree: &Node, entry: &Node, config: &TestConfig, at: usize, main: &Recipe)
             ),
             "another task",
             "take it out: a test set has the task of the recipe",
-        );
-    }
-    if recipe.card.is_table() != main.card.is_table() {
-        return wrong(
-            "dataset.card",
-            "features made elsewhere and images cannot stand in one run: they would be of two encoders".to_owned(),
-            "the other kind",
-            "make a table of features of both databases, or name two databases of images",
         );
     }
     let name = config.name.clone().unwrap_or_else(|| recipe.card.id.clone());

@@ -121,6 +121,7 @@ fn a_feature_table_is_described_as_the_run_described_it() {
 fn a_model_is_written_with_its_card() {
     let (bench, run) = Bench::with_run(&[]);
     let said = bench.json(&["export", "model", &run, "--out", "model", "--json"]);
+    crate::schemas::fits("model", &said);
     assert_eq!(said["inputs"], serde_json::json!(["features"]));
     let outputs = [
         "aura",

@@ -310,3 +310,35 @@ fn every_fold_is_asked_about_all_of_another_database() {
     // Of units that it does not label nothing is known, and nothing told.
     assert!(summary["metrics"].get("f1_au04@again").is_none() && summary["metrics"].get("f1_au12@again").is_some());
 }
+
+#[test]
+fn persons_of_a_list_are_grouped_over_all_folds() {
+    let bench = Bench::new();
+    disfa(&bench);
+    bench.write(
+        "who.csv",
+        "subject;age\nSN001;young\nSN002;young\nSN006;\nSN011;old\nSN003;old\nSN004;old\n",
+    );
+    let attributes = "[dataset.attributes]\nlist = \"who.csv\"\nkey = \"subject\"\n";
+    bench.write(
+        "mine.toml",
+        format!("{RECIPE}\n{attributes}").replace("\"logistic\", ", ""),
+    );
+    let summary = bench.json(&["run", "mine.toml", "--data", "disfa", "--quiet", "--json"]);
+    let run = summary["run_dir"].as_str().unwrap();
+    let groups = bench.json(&[
+        "query",
+        "SELECT part, n, clusters FROM subgroups WHERE kind = 'group' AND metric = 'f1_avg' AND method = 'aura' ORDER BY part NULLS LAST",
+        "--runs",
+        run,
+        "--format",
+        "json",
+    ]);
+    let row = |part: serde_json::Value, people: u32| serde_json::json!({ "part": part, "n": people * FRAMES, "clusters": people });
+    assert_eq!(groups[0], row("old".into(), 3));
+    assert_eq!(groups[1], row("young".into(), 2));
+    assert_eq!(
+        (&groups[2]["part"], &groups[2]["n"]),
+        (&serde_json::Value::Null, &FRAMES.into())
+    );
+}

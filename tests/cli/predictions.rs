@@ -148,6 +148,7 @@ fn what_is_no_image_is_listed_and_the_rest_predicted() {
     }
     bench.write("faces/broken.jpg", "no image");
     let said = bench.json(&["predict", &run, "faces", "--out", "p.csv", "--json", "--device", "cpu"]);
+    crate::schemas::fits("predict", &said);
     assert_eq!(
         (&said["faces"], &said["predicted"], &said["rejected"]),
         (&3.into(), &2.into(), &1.into())

@@ -93,7 +93,7 @@ pub fn checked_in(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn fits(name: &str, value: &Value) {
+pub fn fits(name: &str, value: &Value) {
     let schema = checked_in(name);
     let version = schema["$id"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     assert_eq!(

@@ -88,3 +88,87 @@ fn shares_and_noise_touch_training_samples_alone_and_are_another_protocol() {
     let text = bench.fails(2, &small(&["--set", "protocol.draw_seed=3"]));
     assert!(text.contains("nothing is drawn"), "{text}");
 }
+
+/// The small run on the faces in `raf`, read as the database, with a list of attributes beside it.
+const ON_A_FOLDER: [&str; 14] = [
+    "--data",
+    "raf",
+    "--set",
+    "encoder.kind=hog",
+    "--set",
+    "dataset.attributes.list=who.csv",
+    "--set",
+    "dataset.attributes.key=image_path",
+    "--set",
+    "dataset.attributes.key_column=image",
+    "--set",
+    "baselines.methods=[\"knn\"]",
+    "--set",
+    "model.width=32",
+];
+
+#[test]
+fn a_list_beside_the_folder_is_read_before_anything_and_says_what_it_did_not_find() {
+    let bench = Bench::with_faces();
+    let mut arguments: Vec<&str> = small(&ON_A_FOLDER);
+    arguments.retain(|argument| !matches!(*argument, "--stand-in" | "--quiet" | "stand_in.samples=260"));
+    let lone = arguments
+        .windows(2)
+        .position(|pair| pair == ["--set", "--set"])
+        .unwrap();
+    arguments.remove(lone);
+    let labels = std::fs::read_to_string(bench.path("raf/basic/EmoLabel/list_patition_label.txt")).unwrap();
+    let tested: Vec<String> = labels
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| name.starts_with("test"))
+        .map(|name| name.replace(".jpg", "_aligned.jpg"))
+        .collect();
+    let lines = |last: &str| {
+        let known = tested.iter().skip(2).enumerate();
+        let known: String = known
+            .map(|(i, name)| format!("{name},{}\n", ["young", "old"][i % 2]))
+            .collect();
+        format!("image,age\n{known}{last}\n")
+    };
+    // A mistake is told before faces are read.
+    bench.write("who.csv", lines("one,field,too many"));
+    let told = bench.fails(3, &arguments);
+    assert!(
+        told.contains(&format!("who.csv:{}", tested.len())) && !told.contains("convert "),
+        "{told}"
+    );
+    let mut validate = vec!["validate", "recipes/rafdb.toml"];
+    validate.extend(&arguments[2..]);
+    let seeds = validate.iter().position(|argument| *argument == "--seeds").unwrap();
+    validate.drain(seeds..seeds + 2);
+    assert!(bench.fails(3, &validate).contains("who.csv:"));
+
+    bench.write("who.csv", lines("test_9999_aligned.jpg,old"));
+    let output = bench.run(&arguments);
+    let said = crate::stderr(&output);
+    assert!(output.status.success(), "{said}");
+    let n = tested.len() - 1;
+    assert!(
+        said.contains(&format!(
+            "1 of {n} lines name no sample, such as `test_9999_aligned.jpg` (line {})",
+            n + 1
+        )),
+        "{said}"
+    );
+    let run = std::fs::read_dir(bench.path("runs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let run = run
+        .map(|name| name.to_string_lossy().into_owned())
+        .find(|name| name.starts_with("rafdb-"))
+        .unwrap();
+    let groups = rows(
+        &bench,
+        &format!("runs/{run}"),
+        "SELECT part, n FROM subgroups WHERE kind = 'group' AND metric = 'acc' AND method = 'knn' ORDER BY part NULLS LAST",
+    );
+    let known = tested.len() - 2;
+    let (old, young) = ((known / 2).to_string(), known.div_ceil(2).to_string());
+    assert_eq!(groups, [["old", old.as_str()], ["young", &young], ["", "2"]]);
+}

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::schemas::fits;
 use crate::{Bench, small};
 
 /// Digits under a table's card, tested on some of themselves under other names.
@@ -128,6 +129,9 @@ fn numbers_on_another_database_are_checked_and_compared_where_they_may_be() {
     bench.write("across.toml", FACES);
     let first = bench.json(&across(&[]));
     let run = first["run_dir"].as_str().unwrap();
+    fits("run", &first);
+    let manifest = std::fs::read(bench.path(run).join("manifest.json")).unwrap();
+    fits("manifest", &serde_json::from_slice(&manifest).unwrap());
     assert_eq!(first["stages"]["extract@wild"]["cached"], false);
     assert!(first["metrics"]["acc@wild"]["mean"].as_f64().unwrap() > 0.2);
     let test = &first["tests"][0];
@@ -198,6 +202,8 @@ fn numbers_on_another_database_are_checked_and_compared_where_they_may_be() {
     assert!(pair["p_samples"].is_number() && pair["mcnemar"].is_object(), "{pair}");
     // A damaged baseline of it is told.
     let text = std::fs::read_to_string(bench.path("b.toml")).unwrap();
+    let baseline: toml::Table = text.parse().unwrap();
+    fits("baseline", &serde_json::to_value(baseline).unwrap());
     let digest = &text[text.find("[tests.wild]").unwrap()..];
     let digest = digest
         .split("samples_digest = \"")

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::disk::atomic;
@@ -22,8 +23,11 @@ pub const SAFETENSORS: &str = "model.safetensors";
 pub const CARD: &str = "README.md";
 
 /// What was exported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(title = "aura-bench export model, as JSON")]
 pub struct Exported {
+    /// Version of this object: 1.
+    pub schema: u32,
     /// The folder.
     pub folder: PathBuf,
     /// The fold of the model, in a run with folds.
@@ -78,6 +82,7 @@ pub fn export(run: &Path, fold: Option<i32>, seed: Option<i64>, out: &Path) -> R
     // Last: a folder with a card is whole.
     atomic::write(&out.join(CARD), text.as_bytes())?;
     Ok(Exported {
+        schema: 1,
         folder: out.to_owned(),
         fold,
         seed,
