@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod convert;
+pub mod copy;
 pub mod cost;
 pub mod data;
 pub mod done;

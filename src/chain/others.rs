@@ -6,6 +6,7 @@ use crate::device::machine::Resolved;
 use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
 use crate::feature::FeatureTable;
+use crate::recipe::Recipe;
 use crate::recipe::test_set::TestSet as Asked;
 use crate::rival::finetune::images::Images;
 use crate::run::folder::RunFolder;
@@ -14,14 +15,15 @@ use crate::run::manifest::OtherTest;
 use crate::sets::TestSet;
 
 use super::convert::Samples;
+use super::copy::copy;
 use super::data;
 use super::extract::Features;
 use super::state::{Chain, RunOptions, json, serde_name};
-use super::train::copy;
 
 /// Another database, ready to be tested on.
 pub(super) struct Other<'a> {
     asked: &'a Asked,
+    recipe: Recipe,
     pub(super) features: Features,
     samples: Samples,
     /// The folder that image paths are relative to, where there are images.
@@ -45,7 +47,7 @@ impl<'a> Chain<'a> {
     /// As [`data::check`], with the name of the test set.
     pub(super) fn check_others(&self) -> Result<()> {
         let mut tests = self.recipe.test.iter();
-        tests.try_for_each(|asked| data::check(&asked.recipe, None).map_err(|error| error.within(&of(asked))))
+        tests.try_for_each(|asked| data::check(&self.recipe.on(asked), None).map_err(|error| error.within(&of(asked))))
     }
 
     /// Brings the images of every test set through `encoder`.
@@ -60,6 +62,7 @@ impl<'a> Chain<'a> {
             let features = chain.extract(&images, &samples, encoder, device)?;
             Ok(Other {
                 asked,
+                recipe: chain.recipe.clone(),
                 features,
                 samples,
                 images: Some(images),
@@ -77,6 +80,7 @@ impl<'a> Chain<'a> {
             let images = chain.image_root()?;
             Ok(Other {
                 asked,
+                recipe: chain.recipe.clone(),
                 features,
                 samples,
                 images,
@@ -98,9 +102,10 @@ impl<'a> Chain<'a> {
         let mut others = Vec::new();
         for asked in &recipe.test {
             self.progress
-                .line(&format!("{:<11} {}", of(asked), asked.recipe.card.title));
+                .line(&format!("{:<11} {}", of(asked), asked.database.card.title));
+            let own = recipe.on(asked);
             let mut chain = Chain {
-                recipe: &asked.recipe,
+                recipe: &own,
                 options: &options,
                 progress: self.progress,
                 interrupt: self.interrupt,
@@ -138,8 +143,8 @@ impl<'a> Chain<'a> {
 
     fn load_other(&self, other: &Other<'_>, ours: &[String]) -> Result<Loaded> {
         let asked = other.asked;
-        let protocol = &asked.recipe.protocol;
-        let options = self.load_options(&asked.recipe);
+        let protocol = &other.recipe.protocol;
+        let options = self.load_options(&other.recipe);
         let (set, counts) = FeatureTable::open(&other.features.folder)?.tested(&options, &protocol.folds)?;
         let theirs = &set.targets.names;
         let shared = asked.shared(ours, theirs).map_err(Error::data)?;
@@ -201,7 +206,7 @@ impl<'a> Chain<'a> {
     pub(super) fn images_of_others(others: &[Other<'_>]) -> Result<Vec<Images>> {
         let read = |other: &Other<'_>| {
             let root = other.images.as_deref().unwrap_or_else(|| Path::new(""));
-            Images::read(&other.samples.table, root, &other.asked.recipe.features)
+            Images::read(&other.samples.table, root, &other.recipe.features)
         };
         others.iter().map(read).collect()
     }
@@ -226,8 +231,8 @@ impl<'a> Chain<'a> {
             let digest = asked.digest(other.samples.release.as_deref())?;
             Ok(OtherTest {
                 name: asked.name.clone(),
-                dataset: asked.recipe.card.id.clone(),
-                title: asked.recipe.card.title.clone(),
+                dataset: other.recipe.card.id.clone(),
+                title: other.recipe.card.title.clone(),
                 answers: asked.answers.as_ref().map(serde_name).transpose()?,
                 outputs: found.set.asked.iter().map(|&at| ours[at].clone()).collect(),
                 renamed: found.renamed.clone(),

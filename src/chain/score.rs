@@ -30,12 +30,12 @@ use crate::task::Task;
 
 use super::attributes;
 use super::convert::Samples;
+use super::copy::copy;
 use super::data;
 use super::finite::check_finite;
 use super::scored::ScoreSummary;
 use super::stages::versions;
 use super::state::{Chain, RunOptions, json, serde_name};
-use super::train::copy;
 
 /// What the run folder keeps of the recipe: what is tested, and how the tool's files were read.
 #[derive(Serialize)]
@@ -166,7 +166,7 @@ pub fn score(
     if let Some(test) = recipe.test.first() {
         progress.line(&format!(
             "            [[test]] takes no part: predictions of {} are scored by a recipe of its own",
-            test.recipe.card.title
+            test.database.card.title
         ));
     }
     let manifest = Manifest {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::device::machine::Resolved;
-use crate::digest::of_file;
 use crate::disk::{atomic, parquet};
 use crate::error::{Context, Error, Result};
 use crate::feature::duplicates::DuplicateRule;
@@ -25,6 +24,7 @@ use crate::train::setup::{SeedOutcome, Setup};
 use crate::train::{Seeds, checkpoint};
 
 use super::convert::Samples;
+use super::copy::copy;
 use super::cost::calibrate;
 use super::done::{self, Done};
 use super::extract::Features;
@@ -514,13 +514,4 @@ fn whole_seeds(folder: &RunFolder, folds: &[Option<i32>], digest: &str, rivals: 
     }
     seeds.sort_unstable();
     Ok(seeds)
-}
-
-/// Copies a table into the run folder, whole or not at all, unless the same bytes are there.
-pub(super) fn copy(from: &Path, to: &Path, folder: &RunFolder) -> Result<()> {
-    if to.is_file() && of_file(to)? == of_file(from)? {
-        return Ok(());
-    }
-    folder.unseal()?;
-    atomic::write(to, &std::fs::read(from).at("read", from)?)
 }

@@ -11,11 +11,12 @@ use crate::metric::{Bootstrap, Interval, Measure};
 use crate::naming;
 use crate::record::StandingRow;
 
-use super::baseline::{Baseline, BaselineMetric, BaselineStanding, FALSE_ALARM};
+use super::baseline::Baseline;
 use super::comparable::{incomparable, incomparable_there};
 use super::evidence;
 use super::expect::{Distance, ExpectConfig, Expectation, RuleName};
 use super::facts::Facts;
+use super::kept::{BaselineMetric, BaselineStanding, FALSE_ALARM};
 use super::names::{CLASSES_WITHOUT_ARCHETYPE, COST, RESETS_AFTER_WARMUP, STANDING, STRUCTURE, WARNINGS, place};
 use super::standing;
 use super::verdict::{Decision, Evidence, Rule, Verdict, decide};

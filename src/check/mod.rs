@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;
+pub mod kept;
 pub mod names;
 pub mod show;
 pub mod show_board;

@@ -229,7 +229,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         .map(|test| {
             Ok((
                 test,
-                data_of(&test.recipe, None, shell).map_err(|error| error.within(&test.split()))?,
+                data_of(&recipe.on(test), None, shell).map_err(|error| error.within(&test.split()))?,
             ))
         })
         .collect::<Result<_>>()?;
@@ -241,7 +241,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             .iter()
             .map(|(test, data)| {
                 let (read, error) = parts(data.as_ref());
-                let digest = test.digest(test.recipe.protocol.release.as_deref())?;
+                let digest = test.digest(test.database.protocol.release.as_deref())?;
                 let found = read.map(|report| &report.conversion);
                 Ok(json!({"name": test.name, "digest": digest, "data": found, "data_error": error}))
             })
@@ -275,7 +275,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             text,
             "{}: {}\n{}",
             test.split(),
-            test.recipe.card.title,
+            test.database.card.title,
             read(data.as_ref())
         );
     }

@@ -30,7 +30,7 @@ use super::load::{RecipeOptions, laid, load, stem};
 use super::protocol;
 use super::protocol::config::Protocol;
 use super::stand_in::StandInConfig;
-use super::test_set::{self, TestSet};
+use super::test_set::{self, Database, TestSet};
 use super::written::Written;
 
 /// Version of the recipe format that this program reads.
@@ -104,6 +104,38 @@ impl Recipe {
             resolve(path, laid(tree.clone(), overrides.clone()), true)?;
         }
         Ok(resolve(path, tree, options.stand_in)?)
+    }
+
+    /// What it says of its own database.
+    fn database(&self) -> Database {
+        Database {
+            dataset: self.dataset.clone(),
+            protocol: self.protocol.clone(),
+            features: self.features.clone(),
+            stand_in: self.stand_in.clone(),
+            card: self.card.clone(),
+        }
+    }
+
+    /// The same recipe with the database of a test set in place of its own.
+    #[must_use]
+    pub fn on(&self, test: &TestSet) -> Self {
+        let Database {
+            dataset,
+            protocol,
+            features,
+            stand_in,
+            card,
+        } = test.database.clone();
+        Self {
+            dataset,
+            protocol,
+            features,
+            stand_in,
+            card,
+            test: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// The recipe as TOML, with every value spelled out.
@@ -264,7 +296,8 @@ pub fn resolve(path: &Path, mut tree: Node, stand_in: bool) -> Result<Recipe, Bo
         card,
         file: path.to_owned(),
     };
-    recipe.test = test_set::resolve_all(&tree, &written.test, &recipe)?;
+    let of_test = |tree| resolve(path, tree, stand_in).map(|recipe| recipe.database());
+    recipe.test = test_set::resolve_all(&tree, &written.test, &recipe.database(), &of_test)?;
     let tests: Vec<&str> = recipe.test.iter().map(|test| test.name.as_str()).collect();
     check(&tree, "expect", recipe.expect.fits(recipe.protocol.task, &tests))?;
     Ok(recipe)

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::dataset::{DatasetConfig, FrameBase};
+use crate::dataset::{Card, DatasetConfig, FrameBase};
 use crate::digest::Digest;
 use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::error::{Error, Result};
+use crate::feature::FeaturesConfig;
 use crate::task::Task;
 
-use super::protocol::config::ProtocolConfig;
-use super::resolve::{Recipe, resolve};
+use super::protocol::config::{Protocol, ProtocolConfig};
 use super::shared::Shared;
 use super::stand_in::StandInConfig;
 
@@ -86,8 +86,23 @@ pub struct TestSet {
     pub answers: Option<Answers>,
     /// What its outputs are called here.
     pub names: BTreeMap<String, String>,
-    /// The recipe with this database in place of its own.
-    pub recipe: Box<Recipe>,
+    /// The database.
+    pub database: Database,
+}
+
+/// What a recipe says of a database, with nothing left open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    /// Where it lies.
+    pub dataset: DatasetConfig,
+    /// What of it takes part.
+    pub protocol: Protocol,
+    /// Its feature table.
+    pub features: FeaturesConfig,
+    /// Its generated faces; present only in a run on them.
+    pub stand_in: Option<StandInConfig>,
+    /// Its card.
+    pub card: Card,
 }
 
 /// As a resolved recipe shows it.
@@ -106,16 +121,16 @@ struct Shown<'a> {
 
 impl Serialize for TestSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        self.shown(&self.recipe.dataset, false).serialize(serializer)
+        self.shown(&self.database.dataset, false).serialize(serializer)
     }
 }
 
 impl TestSet {
     fn shown(&self, dataset: &DatasetConfig, comparable: bool) -> Shown<'_> {
         let protocol = if comparable {
-            self.recipe.protocol.comparable()
+            self.database.protocol.comparable()
         } else {
-            self.recipe.protocol.clone()
+            self.database.protocol.clone()
         };
         let mut protocol = match serde_json::to_value(&protocol) {
             Ok(serde_json::Value::Object(keys)) => keys,
@@ -128,7 +143,7 @@ impl TestSet {
             names: &self.names,
             dataset: dataset.clone(),
             protocol,
-            stand_in: self.recipe.stand_in.as_ref(),
+            stand_in: self.database.stand_in.as_ref(),
         }
     }
 
@@ -136,7 +151,7 @@ impl TestSet {
     #[must_use]
     pub fn without_places(&self) -> Self {
         let mut here = self.clone();
-        here.recipe.dataset = here.recipe.dataset.without_places();
+        here.database.dataset = here.database.dataset.without_places();
         here
     }
 
@@ -152,13 +167,13 @@ impl TestSet {
     /// If it cannot be encoded, which is a defect of this program.
     pub fn digest(&self, release: Option<&str>) -> Result<String> {
         let dataset = DatasetConfig {
-            card: self.recipe.card.id.clone(),
+            card: self.database.card.id.clone(),
             layout: "auto".to_owned(),
             frame_base: FrameBase::Auto,
-            ..self.recipe.dataset.without_places()
+            ..self.database.dataset.without_places()
         };
         let mut here = self.clone();
-        here.recipe.protocol.release = release.map(str::to_owned);
+        here.database.protocol.release = release.map(str::to_owned);
         let text = serde_json::to_string(&here.shown(&dataset, true))
             .map_err(|error| Error::data(format!("cannot encode the test set: {error}")))?;
         Ok(Digest::new("test set").part("test", text).finish())
@@ -169,7 +184,7 @@ impl TestSet {
     /// # Errors
     /// As [`Shared::of`].
     pub fn shared(&self, ours: &[String], theirs: &[String]) -> Result<Shared, String> {
-        Shared::of(ours, theirs, &self.names, self.recipe.protocol.task)
+        Shared::of(ours, theirs, &self.names, self.database.protocol.task)
     }
 
     /// Positions of the outputs that are asked, of `outputs` that are trained.
@@ -181,15 +196,23 @@ impl TestSet {
     }
 }
 
-/// Resolves every `[[test]]` of a recipe, whose other sections are `main`'s.
+/// Resolves a tree in which a test set's database stands in place of the recipe's own.
+pub(super) type Resolve<'a> = &'a dyn Fn(Node) -> Result<Database, Box<Mistake>>;
+
+/// Resolves every `[[test]]` of a recipe, whose own database is `main`.
 ///
 /// # Errors
 /// The first mistake, with its place.
-pub(super) fn resolve_all(tree: &Node, written: &[TestConfig], main: &Recipe) -> Result<Vec<TestSet>, Box<Mistake>> {
+pub(super) fn resolve_all(
+    tree: &Node,
+    written: &[TestConfig],
+    main: &Database,
+    resolve: Resolve<'_>,
+) -> Result<Vec<TestSet>, Box<Mistake>> {
     let mut tests: Vec<TestSet> = Vec::new();
     let entries = tree.get("test").map_or(&[][..], Node::items);
     for (at, (entry, config)) in entries.iter().zip(written).enumerate() {
-        let test = one(tree, entry, config, at, main)?;
+        let test = one(tree, entry, config, at, main, resolve)?;
         if tests.iter().any(|there| there.name == test.name) {
             return Err(entry.place_of("name", false).error(
                 format!("two test sets are called `{}`", test.name),
@@ -202,7 +225,14 @@ pub(super) fn resolve_all(tree: &Node, written: &[TestConfig], main: &Recipe) ->
     Ok(tests)
 }
 
-fn one(tree: &Node, entry: &Node, config: &TestConfig, at: usize, main: &Recipe) -> Result<TestSet, Box<Mistake>> {
+fn one(
+    tree: &Node,
+    entry: &Node,
+    config: &TestConfig,
+    at: usize,
+    main: &Database,
+    resolve: Resolve<'_>,
+) -> Result<TestSet, Box<Mistake>> {
     let wrong = |key: &str, message: String, label: &str, advice: &str| {
         Err(entry
             .place_of(key, false)
@@ -277,20 +307,20 @@ fn one(tree: &Node, entry: &Node, config: &TestConfig, at: usize, main: &Recipe)
         }
         own.put("stand_in", drawn);
     }
-    let recipe = resolve(&main.file, own, stand_in)?;
-    if recipe.protocol.task != task {
+    let database = resolve(own)?;
+    if database.protocol.task != task {
         return wrong(
             "protocol.task",
             format!(
                 "models of {} are not asked for {}",
                 task.name(),
-                recipe.protocol.task.name()
+                database.protocol.task.name()
             ),
             "another task",
             "take it out: a test set has the task of the recipe",
         );
     }
-    let name = config.name.clone().unwrap_or_else(|| recipe.card.id.clone());
+    let name = config.name.clone().unwrap_or_else(|| database.card.id.clone());
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
         return wrong(
@@ -304,9 +334,9 @@ fn one(tree: &Node, entry: &Node, config: &TestConfig, at: usize, main: &Recipe)
         name,
         answers: (task == Task::Expression).then(|| config.answers.unwrap_or_default()),
         names: config.names.clone(),
-        recipe: Box::new(recipe),
+        database,
     };
-    let (ours, theirs) = (main.protocol.outputs(), test.recipe.protocol.outputs());
+    let (ours, theirs) = (main.protocol.outputs(), test.database.protocol.outputs());
     // Features made elsewhere may say what they label only when they are read.
     if !ours.is_empty()
         && !theirs.is_empty()
