@@ -223,7 +223,7 @@ impl Summary {
             out.push('\n');
         }
         for test in &self.tests {
-            let _ = writeln!(out, "{}", described(test));
+            let _ = writeln!(out, "@{}: {}", test.name, test.described());
         }
         out.push_str(&self.standing(self.primary));
         for test in &self.tests {
@@ -288,26 +288,6 @@ impl Summary {
         }
         out
     }
-}
-
-/// What was asked of another database, and of how many samples.
-fn described(test: &OtherTest) -> String {
-    let rule = match test.answers.as_deref() {
-        Some("all") => "any class that was trained may be the answer",
-        Some(_) => "the answer is one of the classes that both have",
-        None => "what both label is asked",
-    };
-    let out = match test.left_out {
-        0 => String::new(),
-        n => format!(", {n} samples left out"),
-    };
-    format!(
-        "@{}: {}, {} samples{out}; {} outputs asked, {rule}",
-        test.name,
-        test.title,
-        test.samples,
-        test.outputs.len()
-    )
 }
 
 /// "mean ± sd" in per cent.

@@ -83,6 +83,20 @@ pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
                 .unwrap_or_default()
         }),
     );
+    let tests: std::collections::BTreeSet<&String> = runs
+        .iter()
+        .flat_map(|run| run.manifest.tests.iter().map(|test| &test.name))
+        .collect();
+    for name in tests {
+        let of = |run: &FoundRun| {
+            let mut tests = run.manifest.tests.iter();
+            match tests.find(|test| test.name == *name) {
+                Some(test) => test.described(),
+                None => String::new(),
+            }
+        };
+        add(&format!("Tested on {name}"), each(&of));
+    }
     add("Device", each(&|run| run.manifest.device.clone()));
     let versions: std::collections::BTreeSet<&String> =
         runs.iter().flat_map(|run| run.manifest.versions.keys()).collect();

@@ -133,6 +133,35 @@ impl OtherTest {
         format!("test@{}", self.name)
     }
 
+    /// What was asked of it, by which rule, and of how many samples, for people.
+    pub fn described(&self) -> String {
+        let rule = match self.answers.as_deref() {
+            Some("all") => "any class that was trained may be the answer",
+            Some(_) => "the answer is one of the classes that both have",
+            None => "what both label is asked",
+        };
+        let out = match self.left_out {
+            0 => String::new(),
+            n => format!(", {n} samples left out"),
+        };
+        let renamed = if self.renamed.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", self.renamed.join(", "))
+        };
+        let unknown = if self.unknown.is_empty() {
+            String::new()
+        } else {
+            format!("; none of ours: {}", self.unknown.join(", "))
+        };
+        format!(
+            "{}, {} samples{out}; {} outputs asked, {rule}{renamed}{unknown}",
+            self.title,
+            self.samples,
+            self.outputs.len()
+        )
+    }
+
     /// Positions of the outputs that were asked among `classes`, all that the models have.
     pub fn asked(&self, classes: &[String]) -> Vec<usize> {
         let place = |name: &String| classes.iter().position(|class| class == name);

@@ -149,7 +149,7 @@ fn numbers_on_another_database_are_checked_and_compared_where_they_may_be() {
     // The page has a column for it.
     let page = std::fs::read_to_string(bench.path(run).join("report/report.md")).unwrap();
     assert!(
-        page.contains("Trained here, tested there") && page.contains("| wild |"),
+        page.contains("Trained here, tested there") && page.contains("| wild |") && page.contains("Tested on wild"),
         "{page}"
     );
     bench.ok(&["baseline", "save", run, "--out", "b.toml", "--predictions"]);
