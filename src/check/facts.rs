@@ -130,7 +130,8 @@ impl Facts {
             let mut there = Predictions::read(&files, &people, task, &asked, own)?;
             elsewhere.insert(test.name.clone(), there.remove(manifest.method()).unwrap_or_default());
         }
-        let standings = context.query("SELECT * FROM standings ORDER BY read_out, method")?;
+        let standings =
+            context.query("SELECT * FROM standings ORDER BY strpos(metric, '@') > 0, metric, read_out, method")?;
         let final_numbers = context.query(
             "SELECT * FROM metrics WHERE epoch IS NULL AND (split IN ('test', 'all') OR starts_with(split, 'test@')) \
              ORDER BY method, metric, split, seed",

@@ -71,7 +71,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/results_expression.sql`
 
-    **[STAND-IN] Table 2. AURA against its rivals.** AURA's read-out minus the rival in the primary metric of the test split, in points, mean over seeds. The 95 % interval holds the chance of the test samples (paired bootstrap, by subject where every sample names one) and that of the seeds; p is the larger of both, after Holm's correction over the rivals of a read-out. Above or below: p is under 0.05 and the interval does not hold 0; else level. Held-out: the same metric on training samples held out from the model that was asked, by which settings are chosen; a dash where nothing is held out.
+    **[STAND-IN] Table 2. AURA against its rivals.** AURA's read-out minus the rival in the primary metric of the test split (of another database, where one is named), in points, mean over seeds. The 95 % interval holds the chance of the test samples (paired bootstrap, by subject where every sample names one) and that of the seeds; p is the larger of both, after Holm's correction over the rivals of a read-out and test set. Above or below: p is under 0.05 and the interval does not hold 0; else level. Held-out: the same metric on training samples held out from the model that was asked, by which settings are chosen; a dash where nothing is held out.
 
     | AURA | Rival | Lead | 95 % interval | p (Holm) | AURA is |
     | :--- | :--- | ---: | ---: | ---: | :--- |

@@ -205,10 +205,19 @@ fn a_recipe_can_fine_tune_its_encoder() {
         "finetune.batch=32",
         "--set",
         "baselines.methods=[\"knn\"]",
+        "--set",
+        "test=[{ name = \"wild\", dataset = { card = \"affectnet8\" }, stand_in = { samples = 100 } }]",
         "--json",
     ]);
     let summary = bench.json(&arguments);
     let run = summary["run_dir"].as_str().unwrap();
+    for method in ["aura", "knn", "finetune"] {
+        let there = &summary["methods"][method]["acc@wild"]["mean"];
+        assert!(
+            there.as_f64().is_some_and(|acc| (0.0..=1.0).contains(&acc)),
+            "{method}: {there}"
+        );
+    }
     let rows = bench.json(&[
         "query",
         "SELECT method, value FROM metrics WHERE metric = 'acc' AND split = 'test' AND epoch IS NULL AND method = 'finetune'",

@@ -90,12 +90,14 @@ pub fn faces() -> PathBuf {
     PathBuf::from(manifest["data_root"].as_str().unwrap())
 }
 
-/// The folder of a feature table that a run made.
+/// The folder of the feature table of the run without further arguments; other tests may leave others beside it.
 pub fn features() -> PathBuf {
-    run(&[]);
-    let tables = std::fs::read_dir(cache().join("features")).unwrap();
-    tables
-        .map(|entry| entry.unwrap().path())
-        .find(|table| table.extension().is_none() && table.join("croissant.json").is_file())
-        .unwrap()
+    let text = std::fs::read(run(&[]).folder.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let mut stages = manifest["stages"].as_array().unwrap().iter();
+    let extracted = stages.find(|stage| stage["name"] == "extract").unwrap();
+    let digest = &extracted["digest"].as_str().unwrap()[..16];
+    let table = cache().join("features").join(format!("rafdb-hog-{digest}"));
+    assert!(table.join("croissant.json").is_file());
+    table
 }
