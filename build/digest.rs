@@ -18,7 +18,7 @@ pub struct Stage {
 }
 
 /// All stages. This is the one place that says which file computes what.
-pub const STAGES: [Stage; 11] = [
+pub const STAGES: [Stage; 12] = [
     Stage {
         name: "convert",
         entries: &["src/dataset/convert.rs", "src/dataset/digest.rs"],
@@ -55,6 +55,12 @@ pub const STAGES: [Stage; 11] = [
         name: "rivals",
         entries: &["src/rival/run.rs", "src/run/folder.rs", "src/disk/parquet.rs"],
         alone: &["src/chain/rivals.rs"],
+    },
+    // Which labels of another database are which here: part of runs that are tested on one.
+    Stage {
+        name: "tests",
+        entries: &["src/recipe/shared.rs", "src/task.rs"],
+        alone: &["src/chain/others.rs", "src/recipe/test_set.rs"],
     },
     Stage {
         name: "finetune",

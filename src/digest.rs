@@ -78,6 +78,8 @@ pub mod stage {
     pub const EXTRACT: &str = env!("AURA_STAGE_EXTRACT");
     /// AURA, from the feature table to predictions and metrics.
     pub const TRAIN: &str = env!("AURA_STAGE_TRAIN");
+    /// What of other databases is tested on.
+    pub const TESTS: &str = env!("AURA_STAGE_TESTS");
     /// The rivals on the same features.
     pub const RIVALS: &str = env!("AURA_STAGE_RIVALS");
     /// The rival that trains the encoder.

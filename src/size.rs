@@ -129,6 +129,17 @@ impl Size {
         ((self.global + self.tokens * self.token_width) * self.value_bytes) as u64
     }
 
+    /// Bytes of memory that the rows of another database take beside the run's own, where models are asked about them: what is said
+    /// of them, their projections, and the mean of their tokens.
+    pub fn asked(&self) -> u64 {
+        let means = if self.rivals && self.tokens > 0 {
+            self.token_width
+        } else {
+            0
+        };
+        self.rows as u64 * (ROW + 4 * (self.width + means) as u64)
+    }
+
     /// Bytes on disk: the feature table and the file of its rows.
     pub fn disk(&self) -> u64 {
         2 * self.rows as u64 * self.row_bytes()

@@ -195,6 +195,22 @@ fn a_reader_converts_again() {
 }
 
 #[test]
+fn words_for_a_class_and_rules_of_test_sets_test_again_and_train_nothing_else() {
+    let files = files();
+    let words = files.text("mappings/words.toml").expect("the file is there");
+    let more = files.with(
+        "mappings/words.toml",
+        &words.replacen("\"joy\"", "\"joy\", \"glee\"", 1),
+    );
+    has(&stages(&more), &["tests", "score"], &["train", "rivals", "convert"]);
+    has(
+        &after_code_in(&source_file("recipe/shared.rs")),
+        &["tests"],
+        &["train", "rivals", "score", "convert", "extract"],
+    );
+}
+
+#[test]
 fn hair_draws_again_and_converts_nothing() {
     assert_eq!(after_code_in(&source_file("/hair.rs")), BTreeSet::from(["standin"]));
 }

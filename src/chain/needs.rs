@@ -69,6 +69,16 @@ pub(crate) fn text(size: &Size) -> String {
     text
 }
 
+/// The same of another database that is tested on: what comes to the run's own.
+pub(crate) fn of_test(size: &Size) -> String {
+    format!(
+        "{} rows: features {} on disk, {} of memory more at most where they are asked about",
+        size.rows,
+        HumanBytes(size.disk()),
+        HumanBytes(size.asked())
+    )
+}
+
 /// Refuses a model, or a kernel, that this process cannot hold: an allocation that fails ends it without a word.
 ///
 /// # Errors

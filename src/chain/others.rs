@@ -1,23 +1,27 @@
 //! `[[test]]`: other databases are converted and extracted as the recipe's own is, by the same encoder, and tested on.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::device::machine::Resolved;
-use crate::encoder::interface::Encoder;
+use crate::disk::parquet;
+use crate::encoder::interface::{Encoder, TokenShape};
 use crate::error::{Error, Result};
 use crate::feature::FeatureTable;
+use crate::feature::pool::pooled_shape;
 use crate::recipe::Recipe;
 use crate::recipe::test_set::TestSet as Asked;
 use crate::rival::finetune::images::Images;
 use crate::run::folder::RunFolder;
 use crate::run::looks;
 use crate::run::manifest::OtherTest;
-use crate::sets::TestSet;
+use crate::sets::{SplitSets, TestSet};
 
 use super::convert::Samples;
 use super::copy::copy;
 use super::data;
 use super::extract::Features;
+use super::needs;
 use super::state::{Chain, RunOptions, json, serde_name};
 
 /// Another database, ready to be tested on.
@@ -40,16 +44,16 @@ pub(super) struct Loaded {
     renamed: Vec<String>,
 }
 
-impl<'a> Chain<'a> {
-    /// Refuses test sets whose databases are not there, which costs nothing.
-    ///
-    /// # Errors
-    /// As [`data::check`], with the name of the test set.
-    pub(super) fn check_others(&self) -> Result<()> {
-        let mut tests = self.recipe.test.iter();
-        tests.try_for_each(|asked| data::check(&self.recipe.on(asked), None).map_err(|error| error.within(&of(asked))))
-    }
+/// Refuses test sets whose databases are not there, which costs nothing.
+///
+/// # Errors
+/// As [`data::check`], with the name of the test set.
+pub(super) fn check(recipe: &Recipe) -> Result<()> {
+    let mut tests = recipe.test.iter();
+    tests.try_for_each(|asked| data::check(&recipe.on(asked), None).map_err(|error| error.within(&of(asked))))
+}
 
+impl<'a> Chain<'a> {
     /// Brings the images of every test set through `encoder`.
     ///
     /// # Errors
@@ -58,6 +62,9 @@ impl<'a> Chain<'a> {
         self.each_other(|chain, asked| {
             let data = chain.data()?;
             let samples = chain.convert(&data)?;
+            let kept = pooled_shape(chain.recipe.features.tokens, encoder.tokens(), encoder.name())?;
+            let size = needs::of(chain.recipe, parquet::rows(&samples.table)?, encoder.global_dim(), kept);
+            chain.progress.line(&format!("            {}", needs::of_test(&size)));
             let images = samples.images.clone().unwrap_or(data.root);
             let features = chain.extract(&images, &samples, encoder, device)?;
             Ok(Other {
@@ -74,9 +81,11 @@ impl<'a> Chain<'a> {
     ///
     /// # Errors
     /// As of the recipe's own.
-    pub(super) fn imported_others(&mut self) -> Result<Vec<Other<'a>>> {
+    pub(super) fn imported_others(&mut self, own: &Features) -> Result<Vec<Other<'a>>> {
+        let of_own = FeatureTable::open(&own.folder)?;
         self.each_other(|chain, asked| {
             let (samples, features) = chain.import()?;
+            alike(own, &of_own, &features)?;
             let images = chain.image_root()?;
             Ok(Other {
                 asked,
@@ -116,6 +125,9 @@ impl<'a> Chain<'a> {
                 in_use: Vec::new(),
             };
             let other = work(&mut chain, asked).map_err(|error| error.within(&of(asked)))?;
+            if other.samples.stand_in && recipe.stand_in.is_none() {
+                chain.warn("its faces were generated: numbers on it say nothing about the database".to_owned());
+            }
             let warnings = chain.warnings.iter().map(|warning| format!("{}: {warning}", of(asked)));
             self.warnings.extend(warnings);
             self.in_use.append(&mut chain.in_use);
@@ -146,6 +158,12 @@ impl<'a> Chain<'a> {
         let protocol = &other.recipe.protocol;
         let options = self.load_options(&other.recipe);
         let (set, counts) = FeatureTable::open(&other.features.folder)?.tested(&options, &protocol.folds)?;
+        if let Some(row) = set.global.not_finite() {
+            return Err(Error::unusable_table(format!(
+                "the features of sample {} are not finite; extract them again, or look for a broken image",
+                set.sample_ids[row]
+            )));
+        }
         let theirs = &set.targets.names;
         let shared = asked.shared(ours, theirs).map_err(Error::data)?;
         let (kept, targets) = set.targets.among(ours, &shared.places);
@@ -155,7 +173,7 @@ impl<'a> Chain<'a> {
                 set.len()
             )));
         }
-        let left_out = set.len() - kept.len() + counts.other_class;
+        let left_out = set.len() - kept.len() + counts.test_left_out;
         let unknown = shared.left_out(theirs).into_iter().map(str::to_owned).collect();
         let renamed = shared.renamed(ours, theirs);
         let mut chosen = set.select(&kept);
@@ -199,14 +217,41 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// What of the test sets was learned from, where one is the run's own database, divided in another way.
+    pub(super) fn learned(&self, others: &[Other<'_>], sets: &SplitSets) -> Vec<String> {
+        let learned: BTreeSet<&String> = sets
+            .train
+            .sample_ids
+            .iter()
+            .chain(sets.val.iter().flat_map(|val| &val.sample_ids))
+            .collect();
+        let of_one = |(other, test): (&Other<'_>, &TestSet)| {
+            let ids = test.set.sample_ids.iter();
+            let n = ids.filter(|id| learned.contains(id)).count();
+            (other.recipe.card.id == self.recipe.card.id && n > 0).then(|| {
+                format!(
+                    "{}: {n} of its {} samples are learned from or chosen by in this run: numbers on it say less about other faces",
+                    of(other.asked),
+                    test.set.len()
+                )
+            })
+        };
+        others.iter().zip(&sets.others).filter_map(of_one).collect()
+    }
+
     /// The images of every test set, for the rival that trains the encoder.
     ///
     /// # Errors
     /// As [`Images::read`].
     pub(super) fn images_of_others(others: &[Other<'_>]) -> Result<Vec<Images>> {
         let read = |other: &Other<'_>| {
-            let root = other.images.as_deref().unwrap_or_else(|| Path::new(""));
-            Images::read(&other.samples.table, root, &other.recipe.features)
+            let name = of(other.asked);
+            let root = other.images.as_deref().ok_or_else(|| {
+                Error::Usage(format!(
+                    "{name}: finetune.enabled needs its images, and its dataset.root names no folder"
+                ))
+            })?;
+            Images::read(&other.samples.table, root, &other.recipe.features).map_err(|error| error.within(&name))
         };
         others.iter().map(read).collect()
     }
@@ -242,11 +287,42 @@ impl<'a> Chain<'a> {
                 test: json(asked)?,
                 test_looks: Some(looks::record(&self.options.out, &digest, address)?),
                 digest,
+                stand_in: other.samples.stand_in,
                 data_root: other.images.as_ref().map(|root| root.display().to_string()),
             })
         };
         others.iter().zip(&loaded).map(record).collect()
     }
+}
+
+/// Refuses features of another model than the run's own, before anything is trained on these.
+fn alike(own: &Features, of_own: &FeatureTable, theirs: &Features) -> Result<()> {
+    let kind = |features: &Features| features.encoder.get("kind").cloned().unwrap_or_default();
+    if kind(own) != kind(theirs) {
+        return Err(Error::unusable_table(format!(
+            "dataset.table.encoder is {}, of the recipe's own database {}: features of two models say nothing to each other",
+            kind(theirs),
+            kind(own)
+        )));
+    }
+    let table = FeatureTable::open(&theirs.folder)?;
+    let (here, there) = (of_own.metadata(), table.metadata());
+    if (here.global_dim, here.tokens) != (there.global_dim, there.tokens) {
+        return Err(Error::unusable_table(format!(
+            "its features have {} values a sample{}, those of the recipe's own database {}{}",
+            there.global_dim,
+            tokens(there.tokens),
+            here.global_dim,
+            tokens(here.tokens)
+        )));
+    }
+    Ok(())
+}
+
+fn tokens(shape: Option<TokenShape>) -> String {
+    shape.map_or_else(String::new, |shape| {
+        format!(" and {} tokens of {} values", shape.count(), shape.width)
+    })
 }
 
 /// What messages call a test set.

@@ -19,6 +19,7 @@ use crate::run::manifest::{self, Manifest, StageRecord};
 use super::attributes;
 use super::data;
 use super::needs;
+use super::others::{self, Other};
 use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, serde_name};
 use super::summary::{self, Summary};
@@ -91,21 +92,22 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         progress.line(&format!("            {notice}"));
     }
 
-    attributes::list(recipe)?;
     // What was read is part of what makes numbers comparable.
     let mut comparable = recipe.clone();
     let (data_root, samples, features, others) = if recipe.card.is_table() {
+        attributes::list(recipe)?;
         let (samples, features) = chain.import()?;
         let table = FeatureTable::open(&features.folder)?;
         let metadata = table.metadata();
         chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens))?;
-        let others = chain.imported_others()?;
+        let others = chain.imported_others(&features)?;
         (chain.image_root()?, samples, features, others)
     } else {
         // A database that is missing is told before weights are fetched for it, weights that are missing or do not fit before
         // thousands of faces are drawn or converted.
         data::check(recipe, options.data.as_deref())?;
-        chain.check_others()?;
+        others::check(recipe)?;
+        attributes::list(recipe)?;
         let encoder = recipe
             .encoder
             .fetched(None, progress, interrupt)?
@@ -130,17 +132,22 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     chain.image_root.clone_from(&data_root);
     comparable.protocol.release.clone_from(&samples.release);
 
-    let mut digest = Digest::new("run")
-        .part("recipe", recipe.digest()?)
-        .part("features", &features.digest)
-        .part("device", device.kind)
-        .part("code", stage::TRAIN)
-        .part("stand-in", samples.stand_in.to_string())
-        .part("truth", samples.truth.as_ref().map_or("", |_| stage::TRUTH));
-    for other in &others {
-        digest = digest.part("test", &other.features.digest);
-    }
-    let digest = digest.finish();
+    // Further test sets change no number on the run's own test split: what is looked at there is addressed without them.
+    let address = |recipe: &Recipe, others: &[Other<'_>]| -> Result<String> {
+        let digest = Digest::new("run")
+            .part("recipe", recipe.digest()?)
+            .part("features", &features.digest)
+            .part("device", device.kind)
+            .part("code", stage::TRAIN)
+            .part("stand-in", samples.stand_in.to_string())
+            .part("truth", samples.truth.as_ref().map_or("", |_| stage::TRUTH));
+        let with =
+            |digest: Digest, other: &Other<'_>| digest.part("test", &other.features.digest).part("code", stage::TESTS);
+        Ok(others.iter().fold(digest, with).finish())
+    };
+    let digest = address(recipe, &others)?;
+    let alone = address(&recipe.alone(), &[])?;
+    let looked = RivalsDigest::new(&alone, recipe.finetune.enabled).address(&alone);
     // Not part of the run's digest: a change in a rival leaves the folder and AURA in it.
     let rivals = RivalsDigest::new(&digest, recipe.finetune.enabled);
     let folder = RunFolder::new(options.out.join(format!("{}-{}", recipe.name, short(&digest))));
@@ -158,7 +165,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let there = Manifest::proven(folder.path());
     let tests = match &there {
         Some(there) if !trained.fresh => there.tests.clone(),
-        _ => chain.record_others(&others, &trained.outputs, &rivals.address(&digest))?,
+        _ => chain.record_others(&others, &trained.outputs, &looked)?,
     };
     chain.standings(&folder, &trained.seeds_in_folder, &trained.outputs, &tests)?;
     chain.attributes(&folder)?;
@@ -168,7 +175,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let test_looks = match &there {
         Some(there) if !trained.fresh => there.test_looks,
         // The same numbers again are no further look.
-        _ => Some(looks::record(&options.out, &protocol_digest, &rivals.address(&digest))?),
+        _ => Some(looks::record(&options.out, &protocol_digest, &looked)?),
     };
     let manifest = Manifest {
         schema: manifest::SCHEMA,

@@ -92,6 +92,7 @@ impl Chain<'_> {
         let there = there.filter(|there| {
             there.seeds == manifest.seeds
                 && there.data_root == manifest.data_root
+                && roots(there).eq(roots(&manifest))
                 && there.warnings == manifest.warnings
         });
         if there.is_none() || !folder.is_sealed()? || !there::is_file(&folder.recipe())? {
@@ -104,6 +105,11 @@ impl Chain<'_> {
         manifest.write(folder.path())?;
         Ok(manifest)
     }
+}
+
+/// Folders in which the images of other databases lie.
+fn roots(manifest: &Manifest) -> impl Iterator<Item = Option<&String>> {
+    manifest.tests.iter().map(|test| test.data_root.as_ref())
 }
 
 /// `17.0 s of processor time, 812 MiB at most`, as far as the system says.

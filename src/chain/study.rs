@@ -27,6 +27,7 @@ use crate::report::{ReportOptions, build};
 use crate::there;
 
 use super::data;
+use super::others;
 use super::stages::run;
 use super::state::{RunOptions, json};
 use super::summary::{Summary, cell};
@@ -194,6 +195,7 @@ fn prepare(study: &Study, options: &RunOptions, progress: Progress, interrupt: &
     for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
         let recipe = &point.recipe;
         data::check(recipe, options.data.as_deref())
+            .and_then(|()| others::check(recipe))
             .and_then(|()| recipe.encoder.fetched(None, progress, interrupt).map(drop))
             .map_err(|error| error.within(&format!("point {}", point.label())))?;
     }

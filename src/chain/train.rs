@@ -239,6 +239,7 @@ impl Chain<'_> {
                 self.tell_others(others, &there);
             }
             sets.others = there.into_iter().map(|found| found.set).collect();
+            let learned = self.learned(others, &sets);
             let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
             let mut probes = Rivals::new(
                 &sets,
@@ -250,7 +251,7 @@ impl Chain<'_> {
             );
             for unit in here {
                 self.interrupt.check()?;
-                let unit = self.unit(unit, &sets, &shared, &seeds, &mut probes)?;
+                let unit = self.unit(unit, &sets, &shared, &seeds, &mut probes, &learned)?;
                 spent.training += unit.training;
                 spent.evaluating += unit.evaluating;
                 spent.samples += unit.samples;
@@ -284,6 +285,7 @@ impl Chain<'_> {
         shared: &Shared<'_>,
         seeds: &Seeds<'_>,
         probes: &mut Rivals<'_>,
+        warnings: &[String],
     ) -> Result<UnitCost> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
@@ -300,7 +302,7 @@ impl Chain<'_> {
                 shared.truth.as_ref(),
                 shared.digest,
                 sets,
-                seeds.warnings(),
+                seeds.warnings().into_iter().chain(warnings.iter().cloned()).collect(),
             )?;
         }
         self.fit_rivals(&here, unit.seed, sets, shared, probes)?;

@@ -39,16 +39,17 @@ pub fn data_report(
     progress: &Progress,
     interrupt: &Interrupt,
 ) -> Result<DataReport> {
-    attributes::list(recipe)?;
     let options = recipe.protocol.convert_options(&recipe.dataset);
     let outputs = import::named(recipe);
     let (conversion, rejects, needs) = if recipe.card.is_table() {
+        attributes::list(recipe)?;
         let imported = import::of_recipe(recipe, &options, &outputs)?.examine(interrupt)?;
         let rows = imported.conversion.samples as usize;
         let needs = needs::of(recipe, rows, imported.dim, imported.tokens);
         (imported.conversion, imported.rejects, Some(needs))
     } else {
         let root = data::locate(recipe, root)?;
+        attributes::list(recipe)?;
         let examined = examine(&recipe.card, &root, &options, progress, interrupt)?;
         let rows = examined.conversion.samples as usize;
         let needs = needs::of_encoder(recipe, rows).transpose()?;

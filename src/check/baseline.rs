@@ -129,7 +129,9 @@ impl Baseline {
         }
         let mut names: Vec<String> = headline(run.task).iter().map(|&name| name.to_owned()).collect();
         for test in &manifest.tests {
-            names.extend(headline(run.task).iter().map(|name| on(name, &test.name)));
+            // Of a database that labels one dimension there is nothing of the other.
+            let there = headline(run.task).iter().map(|name| on(name, &test.name));
+            names.extend(there.filter(|name| !run.of(name).is_empty()));
         }
         names.extend(options.metrics.iter().cloned());
         names.extend(

@@ -274,6 +274,14 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
         }
     }
     for name in &options.metrics {
+        let there = |test: &str| tests.iter().any(|shared| shared == test);
+        if let Some(test) = place(name).1.filter(|test| !there(test))
+            && runs.iter().any(|run| run.test(test).is_some())
+        {
+            return Err(Error::NotComparable(format!(
+                "{name}: not all runs were tested on {test} by one protocol, on the same samples, so that their numbers must not be ranked"
+            )));
+        }
         if runs.iter().all(|run| run.of(name).is_empty()) {
             return Err(Error::Usage(format!("no run has a number `{name}`")));
         }

@@ -170,6 +170,12 @@ impl ExpectConfig {
                 continue;
             }
             let bare = name_here.split_once('.').map_or(name_here, |(_, metric)| metric);
+            let of_run = STRUCTURE.contains(&bare)
+                || COST.contains(&bare)
+                || named::info(bare).is_some_and(|info| info.task.is_none());
+            if test.is_some() && of_run {
+                return Err((name.clone(), "this number is of the run, not of a test set".to_owned()));
+            }
             if STRUCTURE.contains(&bare) || COST.contains(&bare) {
                 continue;
             }
@@ -289,5 +295,10 @@ mod tests {
             (key.as_str(), why.as_str()),
             ("knn.acc@rafdb", "no [[test]] of this recipe is called `rafdb`")
         );
+        for of_run in ["k_stable", "not_finite", "train_speed"] {
+            let wrong: ExpectConfig = toml::from_str(&format!("\"{of_run}@rafdb\".min = 0.5")).unwrap();
+            let (_, why) = wrong.fits(Task::Expression, &["rafdb"]).unwrap_err();
+            assert_eq!(why, "this number is of the run, not of a test set", "{of_run}");
+        }
     }
 }

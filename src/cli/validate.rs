@@ -278,6 +278,11 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             test.database.card.title,
             read(data.as_ref())
         );
+        if let Some(Ok(report)) = data
+            && let Some(needs) = &report.needs
+        {
+            let _ = writeln!(text, "needs: {}", chain::needs::of_test(needs));
+        }
     }
     match weights {
         Ok(None) => {}

@@ -207,6 +207,8 @@ impl Entry<'_> {
 /// A name that a server accepts, which none takes for a path: letters, digits, `_`, `-`, `.` and spaces. One that is changed for it ends in
 /// its digest, so that two names stay two.
 fn legal(name: &str) -> String {
+    // `acc@rafdb`
+    let name = &name.replace('@', "-at-");
     let plain: String = name
         .chars()
         .map(|c| {
@@ -218,7 +220,7 @@ fn legal(name: &str) -> String {
         })
         .take(200)
         .collect();
-    if plain == name && !name.chars().all(|c| c == '.') {
+    if plain == *name && !name.chars().all(|c| c == '.') {
         return plain;
     }
     let digest = Digest::new("mlflow name").part("name", name).finish();

@@ -214,10 +214,12 @@ impl<'a> Plan<'a> {
                 Label::Values(values, known) => (values, known),
                 Label::Unknown => {
                     counts.unlabelled += 1;
+                    counts.test_left_out += usize::from(split == Split::Test);
                     continue;
                 }
                 Label::OtherClass => {
                     counts.other_class += 1;
+                    counts.test_left_out += usize::from(split == Split::Test);
                     continue;
                 }
             };

@@ -180,9 +180,10 @@ impl FeatureTable {
         };
         for of_fold in folds.iter().map(options) {
             let plan = Plan::new(&labels, &of_fold)?;
-            // Rows of other folds are met again and again; those that are left out are counted once.
+            // Rows of other folds are met again and again: what is said of all rows is said once.
             counts = LoadCounts {
                 rows: self.rows(),
+                test_left_out: counts.test_left_out,
                 ..LoadCounts::default()
             };
             let mut sets: [Builder; 3] = std::array::from_fn(|_| Builder::default());

@@ -99,6 +99,9 @@ pub struct LoadCounts {
     pub other_class: usize,
     /// Left out because the row belongs to no fold.
     pub no_fold: usize,
+    /// Rows of the test split, or of the fold that is tested on, that were left out for their label: unknown, or of another class.
+    #[serde(skip)]
+    pub test_left_out: usize,
 }
 
 /// Rows whose labels are read at a time.

@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Value};
-use crate::recipe::{Recipe, RecipeOptions};
+use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
 use crate::sets::FeatureSet;
 use crate::task::Task;
@@ -73,13 +73,7 @@ impl RunModel {
         let file = run.seed_dir(fold, seed).join("model.safetensors");
         run.verify([file.as_path()])?;
         let trained = Trained::load(&file, device)?;
-        let recipe = Recipe::load(
-            &RunFolder::new(&run.path).recipe(),
-            &RecipeOptions {
-                stand_in: run.manifest.stand_in,
-                set: Vec::new(),
-            },
-        )?;
+        let recipe = Recipe::of_run(&RunFolder::new(&run.path).recipe(), run.manifest.stand_in)?;
         let named = query.query_with(
             "SELECT archetype, name FROM archetype_names WHERE seed = $seed AND (fold IS NOT DISTINCT FROM CAST($fold AS INT))",
             &unit(fold, seed),

@@ -106,6 +106,22 @@ impl Recipe {
         Ok(resolve(path, tree, options.stand_in)?)
     }
 
+    /// As [`Self::load`], of the recipe in a run folder, by somebody who asks about its model and not about what it was tested on: the
+    /// files that other databases name need not be there.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn of_run(path: &Path, stand_in: bool) -> Result<Self> {
+        let options = RecipeOptions {
+            stand_in,
+            set: Vec::new(),
+        };
+        let mut tree = load(path, &options)?;
+        tree.remove("test");
+        tree.remove("expect");
+        Ok(resolve(path, tree, stand_in)?)
+    }
+
     /// What it says of its own database.
     fn database(&self) -> Database {
         Database {
@@ -114,6 +130,15 @@ impl Recipe {
             features: self.features.clone(),
             stand_in: self.stand_in.clone(),
             card: self.card.clone(),
+        }
+    }
+
+    /// The same recipe without further test sets.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self {
+            test: Vec::new(),
+            ..self.clone()
         }
     }
 
@@ -129,12 +154,11 @@ impl Recipe {
         } = test.database.clone();
         Self {
             dataset,
-            protocol,
             features,
+            protocol,
             stand_in,
             card,
-            test: Vec::new(),
-            ..self.clone()
+            ..self.alone()
         }
     }
 

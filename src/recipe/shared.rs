@@ -7,6 +7,15 @@ use crate::score::mapping::class_of;
 use crate::spelling::{class_key, find_class};
 use crate::task::Task;
 
+/// The position of the output that is called so.
+fn find(task: Task, all: &[String], name: &str) -> Option<usize> {
+    match task {
+        Task::Expression => find_class(all, name),
+        Task::ActionUnits => ActionUnit::named(name).and_then(|unit| find_class(all, &unit.column())),
+        Task::ValenceArousal => all.iter().position(|other| other == name),
+    }
+}
+
 /// Where the outputs of a test set lie among those of the models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shared {
@@ -28,21 +37,16 @@ impl Shared {
         names: &BTreeMap<String, String>,
         task: Task,
     ) -> Result<Self, String> {
-        let find = |all: &[String], name: &str| match task {
-            Task::Expression => find_class(all, name),
-            Task::ActionUnits => ActionUnit::named(name).and_then(|unit| find_class(all, &unit.column())),
-            Task::ValenceArousal => all.iter().position(|other| other == name),
-        };
         let listed = |all: &[String]| all.join(", ");
         let mut said: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         for (name, meant) in names {
-            let Some(their) = find(theirs, name) else {
+            let Some(their) = find(task, theirs, name) else {
                 return Err(format!(
                     "`{name}` is none of the outputs of this test set, which are {}",
                     listed(theirs)
                 ));
             };
-            let our = find(ours, meant);
+            let our = find(task, ours, meant);
             if our.is_none() && !meant.is_empty() {
                 return Err(format!(
                     "`{meant}`, which `{name}` shall be, is none of the outputs that are trained, which are {}; \"\" leaves it out",
@@ -53,16 +57,7 @@ impl Shared {
                 return Err(format!("`{name}` is named twice, in different spellings"));
             }
         }
-        let by_words = |name: &str| {
-            let class = class_of(name);
-            ours.iter().position(|our| class_of(our) == class)
-        };
-        let place = |(i, name): (usize, &String)| match said.get(&i) {
-            Some(said) => *said,
-            None if task == Task::Expression => find(ours, name).or_else(|| by_words(name)),
-            None => find(ours, name),
-        };
-        let places: Vec<Option<usize>> = theirs.iter().enumerate().map(place).collect();
+        let places = Self::places(ours, theirs, &said, task);
         let mut both: Vec<usize> = places.iter().copied().flatten().collect();
         both.sort_unstable();
         both.dedup();
@@ -75,6 +70,35 @@ impl Shared {
             ));
         }
         Ok(Self { places, both })
+    }
+
+    /// Where each of theirs lies: as `said`, else where its name is found.
+    fn places(
+        ours: &[String],
+        theirs: &[String],
+        said: &BTreeMap<usize, Option<usize>>,
+        task: Task,
+    ) -> Vec<Option<usize>> {
+        let by_words = |name: &str| {
+            let class = class_of(name);
+            ours.iter().position(|our| class_of(our) == class)
+        };
+        let place = |(i, name): (usize, &String)| match said.get(&i) {
+            Some(said) => *said,
+            None if task == Task::Expression => find(task, ours, name).or_else(|| by_words(name)),
+            None => find(task, ours, name),
+        };
+        theirs.iter().enumerate().map(place).collect()
+    }
+
+    /// What has to be said for these places, in the spellings of both sides: nothing where an output is found by itself.
+    pub fn said(&self, ours: &[String], theirs: &[String], task: Task) -> BTreeMap<String, String> {
+        let by_itself = Self::places(ours, theirs, &BTreeMap::new(), task);
+        let places = theirs.iter().zip(self.places.iter().zip(by_itself));
+        places
+            .filter(|(_, (said, found))| **said != *found)
+            .map(|(name, (said, _))| (name.clone(), said.map_or_else(String::new, |at| ours[at].clone())))
+            .collect()
     }
 
     /// Names of theirs that the models do not know.
@@ -131,6 +155,18 @@ mod tests {
         let said = map(&[("surprised", "Fear"), ("anger", "")]);
         let shared = Shared::of(&ours, &theirs, &said, Task::Expression).unwrap();
         assert_eq!(shared.places, [Some(4), Some(1), None, None]);
+        // Said in the spellings of both, and only where it must be.
+        assert_eq!(
+            shared.said(&ours, &theirs, Task::Expression),
+            map(&[("Surprised", "fear"), ("ANGER", "")])
+        );
+        let redundant = Shared::of(
+            &ours,
+            &theirs,
+            &map(&[("happy", "HAPPINESS"), ("other", "")]),
+            Task::Expression,
+        );
+        assert_eq!(redundant.unwrap().said(&ours, &theirs, Task::Expression), map(&[]));
     }
 
     #[test]

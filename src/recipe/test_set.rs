@@ -174,7 +174,12 @@ impl TestSet {
         };
         let mut here = self.clone();
         here.database.protocol.release = release.map(str::to_owned);
-        let text = serde_json::to_string(&here.shown(&dataset, true))
+        // What it is called says nothing about what is measured.
+        let shown = Shown {
+            name: "",
+            ..here.shown(&dataset, true)
+        };
+        let text = serde_json::to_string(&shown)
             .map_err(|error| Error::data(format!("cannot encode the test set: {error}")))?;
         Ok(Digest::new("test set").part("test", text).finish())
     }
@@ -213,7 +218,8 @@ pub(super) fn resolve_all(
     let entries = tree.get("test").map_or(&[][..], Node::items);
     for (at, (entry, config)) in entries.iter().zip(written).enumerate() {
         let test = one(tree, entry, config, at, main, resolve)?;
-        if tests.iter().any(|there| there.name == test.name) {
+        // Files are called after them, which some systems tell apart by letters alone.
+        if tests.iter().any(|there| there.name.eq_ignore_ascii_case(&test.name)) {
             return Err(entry.place_of("name", false).error(
                 format!("two test sets are called `{}`", test.name),
                 "the second",
@@ -330,7 +336,7 @@ fn one(
             "set `name` in this [[test]]",
         );
     }
-    let test = TestSet {
+    let mut test = TestSet {
         name,
         answers: (task == Task::Expression).then(|| config.answers.unwrap_or_default()),
         names: config.names.clone(),
@@ -338,16 +344,18 @@ fn one(
     };
     let (ours, theirs) = (main.protocol.outputs(), test.database.protocol.outputs());
     // Features made elsewhere may say what they label only when they are read.
-    if !ours.is_empty()
-        && !theirs.is_empty()
-        && let Err(message) = test.shared(&ours, &theirs)
-    {
-        return wrong(
-            "names",
-            message,
-            "here",
-            "say in `names` what its outputs are called in the recipe's own database",
-        );
+    if !ours.is_empty() && !theirs.is_empty() {
+        match test.shared(&ours, &theirs) {
+            Ok(shared) => test.names = shared.said(&ours, &theirs, task),
+            Err(message) => {
+                return wrong(
+                    "names",
+                    message,
+                    "here",
+                    "say in `names` what its outputs are called in the recipe's own database",
+                );
+            }
+        }
     }
     Ok(test)
 }

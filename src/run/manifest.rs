@@ -123,6 +123,8 @@ pub struct OtherTest {
     /// As the run's own, of this test set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_looks: Option<u64>,
+    /// Whether its faces were generated.
+    pub stand_in: bool,
     /// Folder in which its images lie.
     pub data_root: Option<String>,
 }
@@ -154,8 +156,13 @@ impl OtherTest {
         } else {
             format!("; none of ours: {}", self.unknown.join(", "))
         };
+        let drawn = if self.stand_in {
+            "generated faces in place of "
+        } else {
+            ""
+        };
         format!(
-            "{}, {} samples{out}; {} outputs asked, {rule}{renamed}{unknown}",
+            "{drawn}{}, {} samples{out}; {} outputs asked, {rule}{renamed}{unknown}",
             self.title,
             self.samples,
             self.outputs.len()

@@ -307,6 +307,9 @@ fn every_fold_is_asked_about_all_of_another_database() {
     assert_eq!(n[0]["n"], test["samples"]);
     let clusters = ask("SELECT DISTINCT clusters FROM standings WHERE metric = 'f1_avg@again'");
     assert_eq!(clusters, serde_json::json!([{ "clusters": people }]));
+    // Those are faces that the run has learned from, which it says.
+    let warnings = ask("SELECT warning FROM warnings WHERE warning LIKE 'test@again: %are learned from%'");
+    assert!(!warnings.as_array().unwrap().is_empty());
     // Of units that it does not label nothing is known, and nothing told.
     assert!(summary["metrics"].get("f1_au04@again").is_none() && summary["metrics"].get("f1_au12@again").is_some());
 }

@@ -87,10 +87,12 @@ fn what_is_asked_of_another_database_is_read_off_the_same_outputs() {
             assert_eq!(n, row["n"].as_u64());
         }
     }
-    assert!(
-        tests[1]["left_out"].as_u64() > tests[0]["left_out"].as_u64(),
-        "the eights"
-    );
+    // Every sample of the test split is tested or counted, and none of another split.
+    let own = rows("SELECT count(*) AS n FROM samples WHERE split = 'test'");
+    for test in tests {
+        let all = test["samples"].as_u64().unwrap() + test["left_out"].as_u64().unwrap();
+        assert_eq!(Some(all), own[0]["n"].as_u64(), "{test}");
+    }
     assert_eq!(tests[1]["unknown"], json!(["8"]));
     // Every lead has its interval, and of each test set.
     let of = |test: &str| {
@@ -121,6 +123,22 @@ fn across(more: &[&'static str]) -> Vec<&'static str> {
     arguments[1] = "across.toml";
     arguments.extend(more);
     arguments
+}
+
+#[test]
+fn features_of_two_models_do_not_meet() {
+    let bench = digits();
+    let text = std::fs::read_to_string(bench.path("across.toml")).unwrap();
+    let (own, tests) = text.split_once("[[test]]").unwrap();
+    let other = tests.replace("encoder = \"grey values\"", "encoder = \"red values\"");
+    bench.write("across.toml", format!("{own}[[test]]{other}"));
+    let said = bench.fails(3, &["run", "across.toml", "--quiet"]);
+    assert!(
+        said.contains(
+            "test@three: dataset.table.encoder is \"red values\", of the recipe's own database \"grey values\""
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -188,6 +206,28 @@ fn numbers_on_another_database_are_checked_and_compared_where_they_may_be() {
     };
     assert!(!names(&compared).contains(&"acc@wild".to_owned()));
     assert!(compared["notes"].to_string().contains("test@wild is left out"));
+    let refused = bench.fails(2, &["compare", run, second, "--metric", "acc@wild"]);
+    assert!(refused.contains("must not be ranked"), "{refused}");
+    // Another name for the same, said where it need not be, is the same; the own test split was looked at by two sets of numbers.
+    let looks = |run: &serde_json::Value| {
+        let text = std::fs::read(bench.path(run["run_dir"].as_str().unwrap()).join("manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        (
+            manifest["test_looks"].clone(),
+            manifest["tests"][0]["test_looks"].clone(),
+        )
+    };
+    assert_eq!(
+        looks(&other),
+        (1.into(), 1.into()),
+        "the same numbers on the own test split, another rule there"
+    );
+    bench.write(
+        "across.toml",
+        format!("{FACES}[test.names]\nHAPPINESS = \"Happiness\"\n"),
+    );
+    let same = bench.json(&across(&[]));
+    assert_eq!(same["run_dir"], run);
     // Two runs of one rule.
     bench.write("across.toml", FACES);
     let third = bench.json(&across(&["--set", "loss.margin=0.3"]));
