@@ -189,7 +189,7 @@ impl Recipe {
     }
 
     /// Digest under which results may be ranked side by side: database, protocol, and whether the faces are generated. Further test
-    /// sets have digests of their own ([`TestSet::digest`]) and change nothing about these.
+    /// sets have digests of their own (`TestSet::digest`) and change nothing about these.
     ///
     /// # Errors
     /// If the protocol cannot be encoded, which is a defect of this program.
