@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::device::machine::Resolved;
 use crate::disk::parquet;
 use crate::encoder::interface::{Encoder, TokenShape};
-use crate::error::{Error, Result};
+use crate::error::{DataKind, Error, Result};
 use crate::feature::FeatureTable;
 use crate::feature::pool::pooled_shape;
 use crate::recipe::Recipe;
@@ -50,7 +50,17 @@ pub(super) struct Loaded {
 /// As [`data::check`], with the name of the test set.
 pub(super) fn check(recipe: &Recipe) -> Result<()> {
     let mut tests = recipe.test.iter();
-    tests.try_for_each(|asked| data::check(&recipe.on(asked), None).map_err(|error| error.within(&of(asked))))
+    tests.try_for_each(|asked| match data::check(&recipe.on(asked), None) {
+        // A folder that is given with the call is that of the recipe's own database.
+        Err(Error::Data {
+            kind: DataKind::MissingDatabase,
+            message,
+        }) => Err(Error::data(format!(
+            "{}: {message}\n  where: its folder is `root` of its [test.dataset]",
+            of(asked)
+        ))),
+        checked => checked.map_err(|error| error.within(&of(asked))),
+    })
 }
 
 impl<'a> Chain<'a> {
@@ -228,7 +238,7 @@ impl<'a> Chain<'a> {
         let of_one = |(other, test): (&Other<'_>, &TestSet)| {
             let ids = test.set.sample_ids.iter();
             let n = ids.filter(|id| learned.contains(id)).count();
-            (other.recipe.card.id == self.recipe.card.id && n > 0).then(|| {
+            (same(&other.recipe, self.recipe) && n > 0).then(|| {
                 format!(
                     "{}: {n} of its {} samples are learned from or chosen by in this run: numbers on it say less about other faces",
                     of(other.asked),
@@ -293,6 +303,12 @@ impl<'a> Chain<'a> {
         };
         others.iter().zip(&loaded).map(record).collect()
     }
+}
+
+/// Whether the names of two databases' samples are names of the same samples: faces that are drawn with another seed are others.
+fn same(one: &Recipe, other: &Recipe) -> bool {
+    let seed = |recipe: &Recipe| recipe.stand_in.as_ref().map(|drawn| drawn.seed);
+    one.card.id == other.card.id && seed(one) == seed(other)
 }
 
 /// Refuses features of another model than the run's own, before anything is trained on these.

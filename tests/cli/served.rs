@@ -47,6 +47,20 @@ fn attributes_join_a_finished_run_and_train_nothing() {
          FROM subgroups GROUP BY attribute, method, metric) WHERE abs(gap - told) > 1e-12",
     );
     assert_eq!(wrong, [["0"]]);
+    // The same once more writes nothing: a finished run may lie where nothing can be written.
+    let written = || {
+        let folder = bench.path(&run);
+        let names = [
+            "attributes.parquet",
+            "subgroups.parquet",
+            "digests.json",
+            "manifest.json",
+        ];
+        names.map(|name| std::fs::metadata(folder.join(name)).unwrap().modified().unwrap())
+    };
+    let before = written();
+    bench.ok(&arguments);
+    assert_eq!(written(), before);
     let unknown = bench.fails(3, &small(&["--set", "dataset.attributes.own=[\"age\"]"]));
     assert!(
         unknown.contains("no such column") && unknown.contains("skin"),
