@@ -57,9 +57,9 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
             message,
         }) => Err(Error::data(format!(
             "{}: {message}\n  where: its folder is `root` of its [test.dataset]",
-            of(asked)
+            asked.split()
         ))),
-        checked => checked.map_err(|error| error.within(&of(asked))),
+        checked => checked.map_err(|error| error.within(&asked.split())),
     })
 }
 
@@ -121,24 +121,17 @@ impl<'a> Chain<'a> {
         let mut others = Vec::new();
         for asked in &recipe.test {
             self.progress
-                .line(&format!("{:<11} {}", of(asked), asked.database.card.title));
+                .line(&format!("{:<11} {}", asked.split(), asked.database.card.title));
             let own = recipe.on(asked);
-            let mut chain = Chain {
-                recipe: &own,
-                options: &options,
-                progress: self.progress,
-                interrupt: self.interrupt,
-                stages: Vec::new(),
-                cost: None,
-                image_root: None,
-                warnings: Vec::new(),
-                in_use: Vec::new(),
-            };
-            let other = work(&mut chain, asked).map_err(|error| error.within(&of(asked)))?;
+            let mut chain = Chain::new(&own, &options, self.progress, self.interrupt);
+            let other = work(&mut chain, asked).map_err(|error| error.within(&asked.split()))?;
             if other.samples.stand_in && recipe.stand_in.is_none() {
                 chain.warn("its faces were generated: numbers on it say nothing about the database".to_owned());
             }
-            let warnings = chain.warnings.iter().map(|warning| format!("{}: {warning}", of(asked)));
+            let warnings = chain
+                .warnings
+                .iter()
+                .map(|warning| format!("{}: {warning}", asked.split()));
             self.warnings.extend(warnings);
             self.in_use.append(&mut chain.in_use);
             self.stages
@@ -157,7 +150,7 @@ impl<'a> Chain<'a> {
     /// As [`FeatureTable::tested`]; [`Error::Data`] if too little of a test set is known to the models.
     pub(super) fn load_others(&self, others: &[Other<'_>], ours: &[String]) -> Result<Vec<Loaded>> {
         let load = |other: &Other<'_>| {
-            let name = of(other.asked);
+            let name = other.asked.split();
             self.load_other(other, ours).map_err(|error| error.within(&name))
         };
         others.iter().map(load).collect()
@@ -204,7 +197,7 @@ impl<'a> Chain<'a> {
     pub(super) fn tell_others(&self, others: &[Other<'_>], loaded: &[Loaded]) {
         for (other, found) in others.iter().zip(loaded) {
             let asked = found.set.asked.len();
-            let what = of(other.asked);
+            let what = other.asked.split();
             self.progress.line(&format!(
                 "            {what}: {} samples, {asked} of {} outputs asked",
                 found.set.set.len(),
@@ -241,7 +234,7 @@ impl<'a> Chain<'a> {
             (same(&other.recipe, self.recipe) && n > 0).then(|| {
                 format!(
                     "{}: {n} of its {} samples are learned from or chosen by in this run: numbers on it say less about other faces",
-                    of(other.asked),
+                    other.asked.split(),
                     test.set.len()
                 )
             })
@@ -255,7 +248,7 @@ impl<'a> Chain<'a> {
     /// As [`Images::read`].
     pub(super) fn images_of_others(others: &[Other<'_>]) -> Result<Vec<Images>> {
         let read = |other: &Other<'_>| {
-            let name = of(other.asked);
+            let name = other.asked.split();
             let root = other.images.as_deref().ok_or_else(|| {
                 Error::Usage(format!(
                     "{name}: finetune.enabled needs its images, and its dataset.root names no folder"
@@ -339,9 +332,4 @@ fn tokens(shape: Option<TokenShape>) -> String {
     shape.map_or_else(String::new, |shape| {
         format!(" and {} tokens of {} values", shape.count(), shape.width)
     })
-}
-
-/// What messages call a test set.
-fn of(asked: &Asked) -> String {
-    format!("test@{}", asked.name)
 }

@@ -26,7 +26,6 @@ use crate::run::looks;
 use crate::run::manifest::{self, Manifest, Scored as Record};
 use crate::score::config::ScoreConfig;
 use crate::score::scored::{Request, Scored, score as read_scores};
-use crate::task::Task;
 
 use super::attributes;
 use super::convert::Samples;
@@ -62,17 +61,7 @@ pub fn score(
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<ScoreSummary> {
-    let mut chain = Chain {
-        recipe,
-        options,
-        progress,
-        interrupt,
-        stages: Vec::new(),
-        cost: None,
-        image_root: None,
-        warnings: Vec::new(),
-        in_use: Vec::new(),
-    };
+    let mut chain = Chain::new(recipe, options, progress, interrupt);
     attributes::list(recipe)?;
     let mut comparable = recipe.clone();
     let (root, samples) = if recipe.card.is_table() {
@@ -247,13 +236,8 @@ impl Chain<'_> {
         let protocol = &self.recipe.protocol;
         let of = |fold: Option<i32>| -> Result<(Option<i32>, Tested)> {
             let options = LoadOptions {
-                outputs: protocol.outputs(),
-                only_classes: (protocol.task == Task::ValenceArousal && protocol.some_classes)
-                    .then(|| protocol.classes.clone()),
-                threshold: protocol.au_threshold.unwrap_or_default(),
                 fold,
-                interrupt: self.interrupt.clone(),
-                ..LoadOptions::new(protocol.task)
+                ..self.load_options(self.recipe)
             };
             Ok((fold, test_samples(&samples.table, &options)?))
         };

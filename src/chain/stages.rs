@@ -76,17 +76,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         .parse()
         .map_err(|message| Error::Usage(format!("device: {message}")))?;
     let device = choice.resolve()?;
-    let mut chain = Chain {
-        recipe,
-        options,
-        progress,
-        interrupt,
-        stages: Vec::new(),
-        cost: None,
-        image_root: None,
-        warnings: Vec::new(),
-        in_use: Vec::new(),
-    };
+    let mut chain = Chain::new(recipe, options, progress, interrupt);
     progress.line(&format!("device      {}", device.name));
     if let Some(notice) = &device.notice {
         progress.line(&format!("            {notice}"));

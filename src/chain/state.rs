@@ -45,6 +45,28 @@ pub(crate) struct Chain<'a> {
     pub(crate) in_use: Vec<Published>,
 }
 
+impl<'a> Chain<'a> {
+    /// The beginning of a call: no stage is done.
+    pub(crate) fn new(
+        recipe: &'a Recipe,
+        options: &'a RunOptions,
+        progress: Progress,
+        interrupt: &'a Interrupt,
+    ) -> Self {
+        Self {
+            recipe,
+            options,
+            progress,
+            interrupt,
+            stages: Vec::new(),
+            cost: None,
+            image_root: None,
+            warnings: Vec::new(),
+            in_use: Vec::new(),
+        }
+    }
+}
+
 impl Chain<'_> {
     /// Says what changes what is measured; the manifest and the page say it too.
     pub(crate) fn warn(&mut self, warning: String) {

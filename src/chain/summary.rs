@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::check::compare::RivalStanding;
-use crate::check::names::on;
+use crate::check::names::{of_row, on};
 use crate::check::standing;
 use crate::error::{Error, Result};
 use crate::metric::seeds::OverSeeds;
@@ -93,10 +93,7 @@ pub(super) fn summarise(
         let (Some(seed), Some(value)) = (seed, table.get(row, "value").as_f64()) else {
             continue;
         };
-        let metric = match text("split").strip_prefix("test@") {
-            None => text("metric"),
-            Some(test) => on(&text("metric"), test),
-        };
+        let metric = of_row(&text("metric"), &text("split"));
         values.entry((text("method"), metric)).or_default().insert(seed, value);
     }
     let mut methods: BTreeMap<String, BTreeMap<String, OverSeeds>> = BTreeMap::new();

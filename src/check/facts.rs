@@ -16,7 +16,8 @@ use crate::there;
 use super::answers::{self, Asked, Predictions};
 use super::expect::ExpectConfig;
 use super::names::{
-    CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED, WARNINGS, on, place,
+    CLASSES_WITHOUT_ARCHETYPE, NOT_FINITE, PEAK_MEMORY, RESETS_AFTER_WARMUP, STANDING, TRAIN_SPEED, WARNINGS, of_row,
+    place,
 };
 use super::standing;
 
@@ -317,10 +318,7 @@ fn values(table: &Table, folds: &BTreeSet<i64>, own: &str) -> BTreeMap<String, B
         let (Some(seed), Some(value)) = (table.get(row, "seed").as_i64(), table.get(row, "value").as_f64()) else {
             continue;
         };
-        let metric = match text("split").strip_prefix("test@") {
-            None => text("metric").to_owned(),
-            Some(test) => on(text("metric"), test),
-        };
+        let metric = of_row(text("metric"), text("split"));
         let name = match text("method") {
             method if method == own => metric,
             method => format!("{method}.{metric}"),

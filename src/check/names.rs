@@ -1,8 +1,15 @@
 //! Names of facts that are no metric of a table, and of metrics on other databases.
 
+use crate::run::manifest::test_of;
+
 /// What a number is called that stands for another database that the models were tested on: `acc@rafdb`.
 pub fn on(metric: &str, test: &str) -> String {
     format!("{metric}@{test}")
+}
+
+/// What the number of a row of the table `metrics` is called.
+pub fn of_row(metric: &str, split: &str) -> String {
+    test_of(split).map_or_else(|| metric.to_owned(), |test| on(metric, test))
 }
 
 /// The metric and, where it is one on another database, that database's name in the run.

@@ -11,6 +11,7 @@ use crate::document::mistake::Mistake;
 use crate::document::tree::Node;
 use crate::error::{Error, Result};
 use crate::feature::FeaturesConfig;
+use crate::run::manifest::split_of;
 use crate::task::Task;
 
 use super::protocol::config::{Protocol, ProtocolConfig};
@@ -157,7 +158,7 @@ impl TestSet {
 
     /// The name that rows of this test set have for a split.
     pub fn split(&self) -> String {
-        format!("test@{}", self.name)
+        split_of(&self.name)
     }
 
     /// Digest under which numbers on this test set may be ranked side by side, beside the protocol's own: what is tested, by which rule.
@@ -295,24 +296,19 @@ fn one(
         "protocol",
         protocol.map_or(asked.clone(), |protocol| asked.overlaid(protocol.clone())),
     );
-    let stand_in = main.stand_in.is_some();
-    if stand_in {
-        // Other faces than those that are learned from, of a size of its own.
-        let base = main.stand_in.as_ref().map_or(0, |config| config.seed);
-        let seed = toml::Value::Integer(i64::try_from(base).unwrap_or(0).wrapping_add(at as i64 + 1));
-        let mut drawn = own
-            .get("stand_in")
-            .cloned()
-            .unwrap_or_else(|| Node::leaf_at("seed", seed.clone(), &entry.place));
-        for key in ["layout", "size", "override"] {
-            drawn.remove(key);
-        }
-        drawn = drawn.overlaid(Node::leaf_at("seed", seed, &entry.place));
-        if let Some(said) = entry.get("stand_in") {
-            drawn = drawn.overlaid(said.clone());
-        }
-        own.put("stand_in", drawn);
+    // Other faces than those that are learned from, of a size of its own; checked in every run, so that a mistake shows at once.
+    let base = main.stand_in.as_ref().map_or(0, |config| config.seed);
+    let seed = toml::Value::Integer(i64::try_from(base).unwrap_or(0).wrapping_add(at as i64 + 1));
+    let seed = Node::leaf_at("seed", seed, &entry.place);
+    let mut drawn = own.get("stand_in").cloned().unwrap_or_else(|| seed.clone());
+    for key in ["layout", "size", "override"] {
+        drawn.remove(key);
     }
+    drawn = drawn.overlaid(seed);
+    if let Some(said) = entry.get("stand_in") {
+        drawn = drawn.overlaid(said.clone());
+    }
+    own.put("stand_in", drawn);
     let database = resolve(own)?;
     if database.protocol.task != task {
         return wrong(

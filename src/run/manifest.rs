@@ -129,10 +129,23 @@ pub struct OtherTest {
     pub data_root: Option<String>,
 }
 
+/// What the split of another database that is called `test` begins with.
+const ELSEWHERE: &str = "test@";
+
+/// The name that rows of another database have for a split.
+pub fn split_of(test: &str) -> String {
+    format!("{ELSEWHERE}{test}")
+}
+
+/// The other database whose rows have this split, if it is one.
+pub fn test_of(split: &str) -> Option<&str> {
+    split.strip_prefix(ELSEWHERE)
+}
+
 impl OtherTest {
     /// The name that its rows have for a split.
     pub fn split(&self) -> String {
-        format!("test@{}", self.name)
+        split_of(&self.name)
     }
 
     /// What was asked of it, by which rule, and of how many samples, for people.
