@@ -115,6 +115,7 @@ mod terminal;
 mod there;
 mod threads;
 mod train;
+mod view;
 
 pub use chain::Summary;
 pub use chain::stages::run;

@@ -34,7 +34,7 @@ use super::data;
 use super::finite::check_finite;
 use super::scored::ScoreSummary;
 use super::stages::versions;
-use super::state::{Chain, RunOptions, json, serde_name};
+use super::state::{Chain, RunOptions, json, licence, serde_name};
 
 /// What the run folder keeps of the recipe: what is tested, and how the tool's files were read.
 #[derive(Serialize)]
@@ -184,6 +184,7 @@ pub fn score(
         }),
         device: "none: the predictions were made elsewhere".to_owned(),
         classes: outputs,
+        licence: licence(&recipe.card, samples.stand_in),
         data_root: root.map(|root| root.display().to_string()),
         folds: recipe.protocol.folds.clone(),
         seeds: seeds.iter().filter_map(|&seed| i64::try_from(seed).ok()).collect(),

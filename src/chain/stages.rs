@@ -21,7 +21,7 @@ use super::data;
 use super::needs;
 use super::others::{self, Other};
 use super::rivals::RivalsDigest;
-use super::state::{Chain, RunOptions, json, serde_name};
+use super::state::{Chain, RunOptions, json, licence, serde_name};
 use super::summary::{self, Summary};
 use super::train::Inputs;
 
@@ -183,6 +183,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         scored: None,
         device: device.name.clone(),
         classes: trained.outputs.clone(),
+        licence: licence(&recipe.card, samples.stand_in),
         data_root: data_root.map(|root| root.display().to_string()),
         folds: recipe.protocol.folds.clone(),
         seeds: trained

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::dataset::card::Card;
 use crate::disk::atomic;
 use crate::disk::publish::Published;
 use crate::error::{Error, Result};
@@ -148,6 +149,11 @@ fn cost(spent: &Spent) -> String {
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::data(format!("cannot encode as JSON: {error}")))
+}
+
+/// What a card says of the use of its images; nothing of faces that were drawn.
+pub(super) fn licence(card: &Card, stand_in: bool) -> Option<String> {
+    (!stand_in && !card.licence.terms.is_empty()).then(|| card.licence.terms.clone())
 }
 
 pub(crate) fn serde_name(value: &impl serde::Serialize) -> Result<String> {

@@ -13,7 +13,7 @@ use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
     generate, leaderboard, output, panics, paths, predict, published, query, report, run, schema, score, standin,
-    threads, validate,
+    threads, validate, view,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -48,6 +48,8 @@ enum Verb {
     Standin(standin::StandinArguments),
     /// Write the report of runs: page, Markdown, LaTeX, CSV, figures
     Report(report::ReportArguments),
+    /// Show runs in the browser: maps, archetypes, faces, labels to review, two runs side by side, live curves
+    View(view::ViewArguments),
     /// Check runs against a baseline, expectations and published numbers: is a number that moved news, or noise?
     Check(check::CheckArguments),
     /// Put runs side by side, with significance; refuses to rank unequal protocols
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Verb::Extract(arguments) => extract::run(&arguments, &shell),
         Verb::Standin(arguments) => standin::run(&arguments, &shell),
         Verb::Report(arguments) => report::run(&arguments, &shell),
+        Verb::View(arguments) => view::run(&arguments, &shell),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Leaderboard(arguments) => leaderboard::run(&arguments, &shell),
@@ -185,6 +188,7 @@ impl Verb {
             | Self::Standin(_)
             | Self::Report(_)
             | Self::Predict(_)
+            | Self::View(_)
             | Self::Bench(_)
             | Self::Generate(_) => Stop::AtCheckpoint,
             Self::Check(_)

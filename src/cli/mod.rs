@@ -32,3 +32,4 @@ pub(crate) mod show_conversion;
 pub(crate) mod standin;
 pub(crate) mod threads;
 pub(crate) mod validate;
+pub(crate) mod view;

@@ -3,7 +3,7 @@
 use super::views::VIEWS;
 
 /// Name and query of every derived view, sorted.
-const DERIVED: [(&str, &str); 24] = [
+const DERIVED: [(&str, &str); 25] = [
     (
         "archetype_names",
         include_str!("../../reports/sql/views/archetype_names.sql"),
@@ -52,6 +52,7 @@ const DERIVED: [(&str, &str); 24] = [
         "label_issues_va",
         include_str!("../../reports/sql/views/label_issues_va.sql"),
     ),
+    ("label_review", include_str!("../../reports/sql/views/label_review.sql")),
     ("leads", include_str!("../../reports/sql/views/leads.sql")),
     (
         "mapped_archetypes",

@@ -42,7 +42,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 45] = [
+pub const VIEWS: [&str; 46] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -64,6 +64,7 @@ pub const VIEWS: [&str; 45] = [
     "label_issues",
     "label_issues_au",
     "label_issues_va",
+    "label_review",
     "leads",
     "mapped_archetypes",
     "maps",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use minijinja::context;
+use minijinja::{Value as Json, context};
 use serde::Serialize;
 
 use crate::disk::atomic;
@@ -16,12 +16,22 @@ use crate::there;
 use super::catalog::{Chart, Entry, EntryKind, ReportFiles};
 use super::cells::{self, Shown};
 use super::config::{ReportConfig, ReportOptions};
+use super::explorer::collect::{Wanted, collect};
+use super::explorer::sprites;
 use super::figure::canvas::{self, Picture, Rendered};
 use super::figure::{self, ContactRow, Panel};
 use super::page::{self, fill, serial};
-use super::statistics::{Statistic, Statistics, compute};
+use super::statistics::{EXPLORER, Statistic, Statistics, compute};
 use super::tile::Tile;
-use super::{escape, provenance};
+use super::{answer, escape, provenance};
+
+/// How much of a run the explorer of its page shows.
+const OF_A_PAGE: Wanted = Wanted {
+    support: 8,
+    issues: 300,
+    others: 0,
+    unmapped: 2000,
+};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +87,10 @@ pub(crate) struct Block {
     kind: &'static str,
     /// Its number among the tables, or among the figures.
     number: usize,
+    /// What the paper calls it.
+    paper: Option<String>,
+    /// The block behind which it is folded away.
+    behind: Option<String>,
     /// Whether any run in it is a stand-in.
     stand_in: bool,
     table: Option<Shown>,
@@ -144,8 +158,10 @@ impl Builder<'_> {
             }
         }
         blocks.sort_by_key(|block| sections.iter().position(|section| *section == block.section));
+        let shown: BTreeSet<String> = blocks.iter().map(|block| block.id.clone()).collect();
         let mut numbers = BTreeMap::new();
         for block in &mut blocks {
+            block.behind = block.behind.take().filter(|id| shown.contains(id));
             let number = numbers.entry(block.kind).or_insert(0);
             *number += 1;
             block.number = *number;
@@ -176,6 +192,8 @@ impl Builder<'_> {
             },
             stand_in: table.rows.iter().any(|row| self.stand_in(&table, row)),
             number: 0,
+            paper: entry.paper.clone(),
+            behind: entry.behind.clone(),
             table: None,
             figures: Vec::new(),
             views: self.query.behind(&[&sql])?.into_keys().collect(),
@@ -249,6 +267,7 @@ impl Builder<'_> {
                 Chart::ClassMaps => draw(figure::class_maps(table, &rows), stand_in)?,
                 Chart::ScoreMaps => draw(figure::score_maps(table, &rows), stand_in)?,
                 Chart::Reliability => draw(figure::reliability(table, &rows, &self.labels), stand_in)?,
+                Chart::Forest => draw(figure::forest(table, &rows, &self.labels), stand_in)?,
                 Chart::Usage => draw(figure::usage(table, &rows), stand_in)?,
                 Chart::Contact => {
                     let root = self.data_root(run)?;
@@ -302,7 +321,7 @@ impl Builder<'_> {
                 ending: rendered.ending,
                 wide: matches!(
                     chart,
-                    Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps
+                    Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps | Chart::Forest
                 ),
                 svg: if sheet.is_empty() && shown_panels.is_empty() {
                     inline(&rendered.svg)
@@ -377,6 +396,31 @@ impl Builder<'_> {
         })
     }
 
+    /// The explorer of the only run, as JSON; nothing for several, whose archetypes have nothing to do with each other.
+    fn explorer(&mut self) -> Result<Option<Json>> {
+        let [run] = self.query.runs() else { return Ok(None) };
+        if self.config.leave_out.iter().any(|id| id == EXPLORER) {
+            return Ok(None);
+        }
+        let run = run.clone();
+        let mut collected = collect(&self.query, &run, &self.assets, OF_A_PAGE)?;
+        let root = self.data_root(&run)?;
+        let ReportOptions {
+            progress, interrupt, ..
+        } = self.options;
+        let lacking = sprites::fill(&mut collected, root.as_deref(), *progress, interrupt)?;
+        if let Some((sample, why)) = lacking.first() {
+            self.paths.lacking += lacking.len();
+            self.paths.warnings.push(format!(
+                "{}: pictures of the explorer could not be read: {}, the first of sample {sample} ({why}); the page is made again \
+                 by the next call",
+                run.run,
+                lacking.len()
+            ));
+        }
+        Ok(Some(Json::from_safe_string(collected.data.to_json())))
+    }
+
     fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
         let env = page::environment(
             &self.assets,
@@ -384,11 +428,32 @@ impl Builder<'_> {
                 "report.html",
                 "head.html",
                 "tiles.html",
+                "explorer.html",
                 "report.md",
                 "report.tex",
                 "table.tex",
+                "figure.tex",
             ],
         )?;
+        let explorer = self.explorer()?;
+        // Beyond so many runs the page says what they share.
+        let answers = if self.query.runs().len() > provenance::COLUMNS {
+            Vec::new()
+        } else {
+            answer::answers(&self.query, &self.assets, &self.labels)?
+        };
+        // The first block of each name: Table 1 of a run has one over its seeds and one behind it.
+        let mut paper: Vec<(&str, &str)> = Vec::new();
+        for block in blocks {
+            if let Some(name) = block
+                .paper
+                .as_deref()
+                .filter(|name| paper.iter().all(|(known, _)| known != name))
+            {
+                paper.push((name, &block.id));
+            }
+        }
+        paper.sort_unstable();
         let runs = self.query.runs();
         let stand_in = runs.iter().filter(|run| run.manifest.stand_in).count();
         let mut protocols: Vec<&str> = runs.iter().map(|run| run.manifest.protocol_digest.as_str()).collect();
@@ -420,6 +485,11 @@ impl Builder<'_> {
         }
         let page = context! {
             title, runs => serial(&names),
+            answers => serial(&answers),
+            paper => serial(&paper),
+            explorer,
+            explorer_css => page::raw(&self.assets, "css/explorer.css")?,
+            explorer_js => page::script(&self.assets)?,
             columns => serial(&columns),
             sections => serial(&sections),
             blocks => serial(blocks),
@@ -448,6 +518,14 @@ impl Builder<'_> {
             ("report.tex", &self.paths.latex),
         ] {
             atomic::write(path, fill(&env, template, &page)?.as_bytes())?;
+        }
+        for block in blocks {
+            for figure in &block.figures {
+                let path = self.out.join("figures").join(format!("{}.tex", figure.file));
+                let content = context! { block => serial(block), figure => serial(figure) };
+                atomic::write(&path, fill(&env, "figure.tex", &content)?.as_bytes())?;
+                self.paths.figures.push(path);
+            }
         }
         for block in blocks.iter().filter(|block| block.table.is_some()) {
             let path = self.out.join("tables").join(format!("{}.tex", block.id));

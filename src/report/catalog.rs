@@ -20,7 +20,7 @@ static EMBEDDED: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/repo
 pub(crate) struct ReportFiles(Assets);
 
 impl ReportFiles {
-    pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(folder: Option<&Path>) -> Result<Self> {
         if let Some(folder) = folder
             && !there::is_dir(folder)?
         {
@@ -44,6 +44,14 @@ impl ReportFiles {
                 }
             ))),
         }
+    }
+
+    /// What the program calls methods, metrics and outputs.
+    ///
+    /// # Errors
+    /// [`Error::Document`] if the catalogue of the user's folder is wrong.
+    pub(crate) fn labels(&self) -> Result<BTreeMap<String, String>> {
+        Ok(self.catalog()?.labels)
     }
 
     /// The catalogue: the program's entries, with those of the user's folder added or replaced by id.
@@ -135,6 +143,21 @@ impl Entry {
             spread.windows(2).all(|pair| pair[0] == pair[1]),
             "columns",
             &format!("`for_each` names `{}`: expected one column", spread.join("` and `")),
+        )?;
+        for (i, column) in self.columns.iter().enumerate() {
+            require(
+                !column.together || column.for_each.is_some(),
+                &format!("columns[{i}].together"),
+                &format!(
+                    "column `{}`: only what is there `for_each` value can stand together",
+                    column.name
+                ),
+            )?;
+        }
+        require(
+            self.behind.as_ref() != Some(&self.id),
+            "behind",
+            "an entry cannot stand behind itself",
         )
     }
 }
@@ -168,6 +191,7 @@ pub(crate) enum Chart {
     ClassMaps,
     ScoreMaps,
     Reliability,
+    Forest,
 }
 
 /// One table or figure.
@@ -194,6 +218,12 @@ pub(crate) struct Entry {
     /// Name of the page that has all panels, without ending.
     #[serde(default)]
     pub(super) page: Option<String>,
+    /// What the paper calls it: `Figure 1a`.
+    #[serde(default)]
+    pub(super) paper: Option<String>,
+    /// The entry behind which it is folded away, where that one is shown.
+    #[serde(default)]
+    pub(super) behind: Option<String>,
     #[serde(default)]
     pub(super) columns: Vec<ColumnSpec>,
 }
@@ -223,6 +253,12 @@ pub(crate) struct ColumnSpec {
     /// The column of the result for each value of which the table has a column.
     #[serde(default)]
     pub(super) for_each: Option<String>,
+    /// With `for_each`: one column for all values, which stand in a cell side by side.
+    #[serde(default)]
+    pub(super) together: bool,
+    /// What stands in the same cell behind it.
+    #[serde(skip)]
+    pub(super) beside: Vec<ColumnSpec>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -75,7 +75,29 @@ pub(super) fn show(table: &Table, specs: &[ColumnSpec], labels: &BTreeMap<String
     }
 }
 
+/// What stands in a column, with what stands beside it in the same cell.
 fn cell(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<String, String>) -> Cell {
+    let first = one(table, row, spec, labels);
+    if spec.beside.is_empty() {
+        return first;
+    }
+    let others = spec.beside.iter().map(|other| one(table, row, other, labels));
+    let all: Vec<Cell> = std::iter::once(first).chain(others).collect();
+    Cell {
+        missing: all.iter().all(|cell| cell.missing),
+        sort: all[0].sort,
+        text: if all.iter().all(|cell| cell.missing) {
+            MISSING.to_owned()
+        } else {
+            all.iter()
+                .map(|cell| cell.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" / ")
+        },
+    }
+}
+
+fn one(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<String, String>) -> Cell {
     let value = table.get(row, &spec.name);
     let number = value.as_f64().filter(|number| number.is_finite());
     let other = |name: &Option<String>| {

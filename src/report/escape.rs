@@ -17,6 +17,45 @@ pub(crate) fn latex(text: &str) -> String {
     out
 }
 
+/// Text that HTML prints as it stands, in an element and in a quoted attribute.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#x27;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What the program says of a table, in which names of keys stand between backticks: they become code, each part is escaped.
+pub(super) fn prose(text: &str, escape: fn(&str) -> String, open: &str, close: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 32);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('`') {
+        let Some((code, after)) = after.split_once('`') else {
+            break;
+        };
+        out.push_str(&escape(before));
+        out.push_str(open);
+        // Between backticks Markdown takes everything as it stands.
+        out.push_str(&if open == "`" {
+            code.replace('\n', " ")
+        } else {
+            escape(code)
+        });
+        out.push_str(close);
+        rest = after;
+    }
+    out.push_str(&escape(rest));
+    out
+}
+
 /// Letters in a row after which [`latex_breakable`] lets a line end.
 const UNBROKEN: usize = 16;
 

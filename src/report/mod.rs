@@ -3,6 +3,7 @@
 //! What stands in it is data: `reports/catalog.toml` lists tables and figures, `reports/sql/` holds the statistics,
 //! `reports/templates/` the layout. Everything that comes from a database or a run is escaped for where it stands.
 
+pub mod answer;
 pub mod board;
 pub mod build;
 #[cfg(test)]
@@ -12,6 +13,7 @@ pub mod cells;
 pub mod config;
 pub mod escape;
 pub mod explain;
+pub mod explorer;
 pub mod faces;
 pub mod figure;
 #[cfg(test)]

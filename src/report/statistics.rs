@@ -11,6 +11,9 @@ use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
 use super::wide;
 
+/// What `leave_out` calls the explorer, which is no entry of the catalogue.
+pub(crate) const EXPLORER: &str = "explorer";
+
 /// The statistics behind a report, computed and not yet laid out.
 pub struct Statistics<'a> {
     pub(crate) assets: ReportFiles,
@@ -60,8 +63,9 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     let assets = ReportFiles::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;
     for id in &config.leave_out {
-        if catalog.entry.iter().all(|entry| entry.id != *id) {
-            let known: Vec<&str> = catalog.entry.iter().map(|entry| entry.id.as_str()).collect();
+        if id != EXPLORER && catalog.entry.iter().all(|entry| entry.id != *id) {
+            let ids = catalog.entry.iter().map(|entry| entry.id.as_str());
+            let known: Vec<&str> = ids.chain([EXPLORER]).collect();
             return Err(Error::Usage(format!(
                 "report.leave_out: no table or figure `{id}`; there are {}",
                 known.join(", ")

@@ -17,7 +17,7 @@ pub(super) const GREY: image::Rgb<u8> = image::Rgb([200, 204, 209]);
 const AROUND: f32 = 0.15;
 
 /// No picture was asked for.
-const LEFT_OUT: &str = "images left out";
+pub(crate) const LEFT_OUT: &str = "images left out";
 /// What lies there is no image that can be read.
 const UNREADABLE: &str = "image unreadable";
 /// The sample has none.
@@ -38,16 +38,11 @@ impl Thumbnail {
     /// The picture of `row`, whose columns are `image_path` and, where the face is a part of the image, `bbox_x`, `bbox_y`,
     /// `bbox_w`, `bbox_h`. Images are read from below `root`; nothing is read without one.
     pub(super) fn of_row(table: &Table, row: &[Value], root: Option<&Path>, side: u32) -> Self {
-        let number = |name: &str| table.get(row, name).as_f64().map(|value| value as f32);
-        let face = match (number("bbox_x"), number("bbox_y"), number("bbox_w"), number("bbox_h")) {
-            (Some(x), Some(y), Some(width), Some(height)) => Some(FaceBox { x, y, width, height }),
-            _ => None,
-        };
-        Self::of(root, table.get(row, "image_path").as_str(), face, side)
+        Self::of(root, table.get(row, "image_path").as_str(), face_box(table, row), side)
     }
 
     /// The picture of `face` in the image at `path` below `root`.
-    pub(super) fn of(root: Option<&Path>, path: Option<&str>, face: Option<FaceBox>, side: u32) -> Self {
+    pub(crate) fn of(root: Option<&Path>, path: Option<&str>, face: Option<FaceBox>, side: u32) -> Self {
         let loaded = match (root, path) {
             (None, _) => Err(LEFT_OUT),
             (_, None) => Err(NONE),
@@ -80,11 +75,36 @@ impl Thumbnail {
 }
 
 impl Thumbnail {
+    /// The picture as a JPEG file, or why there is none.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn into_jpeg(self) -> Result<Vec<u8>, &'static str> {
+        match self.missing {
+            None => Ok(self.jpeg),
+            Some(why) => Err(why),
+        }
+    }
+
     /// Whether there should be a picture, and none could be read.
     pub(super) fn is_lacking(&self) -> bool {
         self.missing.is_some_and(|why| why != LEFT_OUT && why != NONE)
     }
 }
+
+/// Where the face is in the image of `row`, as its columns `bbox_x`, `bbox_y`, `bbox_w` and `bbox_h` say.
+pub(super) fn face_box(table: &Table, row: &[Value]) -> Option<FaceBox> {
+    let number = |name: &str| table.get(row, name).as_f64().map(|value| value as f32);
+    Some(FaceBox {
+        x: number("bbox_x")?,
+        y: number("bbox_y")?,
+        width: number("bbox_w")?,
+        height: number("bbox_h")?,
+    })
+}
+
+/// Quality of a picture by itself.
+const QUALITY: u8 = 82;
 
 /// The image at `relative` below `root`, as a square of `side` pixels, and as a JPEG file of at most as many. The path comes from a
 /// table and may not leave the root.
@@ -101,13 +121,14 @@ fn load(root: &Path, relative: &str, face: Option<FaceBox>, side: u32) -> Result
     let short = image.width().min(image.height());
     let square = centre_crop(&image, short, short);
     let shown = resize(&square, side, side, Filter::Bicubic).map_err(|_| UNREADABLE)?;
-    let stored = if short < side { jpeg(&square) } else { jpeg(&shown) };
+    let stored = jpeg(if short < side { &square } else { &shown }, QUALITY);
     Ok((shown, stored))
 }
 
-fn jpeg(image: &RgbImage) -> Vec<u8> {
+/// The image as a JPEG file.
+pub(super) fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 82);
+    let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality);
     // Writing to memory cannot fail, and the size is fixed; an empty image would be shown as broken.
     if image.write_with_encoder(encoder).is_err() {
         bytes.clear();

@@ -88,11 +88,31 @@ pub(super) fn widen(
             }
         }
     }
+    let together = values
+        .iter()
+        .map(|value| cells::label(value, labels))
+        .collect::<Vec<_>>()
+        .join(" / ");
     let specs = specs
         .iter()
-        .flat_map(|spec| match spec.for_each {
-            None => vec![spec.clone()],
-            Some(_) => values.iter().map(|value| of_value(spec, value, labels)).collect(),
+        .flat_map(|spec| {
+            let spread = || values.iter().map(|value| of_value(spec, value, labels));
+            match spec.for_each {
+                None => vec![ColumnSpec {
+                    header: spec.header.replace("{}", &together),
+                    ..spec.clone()
+                }],
+                Some(_) if spec.together => spread()
+                    .next()
+                    .map(|first| ColumnSpec {
+                        header: spec.header.replace("{}", &together),
+                        beside: spread().skip(1).collect(),
+                        ..first
+                    })
+                    .into_iter()
+                    .collect(),
+                Some(_) => spread().collect(),
+            }
         })
         .collect();
     Ok((Table { columns, rows }, specs))
@@ -185,6 +205,20 @@ mod tests {
         let heads: Vec<&str> = specs.iter().map(|spec| spec.header.as_str()).collect();
         assert_eq!(heads, ["Method", "F1 of AU10", "F1 of AU23", "Lead"]);
         assert_eq!(specs[2].sd.as_deref(), Some("f1_au23_sd"));
+    }
+
+    #[test]
+    fn what_stands_together_is_one_column_of_the_page_and_several_of_the_file() {
+        let mut specs = specs();
+        specs[0].header = "Method ({})".to_owned();
+        specs[1].together = true;
+        let rows = [("aura", Some("au23"), 0.5), ("aura", Some("au10"), 0.4)];
+        let (table, specs) = widen(long(&rows), &specs, &BTreeMap::new()).unwrap();
+        assert_eq!(table.columns.len(), 6);
+        let heads: Vec<&str> = specs.iter().map(|spec| spec.header.as_str()).collect();
+        assert_eq!(heads, ["Method (AU10 / AU23)", "F1 of AU10 / AU23", "Lead"]);
+        let shown = cells::show(&table, &specs[..2], &BTreeMap::new(), 9);
+        assert_eq!(shown.rows[0].cells[1].text, "0 / 1");
     }
 
     #[test]

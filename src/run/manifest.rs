@@ -61,6 +61,9 @@ pub struct Manifest {
     pub classes: Vec<String>,
     /// Folder in which the images lie.
     pub data_root: Option<String>,
+    /// Terms under which the images may be used, where they are a database's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
     /// Folds that were tested on, each in a folder `fold-<k>/`; empty for a run without folds.
     pub folds: Vec<i32>,
     /// Seeds that are whole, in every fold.

@@ -193,16 +193,26 @@ pub fn begun(seed_folder: &Path) -> bool {
     seed_folder.join("checkpoint").is_dir()
 }
 
+/// The file beside it that tells those who watch how far training is (`live.rs`).
+pub const CURVES: &str = ".curves.json";
+
 /// Removes the checkpoint of a seed's folder, once its results are written.
 ///
 /// # Errors
 /// [`Error::Io`] if it is there and cannot be removed.
 pub fn discard(seed_folder: &Path) -> Result<()> {
     let folder = seed_folder.join("checkpoint");
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", &folder),
-        _ => Ok(()),
+    let curves = seed_folder.join(CURVES);
+    for (path, removed) in [
+        (&folder, std::fs::remove_dir_all(&folder)),
+        (&curves, std::fs::remove_file(&curves)),
+    ] {
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at("remove", path),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// A running seed.

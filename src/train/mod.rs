@@ -8,6 +8,7 @@ pub mod feed;
 pub mod finish;
 pub mod freeze;
 pub mod held_out;
+pub mod live;
 pub mod merge;
 pub mod reset;
 pub mod run;

@@ -25,6 +25,7 @@ use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use super::config::{Sampling, Selection};
 use super::data;
 use super::feed::{Feed, Placement, Steps};
+use super::live::Curves;
 use super::reset::{self, Source};
 use super::setup::Setup;
 use super::trained::project;
@@ -110,6 +111,7 @@ impl Job<'_> {
                 return Err(error);
             }
             bar.message(trainer.summary(&state.position));
+            Curves::of(&state.position, setup.train.epochs, setup.task.primary_metric()).leave(self.folder);
             let every = setup.train.checkpoint_every;
             if every > 0 && state.position.epoch.is_multiple_of(every) {
                 checkpoint::save(&file, &digest, &state)?;

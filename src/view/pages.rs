@@ -1,0 +1,138 @@
+//! The pages: the list of runs, and the explorer of one or of two.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Value as Json, context};
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::query::Value;
+use crate::report::answer::{self, Answer as Said};
+use crate::report::page::{environment, fill, frame, raw, script, serial};
+
+use super::answer::Answer;
+use super::live::trainings;
+use super::site::{Opened, Site, key};
+
+/// What a page may do that is served: ask its own server, and nobody else.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; font-src data:; style-src 'unsafe-inline'; \
+                      script-src 'unsafe-inline'; form-action 'self'";
+
+/// A run in the list.
+#[derive(Debug, Serialize)]
+struct Row {
+    key: String,
+    run: String,
+    dataset: String,
+    task: String,
+    stand_in: bool,
+    seeds: usize,
+    created: String,
+    /// `61.2 %`, with what it is.
+    value: String,
+    what: String,
+    /// Whether its report lies in its folder.
+    report: bool,
+    /// Whose predictions these are; only AURA has archetypes.
+    method: String,
+}
+
+impl Site {
+    fn rows(&self) -> Result<(Vec<Row>, Vec<String>)> {
+        let query = self.query()?;
+        let labels = self.assets.labels()?;
+        let answers: BTreeMap<String, Said> = answer::answers(&query, &self.assets, &labels)?
+            .into_iter()
+            .map(|answer| (answer.run.clone(), answer))
+            .collect();
+        let methods = query.query("SELECT run, method FROM runs")?;
+        let method = |run: &str| {
+            let row = methods
+                .rows
+                .iter()
+                .find(|row| methods.get(row, "run").as_str() == Some(run));
+            row.and_then(|row| methods.get(row, "method").as_str())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let rows = query.runs().iter().map(|run| {
+            let said = answers.get(&run.run);
+            Row {
+                key: key(&run.path),
+                dataset: run.manifest.dataset.clone(),
+                task: run.manifest.task.replace('_', " "),
+                stand_in: run.manifest.stand_in,
+                seeds: run.manifest.seeds.len(),
+                created: run
+                    .manifest
+                    .created
+                    .chars()
+                    .take(16)
+                    .collect::<String>()
+                    .replace('T', " "),
+                value: said.map(|said| said.value.clone()).unwrap_or_default(),
+                what: said.map(|said| said.what.clone()).unwrap_or_default(),
+                report: run.path.join("report").join("report.html").is_file(),
+                method: method(&run.run),
+                run: run.run.clone(),
+            }
+        });
+        Ok((rows.collect(), query.warnings().to_vec()))
+    }
+
+    /// The list of runs.
+    pub(super) fn index(&self) -> Result<Answer> {
+        let env = environment(&self.assets, &["head.html", "view.html"])?;
+        let (rows, warnings) = self.rows()?;
+        let folders: Vec<String> = self
+            .options
+            .runs
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let page = context! {
+            csp => POLICY,
+            title => "Runs",
+            folders => serial(&folders),
+            runs => serial(&rows),
+            warnings => serial(&warnings),
+            view_js => raw(&self.assets, "templates/view.js")?,
+            ..frame(&self.assets)?
+        };
+        Ok(Answer::html(fill(&env, "view.html", &page)?))
+    }
+
+    /// What changes while one looks: the runs that are there, and the curves of those in training.
+    pub(super) fn state(&self) -> Result<Answer> {
+        let query = self.query()?;
+        let runs: Vec<Value> = query.runs().iter().map(|run| Value::Text(key(&run.path))).collect();
+        let keys: Vec<&str> = runs.iter().filter_map(Value::as_str).collect();
+        let state = serde_json::json!({ "runs": keys, "training": trainings(&self.options.runs) });
+        Ok(Answer::json(&state.to_string()))
+    }
+
+    /// The explorer of a run, or of two; its data is fetched by the page.
+    pub(super) fn explorer(&self, this: &Opened, other: Option<&Opened>) -> Result<Answer> {
+        let env = environment(&self.assets, &["head.html", "explorer.html", "view_run.html"])?;
+        let manifest = &this.run.manifest;
+        let title = match other {
+            None => this.run.run.clone(),
+            Some(other) => format!("{} beside {}", this.run.run, other.run.run),
+        };
+        let page = context! {
+            csp => POLICY,
+            title,
+            run => this.run.run.clone(),
+            key => key(&this.run.path),
+            other => other.map(|other| other.run.run.clone()),
+            report => other.is_none() && this.run.path.join("report").join("report.html").is_file(),
+            stand_in => manifest.stand_in,
+            licence => manifest.licence.clone().filter(|_| self.options.images),
+            explorer_css => raw(&self.assets, "css/explorer.css")?,
+            explorer_js => script(&self.assets)?,
+            source => Json::from("data.json"),
+            ..frame(&self.assets)?
+        };
+        Ok(Answer::html(fill(&env, "view_run.html", &page)?))
+    }
+}
