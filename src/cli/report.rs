@@ -24,11 +24,15 @@ pub struct ReportArguments {
     /// A folder with tables, figures and templates of your own (docs/tables.md)
     #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
+    /// Leave images of the database out, whatever the recipe says
+    #[arg(long)]
+    no_images: bool,
 }
 
 pub fn run(arguments: &ReportArguments, shell: &Shell) -> Result<()> {
     let options = ReportOptions {
         config: None,
+        no_images: arguments.no_images,
         reports: arguments.reports.clone(),
         data_root: arguments.data.clone(),
         progress: shell.progress,

@@ -65,7 +65,7 @@ impl Answer {
         if let Some(n) = number("n") {
             on += &format!("{} test samples of ", thousands(n));
         }
-        on += text("dataset");
+        on += &label(text("dataset"), labels);
         if folds > 1.0 {
             on += &format!(", {folds} folds");
         }

@@ -25,6 +25,9 @@ use super::statistics::{EXPLORER, Statistic, Statistics, compute};
 use super::tile::Tile;
 use super::{answer, escape, provenance};
 
+/// SQL by the name of its file.
+type Statements = Vec<(String, String)>;
+
 /// How much of a run the explorer of its page shows.
 const OF_A_PAGE: Wanted = Wanted {
     support: 8,
@@ -108,8 +111,8 @@ pub(crate) struct FigureFile {
     alt: String,
     /// File name without ending.
     file: String,
-    /// Ending of its bitmap.
-    ending: &'static str,
+    /// Endings of its bitmaps, that for LaTeX first.
+    endings: Vec<&'static str>,
     /// Share of the text's width, for LaTeX.
     wide: bool,
     /// The drawing, for the page.
@@ -309,7 +312,9 @@ impl Builder<'_> {
                 None => None,
                 Some(name) => Some(self.panel_page(block, run, &all_panels, &format!("{name}{suffix}.html"))?),
             };
-            for (ending, bytes) in [("svg", rendered.svg.as_bytes()), (rendered.ending, &rendered.bitmap)] {
+            let bitmaps = rendered.bitmaps(entry.paper.is_some())?;
+            let drawing = [("svg", rendered.svg.as_bytes())].into_iter();
+            for (ending, bytes) in drawing.chain(bitmaps.iter().map(|(ending, bytes)| (*ending, bytes.as_slice()))) {
                 let path = self.out.join("figures").join(format!("{file}.{ending}"));
                 atomic::write(&path, bytes)?;
                 self.paths.figures.push(path);
@@ -318,7 +323,7 @@ impl Builder<'_> {
                 run: if several { run.run.clone() } else { String::new() },
                 alt: rendered.alt,
                 file,
-                ending: rendered.ending,
+                endings: bitmaps.iter().map(|(ending, _)| *ending).collect(),
                 wide: matches!(
                     chart,
                     Chart::Contact | Chart::Panels | Chart::ClassMaps | Chart::ScoreMaps | Chart::Forest
@@ -396,8 +401,15 @@ impl Builder<'_> {
         })
     }
 
-    /// The explorer of the only run, as JSON; nothing for several, whose archetypes have nothing to do with each other.
-    fn explorer(&mut self) -> Result<Option<Json>> {
+    /// Terms of the databases whose images the pages hold.
+    fn licences(&self) -> BTreeSet<&str> {
+        let runs = self.query.runs().iter().filter(|_| self.config.images);
+        runs.filter_map(|run| run.manifest.licence.as_deref()).collect()
+    }
+
+    /// The explorer of the only run, as JSON, with the statements behind it; nothing for several runs, whose archetypes have nothing
+    /// to do with each other.
+    fn explorer(&mut self) -> Result<Option<(Json, Statements)>> {
         let [run] = self.query.runs() else { return Ok(None) };
         if self.config.leave_out.iter().any(|id| id == EXPLORER) {
             return Ok(None);
@@ -418,7 +430,8 @@ impl Builder<'_> {
                 lacking.len()
             ));
         }
-        Ok(Some(Json::from_safe_string(collected.data.to_json())))
+        let json = Json::from_safe_string(collected.data.to_json());
+        Ok(Some((json, collected.sql)))
     }
 
     fn page(&mut self, blocks: &[Block], absent: &[String]) -> Result<()> {
@@ -435,7 +448,7 @@ impl Builder<'_> {
                 "figure.tex",
             ],
         )?;
-        let explorer = self.explorer()?;
+        let (explorer, explorer_sql) = self.explorer()?.unzip();
         // Beyond so many runs the page says what they share.
         let answers = if self.query.runs().len() > provenance::COLUMNS {
             Vec::new()
@@ -488,6 +501,8 @@ impl Builder<'_> {
             answers => serial(&answers),
             paper => serial(&paper),
             explorer,
+            explorer_sql => serial(&explorer_sql),
+            licences => serial(self.licences()),
             explorer_css => page::raw(&self.assets, "css/explorer.css")?,
             explorer_js => page::script(&self.assets)?,
             columns => serial(&columns),

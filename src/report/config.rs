@@ -249,6 +249,8 @@ pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
 pub struct ReportOptions {
     /// The recipe's section. Without one, that of the runs' own recipes, if these agree.
     pub config: Option<ReportConfig>,
+    /// Whether images are left out, whatever the recipe says.
+    pub no_images: bool,
     /// A folder whose `catalog.toml`, `sql/` and `templates/` are looked at before the program's own.
     pub reports: Option<PathBuf>,
     /// Where the images lie, if not where the manifest says.

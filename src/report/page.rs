@@ -82,17 +82,24 @@ pub(crate) fn raw(assets: &ReportFiles, name: &str) -> Result<Json> {
 }
 
 /// What the explorer's script is made of, in this order: the libraries first.
-const SCRIPT: [&str; 11] = [
-    "vendor/d3-dispatch.min.js",
-    "vendor/d3-selection.min.js",
+const SCRIPT: [&str; 18] = [
+    "vendor/notice.js",
     "vendor/d3-color.min.js",
-    "vendor/d3-interpolate.min.js",
-    "vendor/d3-timer.min.js",
+    "vendor/d3-dispatch.min.js",
     "vendor/d3-ease.min.js",
+    "vendor/d3-interpolate.min.js",
+    "vendor/d3-quadtree.min.js",
+    "vendor/d3-selection.min.js",
+    "vendor/d3-timer.min.js",
     "vendor/d3-transition.min.js",
     "vendor/d3-drag.min.js",
     "vendor/d3-zoom.min.js",
-    "vendor/d3-quadtree.min.js",
+    "templates/explorer_core.js",
+    "templates/explorer_view.js",
+    "templates/explorer_map.js",
+    "templates/explorer_panel.js",
+    "templates/explorer_list.js",
+    "templates/explorer_review.js",
     "templates/explorer.js",
 ];
 

@@ -58,7 +58,8 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     if let Err((key, expected)) = config.validate() {
         return Err(Error::Usage(format!("report.{key}: {expected}")));
     }
-    let config = config.with_units_of(query.runs());
+    let mut config = config.with_units_of(query.runs());
+    config.images &= !options.no_images;
     let query = query.with_bins(config.bins());
     let assets = ReportFiles::new(options.reports.as_deref())?;
     let catalog = assets.catalog()?;

@@ -115,7 +115,7 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
     }
     if shown < samples.id.len() {
         notes.push(format!(
-            "Beside them {} samples that were trained on: those that archetypes rest on, and those whose label is doubted.",
+            "Beside the test samples, {} others are shown: those that archetypes rest on, and those whose label is doubted.",
             thousands((samples.id.len() - shown) as f64)
         ));
     }

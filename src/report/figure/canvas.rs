@@ -66,11 +66,33 @@ pub(crate) struct Rendered {
     /// A whole SVG document.
     pub(crate) svg: String,
     /// The same as pixels.
-    pub(crate) bitmap: Vec<u8>,
-    /// `png`, or `jpg` for a figure with photographs.
-    pub(crate) ending: &'static str,
+    pub(crate) image: image::RgbImage,
+    /// Whether it shows photographs.
+    pub(crate) photographs: bool,
     /// What the figure shows, for those who do not see it.
     pub(crate) alt: String,
+}
+
+impl Rendered {
+    /// The bitmaps with their endings, the one for LaTeX first: PNG; of photographs JPEG, for they take five times the room as PNG
+    /// and came from JPEG, and PNG too where `both`.
+    pub(crate) fn bitmaps(&self, both: bool) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let failed = |error: image::ImageError| Error::data(format!("failed to draw a figure: {error}"));
+        let mut all = Vec::new();
+        if self.photographs {
+            let mut bytes = Vec::new();
+            let encoder = JpegEncoder::new_with_quality(&mut bytes, 75);
+            self.image.write_with_encoder(encoder).map_err(failed)?;
+            all.push(("jpg", bytes));
+        }
+        if both || !self.photographs {
+            let mut bytes = Vec::new();
+            let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
+            self.image.write_with_encoder(encoder).map_err(failed)?;
+            all.push(("png", bytes));
+        }
+        Ok(all)
+    }
 }
 
 /// Something that can be drawn on any of plotters' backends.
@@ -286,22 +308,11 @@ pub(crate) fn render<P: Picture>(picture: &P, stand_in: bool) -> Result<Rendered
             placed.x
         );
     }
-    let mut bytes = Vec::new();
-    // Photographs take five times the room as PNG, and came from JPEG.
-    let ending = if raster.is_empty() {
-        let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
-        bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
-        "png"
-    } else {
-        let encoder = JpegEncoder::new_with_quality(&mut bytes, 75);
-        bitmap.write_with_encoder(encoder).map_err(|error| failed(&error))?;
-        "jpg"
-    };
     let alt = picture.alt();
     Ok(Rendered {
         svg: finish_svg(&svg, size, &raster, &alt),
-        bitmap: bytes,
-        ending,
+        image: bitmap,
+        photographs: !raster.is_empty(),
         alt,
     })
 }
