@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 28] = [
     (
         &["run"],
         [
@@ -111,6 +111,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
             (
                 "aura-bench baseline save runs/rafdb-0123abcd --out whole.baseline.toml --predictions",
                 "with every prediction, so that later runs are compared sample by sample",
+            ),
+        ],
+    ),
+    (
+        &["view"],
+        [
+            (
+                "aura-bench view runs",
+                "every run of a folder, and those that are being trained",
+            ),
+            (
+                "aura-bench view runs/rafdb-0123abcd --no-images --port 8778",
+                "one run, where its faces must not be shown",
             ),
         ],
     ),

@@ -148,15 +148,15 @@ pub(super) fn route(site: &Site, path: &str) -> Result<Answer> {
             Some(run) => Ok(Answer::json(&run.data.to_json())),
             None => absent(),
         },
-        ["run" | "compare", key, "face", number] | ["compare", key, _, "face", number] => match site.open(key)? {
-            Some(run) => Ok(
-                match number.parse().map_err(|_| "no such sample").and_then(|i| run.face(i)) {
-                    Ok(jpeg) => Answer::of("image/jpeg", jpeg),
-                    Err(why) => Answer::absent(why),
-                },
-            ),
-            None => absent(),
-        },
+        ["run", key, "face", number] | ["compare", key, _, "face", number] => {
+            let run = match site.seen(key) {
+                Some(run) => Some(run),
+                None => site.open(key)?,
+            };
+            let Some(run) = run else { return absent() };
+            let face = number.parse().map_err(|_| "no such sample").and_then(|i| run.face(i));
+            Ok(face.map_or_else(Answer::absent, |jpeg| Answer::of("image/jpeg", jpeg)))
+        }
         ["run", key, "report", ref rest @ ..] => match site.folder(key)? {
             Some(folder) => Ok(file(&folder.join("report"), &rest.join("/"))),
             None => absent(),

@@ -90,6 +90,13 @@ impl Site {
         Ok(found.map(|run| run.path.clone()))
     }
 
+    /// The run with this key as it was opened last: a page asks for hundreds of faces, and knows them by that data's numbers.
+    pub(super) fn seen(&self, wanted: &str) -> Option<Arc<Opened>> {
+        let all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_key = |known: &str| known.split(' ').next() == Some(wanted);
+        all.iter().rev().find(|(known, _)| of_key(known)).map(|(_, opened)| Arc::clone(opened))
+    }
+
     /// The run with this key.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ mod tracking;
 mod transfers;
 mod validate;
 mod videos;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
