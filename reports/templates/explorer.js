@@ -42,6 +42,7 @@
     X.byId("app").hidden = false;
     X.byId("no-map").hidden = M.maps.length > 0;
     X.byId("map-part").hidden = M.maps.length === 0;
+    X.byId("main").classList.toggle("x-mapless", M.maps.length === 0);
     if (!M.n) {
       X.byId("no-samples").hidden = false;
       for (const name of ["bar", "gallery"]) X.byId(name).hidden = true;
@@ -98,7 +99,7 @@
       const before = [state.archetype, state.sample].join();
       state.archetype = what?.archetype ?? null;
       state.sample = what?.sample ?? null;
-      X.hideTip();
+      if (!stay) X.hideTip();
       showSelection(!stay);
       if (before !== [state.archetype, state.sample].join()) address(true);
       if (stay) return;

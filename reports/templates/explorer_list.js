@@ -123,7 +123,7 @@
 
     const caption = (i) => {
       const key = sort.value;
-      const numbers = key === "margin" ? X.fixed(columns.margin[i]) : key === "doubt" ? X.percent(columns.doubt[i] ?? 0) : null;
+      const numbers = key === "margin" ? M.marginText(i) : key === "doubt" ? X.percent(columns.doubt[i] ?? 0) : null;
       const label = M.short("label", i), prediction = M.short("prediction", i);
       const words = M.expression
         ? M.wrong(i) ? [X.bdi(label), " → ", X.bdi(prediction)] : [X.bdi(label ?? prediction ?? X.DASH)]

@@ -91,7 +91,7 @@
       dots(shown, "x-dot-1"), dots(support, "x-dot-0"),
       value && X.svg("path", { d: `M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`, class: "x-cross" })),
       X.el("p", { class: "x-key" }, X.el("span", { class: "x-swatch x-bar-0" }), ` ${X.plural(support.length, "nearest training sample")} `,
-        X.el("span", { class: "x-swatch x-bar-1" }), ` ${X.plural(shown.length, "other sample")} here `, value && "+ the archetype"),
+        X.el("span", { class: "x-swatch x-bar-1" }), ` ${X.plural(shown.length, "other sample")} here `, value && X.el("span", { class: "x-bar-gap" }, "+ the archetype")),
     ];
   }
 
@@ -183,7 +183,7 @@
     if (a === null) return word("The run does not say which archetype it is matched with.");
     const name = (at) => X.bdi(M.archetypes.name[at]);
     const said = X.el("p", { class: "x-said" }, "It is read off ", name(a), ", the nearest archetype",
-      margin !== null ? [`: nearer by ${X.fixed(margin)}`, second !== null && [" than the second choice, ", name(second)], "."] : ".",
+      margin !== null ? [`: nearer by ${M.marginText(i)}`, second !== null && [" than the second choice, ", name(second)], "."] : ".",
       M.data.archetypes.label && M.value("prediction", i) !== null && M.archetypeClass(a) !== null && M.archetypeClass(a) !== M.value("prediction", i)
         && " The run's prediction is another class than this archetype's.");
     const similarity = columns.similarity[i];
@@ -225,7 +225,7 @@
           ["prediction", M.text("prediction", i), wrong],
           [M.affect ? "error" : "outcome", M.affect ? columns.error[i] !== null && X.fixed(columns.error[i]) : M.errorText(i), wrong],
           ["doubt", columns.doubt[i] === null ? null : `${X.percent(columns.doubt[i])} of the seeds doubt the label`],
-          ["stand-in", columns.flipped[i] === null ? null : columns.flipped[i] ? "its label was changed on purpose" : "its label was left as drawn"],
+          ["stand-in", columns.flipped[i] === null ? null : columns.flipped[i] ? "label changed on purpose" : "label as it was drawn"],
           ["split", M.split(i)], ["subject", M.subject(i)],
         ]))),
       columns.file[i] !== null && X.el("p", { class: "x-path" }, X.el("code", { dir: "auto" }, columns.file[i])),

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const X = window.auraExplorerParts;
-  const PAGE = 40;
+  const PAGE = 20;
   const HEADER = ["sample_id", "output", "from", "decision", "to"];
   const KINDS = { keep: "Keep", change: "Change", unsure: "Unsure" };
 
@@ -93,14 +93,19 @@
 
     function controls(issue) {
       const about = `${idOf(issue)}${M.expression ? "" : `, ${D.outputOf(issue)}`}`;
-      const start = D.decided.get(issue)?.to || D.text(issues.suggested[issue]);
+      const suggested = issues.suggested[issue];
+      const start = D.decided.get(issue)?.to || D.text(M.affect && suggested !== null ? Number(suggested.toFixed(3)) : suggested);
       const present = D.text(issues.label[issue]);
+      let before = null;
       const to = M.affect
         ? X.el("input", { type: "number", min: -1, max: 1, step: "any", value: start, "aria-label": `New ${D.outputOf(issue)} of ${about}` })
         : X.el("select", { "aria-label": `New label of ${about}` }, (M.expression ? M.classes : ["0", "1"]).filter((value) => value !== present)
           .map((value) => X.el("option", { value, selected: value === start }, M.expression ? X.clip(value, 40) : seen(Number(value)))));
       const box = X.el("div", { class: "x-decide", "data-issue": issue },
-        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`, click: () => press(issue, kind, box, true) },
+        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`, 
+          // A number that is typed is taken before the click that follows: only what was pressed before is taken back.
+          pointerdown: (event) => { before = event.currentTarget.getAttribute("aria-pressed"); },
+          click: (event) => { press(issue, kind, box, (before ?? event.currentTarget.getAttribute("aria-pressed")) === "true"); before = null; } },
           X.el("u", null, name[0]), name.slice(1))),
         X.el("label", { class: "x-to" }, "to ", to));
       to.addEventListener("change", () => press(issue, "change", box));
@@ -152,7 +157,7 @@
         cell("Label", X.bdi(seen(issues.label[issue]))),
         cell("Suggested", X.el("b", null, X.bdi(seen(issues.suggested[issue])))),
         cell("Votes", suggestion(issue)),
-        cell("Margin", X.fixed(columns.margin[i])),
+        cell("Margin", M.marginText(i)),
         cell("Archetype", a === null ? X.DASH : X.mention(M, a)),
         X.el("td", null, controls(issue)));
     }
