@@ -63,6 +63,7 @@
       gallery.filter(passing);
       review.filter(passing);
       filters.show(total);
+      choosers.count(map.onMap());
     }
 
     // A selection is a step of the history, a filter or a colour is not.
@@ -91,6 +92,7 @@
       choosers.show();
       if ("map" in change) map.change();
       else map.colour();
+      choosers.count(map.onMap());
       address(false);
     };
 
@@ -157,6 +159,7 @@
     addEventListener("popstate", () => follow(false));
     addEventListener("hashchange", () => follow(false));
     follow(true);
+    if (M.maps.length) map.resize();
 
     window.auraExplorer = {
       place: (id) => map.place("sample", M.sampleAt.get(String(id))),

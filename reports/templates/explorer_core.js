@@ -249,13 +249,13 @@
   // An archetype to press.
   X.mention = (M, a) =>
     X.el("button", { type: "button", class: "x-mention", "data-archetype": a, click: () => X.select({ archetype: a }) },
-      X.classGlyph(M.archetypeClass(a)), X.bdi(M.archetypes.name[a]));
+      X.classGlyph(M.archetypeClass(a)), X.bdi(X.clip(M.archetypes.name[a], 60)));
 
   // Rows of a name, bars and a number; the width of a bar is a share of one, that of a signed one starts in the middle.
   X.bars = (rows, signed = false) =>
     X.el("ul", { class: signed ? "x-bars x-signed" : "x-bars" }, rows.map((row) =>
       X.el("li", { class: row.mark ? "x-marked" : null },
-        X.el("span", { class: "x-name" }, X.bdi(row.name), row.mark && X.el("small", null, " ", row.mark)),
+        X.el("span", { class: "x-name" }, X.bdi(X.clip(row.name, 60)), row.mark && X.el("small", null, " ", row.mark)),
         X.el("span", { class: "x-tracks" }, row.bars.map((bar, at) => {
           const span = X.el("span", { class: `x-bar x-bar-${at}` });
           const share = Math.min(Math.abs(bar ?? 0), 1) * (signed ? 50 : 100);

@@ -95,7 +95,11 @@
         output.closest(".x-field").hidden = M.expression || !["label", "prediction"].includes(state.colour);
         const one = M.maps[state.map];
         const numbers = Object.entries(one?.measures ?? {}).filter(([, value]) => Number.isFinite(value)).map(([name, value]) => `${name} ${X.fixed(value)}`);
-        X.byId("measures").replaceChildren(...(one ? [X.el("b", null, X.bdi(one.title ?? one.name)), numbers.length ? X.el("span", null, numbers.join(" · ")) : ""] : []));
+        X.byId("measures").replaceChildren(...(one ? [X.el("b", null, X.bdi(one.title ?? one.name)), X.el("span", { id: "x-on-map" }), numbers.length ? X.el("span", null, numbers.join(" · ")) : ""] : []));
+      },
+      count: (shown) => {
+        const line = X.byId("on-map");
+        if (line) line.textContent = `${X.count(shown)} of ${X.plural(M.maps[state.map].sample.length, "sample")} shown`;
       },
     };
   };

@@ -138,13 +138,16 @@
       look = X.colouring(M, state);
       for (const point of points) {
         point.look = look.sample(point.index);
+        // Where the colour says how wrong a sample is, its form need not.
+        if (look.filled && point.look.hollow) point.look = { ...point.look, hollow: false };
         point.number = marks.number(point.look);
         point.shown = passing[point.index];
         point.faint = !point.shown || point.look.dim;
       }
       for (const ring of rings) ring.look = look.archetype(ring.index);
-      // The wrong ones lie on top: they are what is looked for.
-      const rank = (point) => (point.faint ? 0 : point.look.small ? 1 : point.look.hollow ? 3 : 2);
+      // The wrong ones lie on top: they are what is looked for. Where marks crowd they would hide all others, and keep their order.
+      const dense = points.length > 5000;
+      const rank = (point) => (point.faint ? 0 : dense ? 1 : point.look.small ? 1 : point.look.hollow ? 3 : 2);
       points.sort((a, b) => rank(a) - rank(b));
       tree = d3.quadtree(points.filter((point) => point.shown), (point) => point.x, (point) => point.y);
       legend();
@@ -424,7 +427,7 @@
           const inside = [X.glyph(item.shape, item.colour, item.hollow), X.bdi(X.clip(item.text, 32))];
           const on = says.filter && state.filter[says.filter] === item.key;
           return X.el("li", null, says.filter
-            ? X.el("button", { type: "button", "aria-pressed": String(Boolean(on)), title: `Only ${says.filter === "class" ? "label" : "prediction"} ${item.text}`,
+            ? X.el("button", { type: "button", "aria-pressed": String(Boolean(on)), title: `Only ${says.filter === "class" ? "label" : "prediction"} ${X.clip(item.text, 60)}`,
                 click: () => X.setFilter({ [says.filter]: on ? "" : item.key }) }, inside)
             : X.el("span", null, inside));
         })));
@@ -471,7 +474,7 @@
         redraw();
       },
       reveal: (kind, index) => { const point = (kind === "sample" ? place : ringPlace).get(index); if (point && wide) reveal(point); },
-      redraw,
+      redraw, resize,
       place: (kind, index) => { const point = (kind === "sample" ? place : ringPlace).get(index); return point && wide ? clientOf(point) : null; },
       onMap: () => (M.maps[state.map]?.sample ?? []).filter((i) => passing[i]).length,
       zoomed: () => ({ k: transform.k, x: transform.x, y: transform.y }),

@@ -4,7 +4,7 @@
   const X = window.auraExplorerParts;
   const PAGE = 20;
   const HEADER = ["sample_id", "output", "from", "decision", "to"];
-  const KINDS = { keep: "Keep", change: "Change", unsure: "Unsure" };
+  const KINDS = { keep: "Keep", unsure: "Unsure", change: "Change" };
 
   // ---- Comma-separated values, as RFC 4180 has them ----
 
@@ -102,7 +102,7 @@
         : X.el("select", { "aria-label": `New label of ${about}` }, (M.expression ? M.classes : ["0", "1"]).filter((value) => value !== present)
           .map((value) => X.el("option", { value, selected: value === start }, M.expression ? X.clip(value, 40) : seen(Number(value)))));
       const box = X.el("div", { class: "x-decide", "data-issue": issue },
-        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`, 
+        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`,
           // A number that is typed is taken before the click that follows: only what was pressed before is taken back.
           pointerdown: (event) => { before = event.currentTarget.getAttribute("aria-pressed"); },
           click: (event) => { press(issue, kind, box, (before ?? event.currentTarget.getAttribute("aria-pressed")) === "true"); before = null; } },
@@ -149,9 +149,9 @@
 
     function row(issue, at) {
       const i = issues.sample[issue], a = columns.archetype[i];
-      const cell = (name, ...children) => X.el("td", { "data-name": name }, children);
-      return X.el("tr", { tabindex: at === current ? 0 : -1, "data-row": issue, "data-sample": i },
-        X.el("td", { class: "x-picture" }, X.face(M, i)),
+      const cell = (name, ...children) => X.el("td", { role: "cell", "data-name": name }, children);
+      return X.el("tr", { role: "row", tabindex: at === current ? 0 : -1, "data-row": issue, "data-sample": i },
+        X.el("td", { role: "cell", class: "x-picture" }, X.face(M, i)),
         cell("Sample", X.el("button", { type: "button", class: "x-link", click: () => X.select({ sample: i }) }, X.bdi(X.clip(idOf(issue), 80)))),
         !M.expression && cell("Output", X.bdi(D.outputOf(issue))),
         cell("Label", X.bdi(seen(issues.label[issue]))),
@@ -159,7 +159,7 @@
         cell("Votes", suggestion(issue)),
         cell("Margin", M.marginText(i)),
         cell("Archetype", a === null ? X.DASH : X.mention(M, a)),
-        X.el("td", null, controls(issue)));
+        X.el("td", { role: "cell" }, controls(issue)));
     }
 
     function draw() {
@@ -210,7 +210,7 @@
       else if (event.key === "ArrowUp") go(at - 1);
       else if (event.key === "Home") go(0);
       else if (event.key === "End") go(body.rows.length - 1);
-      else if (event.key === "Enter" && event.target === line) X.select({ sample: Number(line.dataset.sample) }, { stay: true });
+      else if (event.key === "Enter" && event.target === line) X.select({ sample: Number(line.dataset.sample) });
       else if (kind) press(Number(line.dataset.row), kind, line.querySelector(".x-decide")) && go(at + 1);
       else return;
       event.preventDefault();

@@ -123,13 +123,13 @@
           const items = [{ text: "right", shape: 0, colour: X.RIGHT, hollow: false }, { text: "wrong", shape: 6, colour: X.WRONG, hollow: false }];
           return states(null, items, (i) => columns.error[i]);
         }
-        return scale(M.units ? "wrong units" : "error", 0, M.most(columns.error, 0) || 1, (i) => columns.error[i]);
+        return { ...scale(M.units ? "wrong units" : "error", 0, M.most(columns.error, 0) || 1, (i) => columns.error[i]), filled: true };
       case "margin": return scale("margin", 0, M.most(columns.margin, 0) || 1, (i) => columns.margin[i]);
       case "doubt": return scale("share of seeds that doubt the label", 0, 1, (i) => columns.doubt[i]);
       case "archetype": {
         const dim = (i) => selected !== null && columns.archetype[i] !== selected;
         const base = M.expression ? byClass("label", dim) : { sample: (i) => ({ shape: PLAIN, colour: X.RIGHT, hollow: hollow(i), dim: dim(i) }), archetype: () => ({ shape: PLAIN, colour: null }), legend: {} };
-        const name = selected === null ? "Select an archetype: its samples stand out." : `Samples of ${M.archetypes.name[selected]} stand out.`;
+        const name = selected === null ? "Select an archetype: its samples stand out." : `Samples of ${X.clip(M.archetypes.name[selected], 40)} stand out.`;
         return { ...base, only: selected, legend: { ...base.legend, note: name } };
       }
       case "compare": {
