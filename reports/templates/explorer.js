@@ -42,6 +42,7 @@
     X.byId("app").hidden = false;
     X.byId("no-map").hidden = M.maps.length > 0;
     X.byId("map-part").hidden = M.maps.length === 0;
+    X.byId("main").classList.toggle("x-mapless", M.maps.length === 0);
     if (!M.n) {
       X.byId("no-samples").hidden = false;
       for (const name of ["bar", "gallery"]) X.byId(name).hidden = true;
@@ -62,6 +63,7 @@
       gallery.filter(passing);
       review.filter(passing);
       filters.show(total);
+      choosers.count(map.onMap());
     }
 
     // A selection is a step of the history, a filter or a colour is not.
@@ -90,6 +92,7 @@
       choosers.show();
       if ("map" in change) map.change();
       else map.colour();
+      choosers.count(map.onMap());
       address(false);
     };
 
@@ -98,7 +101,7 @@
       const before = [state.archetype, state.sample].join();
       state.archetype = what?.archetype ?? null;
       state.sample = what?.sample ?? null;
-      X.hideTip();
+      if (!stay) X.hideTip();
       showSelection(!stay);
       if (before !== [state.archetype, state.sample].join()) address(true);
       if (stay) return;
@@ -156,6 +159,7 @@
     addEventListener("popstate", () => follow(false));
     addEventListener("hashchange", () => follow(false));
     follow(true);
+    if (M.maps.length) map.resize();
 
     window.auraExplorer = {
       place: (id) => map.place("sample", M.sampleAt.get(String(id))),

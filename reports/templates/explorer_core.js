@@ -5,11 +5,10 @@
 
   // ---- Text ----
 
-  // Data may hold anything. Control characters become their pictures, what turns or hides text becomes an escape.
+  // Data may hold anything. What controls, turns or hides text is shown as an escape.
   X.visible = (text) =>
     String(text)
-      .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-      .replace(/[\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, escape)
+      .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, escape)
       .replace(/\p{Surrogate}/gu, escape);
   const escape = (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0");
 
@@ -125,6 +124,7 @@
       classes: data.classes, maps: data.maps ?? [], compare: data.compare ?? null, run: data.run,
       issues: data.issues ?? { sample: [] }, flows: data.flows ?? { epoch: [] }, faces: data.faces ?? { kind: "none", why: {} },
     };
+    M.most = (values, least = 0) => values.reduce((most, value) => (value !== null && value > most ? value : most), least);
     const empty = (values) => !values || !values.length;
     const source = (kind) => (kind === "compare" ? M.compare?.prediction : samples[kind]);
 
@@ -156,6 +156,9 @@
       return units ? X.plural(error, "wrong unit") : `off by ${X.fixed(error)}`;
     };
     M.output = (i) => (empty(samples.output) ? null : M.classes.map((_, output) => samples.output[output]?.[i] ?? null));
+    // Of small margins three digits are told.
+    const digits = M.most(columns.margin, 0) < 0.3 ? 3 : 2;
+    M.marginText = (i) => X.fixed(columns.margin[i], digits);
     M.archetypeClass = (a) => (expression ? archetypes.label?.[a] ?? null : null);
     M.split = (i) => data.splits?.[columns.split[i]] ?? null;
     M.subject = (i) => data.subjects?.[columns.subject[i]] ?? null;
@@ -167,7 +170,6 @@
     M.archetypeAt = new Map(archetypes.id.map((id, a) => [String(id), a]));
     M.issuesOf = new Map();
     M.issues.sample.forEach((i, issue) => M.issuesOf.set(i, [...(M.issuesOf.get(i) ?? []), issue]));
-    M.most = (values, least = 0) => values.reduce((most, value) => (value !== null && value > most ? value : most), least);
 
     // With another run: 0 both right, 1 only this one, 2 only the other, 3 both wrong; for affect 1 or 2 is the nearer.
     M.against = (i) => {
@@ -247,13 +249,13 @@
   // An archetype to press.
   X.mention = (M, a) =>
     X.el("button", { type: "button", class: "x-mention", "data-archetype": a, click: () => X.select({ archetype: a }) },
-      X.classGlyph(M.archetypeClass(a)), X.bdi(M.archetypes.name[a]));
+      X.classGlyph(M.archetypeClass(a)), X.bdi(X.clip(M.archetypes.name[a], 60)));
 
   // Rows of a name, bars and a number; the width of a bar is a share of one, that of a signed one starts in the middle.
   X.bars = (rows, signed = false) =>
     X.el("ul", { class: signed ? "x-bars x-signed" : "x-bars" }, rows.map((row) =>
       X.el("li", { class: row.mark ? "x-marked" : null },
-        X.el("span", { class: "x-name" }, X.bdi(row.name), row.mark && X.el("small", null, " ", row.mark)),
+        X.el("span", { class: "x-name" }, X.bdi(X.clip(row.name, 60)), row.mark && X.el("small", null, " ", row.mark)),
         X.el("span", { class: "x-tracks" }, row.bars.map((bar, at) => {
           const span = X.el("span", { class: `x-bar x-bar-${at}` });
           const share = Math.min(Math.abs(bar ?? 0), 1) * (signed ? 50 : 100);

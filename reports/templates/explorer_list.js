@@ -95,7 +95,11 @@
         output.closest(".x-field").hidden = M.expression || !["label", "prediction"].includes(state.colour);
         const one = M.maps[state.map];
         const numbers = Object.entries(one?.measures ?? {}).filter(([, value]) => Number.isFinite(value)).map(([name, value]) => `${name} ${X.fixed(value)}`);
-        X.byId("measures").replaceChildren(...(one ? [X.el("b", null, X.bdi(one.title ?? one.name)), numbers.length ? X.el("span", null, numbers.join(" · ")) : ""] : []));
+        X.byId("measures").replaceChildren(...(one ? [X.el("b", null, X.bdi(one.title ?? one.name)), X.el("span", { id: "x-on-map" }), numbers.length ? X.el("span", null, numbers.join(" · ")) : ""] : []));
+      },
+      count: (shown) => {
+        const line = X.byId("on-map");
+        if (line) line.textContent = `${X.count(shown)} of ${X.plural(M.maps[state.map].sample.length, "sample")} shown`;
       },
     };
   };
@@ -123,7 +127,7 @@
 
     const caption = (i) => {
       const key = sort.value;
-      const numbers = key === "margin" ? X.fixed(columns.margin[i]) : key === "doubt" ? X.percent(columns.doubt[i] ?? 0) : null;
+      const numbers = key === "margin" ? M.marginText(i) : key === "doubt" ? X.percent(columns.doubt[i] ?? 0) : null;
       const label = M.short("label", i), prediction = M.short("prediction", i);
       const words = M.expression
         ? M.wrong(i) ? [X.bdi(label), " → ", X.bdi(prediction)] : [X.bdi(label ?? prediction ?? X.DASH)]

@@ -5,16 +5,34 @@
   const EDGE = 28;
   const FARTHEST = 60;
 
-  // Pictures of marks, drawn once each, so that twenty thousand of them are copies and no paths.
-  function atlas(theme) {
-    const columns = 32, numbers = new Map(), looks = [], drawn = [];
-    let sheet = null, size = 0, radius = 0, ratio = 0;
-    const begin = (nextRadius, nextRatio) => {
-      if (radius === nextRadius && ratio === nextRatio) return;
-      [radius, ratio] = [nextRadius, nextRatio];
-      size = Math.ceil((radius * 1.35 + 2) * 2 * ratio);
-      sheet = X.el("canvas", { width: size * columns, height: size * columns });
-      drawn.length = 0;
+  const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const packed = ([red, green, blue]) => (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+  const within = (share) => Math.min(Math.max(share, 0), 1);
+
+  // How far a point lies outside of a mark, in pixels; below nothing inside.
+  function outside(corners, radius, x, y) {
+    if (!corners) return Math.hypot(x, y) - radius * 1.08;
+    let near = Infinity, inside = false;
+    corners.forEach(([bx, by], at) => {
+      const [ax, ay] = corners[(at + corners.length - 1) % corners.length];
+      const ex = bx - ax, ey = by - ay;
+      const along = within(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey));
+      near = Math.min(near, Math.hypot(x - ax - along * ex, y - ay - along * ey));
+      if (ay > y !== by > y && x < ax + ((y - ay) * ex) / ey) inside = !inside;
+    });
+    return inside ? -near : near;
+  }
+
+  // Marks as lists of pixels, made once each and copied into the picture of the map: twenty thousand of them in a few
+  // milliseconds, without asking the canvas for anything back. Filled with a hair of paper about them, hollow if wrong.
+  function stamps(theme) {
+    const numbers = new Map(), looks = [], made = [];
+    const paper = channels(theme.paper), muted = channels(theme.muted), halo = channels(theme.halo);
+    let radius = 0, ratio = 0, wide = 0;
+    const begin = (...next) => {
+      if (radius === next[0] && ratio === next[1] && wide === next[2]) return;
+      [radius, ratio, wide] = next;
+      made.length = 0;
     };
     // The number of a look: equal looks share one.
     const number = (look) => {
@@ -22,20 +40,50 @@
       if (!numbers.has(key)) numbers.set(key, looks.push(look) - 1);
       return numbers.get(key);
     };
-    const cell = (at) => {
-      if (!drawn[at]) {
-        const context = sheet.getContext("2d"), look = looks[at];
-        context.setTransform(ratio, 0, 0, ratio, ((at % columns) + 0.5) * size, (Math.floor(at / columns) % columns + 0.5) * size);
-        paint(context, look, look.small ? radius * 0.6 : radius, theme);
-        drawn[at] = true;
+    const make = (look) => {
+      const size = (look.small ? 0.6 : 1) * radius * ratio, corners = X.corners(look.shape, size);
+      const colour = look.colour ? channels(look.colour) : muted;
+      const hair = 0.7 * ratio, line = Math.max(1.3, radius * 0.42) * ratio, reach = Math.ceil(size * 1.35 + hair + 1);
+      const solid = [], soft = [];
+      for (let y = -reach; y <= reach; y += 1) {
+        for (let x = -reach; x <= reach; x += 1) {
+          const away = outside(corners, size, x, y), body = within(0.5 - away);
+          const around = look.hollow ? [paper, within(0.5 - (away - hair))] : [halo, theme.haloShare * within(0.5 - (away - hair))];
+          const layers = [around, [look.hollow ? paper : colour, body], look.hollow && [colour, within(0.5 - (Math.abs(away + line / 2) - line / 2))]];
+          let mixed = [0, 0, 0], cover = 0;
+          for (const layer of layers) {
+            if (!layer || !layer[1]) continue;
+            const [tint, share] = layer, next = share + cover * (1 - share);
+            mixed = mixed.map((value, at) => (tint[at] * share + value * cover * (1 - share)) / next);
+            cover = next;
+          }
+          if (cover > 0.99) solid.push([x, y, packed(mixed.map(Math.round))]);
+          else if (cover > 0.01) soft.push([x, y, ...mixed.map((value) => value * cover), 1 - cover]);
+        }
       }
-      return at;
+      const offset = ([x, y]) => y * wide + x;
+      return { reach, solid, soft, at: Int32Array.from(solid, offset), colours: Uint32Array.from(solid, (pixel) => pixel[2]), softAt: Int32Array.from(soft, offset) };
     };
-    return {
-      begin, number, cell,
-      stamp: (context, at, x, y) =>
-        context.drawImage(sheet, (at % columns) * size, Math.floor(at / columns) * size, size, size, Math.round(x * ratio - size / 2), Math.round(y * ratio - size / 2), size, size),
+    const blend = (pixels, at, [, , red, green, blue, rest]) => {
+      const below = pixels[at];
+      pixels[at] = (0xff000000 | ((blue + ((below >> 16) & 255) * rest) << 16) | ((green + ((below >> 8) & 255) * rest) << 8) | (red + (below & 255) * rest)) >>> 0;
     };
+    const stamp = (pixels, high, at, x, y) => {
+      const mark = (made[at] ??= make(looks[at]));
+      const { reach, solid, soft } = mark;
+      if (x < -reach || y < -reach || x >= wide + reach || y >= high + reach) return;
+      if (x >= reach && y >= reach && x < wide - reach && y < high - reach) {
+        const base = y * wide + x;
+        for (let i = 0; i < solid.length; i += 1) pixels[base + mark.at[i]] = mark.colours[i];
+        for (let i = 0; i < soft.length; i += 1) blend(pixels, base + mark.softAt[i], soft[i]);
+        return;
+      }
+      const inside = ([dx, dy]) => x + dx >= 0 && x + dx < wide && y + dy >= 0 && y + dy < high;
+      for (const pixel of solid) if (inside(pixel)) pixels[(y + pixel[1]) * wide + x + pixel[0]] = pixel[2];
+      for (const pixel of soft) if (inside(pixel)) blend(pixels, (y + pixel[1]) * wide + x + pixel[0], pixel);
+    };
+    const paperPixel = packed(paper), faint = packed(muted.map((value, at) => Math.round(0.32 * value + 0.68 * paper[at])));
+    return { begin, number, stamp, paperPixel, faint };
   }
 
   function trace(context, shape, radius) {
@@ -46,41 +94,17 @@
     context.closePath();
   }
 
-  // A filled mark with a hair of paper about it; a hollow one where the prediction is wrong.
-  function paint(context, look, radius, theme) {
-    const colour = look.colour ?? theme.muted;
-    context.lineJoin = "round";
-    if (look.hollow) {
-      trace(context, look.shape, radius * 0.92);
-      context.lineWidth = Math.max(3, radius * 0.9);
-      context.strokeStyle = theme.paper;
-      context.stroke();
-      context.fillStyle = theme.paper;
-      context.fill();
-      context.lineWidth = Math.max(1.3, radius * 0.42);
-      context.strokeStyle = colour;
-      context.stroke();
-    } else {
-      trace(context, look.shape, radius);
-      context.lineWidth = 1.4;
-      context.strokeStyle = theme.halo;
-      context.stroke();
-      context.fillStyle = colour;
-      context.fill();
-    }
-  }
-
   function readTheme() {
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(name).trim();
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    return { paper: get("--paper"), ink: get("--ink"), muted: get("--muted"), link: get("--link"), halo: dark ? "#ffffff66" : get("--paper") };
+    return { paper: get("--paper"), ink: get("--ink"), muted: get("--muted"), link: get("--link"), halo: dark ? "#ffffff" : get("--paper"), haloShare: dark ? 0.4 : 0.9 };
   }
 
   X.makeMap = (M, state) => {
     const canvas = X.byId("canvas"), stage = X.byId("canvas-box"), context = canvas.getContext("2d");
     const selection = d3.select(canvas);
-    let theme = readTheme(), marks = atlas(theme), look = null, passing = [], frame = 0;
+    let theme = readTheme(), marks = stamps(theme), image = null, pixels = null, look = null, passing = [], frame = 0;
     let wide = 0, high = 0, ratio = 1, transform = d3.zoomIdentity;
     let points = [], rings = [], tree = null, place = new Map(), ringPlace = new Map();
     let cursor = null;
@@ -100,7 +124,7 @@
       points = map.sample.map((sample, at) => ({ kind: "sample", index: sample, x: x(map.x[at]), y: y(map.y[at]) }));
       rings = map.archetype.map((archetype, at) => ({
         kind: "archetype", index: archetype, x: x(map.ax[at]), y: y(map.ay[at]),
-        radius: 5 + 8 * Math.sqrt(Math.max(M.archetypes.uses[archetype] ?? 0, 0) / mostUses),
+        radius: (5 + 8 * Math.sqrt(Math.max(M.archetypes.uses[archetype] ?? 0, 0) / mostUses)) * narrow(),
       }));
       // The most used ones lie lowest, so that none is hidden.
       rings.sort((a, b) => b.radius - a.radius);
@@ -114,13 +138,16 @@
       look = X.colouring(M, state);
       for (const point of points) {
         point.look = look.sample(point.index);
+        // Where the colour says how wrong a sample is, its form need not.
+        if (look.filled && point.look.hollow) point.look = { ...point.look, hollow: false };
         point.number = marks.number(point.look);
         point.shown = passing[point.index];
         point.faint = !point.shown || point.look.dim;
       }
       for (const ring of rings) ring.look = look.archetype(ring.index);
-      // The wrong ones lie on top: they are what is looked for.
-      const rank = (point) => (point.faint ? 0 : point.look.small ? 1 : point.look.hollow ? 3 : 2);
+      // The wrong ones lie on top: they are what is looked for. Where marks crowd they would hide all others, and keep their order.
+      const dense = points.length > 5000;
+      const rank = (point) => (point.faint ? 0 : dense ? 1 : point.look.small ? 1 : point.look.hollow ? 3 : 2);
       points.sort((a, b) => rank(a) - rank(b));
       tree = d3.quadtree(points.filter((point) => point.shown), (point) => point.x, (point) => point.y);
       legend();
@@ -131,9 +158,12 @@
 
     // ---- Drawing ----
 
+    // On a phone the marks are smaller, with the map.
+    const narrow = () => (wide < 500 ? 0.75 : 1);
+
     const sampleRadius = () => {
       const rest = points.length <= 400 ? 4.6 : points.length <= 3000 ? 3.6 : points.length <= 8000 ? 2.9 : 2.3;
-      return Math.round(2 * Math.min(rest * transform.k ** 0.28, 7)) / 2;
+      return Math.round(2 * Math.min(rest * narrow() * transform.k ** 0.28, 7)) / 2;
     };
 
     function redraw() {
@@ -145,7 +175,6 @@
       if (!wide || !M.maps.length) return;
       const start = performance.now();
       context.setTransform(1, 0, 0, 1, 0, 0);
-      context.clearRect(0, 0, canvas.width, canvas.height);
       drawSamples();
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       drawTies();
@@ -158,23 +187,20 @@
       if (times.length > 600) times.shift();
     }
 
+    // The samples are written pixel by pixel over the ground: first what is filtered out or dimmed, as faint dots.
     function drawSamples() {
-      const { k, x: dx, y: dy } = transform, out = 12;
-      marks.begin(sampleRadius(), ratio);
-      context.fillStyle = theme.muted;
-      context.globalAlpha = 0.28;
+      const { k, x: dx, y: dy } = transform, { width, height } = canvas;
+      marks.begin(sampleRadius(), ratio, width);
+      pixels.fill(marks.paperPixel);
       const dot = Math.max(1, Math.round(1.6 * ratio));
       for (const point of points) {
-        if (!point.faint) break;
-        context.fillRect(Math.round((point.x * k + dx) * ratio), Math.round((point.y * k + dy) * ratio), dot, dot);
+        const x = Math.round((point.x * k + dx) * ratio), y = Math.round((point.y * k + dy) * ratio);
+        if (!point.faint) marks.stamp(pixels, height, point.number, x, y);
+        else if (x >= 0 && y >= 0 && x < width - dot && y < height - dot) {
+          for (let down = 0; down < dot; down += 1) pixels.fill(marks.faint, (y + down) * width + x, (y + down) * width + x + dot);
+        }
       }
-      context.globalAlpha = 1;
-      for (const point of points) {
-        if (point.faint) continue;
-        const x = point.x * k + dx, y = point.y * k + dy;
-        if (x < -out || y < -out || x > wide + out || y > high + out) continue;
-        marks.stamp(context, marks.cell(point.number), x, y);
-      }
+      context.putImageData(image, 0, 0);
     }
 
     function circle(point, radius, colour, width) {
@@ -203,7 +229,7 @@
       context.lineWidth = 1;
       if (state.archetype !== null) {
         const ring = ringPlace.get(state.archetype);
-        for (const i of M.matched[state.archetype]) if (passing[i]) tie(ring, place.get(i), [], 0.16);
+        for (const i of M.matched[state.archetype]) if (passing[i]) tie(ring, place.get(i), [], 0.28);
       }
       if (state.sample !== null) {
         context.lineWidth = 1.5;
@@ -337,7 +363,7 @@
       new ResizeObserver(resize).observe(stage);
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
         theme = readTheme();
-        marks = atlas(theme);
+        marks = stamps(theme);
         if (look) dress();
       });
       document.fonts?.ready.then(() => {
@@ -401,7 +427,7 @@
           const inside = [X.glyph(item.shape, item.colour, item.hollow), X.bdi(X.clip(item.text, 32))];
           const on = says.filter && state.filter[says.filter] === item.key;
           return X.el("li", null, says.filter
-            ? X.el("button", { type: "button", "aria-pressed": String(Boolean(on)), title: `Only ${says.filter === "class" ? "label" : "prediction"} ${item.text}`,
+            ? X.el("button", { type: "button", "aria-pressed": String(Boolean(on)), title: `Only ${says.filter === "class" ? "label" : "prediction"} ${X.clip(item.text, 60)}`,
                 click: () => X.setFilter({ [says.filter]: on ? "" : item.key }) }, inside)
             : X.el("span", null, inside));
         })));
@@ -430,6 +456,8 @@
       [wide, high, ratio] = [w, h, r];
       canvas.width = Math.round(w * r);
       canvas.height = Math.round(h * r);
+      image = context.createImageData(canvas.width, canvas.height);
+      pixels = new Uint32Array(image.data.buffer);
       zoom.extent([[0, 0], [w, h]]).translateExtent([[-w * 0.15, -h * 0.15], [w * 1.15, h * 1.15]]);
       selection.call(zoom.transform, d3.zoomIdentity.translate(back[0] * w, back[1] * h).scale(transform.k));
       lay();
@@ -446,7 +474,7 @@
         redraw();
       },
       reveal: (kind, index) => { const point = (kind === "sample" ? place : ringPlace).get(index); if (point && wide) reveal(point); },
-      redraw,
+      redraw, resize,
       place: (kind, index) => { const point = (kind === "sample" ? place : ringPlace).get(index); return point && wide ? clientOf(point) : null; },
       onMap: () => (M.maps[state.map]?.sample ?? []).filter((i) => passing[i]).length,
       zoomed: () => ({ k: transform.k, x: transform.x, y: transform.y }),
@@ -468,7 +496,7 @@
       ["error", M.affect && columns.error[i] !== null ? X.fixed(columns.error[i]) : null],
       ["archetype", X.bdi(a === null ? X.DASH : X.clip(M.archetypes.name[a], 40))],
       ["similarity", X.fixed(columns.similarity[i])],
-      ["margin", X.fixed(columns.margin[i])],
+      ["margin", M.marginText(i)],
     ]))];
   }
 
@@ -499,6 +527,6 @@
     if (kind === "archetype") return `Archetype ${M.archetypes.name[index]}, ${X.plural(M.archetypes.uses[index] ?? 0, "use")}.`;
     const a = M.columns.archetype[index];
     return `Sample ${M.samples.id[index]}, label ${M.text("label", index) ?? "not known"}, prediction ${M.text("prediction", index) ?? "none"}, ` +
-      `archetype ${a === null ? "none" : M.archetypes.name[a]}, margin ${X.fixed(M.columns.margin[index])}.`;
+      `archetype ${a === null ? "none" : M.archetypes.name[a]}, margin ${M.marginText(index)}.`;
   };
 })();

@@ -22,7 +22,7 @@
       const about = M.affect ? (M.archetypes.value?.[a] ?? []).map((v) => X.fixed(v)).join(", ") : "";
       const button = X.el("button", { type: "button", "data-archetype": a, click: () => X.select({ archetype: a }) },
         X.classGlyph(M.archetypeClass(a)) ?? X.glyph(0, "var(--muted)"),
-        X.el("span", { class: "x-name" }, X.bdi(M.archetypes.name[a]), X.el("small", null, ` ${M.archetypes.id[a]}`, about && `  (${about})`)),
+        X.el("span", { class: "x-name" }, X.bdi(X.clip(M.archetypes.name[a], 80)), X.el("small", null, ` ${M.archetypes.id[a]}`, about && `  (${about})`)),
         X.el("span", { class: "x-track", "aria-hidden": "true" }, bar),
         X.el("span", { class: "x-number" }, X.count(M.archetypes.uses[a] ?? 0), X.el("span", { class: "x-hidden" }, " uses")));
       return { a, text: `${M.archetypes.name[a]} ${M.archetypes.id[a]}`.toLowerCase(), item: X.el("li", null, button) };
@@ -91,7 +91,7 @@
       dots(shown, "x-dot-1"), dots(support, "x-dot-0"),
       value && X.svg("path", { d: `M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`, class: "x-cross" })),
       X.el("p", { class: "x-key" }, X.el("span", { class: "x-swatch x-bar-0" }), ` ${X.plural(support.length, "nearest training sample")} `,
-        X.el("span", { class: "x-swatch x-bar-1" }), ` ${X.plural(shown.length, "other sample")} here `, value && "+ the archetype"),
+        X.el("span", { class: "x-swatch x-bar-1" }), ` ${X.plural(shown.length, "other sample")} here `, value && X.el("span", { class: "x-bar-gap" }, "+ the archetype")),
     ];
   }
 
@@ -118,7 +118,7 @@
     const said = M.affect ? `The largest errors of ${X.plural(known, "labelled sample")} here.`
       : `${X.count(wrong.length)} of ${X.plural(known, "labelled sample")} here${wrong.length > FAILURES ? `; ${M.units ? "the worst" : "the least sure"} ${FAILURES} are shown` : ""}.`;
     return [word(said), X.strip(M, wrong.slice(0, FAILURES), (i) => M.expression
-      ? [X.bdi(M.text("label", i)), " → ", X.bdi(M.text("prediction", i))] : [M.errorText(i)], (i) => M.wrong(i))];
+      ? [X.el("b", null, X.bdi(M.text("label", i))), X.el("b", null, "→ ", X.bdi(M.text("prediction", i)))] : [M.errorText(i)], (i) => M.wrong(i))];
   }
 
   // What came and went over training, an epoch a column: in above the line, out below it.
@@ -134,11 +134,11 @@
       const last = M.most(F.epoch, 1), by = (list, epoch) => sum(list.filter((row) => F.epoch[row] === epoch));
       const epochs = Array.from({ length: last + 1 }, (_, epoch) => [by(into, epoch), by(out, epoch)]);
       const most = Math.max(1, ...epochs.flat()), width = 240 / epochs.length;
-      pieces.push(X.svg("svg", { class: "x-flow", viewBox: "0 0 240 60", role: "img", "aria-label": `Samples in and out, epoch 0 to ${last}, at most ${most} in one` },
+      pieces.push(X.svg("svg", { class: "x-flow", viewBox: "0 0 240 44", role: "img", "aria-label": `Samples in and out, epoch 0 to ${last}, at most ${most} in one` },
         epochs.map(([came, left], epoch) => [
-          X.svg("rect", { x: epoch * width + width * 0.12, width: width * 0.76, y: 30 - (28 * came) / most, height: (28 * came) / most, class: "x-in" }),
-          X.svg("rect", { x: epoch * width + width * 0.12, width: width * 0.76, y: 30, height: (28 * left) / most, class: "x-out" }),
-        ]), X.svg("path", { d: "M0 30H240", class: "x-axes" })),
+          X.svg("rect", { x: epoch * width + width * 0.12, width: width * 0.76, y: 22 - (20 * came) / most, height: (20 * came) / most, class: "x-in" }),
+          X.svg("rect", { x: epoch * width + width * 0.12, width: width * 0.76, y: 22, height: (20 * left) / most, class: "x-out" }),
+        ]), X.svg("path", { d: "M0 22H240", class: "x-axes" })),
       X.el("p", { class: "x-key" }, X.el("span", { class: "x-swatch x-bar-0" }), " in ", X.el("span", { class: "x-swatch x-bar-1" }), ` out, by epoch, 0 to ${last}; the tallest is ${X.count(most)}`));
     }
     const partners = (list, end) => {
@@ -183,7 +183,7 @@
     if (a === null) return word("The run does not say which archetype it is matched with.");
     const name = (at) => X.bdi(M.archetypes.name[at]);
     const said = X.el("p", { class: "x-said" }, "It is read off ", name(a), ", the nearest archetype",
-      margin !== null ? [`: nearer by ${X.fixed(margin)}`, second !== null && [" than the second choice, ", name(second)], "."] : ".",
+      margin !== null ? [`: nearer by ${M.marginText(i)}`, second !== null && [" than the second choice, ", name(second)], "."] : ".",
       M.data.archetypes.label && M.value("prediction", i) !== null && M.archetypeClass(a) !== null && M.archetypeClass(a) !== M.value("prediction", i)
         && " The run's prediction is another class than this archetype's.");
     const similarity = columns.similarity[i];
@@ -225,7 +225,7 @@
           ["prediction", M.text("prediction", i), wrong],
           [M.affect ? "error" : "outcome", M.affect ? columns.error[i] !== null && X.fixed(columns.error[i]) : M.errorText(i), wrong],
           ["doubt", columns.doubt[i] === null ? null : `${X.percent(columns.doubt[i])} of the seeds doubt the label`],
-          ["stand-in", columns.flipped[i] === null ? null : columns.flipped[i] ? "its label was changed on purpose" : "its label was left as drawn"],
+          ["stand-in", columns.flipped[i] === null ? null : columns.flipped[i] ? "label changed on purpose" : "label as it was drawn"],
           ["split", M.split(i)], ["subject", M.subject(i)],
         ]))),
       columns.file[i] !== null && X.el("p", { class: "x-path" }, X.el("code", { dir: "auto" }, columns.file[i])),
@@ -253,8 +253,7 @@
         detail.hidden = !chosen;
         body.replaceChildren(...(state.archetype !== null ? X.archetypeView(M, state.archetype) : state.sample !== null ? X.sampleView(M, state.sample) : []).flat(Infinity).filter(Boolean));
         X.byId("detail-scroll").scrollTop = 0;
-        for (const button of document.querySelectorAll("#explorer [aria-current]")) button.removeAttribute("aria-current");
-        if (moveFocus || had) (chosen ? body.querySelector("h3") : X.byId("find")).focus({ preventScroll: true });
+          if (moveFocus || had) (chosen ? body.querySelector("h3") : X.byId("find")).focus({ preventScroll: true });
       },
     };
   };

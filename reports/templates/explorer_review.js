@@ -2,9 +2,9 @@
 (() => {
   "use strict";
   const X = window.auraExplorerParts;
-  const PAGE = 40;
+  const PAGE = 20;
   const HEADER = ["sample_id", "output", "from", "decision", "to"];
-  const KINDS = { keep: "Keep", change: "Change", unsure: "Unsure" };
+  const KINDS = { keep: "Keep", unsure: "Unsure", change: "Change" };
 
   // ---- Comma-separated values, as RFC 4180 has them ----
 
@@ -93,14 +93,19 @@
 
     function controls(issue) {
       const about = `${idOf(issue)}${M.expression ? "" : `, ${D.outputOf(issue)}`}`;
-      const start = D.decided.get(issue)?.to || D.text(issues.suggested[issue]);
+      const suggested = issues.suggested[issue];
+      const start = D.decided.get(issue)?.to || D.text(M.affect && suggested !== null ? Number(suggested.toFixed(3)) : suggested);
       const present = D.text(issues.label[issue]);
+      let before = null;
       const to = M.affect
         ? X.el("input", { type: "number", min: -1, max: 1, step: "any", value: start, "aria-label": `New ${D.outputOf(issue)} of ${about}` })
         : X.el("select", { "aria-label": `New label of ${about}` }, (M.expression ? M.classes : ["0", "1"]).filter((value) => value !== present)
           .map((value) => X.el("option", { value, selected: value === start }, M.expression ? X.clip(value, 40) : seen(Number(value)))));
       const box = X.el("div", { class: "x-decide", "data-issue": issue },
-        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`, click: () => press(issue, kind, box, true) },
+        Object.entries(KINDS).map(([kind, name]) => X.el("button", { type: "button", "data-decision": kind, "aria-label": `${name}: ${about}`,
+          // A number that is typed is taken before the click that follows: only what was pressed before is taken back.
+          pointerdown: (event) => { before = event.currentTarget.getAttribute("aria-pressed"); },
+          click: (event) => { press(issue, kind, box, (before ?? event.currentTarget.getAttribute("aria-pressed")) === "true"); before = null; } },
           X.el("u", null, name[0]), name.slice(1))),
         X.el("label", { class: "x-to" }, "to ", to));
       to.addEventListener("change", () => press(issue, "change", box));
@@ -144,17 +149,17 @@
 
     function row(issue, at) {
       const i = issues.sample[issue], a = columns.archetype[i];
-      const cell = (name, ...children) => X.el("td", { "data-name": name }, children);
-      return X.el("tr", { tabindex: at === current ? 0 : -1, "data-row": issue, "data-sample": i },
-        X.el("td", { class: "x-picture" }, X.face(M, i)),
+      const cell = (name, ...children) => X.el("td", { role: "cell", "data-name": name }, children);
+      return X.el("tr", { role: "row", tabindex: at === current ? 0 : -1, "data-row": issue, "data-sample": i },
+        X.el("td", { role: "cell", class: "x-picture" }, X.face(M, i)),
         cell("Sample", X.el("button", { type: "button", class: "x-link", click: () => X.select({ sample: i }) }, X.bdi(X.clip(idOf(issue), 80)))),
         !M.expression && cell("Output", X.bdi(D.outputOf(issue))),
         cell("Label", X.bdi(seen(issues.label[issue]))),
         cell("Suggested", X.el("b", null, X.bdi(seen(issues.suggested[issue])))),
         cell("Votes", suggestion(issue)),
-        cell("Margin", X.fixed(columns.margin[i])),
+        cell("Margin", M.marginText(i)),
         cell("Archetype", a === null ? X.DASH : X.mention(M, a)),
-        X.el("td", null, controls(issue)));
+        X.el("td", { role: "cell" }, controls(issue)));
     }
 
     function draw() {
@@ -205,7 +210,7 @@
       else if (event.key === "ArrowUp") go(at - 1);
       else if (event.key === "Home") go(0);
       else if (event.key === "End") go(body.rows.length - 1);
-      else if (event.key === "Enter" && event.target === line) X.select({ sample: Number(line.dataset.sample) }, { stay: true });
+      else if (event.key === "Enter" && event.target === line) X.select({ sample: Number(line.dataset.sample) });
       else if (kind) press(Number(line.dataset.row), kind, line.querySelector(".x-decide")) && go(at + 1);
       else return;
       event.preventDefault();

@@ -98,9 +98,9 @@
       archetype: (a) => ofClass(M.archetypeClass(a)),
       legend: { filter: kind === "label" ? "class" : "prediction", items: M.classes.map((text, c) => ({ text, key: text, ...ofClass(c) })) },
     });
-    const states = (title, items, which) => ({
+    const states = (title, items, which, archetype) => ({
       sample: (i) => (which(i) === null ? NOT_KNOWN : { ...items[which(i)], hollow: items[which(i)].hollow ?? hollow(i) }),
-      archetype: (a) => ofClass(M.archetypeClass(a)),
+      archetype: (a) => (archetype ? items[archetype(a)] ?? ofClass(null) : ofClass(M.archetypeClass(a))),
       legend: { title, items },
     });
     const values = (kind) => {
@@ -108,9 +108,12 @@
       if (M.expression) return byClass(kind);
       if (M.units) {
         const items = [{ text: "absent", shape: 0, colour: X.classColour(0), hollow: false }, { text: "present", shape: 2, colour: X.classColour(3), hollow: false }];
-        return states(`${M.classes[output]}, ${kind}`, items, (i) => M.value(kind, i, output));
+        return states(`${kind}: ${M.classes[output]}`, items, (i) => M.value(kind, i, output), (a) => {
+          const value = M.archetypes.value?.[a]?.[output] ?? null;
+          return value === null ? null : Number(value >= 0.5);
+        });
       }
-      return scale(`${M.classes[output]}, ${kind}`, -1, 1, (i) => M.value(kind, i, output), (a) => M.archetypes.value?.[a]?.[output] ?? null);
+      return scale(`${kind}: ${M.classes[output]}`, -1, 1, (i) => M.value(kind, i, output), (a) => M.archetypes.value?.[a]?.[output] ?? null);
     };
     const selected = state.archetype ?? (state.sample !== null ? columns.archetype[state.sample] : null);
     switch (state.colour) {
@@ -120,13 +123,13 @@
           const items = [{ text: "right", shape: 0, colour: X.RIGHT, hollow: false }, { text: "wrong", shape: 6, colour: X.WRONG, hollow: false }];
           return states(null, items, (i) => columns.error[i]);
         }
-        return scale(M.units ? "wrong units" : "error", 0, M.most(columns.error, 0) || 1, (i) => columns.error[i]);
+        return { ...scale(M.units ? "wrong units" : "error", 0, M.most(columns.error, 0) || 1, (i) => columns.error[i]), filled: true };
       case "margin": return scale("margin", 0, M.most(columns.margin, 0) || 1, (i) => columns.margin[i]);
       case "doubt": return scale("share of seeds that doubt the label", 0, 1, (i) => columns.doubt[i]);
       case "archetype": {
         const dim = (i) => selected !== null && columns.archetype[i] !== selected;
         const base = M.expression ? byClass("label", dim) : { sample: (i) => ({ shape: PLAIN, colour: X.RIGHT, hollow: hollow(i), dim: dim(i) }), archetype: () => ({ shape: PLAIN, colour: null }), legend: {} };
-        const name = selected === null ? "Select an archetype: its samples stand out." : `Samples of ${M.archetypes.name[selected]} stand out.`;
+        const name = selected === null ? "Select an archetype: its samples stand out." : `Samples of ${X.clip(M.archetypes.name[selected], 40)} stand out.`;
         return { ...base, only: selected, legend: { ...base.legend, note: name } };
       }
       case "compare": {

@@ -105,9 +105,11 @@ KEYS = {
 class Tab:
     """A page in a tab of its own, in a window of a given size."""
 
-    def __init__(self, browser: Browser, width: int = 1280, height: int = 900, touch: bool = False, dark: bool = False, still: bool = True):
+    def __init__(self, browser: Browser, width: int = 1280, height: int = 900, touch: bool = False, dark: bool = False, still: bool = True, fresh: bool = False):
         self.browser = browser
-        target = browser.send("Target.createTarget", url="about:blank")["targetId"]
+        # A fresh context keeps nothing of what other tabs stored.
+        context = {"browserContextId": browser.send("Target.createBrowserContext")["browserContextId"]} if fresh else {}
+        target = browser.send("Target.createTarget", url="about:blank", **context)["targetId"]
         self.target = target
         self.session = browser.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
@@ -224,6 +226,17 @@ class Tab:
             raise Gone(f"nothing on the page is {selector}")
         self.settle()
         return found[0], found[1]
+
+    def focus(self, selector: str) -> None:
+        self.middle(selector)
+        root = self.send("DOM.getDocument", depth=0)["root"]["nodeId"]
+        self.send("DOM.focus", nodeId=self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"])
+        self.settle()
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        root = self.send("DOM.getDocument", depth=0)["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def press(self, selector: str) -> None:
         self.click(*self.middle(selector))
