@@ -219,6 +219,21 @@ pub struct ResetRow {
     pub sample_id: String,
 }
 
+/// Training samples that left one archetype for another between two looks at their split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowRow {
+    /// 1-based epoch at whose end they were found there.
+    pub epoch: i32,
+    /// The archetype that they left; `None` at the first look.
+    pub from: Option<i32>,
+    /// The archetype that they are nearest to now.
+    pub to: i32,
+    /// How many.
+    pub n: i32,
+    /// `start`: the first look, which counts all; `training`; `freezing`: archetypes were joined and pruned after training.
+    pub cause: String,
+}
+
 /// Whose rows a table holds. It leads every table of results, so that files of many runs can be read as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -587,6 +602,20 @@ impl Table for ResetRow {
                 Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.alpha))),
             ),
             ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+        ])
+    }
+}
+
+impl Table for FlowRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        let whole = |of: fn(&Self) -> i32| -> ArrayRef { Arc::new(Int32Array::from_iter_values(rows.iter().map(of))) };
+        let from: ArrayRef = Arc::new(rows.iter().map(|r| r.from).collect::<Int32Array>());
+        batch(vec![
+            ("epoch", false, whole(|r| r.epoch)),
+            ("from", true, from),
+            ("to", false, whole(|r| r.to)),
+            ("n", false, whole(|r| r.n)),
+            ("cause", false, strings(rows.iter().map(|r| r.cause.as_str()))),
         ])
     }
 }

@@ -12,12 +12,13 @@ use crate::run::folder::SeedFolder;
 use super::rivals::RivalsDone;
 
 /// What a seed's model leaves. Of these the rivals write two anew.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "metrics.parquet",
     "predictions.parquet",
     "assignments.parquet",
     "archetypes.parquet",
     "resets.parquet",
+    "flows.parquet",
     "model.safetensors",
 ];
 

@@ -482,6 +482,7 @@ fn write_seed(
     parquet::write(&folder.file("assignments.parquet"), &outcome.assignments, origin)?;
     parquet::write(&folder.file("archetypes.parquet"), &outcome.archetypes, origin)?;
     parquet::write(&folder.file("resets.parquet"), &outcome.resets, origin)?;
+    parquet::write(&folder.file("flows.parquet"), &outcome.flows, origin)?;
     outcome.model.save(&folder.file("model.safetensors"))?;
     Done::write(folder, digest, &sets.train.targets.names, warnings)?;
     checkpoint::discard(folder.path())

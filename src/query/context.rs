@@ -399,7 +399,7 @@ impl QueryContext {
             return in_memory(batch.schema(), vec![batch]);
         }
         let files = views::RunFiles::open(view, &self.runs)?;
-        let loaded = if matches!(view, "metrics" | "resets" | "separability") {
+        let loaded = if matches!(view, "metrics" | "resets" | "flows" | "separability") {
             files.load()?
         } else {
             None

@@ -15,8 +15,8 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, 
 
 use crate::disk::parquet;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, Origin, PredictionRow, ResetRow, SeparabilityRow,
-    StandingRow,
+    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, Origin, PredictionRow, ResetRow,
+    SeparabilityRow, StandingRow,
 };
 
 mod scores;
@@ -338,6 +338,33 @@ impl Fixture<'_> {
             sample_id: "train_00003".to_owned(),
         }];
         parquet::write(&folder.join("resets.parquet"), &resets, &Origin::default()).unwrap();
+        // Seed 0: two samples of 4 went to 5 and one of 2 to 0 in training, the last one of 4 to 0 when it was joined to it.
+        let moves: &[(i32, Option<i32>, i32, i32, &str)] = match seed {
+            0 => &[
+                (5, None, 0, 5, "start"),
+                (5, None, 1, 4, "start"),
+                (5, None, 2, 9, "start"),
+                (5, None, 3, 3, "start"),
+                (5, None, 4, 3, "start"),
+                (10, Some(2), 0, 1, "training"),
+                (10, Some(4), 5, 2, "training"),
+                (10, Some(4), 0, 1, "freezing"),
+            ],
+            _ => &[
+                (5, None, 0, 12, "start"),
+                (5, None, 1, 8, "start"),
+                (5, None, 2, 4, "start"),
+            ],
+        };
+        let flow = |&(epoch, from, to, n, cause): &(i32, Option<i32>, i32, i32, &str)| FlowRow {
+            epoch,
+            from,
+            to,
+            n,
+            cause: cause.to_owned(),
+        };
+        let flows: Vec<FlowRow> = moves.iter().map(flow).collect();
+        parquet::write(&folder.join("flows.parquet"), &flows, &Origin::default()).unwrap();
     }
 
     fn metrics(&self, seed: usize) -> Vec<MetricRow> {

@@ -31,8 +31,8 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow, SeparabilityRow,
-    StandingRow, Table,
+    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow,
+    SeparabilityRow, StandingRow, Table,
 };
 use crate::regular;
 use crate::served::{AttributeRow, SubgroupRow};
@@ -42,7 +42,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 46] = [
+pub const VIEWS: [&str; 47] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -58,6 +58,7 @@ pub const VIEWS: [&str; 46] = [
     "contradictions",
     "duplicates",
     "first_seeds",
+    "flows",
     "label_doubts",
     "label_doubts_au",
     "label_doubts_va",
@@ -92,11 +93,12 @@ pub const VIEWS: [&str; 46] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "archetypes",
     "assignments",
     "attributes",
     "duplicates",
+    "flows",
     "maps",
     "metrics",
     "missing",
@@ -314,6 +316,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "assignments" => schema_of(AssignmentRow::batch(&[])),
         "archetypes" => schema_of(ArchetypeRow::batch(&[])),
         "resets" => schema_of(ResetRow::batch(&[])),
+        "flows" => schema_of(FlowRow::batch(&[])),
         "maps" => schema_of(MapRow::batch(&[])),
         "separability" => schema_of(SeparabilityRow::batch(&[])),
         "duplicates" => schema_of(DuplicateRow::batch(&[])),

@@ -20,6 +20,8 @@ use crate::model::params::{Age, Moments, Store};
 use crate::progress::Progress;
 use crate::there;
 
+use super::flow::{Look, Move};
+
 /// The metadata key under which the JSON part lies; a single key, so that the same state gives the same bytes.
 pub const METADATA: &str = "aura-bench";
 
@@ -86,6 +88,9 @@ pub struct Position {
     pub history: Vec<Point>,
     /// Resets so far.
     pub resets: Vec<ResetRecord>,
+    /// Moves between archetypes so far.
+    #[serde(default)]
+    pub moves: Vec<Move>,
     /// The selected epoch so far.
     pub best: Option<Best>,
     /// Whether training ended before the last epoch.
@@ -97,7 +102,15 @@ struct Header {
     schema: u32,
     digest: String,
     position: Position,
+    /// Epochs of the looks that lie among the matrices.
+    #[serde(default)]
+    look: Option<usize>,
+    #[serde(default)]
+    best_look: Option<usize>,
 }
+
+/// The form of the file. Those of form 1 did not know what was nearest to what.
+const SCHEMA: u32 = 2;
 
 /// Named matrices.
 pub type Tensors = Vec<(String, Tensor<2>)>;
@@ -226,6 +239,10 @@ pub struct State {
     pub sums: Tensor<2>,
     /// Usage counts when the epoch began, 1 × K.
     pub usage_before: Tensor<2>,
+    /// The last look at what is nearest to what.
+    pub look: Option<Look>,
+    /// The last one up to the selected epoch.
+    pub best_look: Option<Look>,
     /// Everything else.
     pub position: Position,
 }
@@ -241,10 +258,20 @@ pub fn save(file: &Path, digest: &str, state: &State) -> Result<()> {
     if let Some(best) = &state.best {
         tensors.extend(tensors_of(best, "best/", false)?);
     }
+    let looks = [("look", &state.look), ("best_look", &state.best_look)];
+    tensors.extend(looks.into_iter().filter_map(|(name, look)| {
+        let nearest = &look.as_ref()?.nearest;
+        // Whole numbers up to 2²⁴ are exact, and no dictionary has as many entries.
+        let values = nearest.iter().map(|&archetype| archetype as f32).collect();
+        Some((name.to_owned(), matrix(values, 1, nearest.len(), state.model.device())))
+    }));
+    let epoch = |look: &Option<Look>| look.as_ref().map(|look| look.epoch);
     let header = Header {
-        schema: 1,
+        schema: SCHEMA,
         digest: digest.to_owned(),
         position: state.position.clone(),
+        look: epoch(&state.look),
+        best_look: epoch(&state.best_look),
     };
     let json = serde_json::to_string(&header).at("write", file)?;
     atomic::write(file, &encode(&tensors, json, file)?)
@@ -260,7 +287,7 @@ pub fn resume(file: &Path, digest: &str, state: &mut State, progress: Progress) 
         return Ok(false);
     };
     let header: Header = serde_json::from_str(&loaded.json).map_err(|e| damaged(file, &e.to_string()))?;
-    if header.schema != 1 || header.digest != digest {
+    if header.schema != SCHEMA || header.digest != digest {
         tracing::info!(
             "the checkpoint {} belongs to other settings; training starts anew",
             file.display()
@@ -279,6 +306,8 @@ pub fn resume(file: &Path, digest: &str, state: &mut State, progress: Progress) 
     } else {
         None
     };
+    fresh.look = loaded.look("look", header.look)?;
+    fresh.best_look = loaded.look("best_look", header.best_look)?;
     fresh.position = header.position;
     *state = fresh;
     Ok(true)
@@ -420,6 +449,19 @@ impl Loaded {
             Some((shape, _)) => Err(damaged(&self.file, &format!("{name} is {shape:?}, expected {dims:?}"))),
             None => Err(damaged(&self.file, &format!("{name} is missing"))),
         }
+    }
+
+    /// The look of this name, if there was one.
+    fn look(&self, name: &str, epoch: Option<usize>) -> Result<Option<Look>> {
+        let Some(epoch) = epoch else {
+            return Ok(None);
+        };
+        let (_, values) = self
+            .matrices
+            .get(name)
+            .ok_or_else(|| damaged(&self.file, &format!("{name} is missing")))?;
+        let nearest = values.iter().map(|&archetype| archetype as usize).collect();
+        Ok(Some(Look { epoch, nearest }))
     }
 
     /// Names and shapes of all matrices.

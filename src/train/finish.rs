@@ -13,7 +13,8 @@ use crate::task::{Split, Task};
 
 use super::checkpoint::{Point, Position};
 use super::departure::{STRENGTHS, Tuned};
-use super::freeze::{Frozen, freeze};
+use super::flow::{Flows, Look};
+use super::freeze::{Frozen, count, freeze};
 use super::held_out::{Choices, HeldOut};
 use super::run::{Ended, Job};
 use super::setup::{SeedOutcome, Setup};
@@ -51,6 +52,7 @@ pub(super) fn finish(
         kept,
         uses,
         before,
+        nearest,
     } = freeze(job, ended, tuned)?;
     let of_validation = match data.val.as_ref().filter(|set| !set.is_empty()) {
         Some(val) => HeldOut::of_validation(job, &trained, val)?,
@@ -83,12 +85,23 @@ pub(super) fn finish(
         }
     }
 
+    let used = count(&before, kept.len()).into_iter().filter(|&uses| uses > 0).count();
+    let flows = Flows {
+        moves: &position.moves,
+        look: ended.look.as_ref(),
+        trained: Look {
+            epoch: ended.epoch,
+            nearest: before,
+        },
+        frozen: nearest,
+    };
     let mut outcome = SeedOutcome {
         metrics,
         predictions: Vec::new(),
         assignments: Vec::new(),
         archetypes: archetypes(job, &trained, &z, &alpha, &uses, &kept)?,
         resets: resets(data, position),
+        flows: flows.rows(),
         trained_on: (data.train.len() * position.epoch) as u64,
         model: trained,
     };
@@ -115,7 +128,7 @@ pub(super) fn finish(
         alpha: &alpha,
         kept: &kept,
         matched,
-        before,
+        before: used,
     };
     dictionary_metrics(&mut outcome.metrics, setup, position, &dictionary);
     cost_metrics(&mut outcome, &kept)?;

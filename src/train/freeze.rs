@@ -33,8 +33,10 @@ pub(super) struct Frozen {
     pub kept: Vec<bool>,
     /// Training samples of each archetype.
     pub uses: Vec<usize>,
-    /// Archetypes with samples before any were joined.
-    pub before: usize,
+    /// The nearest archetype of each training sample before any were joined.
+    pub before: Vec<usize>,
+    /// The nearest one of those that are kept.
+    pub nearest: Vec<usize>,
 }
 
 /// Joins and prunes archetypes and counts their values exactly, on the training split.
@@ -85,6 +87,7 @@ pub(super) fn freeze(job: &Job<'_>, ended: &Ended, tuned: Option<Tuned<'_>>) -> 
         kept,
         uses: count(&nearest, k),
         before,
+        nearest,
     })
 }
 
@@ -166,7 +169,8 @@ fn unpruned(data: &SplitSets, setup: &Setup, model: &Aura, standardiser: Standar
     })
 }
 
-fn count(indices: &[usize], k: usize) -> Vec<usize> {
+/// Samples of each archetype.
+pub(super) fn count(indices: &[usize], k: usize) -> Vec<usize> {
     let mut counts = vec![0; k];
     for &index in indices {
         counts[index] += 1;

@@ -16,19 +16,18 @@ use super::trained::{Trained, blocks};
 
 /// Joins archetypes of `trained` as `model.merge` says; `z` are its projections of the training split. An archetype keeps its
 /// place in the dictionary, those that were joined to another or have no samples are marked as gone. The result is the
-/// number of archetypes that had samples before.
+/// archetype that each sample was nearest to before.
 ///
 /// # Errors
 /// [`crate::error::Error::Device`] if the device fails; [`crate::error::Error::Interrupted`].
-pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets, interrupt: &Interrupt) -> Result<usize> {
+pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets, interrupt: &Interrupt) -> Result<Vec<usize>> {
     let config = trained.config.merge.clone();
     let mut dictionary = Rows {
         e: host(trained.dictionary.clone())?,
         alive: host(trained.alive.clone())?,
         width: trained.config.width,
     };
-    let nearest = dictionary.nearest(z, &trained.device, interrupt)?;
-    let before = used(&nearest, dictionary.alive.len());
+    let before = dictionary.nearest(z, &trained.device, interrupt)?;
     if config.tolerance <= 0.0 {
         return Ok(before);
     }
@@ -45,14 +44,6 @@ pub fn consolidate(trained: &mut Trained, z: &Matrix, targets: &Targets, interru
     trained.dictionary = matrix(dictionary.e, k, d, &trained.device);
     trained.alive = matrix(dictionary.alive, 1, k, &trained.device);
     Ok(before)
-}
-
-fn used(nearest: &[usize], k: usize) -> usize {
-    let mut seen = vec![false; k];
-    for &archetype in nearest {
-        seen[archetype] = true;
-    }
-    seen.into_iter().filter(|&s| s).count()
 }
 
 /// The dictionary on the host.

@@ -1,4 +1,5 @@
-//! Training: batches, the loop, resets, checkpoints, selection, and the pass that freezes the dictionary.
+//! Training: batches, the loop, resets, moves between archetypes, checkpoints, selection, and the pass that freezes the
+//! dictionary.
 
 pub mod checkpoint;
 pub mod config;
@@ -6,6 +7,7 @@ pub mod data;
 pub mod departure;
 pub mod feed;
 pub mod finish;
+pub mod flow;
 pub mod freeze;
 pub mod held_out;
 pub mod live;

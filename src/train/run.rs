@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::metric::evaluate;
 use crate::model::aura::{Aura, LOSS_NAMES, Prior};
-use crate::model::codebook::{Assigned, cosines, primal_one_hot};
+use crate::model::codebook::{Assigned, cosines, primal, primal_one_hot};
 use crate::model::config::{Init, Readout};
-use crate::model::math::{Purpose, host, matrix, permutation, stream};
+use crate::model::math::{Purpose, host, host_indices, matrix, permutation, stream};
 use crate::model::projector::{Projector, Sizes};
 use crate::model::standardise::Standardiser;
 use crate::model::{kmeans, predict};
@@ -25,6 +25,7 @@ use super::checkpoint::{self, Best, Point, Position, ResetRecord, State};
 use super::config::{Sampling, Selection};
 use super::data;
 use super::feed::{Feed, Placement, Steps};
+use super::flow::Look;
 use super::live::Curves;
 use super::reset::{self, Source};
 use super::setup::Setup;
@@ -69,7 +70,11 @@ pub(crate) struct Ended {
     pub model: Aura,
     /// Standardisation of the features.
     pub standardiser: Standardiser,
-    /// Curves, resets and the selected epoch.
+    /// The selected epoch.
+    pub epoch: usize,
+    /// What was nearest to what when it was last asked up to that epoch.
+    pub look: Option<Look>,
+    /// Curves, resets and moves.
     pub position: Position,
 }
 
@@ -117,15 +122,18 @@ impl Job<'_> {
                 checkpoint::save(&file, &digest, &state)?;
             }
         }
-        let State {
-            model, best, position, ..
-        } = state;
+        let position = state.position;
+        let (model, look, epoch) = match (setup.selection, state.best, &position.best) {
+            (Selection::BestOnVal | Selection::BestOnTest, Some(model), Some(best)) => {
+                (model, state.best_look, best.epoch)
+            }
+            _ => (state.model, state.look, position.epoch),
+        };
         Ok(Ended {
-            model: match setup.selection {
-                Selection::Last => model,
-                Selection::BestOnVal | Selection::BestOnTest => best.unwrap_or(model),
-            },
+            model,
             standardiser: trainer.feed.standardiser().clone(),
+            epoch,
+            look,
             position,
         })
     }
@@ -217,6 +225,8 @@ impl Trainer<'_> {
             sums: Tensor::zeros([1, LOSS_NAMES.len()], &self.device),
             usage_before: model.buffers.usage.clone(),
             best: None,
+            look: None,
+            best_look: None,
             position: Position::default(),
             model,
         }
@@ -365,8 +375,16 @@ impl Trainer<'_> {
         ] {
             point("all", name, value);
         }
-        self.evaluate(state, epoch, interrupt)?;
+        let look = self.evaluate(state, epoch, interrupt)?;
         self.revive(state, epoch, last, interrupt)?;
+        // Nothing fails from here on: an epoch that is closed again is looked at once.
+        if let Some(look) = look {
+            state.position.moves.extend(look.since(state.look.as_ref()));
+            state.look = Some(look);
+        }
+        if state.position.best.as_ref().is_some_and(|best| best.epoch == epoch) {
+            state.best_look.clone_from(&state.look);
+        }
         state.usage_before = state.model.buffers.usage.clone();
         state.sums = state.sums.zeros_like();
         state.position.epoch = epoch;
@@ -374,8 +392,9 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Primary metric on the splits that training may see, and the selection of the epoch.
-    fn evaluate(&self, state: &mut State, epoch: usize, interrupt: &Interrupt) -> Result<()> {
+    /// Primary metric on the splits that training may see, and the selection of the epoch. Where the training split is among
+    /// them, the result is what its samples are nearest to.
+    fn evaluate(&self, state: &mut State, epoch: usize, interrupt: &Interrupt) -> Result<Option<Look>> {
         let name = self.setup.task.primary_metric();
         let every = self.setup.train.train_metric_every;
         let last = epoch == self.setup.train.epochs;
@@ -394,11 +413,13 @@ impl Trainer<'_> {
             Selection::BestOnVal => Some("val"),
             Selection::BestOnTest => Some("test"),
         };
+        let mut look = None;
         for (split, set) in splits {
             let Some(set) = set.filter(|set| !set.is_empty()) else {
                 continue;
             };
-            let outputs = self.outputs(&state.model, split, interrupt)?;
+            let (outputs, nearest) = self.outputs(&state.model, split, interrupt)?;
+            look = look.or(nearest.map(|nearest| Look { epoch, nearest }));
             let outputs = Matrix {
                 rows: set.len(),
                 cols: set.targets.outputs(),
@@ -421,23 +442,31 @@ impl Trainer<'_> {
                 state.position.stopped = patience > 0 && epoch - best.epoch >= patience;
             }
         }
-        Ok(())
+        Ok(look)
     }
 
-    /// Outputs of the configured read-out with the dictionary as it stands.
-    fn outputs(&self, model: &Aura, split: &str, interrupt: &Interrupt) -> Result<Vec<f32>> {
+    /// Outputs of the configured read-out with the dictionary as it stands; of the training split, the nearest archetypes too.
+    fn outputs(&self, model: &Aura, split: &str, interrupt: &Interrupt) -> Result<(Vec<f32>, Option<Vec<usize>>)> {
         let projector = Projector::bind(&model.store.values(), self.sizes.patches)?;
         let (dictionary, value) = (model.dictionary()?, model.value()?);
-        let mut outputs = Vec::new();
+        let (mut outputs, mut nearest) = (Vec::new(), Vec::new());
         self.feed.project(split, &projector, |z| {
             let cosine = cosines(z, dictionary.clone(), &model.buffers.alive);
+            if split == "train" {
+                nearest.push(primal(cosine.clone()));
+            }
             outputs.push(match self.setup.model.readout {
                 Readout::Primal => predict::primal(cosine, value.clone(), &self.device),
                 Readout::Mixture => predict::mixture(cosine, value.clone(), self.setup.model.readout_temperature),
             });
             interrupt.check()
         })?;
-        host(Tensor::cat(outputs, 0))
+        let nearest = if nearest.is_empty() {
+            None
+        } else {
+            Some(host_indices(Tensor::cat(nearest, 0))?)
+        };
+        Ok((host(Tensor::cat(outputs, 0))?, nearest))
     }
 
     /// Reset during the warm-up, pruning after it.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::fitting::config::FittingConfig;
 use crate::model::config::ModelConfig;
 use crate::model::loss::config::LossConfig;
-use crate::record::{ArchetypeRow, AssignmentRow, MetricRow, PredictionRow, ResetRow};
+use crate::record::{ArchetypeRow, AssignmentRow, FlowRow, MetricRow, PredictionRow, ResetRow};
 use crate::sets::{FeatureSet, SplitSets};
 use crate::task::Task;
 
@@ -60,6 +60,8 @@ pub struct SeedOutcome {
     pub archetypes: Vec<ArchetypeRow>,
     /// Every reset.
     pub resets: Vec<ResetRow>,
+    /// What moved between archetypes over training.
+    pub flows: Vec<FlowRow>,
     /// Samples that went through training, each as often as there were epochs, those of held-out parts among them.
     pub trained_on: u64,
     /// The frozen model.

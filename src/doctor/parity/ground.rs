@@ -134,6 +134,8 @@ impl Ground {
             sums: Tensor::zeros([1, LOSS_NAMES.len()], device),
             usage_before: model.buffers.usage.clone(),
             best: None,
+            look: None,
+            best_look: None,
             position: Position::default(),
             model,
         }
