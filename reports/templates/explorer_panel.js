@@ -145,12 +145,12 @@
       const totals = new Map();
       for (const row of list) totals.set(F[end][row], (totals.get(F[end][row]) ?? 0) + F.n[row]);
       return [...totals].sort((x, y) => y[1] - x[1]).slice(0, 3).map(([other, n]) =>
-        X.el("li", null, other === null ? X.el("span", null, "no archetype") : X.mention(M, other), X.el("span", { class: "x-number" }, X.count(n))));
+        X.el("li", null, other === null ? X.el("span", null, "archetypes not kept") : X.mention(M, other), X.el("span", { class: "x-number" }, X.count(n))));
     };
-    const merged = sum([...into, ...out].filter((row) => F.cause[row] === "merge"));
+    const merged = sum([...into, ...out].filter((row) => F.cause[row] === "freezing"));
     const columns = [["Most came from", partners(into, "from")], ["Most went to", partners(out, "to")]].filter(([, items]) => items.length);
     if (columns.length) pieces.push(X.el("div", { class: "x-two" }, columns.map(([title, items]) => X.el("div", null, X.el("h5", null, title), X.el("ul", { class: "x-near" }, items)))));
-    if (merged) pieces.push(word(`${X.plural(merged, "of these samples", "of these samples")} moved when archetypes were merged.`));
+    if (merged) pieces.push(word(`${X.count(merged)} of these moved at the end, when archetypes that were not kept gave theirs to the nearest that were.`));
     return pieces;
   }
 

@@ -94,7 +94,10 @@ impl Site {
     pub(super) fn seen(&self, wanted: &str) -> Option<Arc<Opened>> {
         let all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let of_key = |known: &str| known.split(' ').next() == Some(wanted);
-        all.iter().rev().find(|(known, _)| of_key(known)).map(|(_, opened)| Arc::clone(opened))
+        all.iter()
+            .rev()
+            .find(|(known, _)| of_key(known))
+            .map(|(_, opened)| Arc::clone(opened))
     }
 
     /// The run with this key.

@@ -31,7 +31,10 @@ fn get(address: &str, path: &str) -> (String, Vec<u8>) {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    (String::from_utf8_lossy(&all[..end]).into_owned(), all[end + 4..].to_vec())
+    (
+        String::from_utf8_lossy(&all[..end]).into_owned(),
+        all[end + 4..].to_vec(),
+    )
 }
 
 #[test]
@@ -55,7 +58,10 @@ fn runs_are_served_with_their_faces_until_ctrl_c() {
     assert!(head.contains("image/jpeg"), "{head}");
     assert!(image::load_from_memory(&jpeg).is_ok());
     let (_, report) = get(&address, &format!("run/{key}/report/report.html"));
-    assert_eq!(report, std::fs::read(bench.path(&run).join("report/report.html")).unwrap());
+    assert_eq!(
+        report,
+        std::fs::read(bench.path(&run).join("report/report.html")).unwrap()
+    );
 
     let ended = child::interrupt(server);
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
