@@ -155,7 +155,10 @@
       if (expression) return error ? "wrong" : "right";
       return units ? X.plural(error, "wrong unit") : `off by ${X.fixed(error)}`;
     };
-    M.output = (i) => (empty(samples.output) ? null : M.classes.map((_, output) => samples.output[output]?.[i] ?? null));
+    // Where samples have none of their own, they have that of their archetype: the primal read-out says what it says.
+    M.output = (i) => (empty(samples.output)
+      ? archetypes.output?.[columns.archetype[i] ?? -1] ?? null
+      : M.classes.map((_, output) => samples.output[output]?.[i] ?? null));
     // Of small margins three digits are told.
     const digits = M.most(columns.margin, 0) < 0.3 ? 3 : 2;
     M.marginText = (i) => X.fixed(columns.margin[i], digits);

@@ -8,6 +8,7 @@ level. Such places are masked:
 
 - numbers, digests, times, names of samples and of runs, and images that a page carries are put out everywhere;
 - the rows of a table and the texts of a drawing are compared as sets;
+- of the explorer's data the form is compared: its keys, and what is no number;
 - where the data decide which class stands in a place (rows of single samples, panels of images, the most frequent confusion),
   classes are put out, and words of VARIABLE may come and go.
 
@@ -17,6 +18,7 @@ Of pictures (PNG, JPEG) only the names are compared. Needs nothing but Python.
 
 import csv
 import difflib
+import json
 import re
 import sys
 from html.parser import HTMLParser
@@ -63,6 +65,9 @@ class Masks:
         text = re.sub(rf"(?<![A-Za-z_\d#]){NUMBER}(?![A-Za-z_\d])", "#", text)
         text = re.sub(r"#(?:(?:\s*(?:–|·|±|\$\\pm\$)\s*|\s+to\s+|, )#)+", "#", text)
         text = re.sub(r"\bP\d+\b", "P#", text)
+        # What a page opens with: which rival is the best, and how AURA stands against it.
+        text = re.sub(r"\bis (?:above|below|level with) (the best of # rivals|its one rival), .* at #", r"is ‹verdict› \1, ‹rival› at #", text)
+        text = re.sub(r"\blead (?:above|below|level)\b", "lead ‹verdict›", text)
         return re.sub(r"\s+", " ", text).strip()
 
     def row(self, cells):
@@ -87,6 +92,9 @@ class Masks:
         if begin:
             words = set(re.findall(r"[^\W\d_#]+|‹\w+›|P#", self.classes.sub("‹class›", text[begin.end() :])))
             return " ".join([begin[0], *sorted(words - VARIABLE - {"‹class›", "‹sample›", "P#"})])
+        listed = re.match(r"(Every method with its [^:]*: )(.*)\.$", text)
+        if listed:
+            return listed[1] + "; ".join(sorted(listed[2].split("; ")))
         return re.sub(
             r"(Most frequent confusion: )(.*?)( taken for )(.*?)( in # %)",
             lambda m: m[1] + self.classes.sub("‹class›", m[2]) + m[3] + self.classes.sub("‹class›", m[4]) + m[5],
@@ -108,6 +116,7 @@ class Page(HTMLParser):
         self.open = []
         self.text = []
         self.row = None
+        self.data_of_explorer = False
 
     @property
     def sets(self):
@@ -124,7 +133,9 @@ class Page(HTMLParser):
     def flush(self):
         text = "".join(self.text)
         self.text = []
-        if self.open and self.open[-1][0] in ("script", "style", "code"):
+        if self.data_of_explorer:
+            self.lines += form(json.loads(text)) if text.strip() else []
+        elif self.open and self.open[-1][0] in ("script", "style", "code"):
             for line in text.splitlines():
                 self.add(self.masks.line(line))
         elif self.row is None:
@@ -143,6 +154,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.flush()
         attributes = dict(attributes)
+        self.data_of_explorer = attributes.get("id") == "explorer-data"
         if tag == "tr":
             self.row = []
         elif tag in ("td", "th") and self.row is not None:
@@ -179,6 +191,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         self.flush()
+        self.data_of_explorer = False
         if tag == "tr" and self.row is not None:
             row, self.row = self.masks.row(self.row), None
             self.add(row)
@@ -197,6 +210,17 @@ class Page(HTMLParser):
 
     def handle_comment(self, data):
         self.add(f"<!-- {self.masks.line(data)} -->")
+
+
+def form(value, path=""):
+    """The keys of the explorer's data, and its names: not how many there are of what."""
+    if isinstance(value, dict):
+        return [line for key, part in value.items() if key != "why" for line in form(part, f"{path}.{key}")]
+    if path in (".classes", ".splits"):
+        return [f"{path} {sorted(value)}"]
+    if path in (".run", ".notes", ".subjects") or isinstance(value, (list, int, float)):
+        return [path]
+    return [f"{path} {value}"]
 
 
 class Free(set):

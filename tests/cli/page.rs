@@ -13,12 +13,12 @@ const HOSTILE: [&str; 4] = [
     "{{ 7 * 7 }} a_very_long_name_without_any_place_to_break_it_that_goes_on_and_on_and_on_and_on_and_on",
 ];
 
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check-page");
+const EXPLORER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check-explorer");
+
 /// Whether the pages are fine; nothing if there is no browser.
-fn check(pages: &[&Path]) -> Option<String> {
-    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check-page"))
-        .args(pages)
-        .output()
-        .unwrap();
+fn check(script: &str, pages: &[&Path]) -> Option<String> {
+    let output = Command::new(script).args(pages).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {
         Some(77) => None,
@@ -34,7 +34,7 @@ fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
         "broken.html",
         "<!DOCTYPE html><html><body><img src='http://example.org/x.png'><script>nothing()</script></body></html>",
     );
-    let Some(found) = check(&[&broken]) else {
+    let Some(found) = check(PAGE, &[&broken]) else {
         #[expect(
             clippy::print_stderr,
             reason = "a test that did not look must not seem to have looked"
@@ -71,6 +71,36 @@ fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
     // A run this small may have no label issue or no failure.
     let more = ["label_issues.html", "failures.html"].map(|name| out.join(name));
     pages.extend(more.into_iter().filter(|page| page.is_file()));
-    let found = check(&pages.iter().map(PathBuf::as_path).collect::<Vec<_>>()).unwrap();
+    let found = check(PAGE, &pages.iter().map(PathBuf::as_path).collect::<Vec<_>>()).unwrap();
     assert!(found.is_empty(), "{found}");
+    // The explorer of the same page, used as a reader would.
+    let found = check(EXPLORER, &[&pages[0]]).unwrap();
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn the_explorer_shows_what_its_data_say_whatever_they_hold() {
+    let bench = Bench::with_shared_cache();
+    let pages: [(&str, &[&str]); 4] = [
+        ("20000", &["--task", "expression"]),
+        ("600", &["--task", "valence_arousal", "--compare"]),
+        ("400", &["--task", "action_units", "--hostile"]),
+        ("150", &["--task", "expression", "--bare"]),
+    ];
+    let made: Vec<PathBuf> = pages
+        .iter()
+        .map(|(samples, more)| {
+            let page = bench.path(&format!("made-{samples}.html"));
+            let script = Command::new(EXPLORER)
+                .args(["--generate", samples])
+                .arg(&page)
+                .args(*more)
+                .status();
+            assert!(script.unwrap().success());
+            page
+        })
+        .collect();
+    if let Some(found) = check(EXPLORER, &made.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
+        assert!(found.is_empty(), "{found}");
+    }
 }

@@ -91,7 +91,10 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
         .collect();
     let archetypes = archetypes(&dictionary, &at);
     let kept: HashMap<i64, usize> = archetypes.id.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-    let (samples, splits, subjects) = samples(&rows, &kept, &manifest.task, manifest.classes.len());
+    let (mut samples, splits, subjects) = samples(&rows, &kept, &manifest.task, manifest.classes.len());
+    if follows(&samples, &archetypes) {
+        samples.output = None;
+    }
     let issues_all = issues
         .rows
         .first()
@@ -234,7 +237,7 @@ fn samples(
         subject,
         label,
         prediction,
-        output,
+        output: Some(output),
         archetype: archetype("archetype"),
         similarity: numbers("similarity"),
         second: archetype("second"),
@@ -317,6 +320,20 @@ fn archetypes(table: &Table, at: &HashMap<String, usize>) -> Archetypes {
     }
     all.neighbours = neighbours(&embeddings);
     all
+}
+
+/// Whether every sample's output is that of its primal archetype, to what is shown of it.
+fn follows(samples: &Samples, archetypes: &Archetypes) -> bool {
+    let Some(output) = &samples.output else { return true };
+    samples.archetype.iter().enumerate().all(|(i, archetype)| {
+        let of_archetype = archetype.and_then(|archetype| archetypes.output.get(archetype));
+        output.iter().enumerate().all(|(o, column)| {
+            match (column[i].0, of_archetype.and_then(|values| values.get(o)).and_then(|value| value.0)) {
+                (Some(own), Some(other)) => (own - other).abs() < 5e-5,
+                (own, _) => own.is_none(),
+            }
+        })
+    })
 }
 
 /// The nearest others of each unit vector.

@@ -55,8 +55,8 @@ pub(crate) struct Samples {
     pub(crate) subject: Vec<Option<usize>>,
     pub(crate) label: Said,
     pub(crate) prediction: Said,
-    /// A column an output.
-    pub(crate) output: Vec<Vec<Short>>,
+    /// A column an output; nothing where every sample has that of its primal archetype.
+    pub(crate) output: Option<Vec<Vec<Short>>>,
     /// The primal archetype.
     pub(crate) archetype: Vec<Option<usize>>,
     pub(crate) similarity: Vec<Short>,
