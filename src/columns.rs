@@ -10,6 +10,9 @@ pub const SCHEMA_KEY: &str = "aura-bench.schema";
 /// Metadata key of what a samples table says of itself, as JSON.
 pub const SAMPLES_KEY: &str = "aura-bench.samples";
 
+/// Metadata key of a Parquet file with the truth behind generated faces.
+pub const TRUTH_KEY: &str = "aura-bench.truth";
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -196,6 +196,23 @@ pub struct DuplicateRow {
     pub dropped: bool,
 }
 
+/// A label that somebody has looked at again (`protocol.relabel`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelabelRow {
+    /// The sample.
+    pub sample_id: String,
+    /// Split in which it takes part; with folds, that in which it is tested. `None`: the protocol leaves the sample or the output out.
+    pub split: Option<String>,
+    /// `expression`, `valence`, `arousal`, or the column of an action unit.
+    pub output: String,
+    /// The database's own label: a class, a number, 0 or 1 of a unit; `None` if it has none.
+    pub from: Option<String>,
+    /// `keep`, `change` or `unsure`.
+    pub decision: String,
+    /// Of a change, the label in force.
+    pub to: Option<String>,
+}
+
 /// A test sample of which predictions made elsewhere say nothing that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingRow {
@@ -425,6 +442,19 @@ impl Table for DuplicateRow {
                 false,
                 Arc::new(rows.iter().map(|r| Some(r.dropped)).collect::<BooleanArray>()),
             ),
+        ])
+    }
+}
+
+impl Table for RelabelRow {
+    fn batch(rows: &[Self]) -> std::result::Result<RecordBatch, arrow::error::ArrowError> {
+        batch(vec![
+            ("sample_id", false, strings(rows.iter().map(|r| r.sample_id.as_str()))),
+            ("split", true, texts(rows.iter().map(|r| r.split.as_deref()))),
+            ("output", false, strings(rows.iter().map(|r| r.output.as_str()))),
+            ("from", true, texts(rows.iter().map(|r| r.from.as_deref()))),
+            ("decision", false, strings(rows.iter().map(|r| r.decision.as_str()))),
+            ("to", true, texts(rows.iter().map(|r| r.to.as_deref()))),
         ])
     }
 }

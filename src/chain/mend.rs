@@ -60,6 +60,7 @@ impl Chain<'_> {
         }
         atomic::remove(&folder.report_stamp())?;
         atomic::remove(&folder.duplicates())?;
+        atomic::remove(&folder.relabelled())?;
         atomic::remove(&folder.attributes())?;
         atomic::remove(&folder.subgroups())?;
         atomic::remove(&folder.standings())

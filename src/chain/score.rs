@@ -29,9 +29,9 @@ use crate::score::scored::{Request, Scored, score as read_scores};
 
 use super::attributes;
 use super::convert::Samples;
-use super::copy::copy;
 use super::data;
 use super::finite::check_finite;
+use super::relabel::{self, Taking};
 use super::scored::ScoreSummary;
 use super::stages::versions;
 use super::state::{Chain, RunOptions, json, licence, serde_name};
@@ -63,6 +63,7 @@ pub fn score(
 ) -> Result<ScoreSummary> {
     let mut chain = Chain::new(recipe, options, progress, interrupt);
     attributes::list(recipe)?;
+    relabel::list(recipe)?;
     let mut comparable = recipe.clone();
     let (root, samples) = if recipe.card.is_table() {
         let (samples, _) = chain.import()?;
@@ -76,6 +77,7 @@ pub fn score(
     comparable.protocol.release.clone_from(&samples.release);
 
     let started = Meter::start();
+    chain.relabel(&samples)?;
     let tests = chain.tests(&samples)?;
     let outputs = tests
         .first()
@@ -121,9 +123,10 @@ pub fn score(
         folder.unseal()?;
         atomic::sweep_below(folder.path())?;
         atomic::remove(&folder.report_stamp())?;
-        copy(&samples.table, &folder.samples(), &folder)?;
+        atomic::remove(&folder.relabelled())?;
+        chain.keep_samples(&samples.table, &folder)?;
         if let Some(truth) = &samples.truth {
-            copy(truth, &folder.truth(), &folder)?;
+            chain.keep_truth(truth, &samples.table, &folder)?;
         }
         chain.write_scores(&folder, &scored, &tests, &seeds)?;
         let kept = Kept {
@@ -139,6 +142,7 @@ pub fn score(
             toml::to_string(&kept).map_err(|error| Error::data(format!("cannot write the recipe as TOML: {error}")))?;
         atomic::write(&folder.recipe(), text.as_bytes())?;
     }
+    let relabelled = chain.relabelled(&folder, |_, samples| Ok(Taking::tested(&tests, samples)))?;
     chain.attributes(&folder)?;
     let served = chain.subgroups(&folder, &seeds, &outputs)?;
     chain.done("score", &started, there.is_some(), &digest);
@@ -167,7 +171,7 @@ pub fn score(
         task: serde_name(&recipe.protocol.task)?,
         stand_in: samples.stand_in,
         encoder: serde_json::json!({ "kind": "elsewhere", "tool": scored.config.tool }),
-        protocol: json(&protocol)?,
+        protocol: json(&protocol.shown())?,
         protocol_digest: protocol_digest.clone(),
         recipe_digest: digest.clone(),
         sweep: None,
@@ -193,6 +197,7 @@ pub fn score(
             None => Some(looks::record(&options.out, &protocol_digest, &digest)?),
         },
         tests: Vec::new(),
+        relabelled,
         warnings: chain.warnings.clone(),
         versions: versions(),
         git: manifest::git_state(Path::new(".")),
@@ -238,6 +243,7 @@ impl Chain<'_> {
         let of = |fold: Option<i32>| -> Result<(Option<i32>, Tested)> {
             let options = LoadOptions {
                 fold,
+                relabel: self.new_labels(),
                 ..self.load_options(self.recipe)
             };
             Ok((fold, test_samples(&samples.table, &options)?))

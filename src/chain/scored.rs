@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::metric::seeds::OverSeeds;
 use crate::query::context::QueryContext;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{Manifest, Scored};
+use crate::run::manifest::{Manifest, Relabelled, Scored};
 
 use super::summary::cell;
 
@@ -50,6 +50,9 @@ pub struct ScoreSummary {
     pub metrics: BTreeMap<String, OverSeeds>,
     /// 95 % interval of the primary metric given the test samples, mean over seeds; null in a run with folds.
     pub interval: Option<[f64; 2]>,
+    /// What was reviewed of the labels, where the protocol names a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabelled: Option<Relabelled>,
     /// What changes what is measured, and was not asked for.
     pub warnings: Vec<String>,
     #[serde(skip)]
@@ -110,6 +113,7 @@ impl ScoreSummary {
                 .zip(mean(&high))
                 .filter(|_| manifest.folds.is_empty())
                 .map(|(low, high)| [low, high]),
+            relabelled: manifest.relabelled.clone(),
             warnings: manifest.warnings.clone(),
             title: database.to_owned(),
         })

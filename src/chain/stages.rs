@@ -20,6 +20,7 @@ use super::attributes;
 use super::data;
 use super::needs;
 use super::others::{self, Other};
+use super::relabel;
 use super::rivals::RivalsDigest;
 use super::state::{Chain, RunOptions, json, licence, serde_name};
 use super::summary::{self, Summary};
@@ -86,7 +87,9 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
     let mut comparable = recipe.clone();
     let (data_root, samples, features, others) = if recipe.card.is_table() {
         attributes::list(recipe)?;
+        relabel::list(recipe)?;
         let (samples, features) = chain.import()?;
+        chain.relabel(&samples)?;
         let table = FeatureTable::open(&features.folder)?;
         let metadata = table.metadata();
         chain.announce(&needs::of(recipe, table.rows(), metadata.global_dim, metadata.tokens))?;
@@ -98,6 +101,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         data::check(recipe, options.data.as_deref())?;
         others::check(recipe)?;
         attributes::list(recipe)?;
+        relabel::list(recipe)?;
         let encoder = recipe
             .encoder
             .fetched(None, progress, interrupt)?
@@ -107,6 +111,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         }
         let data = chain.data()?;
         let samples = chain.convert(&data)?;
+        chain.relabel(&samples)?;
         let tokens = pooled_shape(recipe.features.tokens, encoder.tokens(), encoder.name())?;
         chain.announce(&needs::of(
             recipe,
@@ -145,6 +150,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
 
     chain.mend(&folder, &digest)?;
     chain.duplicates(&features, &folder)?;
+    let relabelled = chain.relabelled(&folder, |chain, samples| chain.taking(&features, samples))?;
     let inputs = Inputs {
         features: &features,
         samples: &samples,
@@ -176,7 +182,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
         task: serde_name(&recipe.protocol.task)?,
         stand_in: samples.stand_in,
         encoder: features.encoder.clone(),
-        protocol: json(&comparable.protocol)?,
+        protocol: json(&comparable.protocol.shown())?,
         protocol_digest,
         recipe_digest: recipe.digest()?,
         sweep: options.sweep.clone(),
@@ -193,6 +199,7 @@ fn once(recipe: &Recipe, options: &RunOptions, progress: Progress, interrupt: &I
             .collect(),
         test_looks,
         tests,
+        relabelled,
         versions: versions(),
         warnings: chain.warnings.clone(),
         git: manifest::git_state(std::path::Path::new(".")),

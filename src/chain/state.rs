@@ -15,6 +15,8 @@ use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord, SweepPoint};
 use crate::there;
 
+use super::reviewed::Relabel;
+
 /// Where a run reads and writes.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -40,6 +42,8 @@ pub(crate) struct Chain<'a> {
     pub(crate) cost: Option<Cost>,
     /// The folder that image paths are relative to, where there are images.
     pub(crate) image_root: Option<PathBuf>,
+    /// Reviewed labels, once they are held against the samples.
+    pub(super) relabel: Option<Relabel>,
     /// What changes what is measured, and was not asked for.
     pub(crate) warnings: Vec<String>,
     /// Folders of the cache that the run reads.
@@ -62,6 +66,7 @@ impl<'a> Chain<'a> {
             stages: Vec::new(),
             cost: None,
             image_root: None,
+            relabel: None,
             warnings: Vec::new(),
             in_use: Vec::new(),
         }

@@ -17,7 +17,7 @@ use crate::naming;
 use crate::query::context::QueryContext;
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
-use crate::run::manifest::{Manifest, OtherTest, StageRecord};
+use crate::run::manifest::{Manifest, OtherTest, Relabelled, StageRecord};
 
 /// The outcome of a run. Fractions, never per cent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -51,6 +51,9 @@ pub struct Summary {
     /// Other databases that were tested on: what is asked there, and of how many samples.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<OtherTest>,
+    /// What was reviewed of the labels, where the protocol names a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabelled: Option<Relabelled>,
     /// How AURA's read-outs stand against each rival on each test set, over all seeds that the folder holds.
     pub standings: Vec<RivalStanding>,
     /// Stages in their order: seconds, and whether they were cached.
@@ -131,6 +134,7 @@ pub(super) fn summarise(
         metrics,
         methods,
         tests: manifest.tests.clone(),
+        relabelled: manifest.relabelled.clone(),
         standings: rows.iter().map(RivalStanding::from).collect(),
         stages,
         random_weights: naming::is_random(&manifest.encoder),

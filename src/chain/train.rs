@@ -24,7 +24,6 @@ use crate::train::setup::{SeedOutcome, Setup};
 use crate::train::{Seeds, checkpoint};
 
 use super::convert::Samples;
-use super::copy::copy;
 use super::cost::calibrate;
 use super::done::{self, Done};
 use super::extract::Features;
@@ -120,10 +119,10 @@ impl Chain<'_> {
             self.done("train", &started, true, digest);
         }
         let samples = inputs.samples;
-        copy(&samples.table, &folder.samples(), folder)?;
+        self.keep_samples(&samples.table, folder)?;
         Self::copy_others(inputs.others, folder)?;
         if let Some(table) = &samples.truth {
-            copy(table, &folder.truth(), folder)?;
+            self.keep_truth(table, &samples.table, folder)?;
         }
         if missing.is_empty() {
             self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
@@ -186,7 +185,7 @@ impl Chain<'_> {
             Task::ValenceArousal | Task::ActionUnits => &[],
         };
         let read = |path: &Path| Truth::read(path, &recipe.card.class_names(), classes);
-        let truth = samples.truth.as_deref().map(read).transpose()?;
+        let truth = samples.truth.as_ref().map(|_| read(&folder.truth())).transpose()?;
         let shared = Shared {
             folder,
             digest,
@@ -377,6 +376,7 @@ impl Chain<'_> {
             training: protocol.training(fold.is_some()),
             fold,
             duplicates,
+            relabel: self.new_labels(),
             ..self.load_options(self.recipe)
         })?;
         if fold.is_some() {

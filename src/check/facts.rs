@@ -371,6 +371,7 @@ pub fn protocol_keys(settings: &BTreeMap<String, String>) -> BTreeMap<String, St
                         | "protocol.seeds"
                         | "protocol.fold_list"
                         | "protocol.split_list"
+                        | "protocol.relabel"
                 )
         })
         .map(|(key, value)| (key.clone(), value.clone()))

@@ -222,6 +222,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         return output::print_data(&recipe.to_toml()?);
     }
     let (recipe_digest, protocol_digest) = (recipe.digest()?, recipe.protocol_digest()?);
+    let listed = chain::reviewed_labels(&recipe)?;
     let data = data_of(&recipe, arguments.data.as_deref(), shell)?;
     let tests: Vec<(&TestSet, Option<Result<DataReport>>)> = recipe
         .test
@@ -255,6 +256,7 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             "needs": read.and_then(|report| report.needs).map(|size| {
                 json!({"rows": size.rows, "memory_bytes": size.memory(), "disk_bytes": size.disk()})
             }),
+            "relabelled": read.and_then(|report| report.relabelled.as_ref()).or(listed.as_ref()),
             "data_error": error,
             "weights": weights.as_ref().ok(),
             "weights_error": weights.as_ref().err().map(ToString::to_string),
@@ -265,6 +267,24 @@ fn recipe(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
         .line(&format!("{} is a valid recipe", arguments.target.display()));
     let mut text = format!("recipe digest {recipe_digest}\nprotocol digest {protocol_digest}\n");
     text.push_str(&read(data.as_ref()));
+    let relabelled = data.as_ref().and_then(|data| data.as_ref().ok()?.relabelled.as_ref());
+    match (relabelled, &listed) {
+        (Some(counts), _) => {
+            let _ = writeln!(
+                text,
+                "reviewed labels: {} (by the database's own splits)",
+                counts.described()
+            );
+        }
+        (None, Some(counts)) => {
+            let _ = writeln!(
+                text,
+                "reviewed labels: {} (not held against the samples)",
+                counts.described()
+            );
+        }
+        (None, None) => {}
+    }
     if let Some(Ok(report)) = &data
         && let Some(needs) = &report.needs
     {

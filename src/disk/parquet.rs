@@ -49,6 +49,17 @@ fn read_unguarded(path: &Path) -> Result<RecordBatch> {
     concat_batches(&schema, &batches).at("read", path)
 }
 
+/// What a Parquet file says of itself under a key of its metadata, if anything.
+///
+/// # Errors
+/// [`Error::Io`] if it is no Parquet file.
+pub fn about(path: &Path, key: &str) -> Result<Option<String>> {
+    let file = open(path)?;
+    let pairs = file.metadata().file_metadata().key_value_metadata();
+    let found = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key));
+    Ok(found.and_then(|pair| pair.value.clone()))
+}
+
 /// Number of rows of a Parquet file.
 ///
 /// # Errors

@@ -272,16 +272,10 @@ impl<'a> Plan<'a> {
         let outputs = self.names.len();
         match labels {
             Labels::Expression(indices, names) => {
-                if indices.is_null(row) {
-                    return Ok(Label::Unknown);
-                }
-                let index = indices.value(row);
-                let own = usize::try_from(index).ok().and_then(|i| self.classes.get(i));
-                let name = match names.filter(|names| names.is_valid(row)) {
-                    Some(names) => names.value(row),
-                    None => own.ok_or_else(|| {
-                        self.bad_row(sample_id, &format!("has expression {index}, a class without a name"))
-                    })?,
+                let name = match self.options.relabel.class(sample_id) {
+                    Some(name) => name,
+                    None if indices.is_null(row) => return Ok(Label::Unknown),
+                    None => self.own_class(indices.value(row), names.filter(|n| n.is_valid(row)), row, sample_id)?,
                 };
                 let Some(class) = self.names.iter().position(|n| n == name) else {
                     return Ok(Label::OtherClass);
@@ -299,9 +293,12 @@ impl<'a> Plan<'a> {
                         return Ok(Label::OtherClass);
                     }
                 }
+                let own = |column: &PrimitiveArray<Float32Type>| value(Some(column), row).filter(|v| !v.is_nan());
+                let relabel = &self.options.relabel;
                 let numbers: Vec<Option<f32>> = columns
                     .iter()
-                    .map(|column| value(Some(column), row).filter(|v| !v.is_nan()))
+                    .zip(&self.names)
+                    .map(|(column, name)| relabel.number(sample_id, name).or_else(|| own(column)))
                     .collect();
                 let task = self.options.task;
                 let complete = match task {
@@ -335,6 +332,22 @@ impl<'a> Plan<'a> {
                 ))
             }
         }
+    }
+
+    /// The name of the class that the table says.
+    fn own_class<'b>(
+        &'b self,
+        index: i8,
+        names: Option<&'b StringArray>,
+        row: usize,
+        sample_id: &str,
+    ) -> Result<&'b str> {
+        if let Some(names) = names {
+            return Ok(names.value(row));
+        }
+        let own = usize::try_from(index).ok().and_then(|i| self.classes.get(i));
+        own.map(String::as_str)
+            .ok_or_else(|| self.bad_row(sample_id, &format!("has expression {index}, a class without a name")))
     }
 
     fn text<'b>(&self, batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray> {

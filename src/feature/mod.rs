@@ -13,6 +13,7 @@ pub mod options;
 pub mod pool;
 pub mod reader;
 pub mod reject;
+pub mod relabel;
 pub mod samples;
 pub mod shard;
 pub mod store;

@@ -1,5 +1,7 @@
 //! What is read of a table of labels, and where its rows went.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::interrupt::Interrupt;
@@ -8,6 +10,7 @@ use crate::task::{Split, Task};
 
 use super::duplicates::DuplicateRule;
 use super::holdout::Validation;
+use super::relabel::NewLabels;
 use super::threshold::AuThreshold;
 use super::training::Training;
 
@@ -42,6 +45,8 @@ pub struct LoadOptions<'a> {
     pub only_classes: Option<Vec<String>>,
     /// Binarisation (action units only).
     pub threshold: AuThreshold,
+    /// Labels in place of the table's own.
+    pub relabel: Arc<NewLabels>,
     /// Whether to read the tokens.
     pub tokens: bool,
     /// A validation set out of the training split, for tables that have none of their own.
@@ -68,6 +73,7 @@ impl LoadOptions<'_> {
             outputs: Vec::new(),
             only_classes: None,
             threshold: AuThreshold::default(),
+            relabel: Arc::default(),
             tokens: false,
             validation: None,
             training: Training::default(),

@@ -76,6 +76,13 @@ impl AuThreshold {
         value: 2.0,
     };
 
+    /// The number that stands for a label of 0 or 1 in a column of intensities: 0, or the least whole intensity that is active.
+    pub fn intensity(&self, active: bool) -> f32 {
+        let whole = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let least = whole.into_iter().find(|&intensity| self.active(intensity));
+        if active { least.unwrap_or(5.0) } else { 0.0 }
+    }
+
     /// Whether `intensity` counts as active.
     pub fn active(&self, intensity: f32) -> bool {
         match self.rule {

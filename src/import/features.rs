@@ -225,15 +225,15 @@ impl Import<'_> {
         Ok(files)
     }
 
-    /// Reads and checks everything and writes nothing.
+    /// Reads and checks everything and writes nothing; beside what was found, the samples table.
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; [`Error::Data`] if it holds no features or labels, or if they do not belong
     /// together; [`Error::Interrupted`].
-    pub fn examine(&self, interrupt: &Interrupt) -> Result<Imported> {
+    pub fn examine(&self, interrupt: &Interrupt) -> Result<(Imported, polars::prelude::DataFrame)> {
         let (features, assembled) = self.read(None, interrupt)?;
-        self.imported(&features, assembled, interrupt)
-            .map(|(imported, ..)| imported)
+        let (imported, table, _) = self.imported(&features, assembled, interrupt)?;
+        Ok((imported, table))
     }
 
     /// Writes `samples.parquet`, `rejects.csv`, `conversion.json` and the feature table below `out`.

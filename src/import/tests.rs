@@ -109,7 +109,7 @@ impl Case {
     }
 
     fn examine(&self) -> Result<Imported> {
-        self.with(|import| import.examine(&Interrupt::default()))
+        self.with(|import| import.examine(&Interrupt::default()).map(|(imported, _)| imported))
     }
 
     fn import(&self) -> Result<Imported> {

@@ -31,8 +31,8 @@ use crate::disk::guard::{self, guarded};
 use crate::error::{Context, Error, Result};
 use crate::naming;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, MissingRow, PredictionRow, ResetRow,
-    SeparabilityRow, StandingRow, Table,
+    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, MissingRow, PredictionRow, RelabelRow,
+    ResetRow, SeparabilityRow, StandingRow, Table,
 };
 use crate::regular;
 use crate::served::{AttributeRow, SubgroupRow};
@@ -42,7 +42,7 @@ use super::bins::Bins;
 use super::discover::FoundRun;
 
 /// Names of all views, as documented in `docs/tables.md`.
-pub const VIEWS: [&str; 47] = [
+pub const VIEWS: [&str; 48] = [
     "archetype_names",
     "archetype_uses",
     "archetypes",
@@ -74,6 +74,7 @@ pub const VIEWS: [&str; 47] = [
     "outcomes",
     "predictions",
     "primary_metrics",
+    "relabelled",
     "reliability",
     "resets",
     "run_settings",
@@ -93,7 +94,7 @@ pub const VIEWS: [&str; 47] = [
 ];
 
 /// The views that show files.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "archetypes",
     "assignments",
     "attributes",
@@ -103,6 +104,7 @@ const FILES: [&str; 15] = [
     "metrics",
     "missing",
     "predictions",
+    "relabelled",
     "resets",
     "samples",
     "separability",
@@ -136,7 +138,7 @@ impl RunFiles {
     pub(super) fn open(name: &str, runs: &[FoundRun]) -> Result<Self> {
         let per_seed = !matches!(
             name,
-            "samples" | "truth" | "standings" | "duplicates" | "attributes" | "subgroups"
+            "samples" | "truth" | "standings" | "duplicates" | "attributes" | "subgroups" | "relabelled"
         );
         let mut found: Vec<(String, Option<Unit>, PathBuf)> = Vec::new();
         for run in runs {
@@ -320,6 +322,7 @@ fn file_columns(name: &str, files: &[PathBuf]) -> Result<Vec<Arc<Field>>> {
         "maps" => schema_of(MapRow::batch(&[])),
         "separability" => schema_of(SeparabilityRow::batch(&[])),
         "duplicates" => schema_of(DuplicateRow::batch(&[])),
+        "relabelled" => schema_of(RelabelRow::batch(&[])),
         "standings" => schema_of(StandingRow::batch(&[])),
         "missing" => schema_of(MissingRow::batch(&[])),
         "attributes" => schema_of(AttributeRow::batch(&[])),

@@ -83,6 +83,13 @@ pub(super) fn block(runs: &[FoundRun]) -> Vec<Fact> {
                 .unwrap_or_default()
         }),
     );
+    add(
+        "Reviewed labels",
+        each(&|run| match &run.manifest.relabelled {
+            Some(counts) => counts.described(),
+            None => String::new(),
+        }),
+    );
     let tests: std::collections::BTreeSet<&String> = runs
         .iter()
         .flat_map(|run| run.manifest.tests.iter().map(|test| &test.name))

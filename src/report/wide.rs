@@ -218,7 +218,7 @@ mod tests {
         let heads: Vec<&str> = specs.iter().map(|spec| spec.header.as_str()).collect();
         assert_eq!(heads, ["Method (AU10 / AU23)", "F1 of AU10 / AU23", "Lead"]);
         let shown = cells::show(&table, &specs[..2], &BTreeMap::new(), 9);
-        assert_eq!(shown.rows[0].cells[1].text, "0 / 1");
+        assert_eq!(shown.rows[0].cells[1].text, "0.4 / 0.5");
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl RunFolder {
         self.0.join("duplicates.parquet")
     }
 
+    /// Labels that were reviewed.
+    pub fn relabelled(&self) -> PathBuf {
+        self.0.join("relabelled.parquet")
+    }
+
     /// How AURA stands against its rivals.
     pub fn standings(&self) -> PathBuf {
         self.0.join("standings.parquet")

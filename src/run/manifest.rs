@@ -75,6 +75,9 @@ pub struct Manifest {
     /// Other databases that the models were tested on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<OtherTest>,
+    /// What was reviewed of the labels, where the protocol names a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabelled: Option<Relabelled>,
     /// What was found that changes what is measured, and was not asked for: rows that could not be used, a split that nobody
     /// stated, pictures that two splits share.
     pub warnings: Vec<String>,
@@ -189,6 +192,51 @@ impl OtherTest {
     pub fn asked(&self, classes: &[String]) -> Vec<usize> {
         let place = |name: &String| classes.iter().position(|class| class == name);
         self.outputs.iter().filter_map(place).collect()
+    }
+}
+
+/// What `protocol.relabel` did to the labels.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Relabelled {
+    /// Labels changed, by the split in which the sample takes part; with folds, that in which it is tested. `unknown`
+    /// where nobody has looked.
+    pub changed: BTreeMap<String, u64>,
+    /// Changes that touch nothing, since the protocol leaves the sample or the output out.
+    pub left_out: u64,
+    /// Labels that were looked at and kept.
+    pub kept: u64,
+    /// Labels that nobody could decide about, and that stay.
+    pub unsure: u64,
+}
+
+impl Relabelled {
+    /// Counts one reviewed label, of a sample that takes part in a split or in none.
+    pub fn add(&mut self, decision: &str, split: Option<&str>) {
+        match (decision, split) {
+            ("change", Some(split)) => *self.changed.entry(split.to_owned()).or_default() += 1,
+            ("change", None) => self.left_out += 1,
+            ("keep", _) => self.kept += 1,
+            _ => self.unsure += 1,
+        }
+    }
+
+    /// For people: `3 changed (train 2, test 1), 4 kept, 1 unsure`.
+    pub fn described(&self) -> String {
+        let mut splits: Vec<String> = ["train", "val", "test"]
+            .into_iter()
+            .filter_map(|split| Some(format!("{split} {}", self.changed.get(split)?)))
+            .collect();
+        if self.left_out > 0 {
+            splits.push(format!("of no effect {}", self.left_out));
+        }
+        let n = self.changed.values().sum::<u64>() + self.left_out;
+        let splits = if splits.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", splits.join(", "))
+        };
+        format!("{n} changed{splits}, {} kept, {} unsure", self.kept, self.unsure)
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, RecordBatch,
 use arrow::datatypes::{Field, Schema};
 
 use crate::action_unit;
-use crate::columns::{TRUTH, UNIT};
+use crate::columns::{TRUTH, TRUTH_KEY, UNIT};
 use crate::disk::parquet;
 use crate::error::{Context, Result};
 
@@ -84,5 +84,5 @@ pub(crate) fn write(path: &Path, layout: &dyn Layout, samples: &[Sample], seed: 
         "aus": ACTION_UNITS,
         "notice": NOTICE,
     });
-    parquet::write_batch(path, &batch, &[("aura-bench.truth", about.to_string())])
+    parquet::write_batch(path, &batch, &[(TRUTH_KEY, about.to_string())])
 }

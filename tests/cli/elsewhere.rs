@@ -285,4 +285,26 @@ fn action_units_that_no_card_has_are_in_every_table_and_figure() {
     for unit in ["AU10", "AU14", "AU23"] {
         assert!(page.contains(unit) && map.contains(unit), "{unit}");
     }
+    // A unit that somebody looked at again, by a list beside the table.
+    let run = summary["run_dir"].as_str().unwrap();
+    let ask = |run: &str, sql: &str| bench.ok(&["query", sql, "--runs", run, "--format", "csv"]);
+    let first = ask(
+        run,
+        "SELECT sample_id, au14 FROM samples WHERE split = 'test' AND au14 IS NOT NULL ORDER BY 1 LIMIT 1",
+    );
+    let (id, own) = first.lines().nth(1).unwrap().split_once(',').unwrap();
+    let (from, to) = if own.starts_with('0') { ("0", "1") } else { ("1", "0") };
+    let list = format!("sample_id,output,from,decision,to\n{id},AU14,{from},change,{to}\n");
+    bench.write("reviewed.csv", list);
+    let set = ["--set", "protocol.relabel=reviewed.csv"];
+    let found = bench.json(&[&["validate", "units.toml", "--json"], &set[..]].concat());
+    assert_eq!(found["relabelled"]["changed"], serde_json::json!({"test": 1}));
+    let again = bench.json(&[&["run", "units.toml", "--json", "--quiet"], &set[..]].concat());
+    assert_eq!(again["relabelled"]["changed"], serde_json::json!({"test": 1}));
+    assert_eq!(again["stages"]["import"]["cached"], true);
+    let run = again["run_dir"].as_str().unwrap();
+    let target = format!(
+        "SELECT DISTINCT CAST(target[2] AS INT), CAST(au14 AS INT) FROM predictions p JOIN samples s ON s.sample_id = p.sample_id WHERE s.sample_id = '{id}'"
+    );
+    assert_eq!(ask(run, &target).lines().nth(1), Some(format!("{to},{to}").as_str()));
 }

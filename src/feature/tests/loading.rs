@@ -1,6 +1,7 @@
 //! Rows and labels as a protocol asks for them.
 
 use super::*;
+use crate::feature::relabel::{NewLabel, NewLabels};
 
 #[test]
 fn valence_and_arousal_leave_out_what_is_unknown() {
@@ -68,6 +69,43 @@ fn a_subset_of_classes_is_reindexed_in_the_order_asked_for() {
     for (row, i) in ids(&sets.train).into_iter().enumerate() {
         assert_eq!(sets.train.targets.class(row), Some(usize::from(i % 3 != 2)));
     }
+}
+
+#[test]
+fn labels_in_place_of_the_tables_own_decide_what_takes_part() {
+    let world = World::new(24);
+    world.extract();
+    let mut labels = NewLabels::default();
+    // The first is happy and becomes sad; the second has no label, the third another class: both take part now.
+    for (id, class) in [("s0000", "sad"), ("s0009", "angry"), ("s0002", "angry")] {
+        labels.put(id, "expression", NewLabel::Class(class.to_owned()));
+    }
+    labels.put("s0007", "au12", NewLabel::Number(0.0));
+    labels.put("s0006", "au01", NewLabel::Number(3.0));
+    let with = |task: Task, outputs: &[&str]| {
+        let mut options = LoadOptions::new(task);
+        options.outputs = outputs.iter().map(|&name| name.to_owned()).collect();
+        options.threshold = AuThreshold::PAPER;
+        options.relabel = Arc::new(labels.clone());
+        world.open().load(&options).unwrap()
+    };
+    let of = |set: &FeatureSet, i: usize| {
+        let row = ids(set).iter().position(|&id| id == i);
+        row.map(|row| set.targets.row(row).to_vec())
+    };
+    let before = world.open().load(&LoadOptions {
+        outputs: vec!["angry".to_owned(), "sad".to_owned()],
+        ..LoadOptions::new(Task::Expression)
+    });
+    let before = before.unwrap().sets.train;
+    let train = with(Task::Expression, &["angry", "sad"]).sets.train;
+    assert_eq!(of(&train, 0), Some(vec![0.0, 1.0]));
+    assert_eq!(of(&train, 9), Some(vec![1.0, 0.0]));
+    assert_eq!(of(&train, 2), Some(vec![1.0, 0.0]));
+    assert_eq!(of(&before, 9), None);
+    let train = with(Task::ActionUnits, &["au01", "au12"]).sets.train;
+    assert_eq!(of(&train, 7).map(|row| row[1]), Some(0.0));
+    assert_eq!(of(&train, 6).map(|row| row[0]), Some(1.0));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Recipe section `[protocol]`, as written and as resolved.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,12 @@ pub struct ProtocolConfig {
     pub split_seed: Option<u64>,
     /// Share of images that this hash makes the test set. Default: 0.2.
     pub test_share: Option<f64>,
+    /// Path of a file with lines `sample_id,output,from,decision,to`, relative to the recipe: labels that somebody has looked at
+    /// again. Those of the decision `change` are exchanged, of training, validation and test samples alike. Counts by its content.
+    /// Default: none; the database's labels as they are.
+    pub relabel: Option<String>,
+    /// Digest that this file must have; filled in when the recipe is resolved.
+    pub relabel_digest: Option<String>,
     /// How the training samples of an epoch are drawn.
     pub sampling: Sampling,
     /// Which epoch's model is reported.
@@ -114,6 +122,8 @@ impl Default for ProtocolConfig {
             split_list_digest: None,
             split_seed: None,
             test_share: None,
+            relabel: None,
+            relabel_digest: None,
             sampling: Sampling::Plain,
             selection: Selection::default(),
             validation: 0.0,
@@ -245,6 +255,12 @@ pub struct Protocol {
     /// Share of the test set under it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_share: Option<f64>,
+    /// The file with reviewed labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabel: Option<String>,
+    /// Digest of its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relabel_digest: Option<String>,
     /// How training samples are drawn.
     pub sampling: Sampling,
     /// Which epoch's model is reported.
@@ -349,6 +365,17 @@ impl Protocol {
             seeds: Vec::new(),
             fold_list: list(&self.fold_list),
             split_list: list(&self.split_list),
+            relabel: list(&self.relabel),
+            ..self.clone()
+        }
+    }
+
+    /// As a manifest and a page show it: where reviewed labels lie on one machine is of no use on another.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let name = |path: &String| Some(Path::new(path).file_name()?.to_string_lossy().into_owned());
+        Self {
+            relabel: self.relabel.as_ref().and_then(name),
             ..self.clone()
         }
     }

@@ -1,14 +1,14 @@
 //! From `[protocol]` as written, and the card, to a [`Protocol`] with nothing left open.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::reader::disfa::folds::read_folds;
 use crate::dataset::{AuScale, Card};
 use crate::digest::Digest;
 use crate::document::mistake::Mistake;
 use crate::document::suggest::nearest;
-use crate::document::tree::Node;
+use crate::document::tree::{Node, OVERRIDE};
 use crate::feature::threshold::AuThreshold;
 use crate::spelling::{find_class, same_class};
 use crate::task::Task;
@@ -150,6 +150,8 @@ impl Resolver<'_> {
             split_list_digest: None,
             split_seed: None,
             test_share: None,
+            relabel: None,
+            relabel_digest: None,
             sampling: config.sampling,
             duplicates: config.duplicates,
             missing: config.missing,
@@ -164,6 +166,7 @@ impl Resolver<'_> {
         };
         self.folds(&mut protocol)?;
         self.split(&mut protocol)?;
+        self.relabel(&mut protocol)?;
         Ok(protocol)
     }
 
@@ -435,6 +438,47 @@ impl Resolver<'_> {
         protocol.split_list = Some(list.clone());
         protocol.split_list_digest = Some(digest);
         Ok(())
+    }
+
+    /// The file with reviewed labels, and the digest of its bytes.
+    fn relabel(&self, protocol: &mut Protocol) -> Resolved<()> {
+        let config = self.config;
+        let Some(written) = config.relabel.as_deref().filter(|path| !path.is_empty()) else {
+            return self.only(false, &["relabel_digest"], "protocol.relabel names no file");
+        };
+        let path = self.beside("relabel", written);
+        let digest = match crate::digest::of_file(&path) {
+            Ok(digest) => digest[..16].to_owned(),
+            Err(error) => {
+                return self.wrong(
+                    "relabel",
+                    error.to_string(),
+                    "cannot be read",
+                    Some(
+                        "a list of reviewed labels has lines such as `train_00001_aligned,expression,fear,change,surprise`; a path \
+                         begins at the folder of the recipe in which it is written"
+                            .to_owned(),
+                    ),
+                );
+            }
+        };
+        self.same_digest("relabel_digest", config.relabel_digest.as_deref(), &digest, written)?;
+        protocol.relabel = Some(path.display().to_string());
+        protocol.relabel_digest = Some(digest);
+        Ok(())
+    }
+
+    /// A path that stands at `key`: from the folder of the recipe in which it is written, or from where the program was called if it
+    /// was an override. Absolute, so that the resolved recipe names it from wherever it lies.
+    fn beside(&self, key: &str, written: &str) -> PathBuf {
+        let place = self.tree.place_of(&format!("protocol.{key}"), false);
+        let folder = match place.file() {
+            OVERRIDE => Path::new(""),
+            file => Path::new(file).parent().unwrap_or(Path::new("")),
+        };
+        let path = folder.join(written);
+        // Fails for a path of no letters alone, and where nobody knows where the program was called.
+        std::path::absolute(&path).unwrap_or(path)
     }
 
     fn same_digest(&self, key: &str, wanted: Option<&str>, found: &str, list: &str) -> Resolved<()> {
