@@ -307,7 +307,11 @@ fn labels_cannot_break_out() {
     let html = read(&paths.html);
     assert!(!html.contains("<script>alert"), "a script from a label");
     assert!(html.contains("&lt;script&gt;alert"));
-    assert_eq!(html.matches("<script").count(), 3, "only the page's own scripts, and the data of one");
+    assert_eq!(
+        html.matches("<script").count(),
+        3,
+        "only the page's own scripts, and the data of one"
+    );
     assert_eq!(paths.pages.len(), 1, "label issues");
     for page in &paths.pages {
         let html = read(page);
@@ -412,7 +416,10 @@ fn stand_ins_are_labelled_everywhere_and_real_runs_nowhere() {
     assert!(html.contains("class=\"banner\""));
     let marked = ["class=\"block", "class=\"behind\"", "class=\"answer\""].map(|class| html.matches(class).count());
     assert!(marked.iter().all(|count| *count > 0), "{marked:?}");
-    assert_eq!(html.matches("class=\"tag\">stand-in").count(), marked.iter().sum::<usize>());
+    assert_eq!(
+        html.matches("class=\"tag\">stand-in").count(),
+        marked.iter().sum::<usize>()
+    );
     for (name, bytes) in files(&folder.path().join("out")) {
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let mark = match name.rsplit_once('.').unwrap().1 {

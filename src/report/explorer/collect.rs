@@ -111,7 +111,7 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
     let mut notes = Vec::new();
     if (shown as i64) < tested {
         notes.push(format!(
-            "Shown are {} of {} test samples, evenly over the split.",
+            "Shown are {} of {} test samples: evenly over the split, and those whose label is doubted.",
             thousands(shown as f64),
             thousands(tested as f64)
         ));
@@ -328,7 +328,10 @@ fn follows(samples: &Samples, archetypes: &Archetypes) -> bool {
     samples.archetype.iter().enumerate().all(|(i, archetype)| {
         let of_archetype = archetype.and_then(|archetype| archetypes.output.get(archetype));
         output.iter().enumerate().all(|(o, column)| {
-            match (column[i].0, of_archetype.and_then(|values| values.get(o)).and_then(|value| value.0)) {
+            match (
+                column[i].0,
+                of_archetype.and_then(|values| values.get(o)).and_then(|value| value.0),
+            ) {
                 (Some(own), Some(other)) => (own - other).abs() < 5e-5,
                 (own, _) => own.is_none(),
             }

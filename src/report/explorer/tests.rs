@@ -69,8 +69,13 @@ fn a_run_without_maps_shows_test_samples_evenly_and_says_so() {
     let test = data.splits.iter().position(|split| split == "test");
     let shown = data.samples.split.iter().filter(|split| Some(**split) == test).count();
     assert!(data.maps.is_empty());
-    assert_eq!(shown, 5);
-    assert_eq!(data.notes[0], "Shown are 5 of 16 test samples, evenly over the split.");
+    // Five evenly, and the one whose label is doubted where it is none of them.
+    assert!((5..=6).contains(&shown), "{shown}");
+    assert!(
+        data.notes[0].starts_with(&format!("Shown are {shown} of 16 test samples: evenly")),
+        "{:?}",
+        data.notes
+    );
 }
 
 #[test]
