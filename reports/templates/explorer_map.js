@@ -524,7 +524,7 @@
   X.hideTip = () => { X.byId("tip").hidden = true; };
 
   X.spoken = (M, kind, index) => {
-    if (kind === "archetype") return `Archetype ${M.archetypes.name[index]}, ${X.plural(M.archetypes.uses[index] ?? 0, "use")}.`;
+    if (kind === "archetype") return `Archetype ${M.archetypes.id[index]}: ${M.archetypes.name[index]}, ${X.plural(M.archetypes.uses[index] ?? 0, "use")}.`;
     const a = M.columns.archetype[index];
     return `Sample ${M.samples.id[index]}, label ${M.text("label", index) ?? "not known"}, prediction ${M.text("prediction", index) ?? "none"}, ` +
       `archetype ${a === null ? "none" : M.archetypes.name[a]}, margin ${M.marginText(index)}.`;
