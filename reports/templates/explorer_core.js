@@ -63,7 +63,7 @@
 
   const bytes = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   const ramp = CIVIDIS.map(bytes);
-  X.STEPS = 40;
+  X.STEPS = 28;
   X.cividis = (share) => {
     const at = Math.min(Math.max(share, 0), 1) * (ramp.length - 1);
     const i = Math.min(Math.floor(at), ramp.length - 2);

@@ -9,30 +9,43 @@
   const packed = ([red, green, blue]) => (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
   const within = (share) => Math.min(Math.max(share, 0), 1);
 
-  // How far a point lies outside of a mark, in pixels; below nothing inside.
-  function outside(corners, radius, x, y) {
-    if (!corners) return Math.hypot(x, y) - radius * 1.08;
-    let near = Infinity, inside = false;
-    corners.forEach(([bx, by], at) => {
-      const [ax, ay] = corners[(at + corners.length - 1) % corners.length];
-      const ex = bx - ax, ey = by - ay;
-      const along = within(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey));
-      near = Math.min(near, Math.hypot(x - ax - along * ex, y - ay - along * ey));
-      if (ay > y !== by > y && x < ax + ((y - ay) * ex) / ey) inside = !inside;
-    });
-    return inside ? -near : near;
+  // How far each pixel about a mark lies outside of it; below nothing inside. The same for all colours, and kept.
+  const fields = new Map();
+  function field(shape, size, reach) {
+    const key = `${shape} ${size} ${reach}`;
+    if (fields.has(key)) return fields.get(key);
+    const corners = X.corners(shape, size), side = 2 * reach + 1, away = new Float32Array(side * side);
+    for (let at = 0; at < away.length; at += 1) {
+      const x = (at % side) - reach, y = Math.floor(at / side) - reach;
+      if (!corners) {
+        away[at] = Math.sqrt(x * x + y * y) - size * 1.08;
+        continue;
+      }
+      let near = Infinity, inside = false;
+      for (let i = 0, j = corners.length - 1; i < corners.length; j = i, i += 1) {
+        const ax = corners[j][0], ay = corners[j][1], ex = corners[i][0] - ax, ey = corners[i][1] - ay;
+        const along = within(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey));
+        const dx = x - ax - along * ex, dy = y - ay - along * ey;
+        near = Math.min(near, dx * dx + dy * dy);
+        if (ay > y !== corners[i][1] > y && x < ax + ((y - ay) * ex) / ey) inside = !inside;
+      }
+      away[at] = inside ? -Math.sqrt(near) : Math.sqrt(near);
+    }
+    fields.set(key, away);
+    return away;
   }
 
   // Marks as lists of pixels, made once each and copied into the picture of the map: twenty thousand of them in a few
   // milliseconds, without asking the canvas for anything back. Filled with a hair of paper about them, hollow if wrong.
   function stamps(theme) {
-    const numbers = new Map(), looks = [], made = [];
+    const numbers = new Map(), looks = [], kept = new Map();
     const paper = channels(theme.paper), muted = channels(theme.muted), halo = channels(theme.halo);
-    let radius = 0, ratio = 0, wide = 0;
+    let made = [], radius = 0, ratio = 0, wide = 0;
     const begin = (...next) => {
-      if (radius === next[0] && ratio === next[1] && wide === next[2]) return;
+      if (ratio !== next[1] || wide !== next[2]) kept.clear();
       [radius, ratio, wide] = next;
-      made.length = 0;
+      if (!kept.has(radius)) kept.set(radius, []);
+      made = kept.get(radius);
     };
     // The number of a look: equal looks share one.
     const number = (look) => {
@@ -41,25 +54,28 @@
       return numbers.get(key);
     };
     const make = (look) => {
-      const size = (look.small ? 0.6 : 1) * radius * ratio, corners = X.corners(look.shape, size);
+      const size = (look.small ? 0.6 : 1) * radius * ratio;
       const colour = look.colour ? channels(look.colour) : muted;
       const hair = 0.7 * ratio, line = Math.max(1.3, radius * 0.42) * ratio, reach = Math.ceil(size * 1.35 + hair + 1);
-      const solid = [], soft = [];
-      for (let y = -reach; y <= reach; y += 1) {
-        for (let x = -reach; x <= reach; x += 1) {
-          const away = outside(corners, size, x, y), body = within(0.5 - away);
-          const around = look.hollow ? [paper, within(0.5 - (away - hair))] : [halo, theme.haloShare * within(0.5 - (away - hair))];
-          const layers = [around, [look.hollow ? paper : colour, body], look.hollow && [colour, within(0.5 - (Math.abs(away + line / 2) - line / 2))]];
-          let mixed = [0, 0, 0], cover = 0;
-          for (const layer of layers) {
-            if (!layer || !layer[1]) continue;
-            const [tint, share] = layer, next = share + cover * (1 - share);
-            mixed = mixed.map((value, at) => (tint[at] * share + value * cover * (1 - share)) / next);
-            cover = next;
-          }
-          if (cover > 0.99) solid.push([x, y, packed(mixed.map(Math.round))]);
-          else if (cover > 0.01) soft.push([x, y, ...mixed.map((value) => value * cover), 1 - cover]);
-        }
+      const side = 2 * reach + 1, away = field(look.shape, size, reach), solid = [], soft = [];
+      let red = 0, green = 0, blue = 0, cover = 0;
+      const over = (tint, share) => {
+        if (share <= 0) return;
+        const below = cover * (1 - share), all = share + below;
+        red = (tint[0] * share + red * below) / all;
+        green = (tint[1] * share + green * below) / all;
+        blue = (tint[2] * share + blue * below) / all;
+        cover = all;
+      };
+      for (let at = 0; at < away.length; at += 1) {
+        const out = away[at], x = (at % side) - reach, y = Math.floor(at / side) - reach;
+        if (out > hair + 0.5) continue;
+        [red, green, blue, cover] = [0, 0, 0, 0];
+        over(halo, theme.haloShare * within(0.5 - (out - hair)));
+        over(colour, within(0.5 - out));
+        if (look.hollow) over(paper, within(0.5 - (out + line)));
+        if (cover > 0.99) solid.push([x, y, packed([Math.round(red), Math.round(green), Math.round(blue)])]);
+        else if (cover > 0.01) soft.push([x, y, red * cover, green * cover, blue * cover, 1 - cover]);
       }
       const offset = ([x, y]) => y * wide + x;
       return { reach, solid, soft, at: Int32Array.from(solid, offset), colours: Uint32Array.from(solid, (pixel) => pixel[2]), softAt: Int32Array.from(soft, offset) };
@@ -524,7 +540,7 @@
   X.hideTip = () => { X.byId("tip").hidden = true; };
 
   X.spoken = (M, kind, index) => {
-    if (kind === "archetype") return `Archetype ${M.archetypes.name[index]}, ${X.plural(M.archetypes.uses[index] ?? 0, "use")}.`;
+    if (kind === "archetype") return `Archetype ${M.archetypes.id[index]}: ${M.archetypes.name[index]}, ${X.plural(M.archetypes.uses[index] ?? 0, "use")}.`;
     const a = M.columns.archetype[index];
     return `Sample ${M.samples.id[index]}, label ${M.text("label", index) ?? "not known"}, prediction ${M.text("prediction", index) ?? "none"}, ` +
       `archetype ${a === null ? "none" : M.archetypes.name[a]}, margin ${M.marginText(index)}.`;

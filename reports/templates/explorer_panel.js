@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const X = window.auraExplorerParts;
-  const SUPPORT = 8;
+  const SUPPORT = 12;
   const FAILURES = 12;
 
   const part = (title, ...children) => X.el("section", { class: "x-part" }, X.el("h4", null, title), children);

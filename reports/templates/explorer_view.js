@@ -86,10 +86,12 @@
     const step = (share) => Math.round(Math.min(Math.max(share, 0), 1) * X.STEPS) / X.STEPS;
     const scale = (title, low, high, value, archetype) => ({
       sample: (i) => (value(i) === null ? NOT_KNOWN : { shape: shape(i), colour: X.cividis(step((value(i) - low) / (high - low || 1))), hollow: hollow(i) }),
-      archetype: (a) => (archetype && archetype(a) !== null ? { shape: PLAIN, colour: X.cividis((archetype(a) - low) / (high - low || 1)) } : ofClass(M.archetypeClass(a))),
+      archetype: (a) => (archetype && archetype(a) !== null ? { shape: PLAIN, colour: X.cividis((archetype(a) - low) / (high - low || 1)) } : plain(a)),
       legend: { title, low, high },
     });
     const ofClass = (c) => (c === null || c === undefined ? { shape: PLAIN, colour: null } : { shape: X.classShape(c), colour: X.classColour(c) });
+    // Where colours do not mean classes, archetypes keep the form of theirs and have none.
+    const plain = (a) => ({ ...ofClass(M.archetypeClass(a)), colour: null });
     const byClass = (kind, dim) => ({
       sample: (i) => {
         const c = M.value(kind, i);
@@ -100,7 +102,7 @@
     });
     const states = (title, items, which, archetype) => ({
       sample: (i) => (which(i) === null ? NOT_KNOWN : { ...items[which(i)], hollow: items[which(i)].hollow ?? hollow(i) }),
-      archetype: (a) => (archetype ? items[archetype(a)] ?? ofClass(null) : ofClass(M.archetypeClass(a))),
+      archetype: (a) => (archetype ? items[archetype(a)] ?? plain(a) : plain(a)),
       legend: { title, items },
     });
     const values = (kind) => {

@@ -1,6 +1,7 @@
 """Headless Chromium by the DevTools protocol over two pipes (file descriptors 3 and 4): real input events, nothing else needed."""
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -37,7 +38,12 @@ class Browser:
             "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe", f"--user-data-dir={self.folder}/profile",
         ]  # fmt: skip
         self.process = subprocess.Popen(
-            [program, *flags, "about:blank"], preexec_fn=descriptors, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, *flags, "about:blank"],
+            preexec_fn=descriptors,
+            close_fds=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(to_browser[0])
         os.close(from_browser[1])
@@ -47,10 +53,8 @@ class Browser:
         self.events: list[dict] = []
 
     def close(self) -> None:
-        try:
+        with contextlib.suppress(Gone, OSError):
             self.send("Browser.close")
-        except (Gone, OSError):
-            pass
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
@@ -105,7 +109,16 @@ KEYS = {
 class Tab:
     """A page in a tab of its own, in a window of a given size."""
 
-    def __init__(self, browser: Browser, width: int = 1280, height: int = 900, touch: bool = False, dark: bool = False, still: bool = True, fresh: bool = False):
+    def __init__(
+        self,
+        browser: Browser,
+        width: int = 1280,
+        height: int = 900,
+        touch: bool = False,
+        dark: bool = False,
+        still: bool = True,
+        fresh: bool = False,
+    ):
         self.browser = browser
         # A fresh context keeps nothing of what other tabs stored.
         context = {"browserContextId": browser.send("Target.createBrowserContext")["browserContextId"]} if fresh else {}
@@ -128,7 +141,10 @@ class Tab:
         self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
 
     def media(self, dark: bool, still: bool = True) -> None:
-        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
+        ]
         self.send("Emulation.setEmulatedMedia", features=features)
 
     def events(self, *methods: str) -> list[dict]:
@@ -199,14 +215,20 @@ class Tab:
 
     def pinch(self, x: float, y: float, start: float, end: float) -> None:
         for kind, apart in (("touchStart", start), *(("touchMove", start + (end - start) * step / 5) for step in range(1, 6))):
-            self.send("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}])
+            self.send(
+                "Input.dispatchTouchEvent",
+                type=kind,
+                touchPoints=[{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}],
+            )
         self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         self.settle()
 
     def key(self, key: str, shift: bool = False) -> None:
         code, number, text = KEYS.get(key, (f"Key{key.upper()}" if key.isalpha() else "", ord(key.upper()[0]), key))
         common = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 if shift else 0}
-        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **common, **({"text": text} if text else {}))
+        self.send(
+            "Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **common, **({"text": text} if text else {})
+        )
         self.send("Input.dispatchKeyEvent", type="keyUp", **common)
         self.settle()
 
@@ -245,5 +267,8 @@ class Tab:
         more = {}
         if whole:
             size = self.send("Page.getLayoutMetrics")["cssContentSize"]
-            more = {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1}}
+            more = {
+                "captureBeyondViewport": True,
+                "clip": {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1},
+            }
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png", **more)["data"]))

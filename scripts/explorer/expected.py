@@ -102,7 +102,12 @@ class Expected:
                 return False
             if self.affect:
                 return value == ("both" if error == other else "this" if error < other else "other")
-            return value == {(True, True): "both", (True, False): "this", (False, True): "other", (False, False): "neither"}[error == 0, other == 0]
+            return (
+                value
+                == {(True, True): "both", (True, False): "this", (False, True): "other", (False, False): "neither"}[
+                    error == 0, other == 0
+                ]
+            )
         raise ValueError(control)
 
     def passing(self, control: str, value) -> set[int]:

@@ -29,8 +29,8 @@ HOSTILE = [
     "\u001b[31mred\u001b[0m \u001b]8;;https://example.org\u0007link\u001b]8;;\u0007",
     "\u202egnp.exe\u202c",
     "nul\u0000inside",
-    "line\r\nbreak\ttab, comma, \"quote\"",
-    "=HYPERLINK(\"https://example.org\")",
+    'line\r\nbreak\ttab, comma, "quote"',
+    '=HYPERLINK("https://example.org")',
     "javascript:window.hacked=1",
     "<!--<script>",
     "{{ 7 * 7 }}{% raw %}",
@@ -173,7 +173,9 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
                 label[o].append(truth[o])
                 prediction[o].append(read[o])
                 output[o].append(round(0.85 * read[o] + rng.random() * 0.15, 4))
-            columns["error"].append(None if unlabelled else sum(t is not None and t != r for t, r in zip(truth, read, strict=True)))
+            columns["error"].append(
+                None if unlabelled else sum(t is not None and t != r for t, r in zip(truth, read, strict=True))
+            )
         else:
             read = [max(-1.0, min(1.0, v + rng.gauss(0, 0.04))) for v in value(*centres[first])]
             truth = [None, None] if unlabelled else [round(v, 3) for v in value(x + rng.gauss(0, 0.5), y + rng.gauss(0, 0.5))]
@@ -192,7 +194,11 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
         rank[of_class[a]] = rank.get(of_class[a], 0) + 1
         names.append(f"{classes[of_class[a]]} P{rank[of_class[a]]}" if expression else f"archetype {a + 3}")
     title, run = "Made-up samples", f"made-up-{task}-{n}"
-    notes = [f"Shown are {n:,} of {16 * n:,} test samples, drawn at random, and the training samples nearest to each archetype."] if n else []
+    notes = (
+        [f"Shown are {n:,} of {16 * n:,} test samples, drawn at random, and the training samples nearest to each archetype."]
+        if n
+        else []
+    )
     if hostile:
         for i in range(min(total, 400)):
             ids[i] = f"{HOSTILE[i % len(HOSTILE)]} {i}"
@@ -219,7 +225,13 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
             others = [] if epoch else [None]
             others += rng.sample(range(count), 2) if epoch else []
             for other in others:
-                row = (epoch, other, a, rng.randrange(20, 200) if other is None else max(0, int(rng.gauss(30, 12) / epoch)), "start" if other is None else "merge" if rng.random() < 0.05 else "training")
+                row = (
+                    epoch,
+                    other,
+                    a,
+                    rng.randrange(20, 200) if other is None else max(0, int(rng.gauss(30, 12) / epoch)),
+                    "start" if other is None else "merge" if rng.random() < 0.05 else "training",
+                )
                 if other != a and row[3]:
                     for name, cell in zip(flows, row, strict=True):
                         flows[name].append(cell)
@@ -231,7 +243,15 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
         if units:
             o = next(o for o in range(outputs) if label[o][i] is not None and label[o][i] != prediction[o][i])
         at = 0 if o is None else o
-        row = (i, o, label[at][i], prediction[at][i], rng.randrange(2, 4), 3, None if rng.random() < 0.2 else round(rng.random() * 0.4, 3))
+        row = (
+            i,
+            o,
+            label[at][i],
+            prediction[at][i],
+            rng.randrange(2, 4),
+            3,
+            None if rng.random() < 0.2 else round(rng.random() * 0.4, 3),
+        )
         for name, cell in zip(issues, row, strict=True):
             issues[name].append(cell)
 
@@ -255,8 +275,19 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
         ]  # fmt: skip
     other = None
     if compare:
-        wrong = [None if error is None else (rng.randrange(2) if expression else rng.randrange(4) if units else round(rng.random() * 0.6, 4)) for error in columns["error"]]
-        there = [[None if v is None else v if not w else (v + 1) % outputs if expression else v for v, w in zip(values, wrong, strict=True)] for values in (label[:1] if expression else prediction)]
+        wrong = [
+            None
+            if error is None
+            else (rng.randrange(2) if expression else rng.randrange(4) if units else round(rng.random() * 0.6, 4))
+            for error in columns["error"]
+        ]
+        there = [
+            [
+                None if v is None else v if not w else (v + 1) % outputs if expression else v
+                for v, w in zip(values, wrong, strict=True)
+            ]
+            for values in (label[:1] if expression else prediction)
+        ]
         other = {
             "run": "another-run", "prediction": shape(there), "error": wrong,
             "archetype_name": [rng.choice(names) for _ in range(total)], "margin": [round(rng.random() * 0.1, 4) for _ in range(total)],
@@ -295,6 +326,7 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
 
 def page(found: dict) -> str:
     """The page as the report makes it: the same head, styles, order of programs, and form of the data."""
+
     def text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
 
@@ -303,9 +335,19 @@ def page(found: dict) -> str:
 
     head = text(TEMPLATES / "head.html")
     css = text(ROOT / "reports/css/report.css") + text(ROOT / "reports/css/explorer.css")
-    for name, value in (("css", css), ("title", "Explorer of made-up samples"), ("font_regular", font("OpenSans-Regular.ttf")), ("font_bold", font("OpenSans-Semibold.ttf"))):
-        head = head.replace("{{ %s }}" % name, value)
-    programs = [text(VENDOR / "notice.js")] + [text(VENDOR / f"d3-{name}.min.js") for name in D3] + [text(TEMPLATES / f"{name}.js") for name in PARTS] + [text(TEMPLATES / "page.js")]
+    for name, value in (
+        ("css", css),
+        ("title", "Explorer of made-up samples"),
+        ("font_regular", font("OpenSans-Regular.ttf")),
+        ("font_bold", font("OpenSans-Semibold.ttf")),
+    ):
+        head = head.replace("{{ " + name + " }}", value)
+    programs = (
+        [text(VENDOR / "notice.js")]
+        + [text(VENDOR / f"d3-{name}.min.js") for name in D3]
+        + [text(TEMPLATES / f"{name}.js") for name in PARTS]
+        + [text(TEMPLATES / "page.js")]
+    )
     blob = json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     scripts = "\n".join(f"<script>\n{program}\n</script>" for program in programs)
     return f"""<!DOCTYPE html>
