@@ -89,6 +89,7 @@ pub const STAGES: [Stage; 12] = [
         entries: &[
             "src/map/umap.rs",
             "src/map/neighbours.rs",
+            "src/map/place.rs",
             "src/metric/separability.rs",
             "src/disk/parquet.rs",
         ],

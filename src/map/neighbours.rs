@@ -31,7 +31,7 @@ impl Distances {
                 *value = if i == j {
                     0.0
                 } else {
-                    (1.0 - dot(own, &unit[j * d..(j + 1) * d])).max(0.0)
+                    cosine(own, &unit[j * d..(j + 1) * d])
                 };
             }
         });
@@ -107,7 +107,8 @@ pub struct Neighbours {
     pub lists: Vec<Vec<usize>>,
 }
 
-fn unit_rows(points: &Matrix) -> Result<Vec<f32>> {
+/// Rows of length 1; a row of zeros stays one.
+pub(super) fn unit_rows(points: &Matrix) -> Result<Vec<f32>> {
     let mut unit = Vec::with_capacity(points.data.len());
     for i in 0..points.rows {
         let row = points.row(i);
@@ -121,6 +122,11 @@ fn unit_rows(points: &Matrix) -> Result<Vec<f32>> {
         unit.extend(row.iter().map(|&v| (f64::from(v) * factor) as f32));
     }
     Ok(unit)
+}
+
+/// Cosine distance of two rows of [`unit_rows`].
+pub(super) fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    (1.0 - dot(a, b)).max(0.0)
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

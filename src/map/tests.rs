@@ -23,17 +23,31 @@ struct Golden {
     silhouette_map: f64,
     purity: f64,
     purity_map: f64,
+    further: Vec<Vec<f32>>,
+    placed: Vec<[f32; 2]>,
+    trustworthiness_of_placed: f64,
+    trustworthiness_of_transforms: Vec<f64>,
 }
 
 fn golden() -> (Golden, Distances) {
     let golden: Golden = serde_json::from_str(include_str!("../../tests/peers/map/golden.json")).unwrap();
-    let points = Matrix {
-        rows: golden.points.len(),
-        cols: golden.points[0].len(),
-        data: golden.points.concat(),
-    };
-    let distances = Distances::cosine(&points).unwrap();
+    let distances = Distances::cosine(&matrix(&golden.points)).unwrap();
     (golden, distances)
+}
+
+fn matrix(points: &[Vec<f32>]) -> Matrix {
+    Matrix {
+        rows: points.len(),
+        cols: points[0].len(),
+        data: points.concat(),
+    }
+}
+
+/// Trustworthiness of a map of points among themselves.
+fn kept(points: &[Vec<f32>], map: &[[f32; 2]], k: usize) -> f64 {
+    let distances = Distances::cosine(&matrix(points)).unwrap();
+    let kept = trustworthiness(|i| distances.order(i), &Distances::plane(map).nearest(k).lists);
+    kept.unwrap().unwrap()
 }
 
 fn close(ours: f64, theirs: f64, tolerance: f64) {
@@ -115,6 +129,108 @@ fn maps_keep_neighbours_as_umap_learn_does_and_are_the_same_every_time() {
         .unwrap()
         .unwrap();
     assert!(lost < 0.7, "{lost}");
+}
+
+#[test]
+fn further_points_begin_where_the_transform_of_umap_learn_begins() {
+    let (golden, _) = golden();
+    let umap = Umap {
+        neighbours: golden.neighbours,
+        ..Umap::default()
+    };
+    let laid = Laid::new(&matrix(&golden.points), &golden.map, &umap).unwrap();
+    let begun = laid.without_descent().place(&matrix(&golden.further)).unwrap();
+    for (ours, theirs) in begun.iter().flatten().zip(golden.placed.iter().flatten()) {
+        close(f64::from(*ours), f64::from(*theirs), 2e-3);
+    }
+    let k = golden.neighbours;
+    close(kept(&golden.further, &begun, k), golden.trustworthiness_of_placed, 1e-3);
+}
+
+#[test]
+fn further_points_keep_neighbours_as_the_transform_of_umap_learn_does() {
+    let (golden, distances) = golden();
+    let umap = Umap {
+        neighbours: golden.neighbours,
+        ..Umap::default()
+    };
+    let map = umap.layout(&distances).unwrap();
+    let laid = Laid::new(&matrix(&golden.points), &map, &umap).unwrap();
+    let placed = laid.place(&matrix(&golden.further)).unwrap();
+    let ours = kept(&golden.further, &placed, golden.neighbours);
+    let worst = golden.trustworthiness_of_transforms.iter().copied().fold(1.0, f64::min);
+    assert!(ours > worst - 0.01, "{ours} against {worst}");
+    // Whatever stands beside a point, it has the same place.
+    for (i, one) in golden.further.iter().enumerate().step_by(37) {
+        let alone = laid.place(&matrix(std::slice::from_ref(one))).unwrap();
+        assert_eq!(alone, placed[i..=i], "{i}");
+    }
+    // What is laid out already stays where it is, whatever its length.
+    let twice: Vec<Vec<f32>> = golden
+        .points
+        .iter()
+        .map(|row| row.iter().map(|value| 2.0 * value).collect())
+        .collect();
+    assert_eq!(laid.place(&matrix(&twice)).unwrap(), map);
+}
+
+#[test]
+fn further_points_of_a_cluster_come_to_it() {
+    // Three clusters at right angles, 40 points each, and one more point of each.
+    let near = |axis: usize, i: usize| -> Vec<f32> {
+        let mut row: Vec<f32> = (0..6).map(|d| 0.1 * ((i * 7 + d * 13) % 11) as f32 / 11.0).collect();
+        row[axis] += 1.0;
+        row
+    };
+    let points: Vec<Vec<f32>> = (0..120).map(|i| near(i / 40, i)).collect();
+    let map: Vec<[f32; 2]> = (0..120)
+        .map(|i| [10.0 * (i / 40) as f32 + (i % 8) as f32 / 8.0, (i % 5) as f32 / 5.0])
+        .collect();
+    let laid = Laid::new(&matrix(&points), &map, &Umap::default()).unwrap();
+    let further: Vec<Vec<f32>> = (0..3).map(|axis| near(axis, 1000 + axis)).collect();
+    for (axis, [x, y]) in laid.place(&matrix(&further)).unwrap().into_iter().enumerate() {
+        let (dx, dy) = (x - 10.0 * axis as f32 - 0.5, y - 0.4);
+        assert!(dx.hypot(dy) < 2.0, "{axis}: {x}, {y}");
+    }
+}
+
+#[test]
+fn odd_further_points_have_places_and_wrong_ones_are_refused() {
+    let points = Matrix {
+        rows: 4,
+        cols: 2,
+        data: vec![0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+    };
+    let map = [[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0]];
+    for neighbours in [2, 15] {
+        let umap = Umap {
+            neighbours,
+            ..Umap::default()
+        };
+        let laid = Laid::new(&points, &map, &umap).unwrap();
+        // A row of zeros is equally far from all, also from itself; of two equal points the first one is meant.
+        let odd = Matrix {
+            rows: 3,
+            cols: 2,
+            data: vec![0.0, 0.0, 3.0, 0.0, -1.0, -1.0],
+        };
+        let placed = laid.place(&odd).unwrap();
+        assert!(placed.iter().flatten().all(|value| value.is_finite()), "{placed:?}");
+        assert_eq!(placed[1..2], map[1..2]);
+        let none = Matrix {
+            rows: 0,
+            cols: 2,
+            data: Vec::new(),
+        };
+        assert!(laid.place(&none).unwrap().is_empty());
+        let other = Matrix {
+            rows: 1,
+            cols: 3,
+            data: vec![0.0; 3],
+        };
+        assert!(laid.place(&other).is_err());
+    }
+    assert!(Laid::new(&points, &map[..3], &Umap::default()).is_err());
 }
 
 #[test]

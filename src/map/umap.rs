@@ -68,8 +68,7 @@ impl Umap {
         }
         let graph = self.graph(distances);
         let mut points = start(&graph, n, self.seed);
-        let (a, b) = curve(self.min_dist);
-        self.descend(&graph, &mut points, a as f32, b as f32);
+        self.descend(&graph, &mut points, Curve::new(self.min_dist));
         Ok(points)
     }
 
@@ -115,7 +114,7 @@ impl Umap {
         edges
     }
 
-    fn descend(&self, graph: &[Edge], points: &mut [[f32; 2]], a: f32, b: f32) {
+    fn descend(&self, graph: &[Edge], points: &mut [[f32; 2]], curve: Curve) {
         let n = points.len();
         let strongest = graph.iter().map(|edge| edge.weight).fold(0.0, f64::max);
         let epochs = self.epochs.max(1);
@@ -124,52 +123,107 @@ impl Umap {
             .iter()
             .filter(|edge| edge.weight >= strongest / epochs as f64)
             .collect();
-        let every: Vec<f64> = edges.iter().map(|edge| strongest / edge.weight).collect();
-        let mut due = every.clone();
-        let mut repel_due: Vec<f64> = every.iter().map(|every| every / REPELLED as f64).collect();
+        let mut turns: Vec<Turn> = edges.iter().map(|edge| Turn::every(strongest / edge.weight)).collect();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         for epoch in 0..epochs {
             let alpha = 1.0 - epoch as f32 / epochs as f32;
             let now = epoch as f64;
-            for (e, edge) in edges.iter().enumerate() {
-                if due[e] > now {
-                    continue;
-                }
+            for (edge, turn) in edges.iter().zip(&mut turns) {
+                let Some(repelled) = turn.come(now) else { continue };
                 let (i, j) = (edge.from, edge.to);
-                let (dx, dy) = difference(points, i, j);
-                let square = dx * dx + dy * dy;
-                if square > 0.0 {
-                    let pull = -2.0 * a * b * square.powf(b - 1.0) / (a * square.powf(b) + 1.0);
-                    let (sx, sy) = (clip(pull * dx) * alpha, clip(pull * dy) * alpha);
+                if let Some([sx, sy]) = curve.pull(points[i], points[j], alpha) {
                     points[i][0] += sx;
                     points[i][1] += sy;
                     points[j][0] -= sx;
                     points[j][1] -= sy;
                 }
-                due[e] += every[e];
-                let step = every[e] / REPELLED as f64;
-                let repelled = ((now - repel_due[e]) / step).max(0.0) as usize;
                 for _ in 0..repelled {
                     let other = random.random_range(0..n);
                     if other == i {
                         continue;
                     }
-                    let (dx, dy) = difference(points, i, other);
-                    let square = dx * dx + dy * dy;
-                    if square > 0.0 {
-                        let push = 2.0 * b / ((0.001 + square) * (a * square.powf(b) + 1.0));
-                        points[i][0] += clip(push * dx) * alpha;
-                        points[i][1] += clip(push * dy) * alpha;
+                    if let Some([sx, sy]) = curve.push(points[i], points[other], alpha) {
+                        points[i][0] += sx;
+                        points[i][1] += sy;
                     }
                 }
-                repel_due[e] += repelled as f64 * step;
             }
         }
     }
 }
 
-fn difference(points: &[[f32; 2]], i: usize, j: usize) -> (f32, f32) {
-    (points[i][0] - points[j][0], points[i][1] - points[j][1])
+/// When an edge is visited again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    every: f64,
+    due: f64,
+    repel_due: f64,
+}
+
+impl Turn {
+    /// A visit in so many passes.
+    pub(super) fn every(passes: f64) -> Self {
+        Self {
+            every: passes,
+            due: passes,
+            repel_due: passes / REPELLED as f64,
+        }
+    }
+
+    /// How many points are repelled in this pass, if it is the edge's turn.
+    pub(super) fn come(&mut self, now: f64) -> Option<usize> {
+        if self.due > now {
+            return None;
+        }
+        self.due += self.every;
+        let step = self.every / REPELLED as f64;
+        let repelled = ((now - self.repel_due) / step).max(0.0) as usize;
+        self.repel_due += repelled as f64 * step;
+        Some(repelled)
+    }
+}
+
+/// The membership 1 / (1 + a d^2b) of points at a distance d in the plane, and the steps that follow from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curve {
+    a: f32,
+    b: f32,
+}
+
+impl Curve {
+    /// That of [`curve`].
+    pub(super) fn new(min_dist: f64) -> Self {
+        let (a, b) = curve(min_dist);
+        Self {
+            a: a as f32,
+            b: b as f32,
+        }
+    }
+
+    /// The step of `point` towards `other`; nothing where they coincide.
+    pub(super) fn pull(self, point: [f32; 2], other: [f32; 2], alpha: f32) -> Option<[f32; 2]> {
+        let Self { a, b } = self;
+        step(point, other, alpha, |square| {
+            -2.0 * a * b * square.powf(b - 1.0) / (a * square.powf(b) + 1.0)
+        })
+    }
+
+    /// The step of `point` away from `other`; nothing where they coincide.
+    pub(super) fn push(self, point: [f32; 2], other: [f32; 2], alpha: f32) -> Option<[f32; 2]> {
+        let Self { a, b } = self;
+        step(point, other, alpha, |square| {
+            2.0 * b / ((0.001 + square) * (a * square.powf(b) + 1.0))
+        })
+    }
+}
+
+fn step(point: [f32; 2], other: [f32; 2], alpha: f32, force: impl Fn(f32) -> f32) -> Option<[f32; 2]> {
+    let (dx, dy) = (point[0] - other[0], point[1] - other[1]);
+    let square = dx * dx + dy * dy;
+    (square > 0.0).then(|| {
+        let force = force(square);
+        [clip(force * dx) * alpha, clip(force * dy) * alpha]
+    })
 }
 
 fn clip(value: f32) -> f32 {
@@ -178,8 +232,17 @@ fn clip(value: f32) -> f32 {
 
 /// ρ, the distance of the nearest other point, and σ, such that the memberships of all neighbours sum up to log₂ k.
 fn bandwidth(lengths: &[f64], mean_all: f64) -> (f64, f64) {
-    let target = libm::log2((lengths.len() + 1) as f64);
     let rho = lengths.iter().copied().find(|&length| length > 0.0).unwrap_or(0.0);
+    let sigma = scale(lengths, rho);
+    // Of a point in a dense spot, the scale must not vanish.
+    let mean = lengths.iter().sum::<f64>() / (lengths.len() + 1) as f64;
+    let floor = 1e-3 * if rho > 0.0 { mean } else { mean_all };
+    (rho, sigma.max(floor))
+}
+
+/// σ such that the memberships of k − 1 distances, exp(−(d − ρ) / σ) beyond ρ and 1 up to it, sum up to log₂ k.
+pub(super) fn scale(lengths: &[f64], rho: f64) -> f64 {
+    let target = libm::log2((lengths.len() + 1) as f64);
     let (mut low, mut high, mut sigma) = (0.0f64, f64::INFINITY, 1.0f64);
     for _ in 0..64 {
         let sum: f64 = lengths
@@ -207,10 +270,7 @@ fn bandwidth(lengths: &[f64], mean_all: f64) -> (f64, f64) {
             };
         }
     }
-    // Of a point in a dense spot, the scale must not vanish.
-    let mean = lengths.iter().sum::<f64>() / (lengths.len() + 1) as f64;
-    let floor = 1e-3 * if rho > 0.0 { mean } else { mean_all };
-    (rho, sigma.max(floor))
+    sigma
 }
 
 /// The constants a and b of 1 / (1 + a d^2b) that come nearest, by least squares on 300 distances from 0 to 3, to a

@@ -35,7 +35,8 @@ pub struct ReportConfig {
     pub page_panels: usize,
     /// Images on each side of a panel there.
     pub page_images: usize,
-    /// Test samples on the maps, evenly over the split; 0 draws no maps.
+    /// Test samples on the maps, evenly over the split; 0 draws no maps. The first 5000 are laid out, further ones are placed
+    /// among them.
     pub map_points: usize,
     /// Neighbours that a map keeps near (UMAP's `n_neighbors`, the point itself among them).
     pub map_neighbours: usize,
@@ -118,13 +119,10 @@ impl ReportConfig {
                 ));
             }
         }
-        if self.map_points > 5000 {
+        if self.map_points > 50_000 {
             return Err((
                 "map_points".to_owned(),
-                format!(
-                    "expected at most 5000 (all distances are held in memory), found {}",
-                    self.map_points
-                ),
+                format!("expected at most 50000, found {}", self.map_points),
             ));
         }
         if !(2..=200).contains(&self.map_neighbours) {

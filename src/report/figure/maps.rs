@@ -16,6 +16,8 @@ const HEAD: i32 = 62;
 const PAD: i32 = 34;
 /// Radius of a sample.
 const SAMPLE: i32 = 6;
+/// Samples drawn on a map at most, evenly over those that it has: a drawing of more is slow to show, and they hide each other.
+const DRAWN: usize = 5000;
 
 /// Okabe–Ito with black; together with a shape each, so that no class is known by its colour alone.
 const CLASSES: [RGBColor; 8] = [
@@ -164,6 +166,8 @@ struct ClassMap {
     title: String,
     points: Vec<Point>,
     classes: Vec<Option<usize>>,
+    /// Samples that the map has, drawn or not.
+    samples: usize,
     silhouette: Option<f64>,
     purity: Option<f64>,
     trustworthiness: Option<f64>,
@@ -189,6 +193,7 @@ pub(in crate::report) fn class_maps(table: &Table, rows: &[&Vec<Value>]) -> Opti
                 title: table.get(row, "title").as_str().unwrap_or("?").to_owned(),
                 points: Vec::new(),
                 classes: Vec::new(),
+                samples: 0,
                 silhouette: number("silhouette"),
                 purity: number("purity"),
                 trustworthiness: number("trustworthiness"),
@@ -208,10 +213,35 @@ pub(in crate::report) fn class_maps(table: &Table, rows: &[&Vec<Value>]) -> Opti
         map.points.push(Point { x, y, uses });
         map.classes.push(class);
     }
+    for map in &mut maps {
+        map.thin(DRAWN);
+    }
     (!maps.is_empty()).then(|| ClassMaps {
         maps,
         names: names.into_iter().collect(),
     })
+}
+
+impl ClassMap {
+    /// Leaves so many samples at most.
+    fn thin(&mut self, most: usize) {
+        let n = self.points.iter().filter(|point| point.uses.is_none()).count();
+        self.samples = n;
+        let mut at = 0;
+        let stays: Vec<bool> = self
+            .points
+            .iter()
+            .map(|point| {
+                let sample = point.uses.is_none();
+                at += usize::from(sample);
+                !sample || n <= most || at * most / n > (at - 1) * most / n
+            })
+            .collect();
+        let mut kept = stays.iter();
+        self.points.retain(|_| kept.next().is_some_and(|&stays| stays));
+        let mut kept = stays.iter();
+        self.classes.retain(|_| kept.next().is_some_and(|&stays| stays));
+    }
 }
 
 /// Two lines of numbers below a map.
@@ -244,10 +274,15 @@ impl Picture for ClassMaps {
             .iter()
             .map(|map| {
                 let archetypes = map.points.iter().filter(|point| point.uses.is_some()).count();
-                let samples = map.points.len() - archetypes;
+                let drawn = map.points.len() - archetypes;
                 let mut what = Vec::new();
-                if samples > 0 {
-                    what.push(format!("{} samples", thousands(samples as f64)));
+                if drawn > 0 {
+                    let of = if drawn < map.samples {
+                        format!(" of {}", thousands(map.samples as f64))
+                    } else {
+                        String::new()
+                    };
+                    what.push(format!("{}{of} samples", thousands(drawn as f64)));
                 }
                 if archetypes > 0 {
                     what.push(format!("{archetypes} archetypes"));
@@ -459,5 +494,38 @@ impl Picture for ScoreMaps {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_samples_some_are_drawn_and_all_archetypes() {
+        let point = |i: usize| Point {
+            x: i as f64,
+            y: 0.0,
+            uses: (i >= 1000).then_some(1.0),
+        };
+        let map = |most| {
+            let mut map = ClassMap {
+                title: String::new(),
+                points: (0..1007).map(point).collect(),
+                classes: (0..1007).map(Some).collect(),
+                samples: 0,
+                silhouette: None,
+                purity: None,
+                trustworthiness: None,
+            };
+            map.thin(most);
+            map
+        };
+        let thinned = map(300);
+        assert_eq!((thinned.points.len(), thinned.samples), (307, 1000));
+        let classes = thinned.points.iter().map(|point| Some(point.x as usize));
+        assert!(classes.eq(thinned.classes.iter().copied()));
+        assert!(thinned.points.windows(2).all(|pair| pair[1].x - pair[0].x <= 4.0));
+        assert_eq!(map(1000).points.len(), 1007);
     }
 }

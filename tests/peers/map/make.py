@@ -2,7 +2,8 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy", "scikit-learn==1.9.1", "umap-learn==0.5.12"]
 # ///
-"""Golden values for src/map and src/metric/separability.rs: umap-learn and scikit-learn on 240 handwritten digits.
+"""Golden values for src/map and src/metric/separability.rs: umap-learn and scikit-learn on 240 handwritten digits, and
+on 240 further ones that are placed on their map.
 
     python tests/peers/map/make.py > tests/peers/map/golden.json
 
@@ -18,12 +19,20 @@ import umap
 from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
+from scipy.sparse import csr_matrix
 from sklearn.neighbors import NearestNeighbors
-from umap.umap_ import find_ab_params, fuzzy_simplicial_set
+from umap.umap_ import (
+    compute_membership_strengths,
+    find_ab_params,
+    fuzzy_simplicial_set,
+    init_graph_transform,
+    smooth_knn_dist,
+)
 
 warnings.filterwarnings("ignore")
 digits = load_digits()
 points, labels = digits.data[:240], digits.target[:240]
+further = digits.data[240:480]
 k = 15
 
 
@@ -34,10 +43,18 @@ def purity(points, metric):
 
 graph, _, _ = fuzzy_simplicial_set(points.astype(np.float32), k, np.random.RandomState(0), "cosine")
 graph = graph.tocoo()
-maps = [
-    umap.UMAP(n_neighbors=k, min_dist=0.1, metric="cosine", random_state=seed).fit_transform(points) for seed in range(3)
-]
+models = [umap.UMAP(n_neighbors=k, min_dist=0.1, metric="cosine", random_state=seed).fit(points) for seed in range(3)]
+maps = [model.embedding_ for model in models]
 y = np.round(maps[0].astype(np.float64), 4)
+
+# Where umap-learn's transform begins, before it descends (UMAP.transform, with exact neighbours).
+near = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute").fit(points)
+lengths, indices = near.kneighbors(further)
+lengths, indices = lengths.astype(np.float32), indices.astype(np.int32)
+sigmas, rhos = smooth_knn_dist(lengths, float(k), local_connectivity=0.0)
+rows, cols, weights, _ = compute_membership_strengths(indices, lengths, sigmas, rhos, bipartite=True)
+bipartite = csr_matrix((weights, (rows, cols)), shape=(len(further), len(points)))
+begun = init_graph_transform(bipartite, y.astype(np.float32))
 json.dump(
     {
         "points": points.astype(int).tolist(),
@@ -55,6 +72,12 @@ json.dump(
         "silhouette_map": float(silhouette_score(y, labels)),
         "purity": purity(points, "cosine"),
         "purity_map": purity(y, "euclidean"),
+        "further": further.astype(int).tolist(),
+        "placed": np.round(begun.astype(np.float64), 4).tolist(),
+        "trustworthiness_of_placed": float(trustworthiness(further, begun, n_neighbors=k, metric="cosine")),
+        "trustworthiness_of_transforms": [
+            float(trustworthiness(further, model.transform(further), n_neighbors=k, metric="cosine")) for model in models
+        ],
     },
     sys.stdout,
 )
