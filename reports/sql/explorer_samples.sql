@@ -18,7 +18,8 @@ matched AS (
   JOIN first f ON f.run = a.run AND f.seed = a.seed AND (f.fold IS NOT DISTINCT FROM a.fold)
 ),
 tested AS (
-  SELECT run, sample_id, row_number() OVER (PARTITION BY run ORDER BY sample_id) AS i, count(*) OVER (PARTITION BY run) AS n
+  SELECT run, sample_id, CAST(row_number() OVER (PARTITION BY run ORDER BY sample_id) AS BIGINT) AS i,
+         CAST(count(*) OVER (PARTITION BY run) AS BIGINT) AS n
   FROM said WHERE split = 'test'
 ),
 chosen AS (

@@ -349,6 +349,8 @@ fn the_page_asks_for_nothing_from_outside() {
         &ReportOptions::default(),
     );
     let html = read(&paths.html);
+    // The explorer's script makes an address of the data of a sheet.
+    let html = html.replace("url(\"${url}\")", "");
     for attribute in ["src=\"", "href=\"", "url("] {
         for rest in html.split(attribute).skip(1) {
             assert!(
