@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 28] = [
     (
         &["run"],
         [
@@ -212,6 +212,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 27] = [
             (
                 "aura-bench export model runs/rafdb-0123abcd --seed 0 --out seed-0 --json",
                 "of a seed, with the names of inputs and outputs",
+            ),
+        ],
+    ),
+    (
+        &["export", "atlas"],
+        [
+            (
+                "aura-bench export atlas runs/rafdb-0123abcd",
+                "samples, predictions and map, for Embedding Atlas",
+            ),
+            (
+                "aura-bench export atlas runs/rafdb-0123abcd --images --out faces.parquet",
+                "with small pictures",
             ),
         ],
     ),

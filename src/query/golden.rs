@@ -17,7 +17,7 @@ use super::{Format, Table, Value};
 const DECIMALS: i32 = 6;
 
 /// Every parameter that any statement names.
-fn parameters() -> [(&'static str, Value); 13] {
+fn parameters() -> [(&'static str, Value); 14] {
     let text = |text: &str| Value::Text(text.to_owned());
     [
         ("archetypes", Value::Int(3)),
@@ -33,6 +33,7 @@ fn parameters() -> [(&'static str, Value); 13] {
         ("seed", Value::Int(0)),
         ("split", text("test")),
         ("fold", Value::Null),
+        ("root", text("/data")),
     ]
 }
 

@@ -20,7 +20,7 @@ static EMBEDDED: Embedded = Embedded::new(include_dir!("$CARGO_MANIFEST_DIR/repo
 pub(crate) struct ReportFiles(Assets);
 
 impl ReportFiles {
-    pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(folder: Option<&Path>) -> Result<Self> {
         if let Some(folder) = folder
             && !there::is_dir(folder)?
         {
@@ -33,7 +33,7 @@ impl ReportFiles {
     }
 
     /// The text of `name` (`sql/usage.sql`, `templates/report.html`).
-    pub(super) fn text(&self, name: &str) -> Result<String> {
+    pub(crate) fn text(&self, name: &str) -> Result<String> {
         match self.0.find(name)? {
             Some(found) => Ok(found.text.into_owned()),
             None => Err(Error::Usage(format!(

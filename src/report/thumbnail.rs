@@ -47,7 +47,7 @@ impl Thumbnail {
     }
 
     /// The picture of `face` in the image at `path` below `root`.
-    pub(super) fn of(root: Option<&Path>, path: Option<&str>, face: Option<FaceBox>, side: u32) -> Self {
+    pub(crate) fn of(root: Option<&Path>, path: Option<&str>, face: Option<FaceBox>, side: u32) -> Self {
         let loaded = match (root, path) {
             (None, _) => Err(LEFT_OUT),
             (_, None) => Err(NONE),
@@ -65,6 +65,11 @@ impl Thumbnail {
                 missing: Some(reason),
             },
         }
+    }
+
+    /// The picture as a JPEG file; nothing where it is missing.
+    pub(crate) fn into_jpeg(self) -> Option<Vec<u8>> {
+        self.missing.is_none().then_some(self.jpeg)
     }
 
     /// The picture as the source of an `img`; empty where it is missing.
