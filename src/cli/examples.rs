@@ -229,6 +229,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 28] = [
         ],
     ),
     (
+        &["export", "atlas"],
+        [
+            (
+                "aura-bench export atlas runs/rafdb-0123abcd",
+                "samples, predictions and map, for Embedding Atlas",
+            ),
+            (
+                "aura-bench export atlas runs/rafdb-0123abcd --images --out faces.parquet",
+                "with small pictures",
+            ),
+        ],
+    ),
+    (
         &["export", "croissant"],
         [
             ("aura-bench export croissant hog", "beside a feature table"),

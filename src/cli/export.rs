@@ -1,4 +1,5 @@
-//! `aura-bench export mlflow RUN`, `aura-bench export model RUN` and `aura-bench export croissant TABLE`.
+//! `aura-bench export mlflow RUN`, `aura-bench export model RUN`, `aura-bench export croissant TABLE` and
+//! `aura-bench export atlas RUN`.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use clap::{Args, Subcommand};
 use crate::check::facts::Facts;
 use crate::error::{Error, Result};
 use crate::export::mlflow_server::Server;
-use crate::export::{croissant, mlflow, model};
+use crate::export::{atlas, croissant, mlflow, model};
 
 use super::output;
 use super::shell::Shell;
@@ -60,6 +61,24 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Write the samples of a run, what is predicted of them and their places on the map as one Parquet file, for
+    /// Embedding Atlas, `FiftyOne` and the like, and print its path
+    Atlas {
+        /// The run folder
+        run: PathBuf,
+        /// The file that is written [default: the run's name and `-atlas.parquet`]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The seed whose model is shown [default: the run's first, which has the map]
+        #[arg(long)]
+        seed: Option<i64>,
+        /// The fold whose model is shown, in a run with folds [default: the run's first]
+        #[arg(long)]
+        fold: Option<i32>,
+        /// Write a small picture of every sample into the file
+        #[arg(long)]
+        images: bool,
+    },
 }
 
 pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
@@ -91,6 +110,32 @@ pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
             } else {
                 output::print(&exported.folder.display().to_string())
             }
+        }
+        Verb::Atlas {
+            run,
+            out,
+            seed,
+            fold,
+            images,
+        } => {
+            let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let out = out
+                .clone()
+                .unwrap_or_else(|| PathBuf::from(format!("{name}-atlas.parquet")));
+            let options = atlas::AtlasOptions {
+                seed: *seed,
+                fold: *fold,
+                images: *images,
+                out: &out,
+                progress: shell.progress,
+                interrupt: &shell.interrupt,
+            };
+            let written = atlas::export(run, &options)?;
+            for note in &written.notes {
+                shell.progress.line(note);
+            }
+            shell.progress.line(&format!("{} samples", written.rows));
+            output::print(&out.display().to_string())
         }
         Verb::Croissant { table, out } => {
             let written = match out {

@@ -1,6 +1,8 @@
-//! What other programs read: runs on a tracking server of `MLflow`, Croissant metadata beside tables, models. How to use them:
+//! What other programs read: runs on a tracking server of `MLflow`, Croissant metadata beside tables, models, samples on
+//! their map. How to use them:
 //! `docs/exports.md`.
 
+pub mod atlas;
 pub mod croissant;
 pub mod mlflow;
 pub mod mlflow_server;

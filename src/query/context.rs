@@ -150,8 +150,15 @@ impl QueryContext {
     /// # Errors
     /// As [`QueryContext::query_with`]; also if the file cannot be written.
     pub fn query_to_parquet(&self, sql: &str, parameters: &[(&str, Value)], path: &Path) -> Result<()> {
+        crate::disk::parquet::write_batch(path, &self.batch(sql, parameters)?, &[])
+    }
+
+    /// The rows of one query with the types that they have, every column's name once.
+    ///
+    /// # Errors
+    /// As [`QueryContext::query_with`].
+    pub(crate) fn batch(&self, sql: &str, parameters: &[(&str, Value)]) -> Result<RecordBatch> {
         let (schema, batches) = self.collect(sql, parameters)?;
-        // Parquet wants every column's name once.
         let names = value::unique_names(&schema);
         let fields: Vec<_> = schema
             .fields()
@@ -159,15 +166,11 @@ impl QueryContext {
             .zip(names)
             .map(|(field, name)| field.as_ref().clone().with_name(name))
             .collect();
-        let batch = arrow::compute::concat_batches(&schema, &batches).at("encode", path)?;
+        let result = Path::new("the result");
+        let batch = arrow::compute::concat_batches(&schema, &batches).at("encode", result)?;
         let renamed = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new_with_options(
-            renamed,
-            batch.columns().to_vec(),
-            &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-        )
-        .at("encode", path)?;
-        crate::disk::parquet::write_batch(path, &batch, &[])
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(renamed, batch.columns().to_vec(), &options).at("encode", result)
     }
 
     /// The columns of every view.

@@ -17,7 +17,7 @@ use super::{Format, Table, Value};
 const DECIMALS: i32 = 6;
 
 /// Every parameter that any statement names.
-fn parameters() -> [(&'static str, Value); 16] {
+fn parameters() -> [(&'static str, Value); 17] {
     let text = |text: &str| Value::Text(text.to_owned());
     [
         ("archetypes", Value::Int(3)),
@@ -36,6 +36,7 @@ fn parameters() -> [(&'static str, Value); 16] {
         ("support", Value::Int(2)),
         ("issues", Value::Int(5)),
         ("others", Value::Int(3)),
+        ("root", text("/data")),
     ]
 }
 

@@ -33,7 +33,7 @@ impl ReportFiles {
     }
 
     /// The text of `name` (`sql/usage.sql`, `templates/report.html`).
-    pub(super) fn text(&self, name: &str) -> Result<String> {
+    pub(crate) fn text(&self, name: &str) -> Result<String> {
         match self.0.find(name)? {
             Some(found) => Ok(found.text.into_owned()),
             None => Err(Error::Usage(format!(

@@ -165,3 +165,79 @@ fn a_model_is_written_with_its_card() {
     );
     bench.fails(3, &["export", "model", "nowhere"]);
 }
+
+/// A file of `export atlas`, as a reader of Parquet sees it.
+fn atlas(bench: &Bench, arguments: &[&str]) -> (arrow::array::RecordBatch, String) {
+    let file = bench.ok(&[&["export", "atlas"], arguments].concat());
+    let file = std::fs::File::open(bench.path(file.trim())).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let pairs = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap();
+    let about = pairs.into_iter().find(|pair| pair.key == "aura-bench.atlas");
+    let schema = reader.schema().clone();
+    let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+    let table = arrow::compute::concat_batches(&schema, &batches).unwrap();
+    (table, about.unwrap().value.unwrap())
+}
+
+#[test]
+fn the_samples_of_a_run_are_one_file_for_programs_that_show_them() {
+    use arrow::array::{Array, AsArray};
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
+
+    let (bench, run) = Bench::with_run(&[]);
+    let (table, about) = atlas(&bench, &[&run, "--images", "--out", "faces.parquet"]);
+    let about: serde_json::Value = serde_json::from_str(&about).unwrap();
+    assert_eq!(about["stand_in"], true);
+    assert_eq!(format!("runs/{}", about["run"].as_str().unwrap()), run);
+    let schema = table.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(
+        names.join(" "),
+        "sample_id split subject label prediction correct archetype archetype_name similarity second margin label_suspected x y x_encoder \
+         y_encoder filepath run seed fold stand_in image"
+    );
+    let text = |name: &str| -> Vec<String> {
+        let column = cast(table.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        let column = column.as_string::<i32>();
+        column.iter().map(|value| value.unwrap_or("").to_owned()).collect()
+    };
+    let asked = |sql: &str| -> Vec<String> {
+        let said = bench.ok(&["query", sql, "--runs", &run, "--format", "csv"]);
+        said.lines().skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(
+        text("sample_id"),
+        asked(
+            "SELECT m.sample_id FROM maps m JOIN samples s ON s.sample_id = m.sample_id WHERE space = 'aura' ORDER BY s.split, m.sample_id"
+        )
+    );
+    assert_eq!(
+        text("label"),
+        asked(
+            "SELECT s.expression_name FROM maps m JOIN samples s ON s.sample_id = m.sample_id WHERE space = 'aura' ORDER BY s.split, m.sample_id"
+        )
+    );
+    for name in ["x", "y", "x_encoder", "y_encoder", "archetype", "archetype_name"] {
+        assert_eq!(table.column_by_name(name).unwrap().null_count(), 0, "{name}");
+    }
+    assert!(text("stand_in").iter().all(|value| value == "true"));
+    for path in text("filepath") {
+        assert!(
+            std::path::Path::new(&path).is_absolute() && std::path::Path::new(&path).is_file(),
+            "{path}"
+        );
+    }
+    let pictures = table.column_by_name("image").unwrap().as_struct();
+    let bytes = pictures.column_by_name("bytes").unwrap().as_binary::<i32>();
+    assert_eq!(pictures.null_count(), 0);
+    assert!(bytes.iter().all(|bytes| bytes.unwrap().starts_with(&[0xff, 0xd8])));
+
+    let (plain, _) = atlas(&bench, &[&run]);
+    assert_eq!(plain.num_columns(), table.num_columns() - 1);
+    let within = format!("{run}/samples.parquet");
+    let refused = bench.fails(2, &["export", "atlas", &run, "--out", &within]);
+    assert!(refused.contains("lies in the run itself"), "{refused}");
+    let unknown = bench.fails(2, &["export", "atlas", &run, "--seed", "9"]);
+    assert!(unknown.contains("seed"), "{unknown}");
+}
