@@ -214,7 +214,7 @@ fn pictures(all: &RecordBatch, root: Option<&Path>, options: &AtlasOptions<'_>) 
         Field::new("bytes", DataType::Binary, true),
         Field::new("path", DataType::Utf8, true),
     ]);
-    let there = NullBuffer::from_iter(made.iter().map(Option::is_some));
+    let there = made.iter().map(Option::is_some).collect::<NullBuffer>();
     let missing = there.null_count();
     let pictures = StructArray::try_new(
         fields,

@@ -167,7 +167,7 @@ pub(super) fn route(site: &Site, path: &str) -> Result<Answer> {
             };
             match rest {
                 [""] => site.explorer(&this, Some(&other)),
-                ["data.json"] => Ok(Answer::json(&site.compare(&this, &other)?.to_json())),
+                ["data.json"] => Ok(Answer::json(&this.beside(&other)?.to_json())),
                 _ => Ok(Answer::absent("no such page")),
             }
         }

@@ -47,6 +47,40 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// The run's data with what another says of the same samples.
+    ///
+    /// # Errors
+    /// [`Error::NotComparable`] if their outputs are not the same, or they share no sample.
+    pub(super) fn beside(&self, other: &Self) -> Result<Data> {
+        if self.data.task != other.data.task || self.data.classes != other.data.classes {
+            return Err(Error::NotComparable(format!(
+                "{} and {} do not predict the same: {} ({}) and {} ({})",
+                self.data.run,
+                other.data.run,
+                self.data.task,
+                self.data.classes.join(", "),
+                other.data.task,
+                other.data.classes.join(", ")
+            )));
+        }
+        let compared = Compared::of(&self.data, &other.data);
+        if compared.error.iter().all(|error| error.0.is_none()) {
+            return Err(Error::NotComparable(format!(
+                "{} and {} share no sample that both predict",
+                self.data.run, other.data.run
+            )));
+        }
+        let mut data = self.data.clone();
+        if self.run.manifest.protocol_digest != other.run.manifest.protocol_digest {
+            data.notes.insert(
+                0,
+                "These runs follow different protocols: where they differ, that may be why.".to_owned(),
+            );
+        }
+        data.compare = Some(compared);
+        Ok(data)
+    }
+
     /// The picture of sample `i` as a JPEG file, or why there is none.
     pub(super) fn face(&self, i: usize) -> std::result::Result<Vec<u8>, &'static str> {
         let source = self.sources.get(i).ok_or("no such sample")?;
@@ -159,39 +193,5 @@ impl Site {
         let root = named.or_else(|| run.manifest.data_root.as_ref().map(PathBuf::from));
         let root = root.unwrap_or_else(|| run.path.join("data"));
         root.is_dir().then_some(root)
-    }
-
-    /// The first run's data with what the second says of the same samples.
-    ///
-    /// # Errors
-    /// [`Error::NotComparable`] if their outputs are not the same, or they share no sample.
-    pub(super) fn compare(&self, this: &Opened, other: &Opened) -> Result<Data> {
-        if this.data.task != other.data.task || this.data.classes != other.data.classes {
-            return Err(Error::NotComparable(format!(
-                "{} and {} do not predict the same: {} ({}) and {} ({})",
-                this.data.run,
-                other.data.run,
-                this.data.task,
-                this.data.classes.join(", "),
-                other.data.task,
-                other.data.classes.join(", ")
-            )));
-        }
-        let compared = Compared::of(&this.data, &other.data);
-        if compared.error.iter().all(|error| error.0.is_none()) {
-            return Err(Error::NotComparable(format!(
-                "{} and {} share no sample that both predict",
-                this.data.run, other.data.run
-            )));
-        }
-        let mut data = this.data.clone();
-        if this.run.manifest.protocol_digest != other.run.manifest.protocol_digest {
-            data.notes.insert(
-                0,
-                "These runs follow different protocols: where they differ, that may be why.".to_owned(),
-            );
-        }
-        data.compare = Some(compared);
-        Ok(data)
     }
 }
