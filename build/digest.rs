@@ -231,7 +231,7 @@ pub const FAMILIES: [Family; 19] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 30] = [
+pub const OTHERS: [&str; 31] = [
     "base64",
     "blake3",
     "clap",
@@ -257,6 +257,7 @@ pub const OTHERS: [&str; 30] = [
     "strsim",
     "tempfile",
     "thiserror",
+    "tiny_http",
     "tokio",
     "toml",
     "tracing",

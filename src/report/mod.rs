@@ -22,6 +22,8 @@ pub mod latex;
 #[cfg(test)]
 mod latex_tests;
 pub mod page;
+#[cfg(test)]
+mod page_tests;
 pub mod provenance;
 pub mod statistics;
 pub mod table;

@@ -9,7 +9,7 @@ use super::config::ReportOptions;
 use super::escape::{self};
 use super::{cells, figure};
 
-fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
+pub(super) fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempDir, ReportPaths) {
     let folder = tempfile::tempdir().unwrap();
     for fixture in fixtures {
         fixture.write(&folder.path().join("runs"));
@@ -18,12 +18,12 @@ fn report(fixtures: &[Fixture<'_>], options: &ReportOptions) -> (tempfile::TempD
     (folder, paths)
 }
 
-fn read(path: &Path) -> String {
+pub(super) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
 /// All files below a folder, by their path in it.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
@@ -54,10 +54,20 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     let (folder, paths) = report(&[Fixture::default()], &ReportOptions::default());
     let markdown = read(&paths.markdown);
     let tables = &markdown[..markdown.find("## Provenance").unwrap()];
-    insta::assert_snapshot!(tables, @r"
+    insta::assert_snapshot!(tables, @r#"
     # Report of tiny-0a1b2c3d
 
     > **STAND-IN.** Every image behind these numbers was drawn by a program. They say nothing about a database of photographs.
+
+    **[STAND-IN] 96.9 %** accuracy, AURA, primal archetype (95 % interval 75.0 to 99.0, 16 test samples of RAF-DB, mean over 2 seeds). AURA, primal archetype is above its one rival, k nearest neighbours at 75.0 %: +21.9 points (95 % interval 11.9 to 31.9).
+
+    ## In short
+
+    ![Every method with its accuracy on the test split and the 95 % interval: AURA, primal archetype 96.9 \[75.0, 99.0\]; k nearest neighbours 75.0 \[50.0, 90.0\].](figures/forest.svg)
+
+    **[STAND-IN] Figure 1. Every method on the test split.** The primary metric: mean over seeds (square) with the 95 % interval of the finite test split, averaged over seeds (line), and each seed by itself (ring). Read-outs of AURA are blue; the dashed line is its primal archetype's.
+
+    Statistic: `reports/sql/forest.sql`
 
     ## Results
 
@@ -100,19 +110,30 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Share of right answers by the probability that was given. AURA, primal archetype: 32 answers in 1 of 15 bins; in the fullest bin 0.97 where 0.80 was said.](figures/reliability.svg)
 
-    **[STAND-IN] Figure 1. Reliability diagram.** For each of 15 bins of the probability that was given, the share of answers that were right (of action units: of units that were active), against the mean probability; on the diagonal probabilities are what they say, below it they are too sure. The area of a dot follows the samples in its bin. AURA's read-outs and the best rival whose outputs are probabilities; test split, all seeds (folds and units) together.
+    **[STAND-IN] Figure 2. Reliability diagram.** For each of 15 bins of the probability that was given, the share of answers that were right (of action units: of units that were active), against the mean probability; on the diagonal probabilities are what they say, below it they are too sure. The area of a dot follows the samples in its bin. AURA's read-outs and the best rival whose outputs are probabilities; test split, all seeds (folds and units) together.
 
     Statistic: `reports/sql/reliability.sql`
 
     ![Confusion matrix of 3 classes. Share of each class predicted correctly: happiness 93.8 %, neutral 100.0 %, sadness 100.0 %. Most frequent confusion: happiness taken for neutral in 6.2 % of its samples.](figures/confusion.svg)
 
-    **[STAND-IN] Figure 2. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype, or of the tool whose predictions were scored. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
+    **[STAND-IN] Figure 3. Confusion matrix of the test split.** Rows are labels, columns are predictions of the primal archetype, or of the tool whose predictions were scored. Each cell gives the share of its row in per cent and, below it, the number of samples, pooled over seeds; the shade follows the share.
 
     Statistic: `reports/sql/confusion.sql`
 
     ## Archetypes
 
-    **[STAND-IN] Table 5. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.
+    **[STAND-IN] Table 5. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label. Mean ± standard deviation over seeds; the usage range covers all seeds.
+
+    | Expression | Seeds | Archetypes | Usage range | Matched samples | Samples |
+    | :--- | ---: | ---: | ---: | ---: | ---: |
+    | happiness | 2 | 2.0 ± 1.4 | 2–12 | 12.5 ± 0.7 | 12 |
+    | neutral | 2 | 1.0 ± 0.0 | 8–8 | 8.0 ± 0.0 | 8 |
+    | sadness | 2 | 1.0 ± 0.0 | 3–4 | 3.5 ± 0.7 | 4 |
+    | **all** | **2** | **4.0 ± 1.4** | **2–12** | **24.0 ± 0.0** | **24** |
+
+    Statistic: `reports/sql/table1_expression_seeds.sql`
+
+    **[STAND-IN] Table 6. Assigned archetypes by expression.** The expression block of the paper's Table 1: archetypes assigned to a class, the least and the greatest number of training samples that one of them is matched with, training samples matched to them, and training samples that carry the label.
 
     | Seed | Expression | Archetypes | Usage range | Matched samples | Samples |
     | ---: | :--- | ---: | ---: | ---: | ---: |
@@ -127,20 +148,9 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     Statistic: `reports/sql/table1_expression.sql`
 
-    **[STAND-IN] Table 6. Assigned archetypes by expression, over seeds.** As the table above, mean ± standard deviation over seeds; the usage range covers all seeds.
-
-    | Expression | Seeds | Archetypes | Usage range | Matched samples | Samples |
-    | :--- | ---: | ---: | ---: | ---: | ---: |
-    | happiness | 2 | 2.0 ± 1.4 | 2–12 | 12.5 ± 0.7 | 12 |
-    | neutral | 2 | 1.0 ± 0.0 | 8–8 | 8.0 ± 0.0 | 8 |
-    | sadness | 2 | 1.0 ± 0.0 | 3–4 | 3.5 ± 0.7 | 4 |
-    | **all** | **2** | **4.0 ± 1.4** | **2–12** | **24.0 ± 0.0** | **24** |
-
-    Statistic: `reports/sql/table1_expression_seeds.sql`
-
     ![Bar chart of kept archetypes by class, mean over 2 seeds: happiness 2.0 of 12 samples, neutral 1.0 of 8 samples, sadness 1.0 of 4 samples.](figures/archetypes_per_class.svg)
 
-    **[STAND-IN] Figure 3. Archetypes of each class.** Kept archetypes of each class: the bar is the mean over seeds, each ring is one seed. On the right, training samples with that label.
+    **[STAND-IN] Figure 4. Archetypes of each class.** Kept archetypes of each class: the bar is the mean over seeds, each ring is one seed. On the right, training samples with that label.
 
     Statistic: `reports/sql/archetypes_per_class.sql`
 
@@ -155,13 +165,13 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Uses of the archetypes, most used first. seed 0: 5 archetypes, from 8 down to 2 samples, 2 of them hold half of the samples; seed 1: 3 archetypes, from 12 down to 4 samples, 1 of them hold half of the samples.](figures/usage.svg)
 
-    **[STAND-IN] Figure 4. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
+    **[STAND-IN] Figure 5. Use of the archetypes.** Training samples matched with each kept archetype, most used first, on a logarithmic scale; one line a seed. In a run with folds, the dictionary of the first fold.
 
     Statistic: `reports/sql/usage.sql`
 
     ![Contact sheet of the nearest training images of 5 archetypes: archetype 2 (neutral P1), 8 samples, 1 of its images labelled otherwise; archetype 0 (happiness P1), 7 samples; archetype 1 (happiness P2), 4 samples; archetype 3 (sadness P1), 3 samples; archetype 5 (happiness P3), 2 samples, 2 of its images labelled otherwise. 14 images could not be shown.](figures/contact_sheet.svg)
 
-    **[STAND-IN] Figure 5. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
+    **[STAND-IN] Figure 6. The most used archetypes and their nearest training images.** Each row is an archetype with its name (P1 is the most used one of its class) and the number of training samples matched with it; the images are the training samples nearest to it, nearest first, with their cosine similarity. A framed image carries another label than the archetype's class; the label is written below it.
 
     Statistic: `reports/sql/contact_sheet.sql`
 
@@ -169,7 +179,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     ![Training curves over 6 epochs, means over seeds: total (loss) goes from 3.025 at epoch 1 to 0.525 at epoch 6; VAS (loss) goes from 1.525 at epoch 1 to 0.275 at epoch 6; Arc (loss) goes from 1.025 at epoch 1 to 0.192 at epoch 6; Contx (loss) goes from 0.525 at epoch 1 to 0.108 at epoch 6; train (accuracy) goes from 0.500 at epoch 1 to 0.917 at epoch 6; test (accuracy) goes from 0.425 at epoch 1 to 0.842 at epoch 6; archetypes in use (archetypes) goes from 6.000 at epoch 1 to 5.000 at epoch 6; perplexity (archetypes) goes from 4.100 at epoch 1 to 4.600 at epoch 6.](figures/curves.svg)
 
-    **[STAND-IN] Figure 6. Training curves.** Loss and its terms, the primary metric on each split, and archetypes in use with the perplexity of their use. Thin lines are single seeds, thick lines their mean over the epochs that all seeds reached.
+    **[STAND-IN] Figure 7. Training curves.** Loss and its terms, the primary metric on each split, and archetypes in use with the perplexity of their use. Thin lines are single seeds, thick lines their mean over the epochs that all seeds reached.
 
     Statistic: `reports/sql/curves.sql`
 
@@ -179,7 +189,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     [More panels and images](label_issues.html)
 
-    **[STAND-IN] Figure 7. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
+    **[STAND-IN] Figure 8. Labels that neighbouring archetypes contradict.** As the paper's Figure 1 (a): pairs of neighbouring archetypes of different classes. Each side shows samples that this archetype took although they carry the other's class as their label, ranked by margin: the similarity with their archetype less that with the nearest archetype of the label's class. Below each image stand the label, then similarity · margin.
 
     Statistic: `reports/sql/label_pairs.sql`
 
@@ -233,7 +243,7 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
     | train | train\_00003 | test | test\_00000 | features | learned from |
 
     Statistic: `reports/sql/duplicates.sql`
-    ");
+    "#);
     insta::assert_snapshot!(read(&folder.path().join("out/tables/table1_expression.tex")), @r#"
     % Statistic: reports/sql/table1_expression.sql
     % Needs \usepackage[T1]{fontenc} and the packages textcomp, array, booktabs, graphicx.
@@ -340,37 +350,6 @@ fn labels_cannot_break_out() {
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_outside() {
-    let (_folder, paths) = report(
-        &[Fixture {
-            images: true,
-            ..Fixture::default()
-        }],
-        &ReportOptions::default(),
-    );
-    let html = read(&paths.html);
-    // The explorer's script makes an address of the data of a sheet.
-    let html = html.replace("url(\"${url}\")", "");
-    for attribute in ["src=\"", "href=\"", "url("] {
-        for rest in html.split(attribute).skip(1) {
-            assert!(
-                ["data:", "#", "figures/", "label_issues.html\"", "failures.html\""]
-                    .iter()
-                    .any(|known| rest.starts_with(known)),
-                "{attribute}{}",
-                &rest[..rest.len().min(60)]
-            );
-        }
-    }
-    assert_eq!(
-        html.matches("<svg").count(),
-        html.matches("role=\"img\" aria-label=\"").count()
-    );
-    assert!(html.matches("<img").count() >= 10);
-    assert_eq!(html.matches("<img").count(), html.matches("alt=\"train_").count());
-}
-
-#[test]
 fn label_issues_have_a_page_that_the_report_links_to() {
     let images = Fixture {
         images: true,
@@ -409,41 +388,6 @@ fn label_issues_have_a_page_that_the_report_links_to() {
     );
     let html = read(&paths.html);
     assert!(names.iter().all(|name| html.contains(&format!("href=\"{name}\""))));
-}
-
-#[test]
-fn stand_ins_are_labelled_everywhere_and_real_runs_nowhere() {
-    let (folder, paths) = report(&[Fixture::default()], &ReportOptions::default());
-    let html = read(&paths.html);
-    assert!(html.contains("class=\"banner\""));
-    let marked = ["class=\"block", "class=\"behind\"", "class=\"answer\""].map(|class| html.matches(class).count());
-    assert!(marked.iter().all(|count| *count > 0), "{marked:?}");
-    assert_eq!(
-        html.matches("class=\"tag\">stand-in").count(),
-        marked.iter().sum::<usize>()
-    );
-    for (name, bytes) in files(&folder.path().join("out")) {
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        let mark = match name.rsplit_once('.').unwrap().1 {
-            "svg" => "STAND-IN: drawn faces",
-            "csv" => "stand_in\n",
-            _ => "tand-in",
-        };
-        assert!(text.contains(mark) || text.contains(&mark.to_uppercase()), "{name}");
-    }
-    let real = Fixture {
-        stand_in: false,
-        ..Fixture::default()
-    };
-    let (folder, _) = report(&[real], &ReportOptions::default());
-    for (name, bytes) in files(&folder.path().join("out")) {
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        assert!(!text.contains("STAND-IN") && !text.contains("Stand-in."), "{name}");
-        assert!(
-            !name.contains("mode_agreement") && !name.contains("flip_detection"),
-            "{name}"
-        );
-    }
 }
 
 #[test]
