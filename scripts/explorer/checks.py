@@ -571,6 +571,7 @@ class Check:
         files = list(downloads.iterdir())
         if not self.expect(finished() and len(files) == 1, f"the export left {[file.name for file in files]}"):
             return
+        (self.out / "review.csv").write_bytes(files[0].read_bytes())
         text = files[0].read_text(encoding="utf-8", newline="") if sys.version_info >= (3, 13) else files[0].read_bytes().decode()
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         self.expect(rows[:1] == [["sample_id", "output", "from", "decision", "to"]], f"the file begins with {rows[:1]}")

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import random
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -342,12 +343,17 @@ def page(found: dict) -> str:
         ("font_bold", font("OpenSans-Semibold.ttf")),
     ):
         head = head.replace("{{ " + name + " }}", value)
+    # What a page may do is said once, where the report is made.
+    policy = re.search(r'const POLICY: &str =\s*"(.*?)";', text(ROOT / "src/report/page.rs"), re.S)
+    head = head.replace("{{ csp|safe }}", policy[1])
     programs = (
         [text(VENDOR / "notice.js")]
         + [text(VENDOR / f"d3-{name}.min.js") for name in D3]
         + [text(TEMPLATES / f"{name}.js") for name in PARTS]
         + [text(TEMPLATES / "page.js")]
     )
+    # Data are in the page, not at an address.
+    explorer = re.sub(r"\{% if source is defined %\}.*?\{% endif %\}", "", text(TEMPLATES / "explorer.html"))
     blob = json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     scripts = "\n".join(f"<script>\n{program}\n</script>" for program in programs)
     return f"""<!DOCTYPE html>
@@ -360,7 +366,7 @@ def page(found: dict) -> str:
 <header><h1>Explorer of made-up samples</h1>
 <nav aria-label="Contents"><ul><li><a href="#explorer">Explorer</a></li><li><a href="#after">After</a></li></ul></nav></header>
 <main id="main">
-{text(TEMPLATES / "explorer.html")}
+{explorer}
 <section id="after" aria-labelledby="heading-after"><h2 id="heading-after">After</h2><p>What comes after the explorer keeps its anchor.</p></section>
 </main>
 <script type="application/json" id="explorer-data">{blob}</script>

@@ -79,6 +79,38 @@ fn pages_in_a_browser_log_nothing_ask_for_nothing_and_fit_a_phone() {
 }
 
 #[test]
+fn what_the_explorer_exports_a_recipe_reads() {
+    // A few epochs more, so that archetypes have a class that labels can contradict.
+    let more = ["--set", "train.epochs=8"];
+    let (bench, run) = Bench::with_run(&more);
+    let page = bench.path(&run).join("report/report.html");
+    let looked = Command::new(EXPLORER)
+        .arg(&page)
+        .arg("--out")
+        .arg(bench.path("seen"))
+        .output()
+        .unwrap();
+    if looked.status.code() == Some(77) {
+        return;
+    }
+    assert!(looked.status.success(), "{}", String::from_utf8_lossy(&looked.stderr));
+    let list = std::fs::read_to_string(bench.path("seen/review.csv")).unwrap();
+    let decided = |decision: &str| {
+        let lines = list.lines().filter(|line| line.split(',').nth(3) == Some(decision));
+        lines.count() as u64
+    };
+    assert!(decided("change") > 0 && decided("keep") > 0, "{list}");
+    let seen = bench.path("seen/review.csv").display().to_string();
+    let set = format!("protocol.relabel=\"{seen}\"");
+    let again = crate::small(&["--json"]);
+    let again = bench.json(&[again.as_slice(), &more, &["--set", &set]].concat());
+    let said = &again["relabelled"];
+    let changed = said["changed"].as_object().unwrap().values();
+    let changed: u64 = changed.map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(changed, decided("change"), "{said}");
+}
+
+#[test]
 fn the_explorer_shows_what_its_data_say_whatever_they_hold() {
     let bench = Bench::with_shared_cache();
     let pages: [(&str, &[&str]); 4] = [
