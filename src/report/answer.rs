@@ -9,20 +9,20 @@ use crate::query::context::QueryContext;
 use crate::query::{Table, Value};
 
 use super::catalog::ReportFiles;
-use super::cells::{fixed, label, thousands};
+use super::cells::{MISSING, fixed, label, thousands};
 
 /// The statement behind it.
 pub(super) const SQL: &str = "sql/answer.sql";
 
 /// The answer of one run, in words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Answer {
-    pub(crate) run: String,
+pub(super) struct Answer {
+    run: String,
     stand_in: bool,
     /// The number, large: `61.2 %`.
-    pub(crate) value: String,
+    value: String,
     /// What it is: `accuracy of AURA, primal archetype`.
-    pub(crate) what: String,
+    what: String,
     /// On what, and how sure.
     on: String,
     /// How it stands against the best rival, where there is one.
@@ -36,7 +36,7 @@ pub(crate) struct Answer {
 }
 
 /// The answers of all runs, by name.
-pub(crate) fn answers(
+pub(super) fn answers(
     query: &QueryContext,
     assets: &ReportFiles,
     labels: &BTreeMap<String, String>,
@@ -45,6 +45,15 @@ pub(crate) fn answers(
         .query_with(&assets.text(SQL)?, &[])
         .map_err(|error| error.within(SQL))?;
     Ok(table.rows.iter().map(|row| Answer::of(&table, row, labels)).collect())
+}
+
+/// A number of a primary metric as people read it: accuracy and F1 in per cent, concordance as it is.
+pub(crate) fn number_of(metric: &str, value: f64) -> String {
+    if metric.starts_with("ccc") {
+        fixed(value, 3)
+    } else {
+        format!("{} %", fixed(value * 100.0, 1))
+    }
 }
 
 impl Answer {
@@ -111,7 +120,7 @@ impl Answer {
         Self {
             run: text("run").to_owned(),
             stand_in: *table.get(row, "stand_in") == Value::Bool(true),
-            value: format!("{}{unit}", number("mean").map_or_else(|| "—".to_owned(), shown)),
+            value: number("mean").map_or_else(|| MISSING.to_owned(), |mean| number_of(text("metric"), mean)),
             what: format!("{}, {own}", label(text("metric"), labels)),
             on,
             verdict: lead.is_some().then(|| text("verdict").to_owned()),

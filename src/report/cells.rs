@@ -12,7 +12,7 @@ use super::latex;
 use super::table::{Cell, Head, Row};
 
 /// What stands for a number that is not there.
-pub(super) const MISSING: &str = "—";
+pub(crate) const MISSING: &str = "—";
 
 /// A table as the templates see it.
 #[derive(Debug, Clone, Serialize)]
@@ -157,7 +157,7 @@ fn one(table: &Table, row: &[Value], spec: &ColumnSpec, labels: &BTreeMap<String
 }
 
 /// What is shown for a value: what the catalogue says of it, `AU12` for `au12`, or the value itself.
-pub(super) fn label(text: &str, labels: &BTreeMap<String, String>) -> String {
+pub(crate) fn label(text: &str, labels: &BTreeMap<String, String>) -> String {
     let unit = || ActionUnit::of_column(text).map(|unit| unit.to_string());
     labels
         .get(text)

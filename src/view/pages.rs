@@ -1,13 +1,12 @@
 //! The pages: the list of runs, and the explorer of one or of two.
 
-use std::collections::BTreeMap;
-
 use minijinja::{Value as Json, context};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::query::Value;
-use crate::report::answer::{self, Answer as Said};
+use crate::report::answer::number_of;
+use crate::report::cells::{MISSING, label};
 use crate::report::page::{environment, fill, frame, raw, script, serial};
 
 use super::answer::Answer;
@@ -17,6 +16,9 @@ use super::site::{Opened, Site, key};
 /// What a page may do that is served: ask its own server, and nobody else.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; font-src data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; form-action 'self'";
+
+/// What is told of the runs in the list.
+const SQL: &str = "sql/view_runs.sql";
 
 /// A run in the list.
 #[derive(Debug, Serialize)]
@@ -33,30 +35,20 @@ struct Row {
     what: String,
     /// Whether its report lies in its folder.
     report: bool,
-    /// Whose predictions these are; only AURA has archetypes.
-    method: String,
 }
 
 impl Site {
     fn rows(&self) -> Result<(Vec<Row>, Vec<String>)> {
         let query = self.query()?;
         let labels = self.assets.labels()?;
-        let answers: BTreeMap<String, Said> = answer::answers(&query, &self.assets, &labels)?
-            .into_iter()
-            .map(|answer| (answer.run.clone(), answer))
-            .collect();
-        let methods = query.query("SELECT run, method FROM runs")?;
-        let method = |run: &str| {
-            let row = methods
-                .rows
-                .iter()
-                .find(|row| methods.get(row, "run").as_str() == Some(run));
-            row.and_then(|row| methods.get(row, "method").as_str())
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let told = query
+            .query(&self.assets.text(SQL)?)
+            .map_err(|error| error.within(SQL))?;
+        let of_run = |run: &str| told.rows.iter().find(|row| told.get(row, "run").as_str() == Some(run));
         let rows = query.runs().iter().map(|run| {
-            let said = answers.get(&run.run);
+            let row = of_run(&run.run);
+            let text = |name: &str| row.and_then(|row| told.get(row, name).as_str()).unwrap_or_default();
+            let mean = row.and_then(|row| told.get(row, "mean").as_f64());
             Row {
                 key: key(&run.path),
                 dataset: run.manifest.dataset.clone(),
@@ -70,10 +62,9 @@ impl Site {
                     .take(16)
                     .collect::<String>()
                     .replace('T', " "),
-                value: said.map(|said| said.value.clone()).unwrap_or_default(),
-                what: said.map(|said| said.what.clone()).unwrap_or_default(),
+                value: mean.map_or_else(|| MISSING.to_owned(), |mean| number_of(text("metric"), mean)),
+                what: format!("{}, {}", label(text("metric"), &labels), label(text("method"), &labels)),
                 report: run.path.join("report").join("report.html").is_file(),
-                method: method(&run.run),
                 run: run.run.clone(),
             }
         });
