@@ -12,7 +12,7 @@ with_map AS (
   SELECT DISTINCT run FROM mapped
 ),
 suspected AS (
-  SELECT DISTINCT run, sample_id, split FROM label_review
+  SELECT DISTINCT run, sample_id FROM label_review
 )
 SELECT p.run, p.fold, p.seed, r.stand_in, p.sample_id, p.split, s.subject, k.class_name AS label, l.class_name AS prediction, p.correct,
        p.target, p.output, a.archetype, n.name AS archetype_name, a.similarity, a.second, a.margin,
@@ -27,7 +27,7 @@ LEFT JOIN assignments a
   ON a.run = p.run AND a.seed = p.seed AND (a.fold IS NOT DISTINCT FROM p.fold) AND a.split = p.split AND a.sample_id = p.sample_id
 LEFT JOIN archetype_names n
   ON n.run = a.run AND n.seed = a.seed AND (n.fold IS NOT DISTINCT FROM a.fold) AND n.archetype = a.archetype
-LEFT JOIN suspected d ON d.run = p.run AND d.sample_id = p.sample_id AND d.split = p.split
+LEFT JOIN suspected d ON d.run = p.run AND d.sample_id = p.sample_id
 LEFT JOIN classes k ON k.run = p.run AND k.class = p.label
 LEFT JOIN classes l ON l.run = p.run AND l.class = p.prediction
 WHERE p.method = 'aura' AND p.seed = $seed AND (p.fold IS NOT DISTINCT FROM CAST($fold AS INT))

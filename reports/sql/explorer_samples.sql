@@ -38,7 +38,7 @@ chosen AS (
   SELECT run, sample_id FROM tested WHERE (i * $others) / n > ((i - 1) * $others) / n
 ),
 doubts AS (
-  SELECT run, sample_id, max(CAST(votes AS DOUBLE) / seeds) AS doubt FROM label_review GROUP BY run, sample_id
+  SELECT run, sample_id, max(CAST(votes AS DOUBLE) / seeds) AS doubt FROM label_review WHERE votes > 0 GROUP BY run, sample_id
 )
 SELECT s.run, s.sample_id, coalesce(p.split, s.split) AS split, s.subject, s.image_path, s.bbox_x, s.bbox_y, s.bbox_w, s.bbox_h,
        p.label, p.prediction, p.correct, p.target, p.output, a.archetype, a.similarity, a.second, a.margin, d.doubt, t.flipped,

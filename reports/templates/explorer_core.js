@@ -113,6 +113,7 @@
     const n = samples.id.length;
     const nothing = new Array(n).fill(null);
     const column = (name) => (Array.isArray(samples[name]) && samples[name].length === n ? samples[name] : nothing);
+    if (samples.file?.before !== undefined) samples.file = samples.id.map((id) => `${samples.file.before}${id}${samples.file.after}`);
     const archetypes = data.archetypes ?? { id: [], name: [], uses: [], support: [] };
     const count = archetypes.id.length;
     const expression = data.task === "expression", units = data.task === "action_units";

@@ -224,7 +224,7 @@
           ["label", M.text("label", i) ?? "not known"],
           ["prediction", M.text("prediction", i), wrong],
           [M.affect ? "error" : "outcome", M.affect ? columns.error[i] !== null && X.fixed(columns.error[i]) : M.errorText(i), wrong],
-          ["doubt", columns.doubt[i] === null ? null : `${X.percent(columns.doubt[i])} of the seeds doubt the label`],
+          ["doubt", columns.doubt[i] === null ? null : `${X.percent(columns.doubt[i])} of the models doubt the label`],
           ["stand-in", columns.flipped[i] === null ? null : columns.flipped[i] ? "label changed on purpose" : "label as it was drawn"],
           ["split", M.split(i)], ["subject", M.subject(i)],
         ]))),

@@ -12,6 +12,8 @@
 
   X.fromCsv = (text) => {
     const rows = [];
+    // As a recipe reads it: the separator is the one that the first line has.
+    const head = text.split(/\r?\n/, 1)[0], separator = [",", ";", "\t"].find((one) => head.includes(one)) ?? ",";
     let row = [], value = "", at = text.startsWith("\ufeff") ? 1 : 0, quoted = false, any = false;
     const endRow = () => {
       row.push(value);
@@ -25,7 +27,7 @@
         else if (text[at + 1] === '"') { value += c; at += 1; }
         else quoted = false;
       } else if (c === '"' && value === "") [quoted, any] = [true, true];
-      else if (c === ",") { row.push(value); value = ""; any = true; }
+      else if (c === separator) { row.push(value); value = ""; any = true; }
       else if (c === "\r" && text[at + 1] === "\n") continue;
       else if (c === "\n") endRow();
       else value += c;
@@ -42,6 +44,10 @@
     const outputOf = (issue) => (M.expression ? "expression" : M.classes[issues.output[issue]]);
     const key = (issue) => JSON.stringify([String(M.samples.id[issues.sample[issue]]), outputOf(issue)]);
     const decided = new Map(), at = new Map(issues.sample.map((_, issue) => [key(issue), issue]));
+    // What was decided before, by the list that is in force or in a file that was loaded, about labels that may not be listed here: a
+    // new file holds it too, and of a label that was changed it says what the database says.
+    const before = new Map((M.data.reviewed ?? []).map((row) => [JSON.stringify(row.slice(0, 2)), row]));
+    const own = new Map([...before].map(([one, row]) => [one, row[2]]));
     let keeps = true;
     const write = () => {
       try {
@@ -50,6 +56,8 @@
         keeps = false;
       }
     };
+    // Numbers may be rounded, to two decimals at least.
+    const same = (one, other) => one === other || (M.affect && one !== "" && other !== "" && Math.abs(Number(one) - Number(other)) < 0.0051);
     const text = (value) => (value === null || value === undefined ? "" : M.expression ? M.classes[value] ?? "" : String(value));
     // What may be written as the new label of an issue; nothing if it may not.
     const valid = (value) => {
@@ -65,7 +73,7 @@
       keeps = false;
     }
     return {
-      decided, outputOf, text, valid, keeps: () => keeps,
+      decided, outputOf, text, valid, outputs: M.expression ? ["expression"] : M.classes, keeps: () => keeps,
       find: (id, output) => at.get(JSON.stringify([id, output])),
       set: (issue, decision, to = "") => {
         if (decision) decided.set(issue, { decision, to: decision === "change" ? to : "" });
@@ -73,10 +81,19 @@
         write();
         X.emit("decision", issue);
       },
-      rows: () => issues.sample.flatMap((sample, issue) => {
-        const one = decided.get(issue);
-        return one ? [[String(M.samples.id[sample]), outputOf(issue), text(issues.label[issue]), one.decision, one.to]] : [];
-      }),
+      // Keeping what a list changed is to change it again.
+      rows: () => {
+        const rows = new Map(before);
+        for (const [issue, one] of decided) {
+          const sample = String(M.samples.id[issues.sample[issue]]), now = text(issues.label[issue]), from = own.get(key(issue)) ?? now;
+          const to = one.decision === "change" ? one.to : from === now ? "" : now;
+          const kept = to === from || to === "";
+          rows.set(key(issue), [sample, outputOf(issue), from, kept ? (one.decision === "unsure" ? "unsure" : "keep") : "change", kept ? "" : to]);
+        }
+        return [...rows.values()];
+      },
+      carry: (row) => before.set(JSON.stringify(row.slice(0, 2)), row),
+      knows: (issue, from) => same(from, own.get(key(issue)) ?? text(issues.label[issue])) || same(from, text(issues.label[issue])),
     };
   }
 
@@ -136,12 +153,12 @@
       box.closest("tr")?.classList.toggle("x-done", Boolean(one));
     }
 
-    const suggestion = (issue) => [`${X.count(issues.votes[issue] ?? 0)} of ${X.plural(issues.seeds[issue] ?? 0, "seed")}`,
+    const suggestion = (issue) => [issues.votes[issue] ? `${X.count(issues.votes[issue])} of ${X.plural(issues.seeds[issue] ?? 0, "model")}` : null,
       issues.score?.[issue] === null || issues.score?.[issue] === undefined ? null : `score ${X.fixed(issues.score[issue])}`].filter(Boolean).join(", ");
 
     X.issueCard = (issue) => [
       X.el("p", { class: "x-said" }, M.expression ? "" : [X.bdi(D.outputOf(issue)), ": "], "labelled ", X.el("b", null, X.bdi(seen(issues.label[issue]))),
-        ", suggested ", X.el("b", null, X.bdi(seen(issues.suggested[issue]))), ` by ${suggestion(issue)}.`),
+        ", suggested ", X.el("b", null, X.bdi(seen(issues.suggested[issue]))), ` (${suggestion(issue)}).`),
       controls(issue),
     ];
 
@@ -182,7 +199,7 @@
       X.byId("progress").textContent = `${X.count(done)} of ${X.count(all)} decided${shown.length < all ? `, ${X.count(shown.length)} listed` : ""}`;
       X.byId("meter").max = all || 1;
       X.byId("meter").value = done;
-      X.byId("export").disabled = done === 0;
+      X.byId("export").disabled = D.rows().length === 0;
       X.byId("unkept").hidden = D.keeps();
     }
 
@@ -239,25 +256,28 @@
       const url = URL.createObjectURL(new Blob([X.toCsv([HEADER, ...D.rows()])], { type: "text/csv;charset=utf-8" }));
       X.el("a", { href: url, download: file }).click();
       setTimeout(() => URL.revokeObjectURL(url), 10000);
-      X.said(`${X.plural(D.decided.size, "decision")} written to ${file}.`);
+      X.said(`${X.plural(D.rows().length, "decision")} written to ${file}.`);
     });
     X.said = (text) => { X.byId("said").textContent = X.visible(text); };
 
     function load(text) {
       const rows = X.fromCsv(text);
-      if (!rows.length || HEADER.some((name, at) => rows[0][at] !== name)) throw new Error(`the first line is not ${HEADER.join(",")}`);
-      let read = 0;
+      const places = HEADER.map((name) => (rows[0] ?? []).findIndex((found) => found.trim() === name));
+      if (places.includes(-1)) throw new Error(`its first line does not name ${HEADER.join(", ")}`);
+      let read = 0, carried = 0;
       const skipped = [];
       rows.slice(1).forEach((row, at) => {
-        const [id, output, , decision, to] = row, issue = D.find(id, output);
-        if (row.length !== HEADER.length) skipped.push(`row ${at + 2} has ${X.plural(row.length, "value")}`);
-        else if (issue === undefined) skipped.push(`row ${at + 2} is about no label listed here`);
+        const [id, output, from, decision, to] = places.map((place) => row[place] ?? ""), issue = D.find(id, output);
+        if (row.length !== rows[0].length) skipped.push(`row ${at + 2} has ${X.plural(row.length, "value")}`);
+        else if (issue === undefined && KINDS[decision] && D.outputs.includes(output)) { D.carry([id, output, from, decision, to]); carried += 1; }
+        else if (issue === undefined) skipped.push(`row ${at + 2} is about no label of this run`);
+        else if (!D.knows(issue, from)) skipped.push(`row ${at + 2} is about another label than the one that is here`);
         else if (!KINDS[decision]) skipped.push(`row ${at + 2} decides "${X.clip(decision, 20)}"`);
         else if (decision === "change" && D.valid(to) === null) skipped.push(`row ${at + 2} changes to "${X.clip(to, 20)}"`);
         else { D.set(issue, decision, to); read += 1; }
       });
       list();
-      X.said(`${X.plural(read, "decision")} read.${skipped.length ? ` Left out: ${skipped.slice(0, 3).join("; ")}${skipped.length > 3 ? `; and ${skipped.length - 3} more` : ""}.` : ""}`);
+      X.said(`${X.plural(read, "decision")} read.${carried ? ` ${X.count(carried)} about labels that are not listed here go into the next file.` : ""}${skipped.length ? ` Left out: ${skipped.slice(0, 3).join("; ")}${skipped.length > 3 ? `; and ${skipped.length - 3} more` : ""}.` : ""}`);
     }
     X.byId("load").addEventListener("change", async (event) => {
       const chosen = event.target.files[0];

@@ -127,7 +127,7 @@
         }
         return { ...scale(M.units ? "wrong units" : "error", 0, M.most(columns.error, 0) || 1, (i) => columns.error[i]), filled: true };
       case "margin": return scale("margin", 0, M.most(columns.margin, 0) || 1, (i) => columns.margin[i]);
-      case "doubt": return scale("share of seeds that doubt the label", 0, 1, (i) => columns.doubt[i]);
+      case "doubt": return scale("share of models that doubt the label", 0, 1, (i) => columns.doubt[i]);
       case "archetype": {
         const dim = (i) => selected !== null && columns.archetype[i] !== selected;
         const base = M.expression ? byClass("label", dim) : { sample: (i) => ({ shape: PLAIN, colour: X.RIGHT, hollow: hollow(i), dim: dim(i) }), archetype: () => ({ shape: PLAIN, colour: null }), legend: {} };

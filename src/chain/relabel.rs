@@ -11,6 +11,7 @@ use crate::columns::{SAMPLES_KEY, TRUTH_KEY};
 use crate::dataset::own_labels::OwnLabels;
 use crate::dataset::relabel_list::{Decision, RelabelList};
 use crate::dataset::samples;
+use crate::digest;
 use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::feature::relabel::NewLabels;
@@ -38,7 +39,18 @@ pub(super) fn list(recipe: &Recipe) -> Result<Option<RelabelList>> {
     let Some(path) = &recipe.protocol.relabel else {
         return Ok(None);
     };
-    let list = RelabelList::read(Path::new(path))?;
+    let path = Path::new(path);
+    let list = RelabelList::read(path)?;
+    // What is in force must be what the protocol's digest says, however long ago the recipe was read.
+    let digest = digest::of_file(path)?;
+    if let Some(expected) = &recipe.protocol.relabel_digest
+        && !digest.starts_with(expected.as_str())
+    {
+        return Err(Error::unusable_table(format!(
+            "{} has changed since the recipe was read (its digest was {expected}): run the recipe again",
+            list.name
+        )));
+    }
     let task = recipe.protocol.task;
     if let Some(other) = list
         .reviews

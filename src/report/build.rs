@@ -7,7 +7,7 @@ use minijinja::{Value as Json, context};
 use serde::Serialize;
 
 use crate::disk::atomic;
-use crate::error::Result;
+use crate::error::{Context, Result};
 use crate::naming;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table, Value, csv_line, plain};
@@ -140,6 +140,7 @@ impl Builder<'_> {
         self.paths.warnings.extend(self.query.warnings().iter().cloned());
         let mut blocks = Vec::new();
         let mut absent = Vec::new();
+        let catalogued: Vec<Entry> = self.assets.catalog()?.entry;
         let bar = self
             .options
             .progress
@@ -170,7 +171,49 @@ impl Builder<'_> {
             block.number = *number;
         }
         self.page(&blocks, &absent)?;
+        self.tidy(&catalogued)?;
         Ok(self.paths)
+    }
+
+    /// Takes away figures and pages that an earlier report left here and this one has not: who leaves images out must not pass on
+    /// those of before. Only names that the catalogue gives are looked at.
+    fn tidy(&self, catalog: &[Entry]) -> Result<()> {
+        let of = |stem: &str, id: &str| {
+            stem.strip_prefix(id)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let figures = self.out.join("figures");
+        let figure = |stem: &str| catalog.iter().any(|entry| entry.chart.is_some() && of(stem, &entry.id));
+        let page = |stem: &str| {
+            catalog
+                .iter()
+                .filter_map(|entry| entry.page.as_deref())
+                .any(|name| of(stem, name))
+        };
+        let made = |path: &PathBuf| self.paths.figures.contains(path) || self.paths.pages.contains(path);
+        for (folder, endings, known) in [
+            (
+                figures.as_path(),
+                &["svg", "png", "jpg", "tex"][..],
+                &figure as &dyn Fn(&str) -> bool,
+            ),
+            (self.out, &["html"][..], &page),
+        ] {
+            if !there::is_dir(folder)? {
+                continue;
+            }
+            for found in std::fs::read_dir(folder).at("read", folder)? {
+                let path = found.at("read", folder)?.path();
+                let named = path
+                    .file_stem()
+                    .zip(path.extension())
+                    .and_then(|(stem, end)| stem.to_str().zip(end.to_str()));
+                if named.is_some_and(|(stem, end)| endings.contains(&end) && known(stem)) && !made(&path) {
+                    atomic::remove(&path)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes the files of one statistic; nothing if the runs have nothing to show for it.

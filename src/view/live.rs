@@ -8,7 +8,9 @@ use crate::train::checkpoint::CURVES;
 use crate::train::live::Curves;
 
 /// Folders below those that were named are searched this deep.
-const DEPTH: usize = 6;
+const DEPTH: usize = 4;
+/// Folders of a run, and others beside runs, below which nothing is trained.
+const PASSED: [&str; 6] = ["report", "checkpoint", "tests", "data", "cache", "target"];
 
 /// A seed that is being trained.
 #[derive(Debug, Clone, Serialize)]
@@ -56,7 +58,9 @@ fn search(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Training>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         // Links are not followed: they may lead in a circle.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') && !PASSED.contains(&&*name) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             search(root, &entry.path(), depth - 1, found);
         }
     }

@@ -1,5 +1,7 @@
 //! The pages: the list of runs, and the explorer of one or of two.
 
+use std::path::Path;
+
 use minijinja::{Value as Json, context};
 use serde::Serialize;
 
@@ -38,6 +40,11 @@ struct Row {
 }
 
 impl Site {
+    /// Whether a run has a report that may be shown: it holds images, unless its recipe left them out.
+    fn has_report(&self, run: &Path) -> bool {
+        self.options.images && run.join("report").join("report.html").is_file()
+    }
+
     fn rows(&self) -> Result<(Vec<Row>, Vec<String>)> {
         let query = self.query()?;
         let labels = self.assets.labels()?;
@@ -64,7 +71,7 @@ impl Site {
                     .replace('T', " "),
                 value: mean.map_or_else(|| MISSING.to_owned(), |mean| number_of(text("metric"), mean)),
                 what: format!("{}, {}", label(text("metric"), &labels), label(text("method"), &labels)),
-                report: run.path.join("report").join("report.html").is_file(),
+                report: self.has_report(&run.path),
                 run: run.run.clone(),
             }
         });
@@ -116,7 +123,7 @@ impl Site {
             run => this.run.run.clone(),
             key => key(&this.run.path),
             other => other.map(|other| other.run.run.clone()),
-            report => other.is_none() && this.run.path.join("report").join("report.html").is_file(),
+            report => other.is_none() && self.has_report(&this.run.path),
             stand_in => manifest.stand_in,
             licence => manifest.licence.clone().filter(|_| self.options.images),
             explorer_css => raw(&self.assets, "css/explorer.css")?,

@@ -148,14 +148,18 @@ pub(super) fn route(site: &Site, path: &str) -> Result<Answer> {
             Some(run) => Ok(Answer::json(&run.data.to_json())),
             None => absent(),
         },
-        ["run", key, "face", number] | ["compare", key, _, "face", number] => {
-            let run = match site.seen(key) {
+        ["run", key, "face", stamp, number] | ["compare", key, _, "face", stamp, number] => {
+            let run = match site.seen(key, stamp) {
                 Some(run) => Some(run),
-                None => site.open(key)?,
+                None => site.open(key)?.filter(|run| run.stamp == stamp),
             };
             let Some(run) = run else { return absent() };
             let face = number.parse().map_err(|_| "no such sample").and_then(|i| run.face(i));
             Ok(face.map_or_else(Answer::absent, |jpeg| Answer::of("image/jpeg", jpeg)))
+        }
+        // A report that was written holds what its recipe let it hold.
+        ["run", _, "report", ..] if !site.options.images => {
+            Ok(Answer::absent("images left out: the report of a run may hold some"))
         }
         ["run", key, "report", ref rest @ ..] => match site.folder(key)? {
             Some(folder) => Ok(file(&folder.join("report"), &rest.join("/"))),

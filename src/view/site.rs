@@ -44,6 +44,8 @@ pub(super) struct Opened {
     pub(super) data: Data,
     sources: Vec<Source>,
     root: Option<PathBuf>,
+    /// When the run was written: its faces are known by their place in these data alone.
+    pub(super) stamp: String,
 }
 
 impl Opened {
@@ -93,7 +95,9 @@ impl Opened {
 pub(super) struct Site {
     pub(super) options: ViewOptions,
     pub(super) assets: ReportFiles,
-    /// The last that were asked for, the newest at the end.
+    /// Held while a run is opened.
+    opening: Mutex<()>,
+    /// The last that were asked for, by key, the newest at the end.
     opened: Mutex<VecDeque<(String, Arc<Opened>)>>,
 }
 
@@ -108,6 +112,7 @@ impl Site {
         Ok(Self {
             options,
             assets: ReportFiles::new(None)?,
+            opening: Mutex::default(),
             opened: Mutex::default(),
         })
     }
@@ -124,14 +129,13 @@ impl Site {
         Ok(found.map(|run| run.path.clone()))
     }
 
-    /// The run with this key as it was opened last: a page asks for hundreds of faces, and knows them by that data's numbers.
-    pub(super) fn seen(&self, wanted: &str) -> Option<Arc<Opened>> {
+    /// The run with this key as a page's data have it: the page asks for hundreds of faces, and knows them by those data's numbers.
+    pub(super) fn seen(&self, wanted: &str, stamp: &str) -> Option<Arc<Opened>> {
         let all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_key = |known: &str| known.split(' ').next() == Some(wanted);
-        all.iter()
-            .rev()
-            .find(|(known, _)| of_key(known))
-            .map(|(_, opened)| Arc::clone(opened))
+        let found = all
+            .iter()
+            .find(|(known, opened)| known == wanted && opened.stamp == stamp);
+        found.map(|(_, opened)| Arc::clone(opened))
     }
 
     /// The run with this key.
@@ -147,10 +151,11 @@ impl Site {
             return Ok(None);
         };
         // A run that was written since is another.
-        let stamp = format!("{wanted} {}", run.manifest.created);
-        let lock = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, opened)) = lock().iter().find(|(known, _)| *known == stamp) {
-            return Ok(Some(Arc::clone(opened)));
+        let stamp = blake3::hash(run.manifest.created.as_bytes()).to_hex()[..8].to_owned();
+        // One is opened at a time: a page and its data ask at once, and at full size each takes seconds and memory.
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = self.seen(wanted, &stamp) {
+            return Ok(Some(opened));
         }
         let mut collected = collect(&query, &run, &self.assets, WANTED)?;
         let root = self.root_of(&run);
@@ -162,7 +167,7 @@ impl Site {
                 collected.data.samples.face[i] = source.path.is_some().then_some(i);
             }
             Faces::Url {
-                prefix: "face/".to_owned(),
+                prefix: format!("face/{stamp}/"),
                 why: BTreeMap::new(),
             }
         } else if self.options.images {
@@ -175,12 +180,13 @@ impl Site {
             data: collected.data,
             sources: collected.sources,
             root,
+            stamp,
         });
-        let mut all = lock();
+        let mut all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT {
             all.pop_front();
         }
-        all.push_back((stamp, Arc::clone(&opened)));
+        all.push_back((wanted.to_owned(), Arc::clone(&opened)));
         Ok(Some(opened))
     }
 

@@ -56,11 +56,19 @@ fn a_run_is_listed_opened_and_its_faces_are_read_when_asked_for() {
     let splits = data["samples"]["split"].as_array().unwrap();
     assert_eq!(splits.iter().filter(|split| **split == test).count(), 16);
     assert_eq!(data["faces"]["kind"], "url");
-    let face = get(&site, &format!("/run/{key}/face/{}", data["samples"]["face"][0]));
+    let prefix = data["faces"]["prefix"].as_str().unwrap();
+    let face = get(&site, &format!("/run/{key}/{prefix}{}", data["samples"]["face"][0]));
     assert_eq!((face.status, face.kind), (200, "image/jpeg"));
     assert!(image::load_from_memory(&face.body).is_ok());
-    for path in ["face/100000", "face/-1", "face/", "other", "data.json/x"] {
+    for path in ["face/0", "face/01234567/0", "face/", "other", "data.json/x"] {
         assert_eq!(get(&site, &format!("/run/{key}/{path}")).status, 404, "{path}");
+    }
+    for number in ["100000", "-1", ""] {
+        assert_eq!(
+            get(&site, &format!("/run/{key}/{prefix}{number}")).status,
+            404,
+            "{number}"
+        );
     }
     assert_eq!(get(&site, "/run/0123456789ab/").status, 404);
     assert_eq!(json(&get(&site, "/state.json"))["runs"], serde_json::json!([key]));
@@ -82,6 +90,11 @@ fn no_image_leaves_where_none_may_be_shown() {
         serde_json::json!({ "kind": "none", "why": { "": "images left out" } })
     );
     assert_eq!(get(&site, &format!("/run/{key}/face/0")).status, 404);
+    // Nor those of a report that was written with them.
+    std::fs::create_dir(run.join("report")).unwrap();
+    std::fs::write(run.join("report/report.html"), "faces").unwrap();
+    assert_eq!(get(&site, &format!("/run/{key}/report/report.html")).status, 404);
+    assert!(!String::from_utf8(get(&site, "/").body).unwrap().contains("report.html"));
 }
 
 #[test]

@@ -54,7 +54,8 @@ fn runs_are_served_with_their_faces_until_ctrl_c() {
     assert_eq!(data["run"], name);
     assert_eq!(data["stand_in"], true);
     let face = data["samples"]["face"][0].as_u64().unwrap();
-    let (head, jpeg) = get(&address, &format!("run/{key}/face/{face}"));
+    let prefix = data["faces"]["prefix"].as_str().unwrap();
+    let (head, jpeg) = get(&address, &format!("run/{key}/{prefix}{face}"));
     assert!(head.contains("image/jpeg"), "{head}");
     assert!(image::load_from_memory(&jpeg).is_ok());
     let (_, report) = get(&address, &format!("run/{key}/report/report.html"));

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use crate::error::Result;
 use crate::image::FaceBox;
 use crate::query::context::QueryContext;
-use crate::query::{FoundRun, Table, Value};
+use crate::query::{FoundRun, Table, Value, plain};
 use crate::report::catalog::ReportFiles;
 use crate::report::cells::thousands;
 use crate::report::thumbnail::face_box;
 
-use super::data::{Archetypes, Compared, Data, Faces, Flows, Issues, Map, Said, Samples, Short};
+use super::data::{Archetypes, Compared, Data, Faces, Files, Flows, Issues, Map, Said, Samples, Short};
 
 /// Neighbours of an archetype that are listed.
 const NEIGHBOURS: usize = 6;
@@ -82,6 +82,7 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
     )?;
     let dictionary = ask("explorer_archetypes.sql", &[support])?;
     let moved = ask("explorer_flows.sql", &[])?;
+    let reviewed = ask("explorer_reviewed.sql", &[])?;
     let manifest = &run.manifest;
     let at: HashMap<String, usize> = rows
         .rows
@@ -109,6 +110,20 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
     let test = splits.iter().position(|split| split == "test");
     let shown = samples.split.iter().filter(|split| Some(**split) == test).count();
     let mut notes = Vec::new();
+    if manifest.folds.len() > 1 || manifest.seeds.len() > 1 {
+        let folds = match manifest.folds[..] {
+            [first, _, ..] => format!(
+                "fold {} of {}, ",
+                manifest.folds.iter().min().unwrap_or(&first),
+                manifest.folds.len()
+            ),
+            _ => String::new(),
+        };
+        notes.push(format!(
+            "Archetypes, predictions and maps are those of one dictionary: {folds}seed {}. Votes on labels are those of all.",
+            manifest.seeds.iter().min().copied().unwrap_or_default()
+        ));
+    }
     if (shown as i64) < tested {
         notes.push(format!(
             "Shown are {} of {} test samples: evenly over the split, and those whose label is doubted.",
@@ -150,6 +165,7 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
             samples,
             archetypes,
             issues,
+            reviewed: before(&reviewed),
             compare: None,
             faces: Faces::None { why: BTreeMap::new() },
         },
@@ -230,9 +246,10 @@ fn samples(
     };
     let output = columns(table, "output", outputs);
     let (label, prediction, error) = said(table, task, outputs, &output);
+    let id: Vec<String> = text("sample_id").into_iter().map(Option::unwrap_or_default).collect();
     let samples = Samples {
-        id: text("sample_id").into_iter().map(Option::unwrap_or_default).collect(),
-        file: text("image_path"),
+        file: Files::of(&id, text("image_path")),
+        id,
         split: split.into_iter().map(Option::unwrap_or_default).collect(),
         subject,
         label,
@@ -431,6 +448,14 @@ fn listed(table: &Table, at: &HashMap<String, usize>, classes: &[String]) -> Iss
         issues.score.push(Short::of(get("score")));
     }
     issues
+}
+
+/// The list of reviewed labels that is in force, as it is written: a new one has to hold it too.
+fn before(table: &Table) -> Vec<[String; 5]> {
+    let row = |row: &Vec<Value>| {
+        ["sample_id", "output", "from", "decision", "to"].map(|name| plain(table.get(row, name), ""))
+    };
+    table.rows.iter().map(row).collect()
 }
 
 /// Samples by how much their picture matters.

@@ -45,12 +45,43 @@ pub(crate) enum Said {
     Numbers(Vec<Vec<Short>>),
 }
 
+/// Names of images. Most databases call a sample as they call its image, which need not be said for each.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Files {
+    /// The identifier with something before and after it.
+    Around { before: String, after: String },
+    /// One a sample.
+    Each(Vec<Option<String>>),
+}
+
+impl Files {
+    pub(super) fn of(ids: &[String], files: Vec<Option<String>>) -> Self {
+        let around = || {
+            let (id, file) = (ids.first()?, files.first()?.as_ref()?);
+            let at = file.find(id.as_str()).filter(|_| !id.is_empty())?;
+            let (before, after) = (&file[..at], &file[at + id.len()..]);
+            let all = ids.iter().zip(&files).all(|(id, file)| {
+                let middle = file
+                    .as_ref()
+                    .and_then(|file| file.strip_prefix(before)?.strip_suffix(after));
+                middle == Some(id.as_str())
+            });
+            all.then(|| Self::Around {
+                before: before.to_owned(),
+                after: after.to_owned(),
+            })
+        };
+        around().unwrap_or(Self::Each(files))
+    }
+}
+
 /// Samples, a column a fact.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Samples {
     pub(crate) id: Vec<String>,
     /// The image below the data root.
-    pub(crate) file: Vec<Option<String>>,
+    pub(crate) file: Files,
     pub(crate) split: Vec<usize>,
     pub(crate) subject: Vec<Option<usize>>,
     pub(crate) label: Said,
@@ -177,6 +208,8 @@ pub(crate) struct Data {
     pub(crate) maps: Vec<Map>,
     pub(crate) flows: Flows,
     pub(crate) issues: Issues,
+    /// Lines of the list of reviewed labels that is in force: sample, output, the database's label, decision, new label.
+    pub(crate) reviewed: Vec<[String; 5]>,
     pub(crate) compare: Option<Compared>,
     pub(crate) faces: Faces,
 }

@@ -18,7 +18,7 @@ use super::collect::Collected;
 use super::data::Faces;
 
 /// Characters that the sheets may take together: with the page's tables, figures and fonts, 5,000 samples stay below 5 MB.
-const BUDGET: usize = 3_000_000;
+const BUDGET: usize = 2_600_000;
 /// Sides that are tried, in pixels, each with the most pictures that it is tried for.
 const SIDES: [(u32, usize); 5] = [(72, 1500), (56, 3000), (48, 5000), (40, 8000), (32, 12_000)];
 /// Pictures a row of a sheet, and rows.

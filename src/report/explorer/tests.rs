@@ -9,7 +9,7 @@ use crate::query::fixture::Fixture;
 use crate::report::catalog::ReportFiles;
 
 use super::collect::{Collected, Wanted, collect};
-use super::data::{Compared, Said};
+use super::data::{Compared, Files, Said};
 use super::sprites;
 
 const WANTED: Wanted = Wanted {
@@ -76,6 +76,25 @@ fn a_run_without_maps_shows_test_samples_evenly_and_says_so() {
         "{:?}",
         data.notes
     );
+}
+
+#[test]
+fn names_of_images_are_said_once_where_they_follow_from_the_samples() {
+    let ids = ["a", "bc"].map(str::to_owned);
+    let files = |names: [Option<&str>; 2]| Files::of(&ids, names.map(|name| name.map(str::to_owned)).to_vec());
+    let around = Files::Around {
+        before: "x/".to_owned(),
+        after: "_1.png".to_owned(),
+    };
+    assert_eq!(files([Some("x/a_1.png"), Some("x/bc_1.png")]), around);
+    for other in [
+        [Some("x/a.png"), Some("y/bc.png")],
+        [Some("x/a.png"), None],
+        [None, None],
+        [Some("a"), Some("cb")],
+    ] {
+        assert!(matches!(files(other), Files::Each(_)), "{other:?}");
+    }
 }
 
 #[test]
