@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::counted::counted;
 use crate::error::{Error, Result};
 use crate::sets::Matrix;
 
@@ -138,10 +139,10 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         .zip(b_chunks.remainder())
         .map(|(x, y)| x * y)
         .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
+    counted(a.len() / LANES, |chunk| {
+        let from = chunk * LANES;
+        let (x, y) = (&a[from..from + LANES], &b[from..from + LANES]);
+        counted(LANES, |lane| lanes[lane] += x[lane] * y[lane]);
+    });
     lanes.iter().sum::<f32>() + tail
 }

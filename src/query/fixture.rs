@@ -15,7 +15,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int8Array, Int32Array, 
 
 use crate::disk::parquet;
 use crate::record::{
-    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, Origin, PredictionRow, ResetRow,
+    ArchetypeRow, AssignmentRow, DuplicateRow, FlowRow, MapRow, MetricRow, Origin, PredictionRow, RelabelRow, ResetRow,
     SeparabilityRow, StandingRow,
 };
 
@@ -130,6 +130,21 @@ impl Fixture<'_> {
             });
         }
         parquet::write(&folder.join("standings.parquet"), &standings, &Origin::default()).unwrap();
+        if self.rich {
+            let row = |sample_id: &str, decision: &str, to: Option<&str>| RelabelRow {
+                sample_id: sample_id.to_owned(),
+                split: Some("train".to_owned()),
+                output: "expression".to_owned(),
+                from: Some(self.classes[1].to_owned()),
+                decision: decision.to_owned(),
+                to: to.map(str::to_owned),
+            };
+            let rows = [
+                row("train_00001", "change", Some(self.classes[0])),
+                row("train_00015", "keep", None),
+            ];
+            parquet::write(&folder.join("relabelled.parquet"), &rows, &Origin::default()).unwrap();
+        }
         let duplicates = [
             ("train", "train_00001", "test_00002", "bytes"),
             ("train", "train_00003", "test_00000", "features"),

@@ -72,7 +72,8 @@ fn a_run_without_maps_shows_test_samples_evenly_and_says_so() {
     // Five evenly, and the one whose label is doubted where it is none of them.
     assert!((5..=6).contains(&shown), "{shown}");
     assert!(
-        data.notes[0].starts_with(&format!("Shown are {shown} of 16 test samples: evenly")),
+        data.notes[0].contains("seed 0")
+            && data.notes[1].starts_with(&format!("Shown are {shown} of 16 test samples: evenly")),
         "{:?}",
         data.notes
     );
