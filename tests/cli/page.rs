@@ -94,13 +94,13 @@ fn what_the_explorer_exports_a_recipe_reads() {
         return;
     }
     assert!(looked.status.success(), "{}", String::from_utf8_lossy(&looked.stderr));
-    let list = std::fs::read_to_string(bench.path("seen/review.csv")).unwrap();
+    let list = std::fs::read_to_string(bench.path("seen/report/review.csv")).unwrap();
     let decided = |decision: &str| {
         let lines = list.lines().filter(|line| line.split(',').nth(3) == Some(decision));
         lines.count() as u64
     };
     assert!(decided("change") > 0 && decided("keep") > 0, "{list}");
-    let seen = bench.path("seen/review.csv").display().to_string();
+    let seen = bench.path("seen/report/review.csv").display().to_string();
     let set = format!("protocol.relabel=\"{seen}\"");
     let again = crate::small(&["--json"]);
     let again = bench.json(&[again.as_slice(), &more, &["--set", &set]].concat());
