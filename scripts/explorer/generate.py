@@ -194,7 +194,7 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
     for a in range(count):
         rank[of_class[a]] = rank.get(of_class[a], 0) + 1
         names.append(f"{classes[of_class[a]]} P{rank[of_class[a]]}" if expression else f"archetype {a + 3}")
-    title, run = "Made-up samples", f"made-up-{task}-{n}"
+    run = f"made-up-{task}-{n}"
     notes = (
         [f"Shown are {n:,} of {16 * n:,} test samples, drawn at random, and the training samples nearest to each archetype."]
         if n
@@ -207,7 +207,7 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
         subjects = [f"{subject} {HOSTILE[s % len(HOSTILE)]}" for s, subject in enumerate(subjects)]
         classes = [f"{name} {HOSTILE[c % len(HOSTILE)]}" for c, name in enumerate(classes)]
         names = [f"{name} {HOSTILE[a % len(HOSTILE)]}" for a, name in enumerate(names)]
-        title, run = HOSTILE[0], HOSTILE[1] + HOSTILE[7]
+        run = HOSTILE[1] + HOSTILE[7]
         notes += HOSTILE
     pictured = [i for i in range(total) if i % 97 != 5][:3000]
     if total > 3000:
@@ -304,7 +304,7 @@ def data(n: int, task: str, hostile: bool = False, compare: bool = False, bare: 
         return [float(unit) * 0.8 + 0.1 for unit in unit_of[a]] if units else [round(v, 4) for v in value(*centres[a])]
 
     return {
-        "schema": 1, "run": run, "title": title, "task": task, "dataset": "made-up", "stand_in": True, "notes": notes, "seed": 0, "fold": None,
+        "schema": 1, "run": run, "task": task, "dataset": "made-up", "stand_in": True, "notes": notes,
         "classes": classes, "splits": ["train", "val", "test"], "subjects": subjects,
         "samples": {
             "id": ids, "file": files, "split": [0 if i in train else 2 for i in range(total)],

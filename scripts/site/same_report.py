@@ -66,7 +66,7 @@ class Masks:
         text = re.sub(r"#(?:(?:\s*(?:–|·|±|\$\\pm\$)\s*|\s+to\s+|, )#)+", "#", text)
         text = re.sub(r"\bP\d+\b", "P#", text)
         # What a page opens with: which rival is the best, and how AURA stands against it.
-        text = re.sub(r"\bis (?:above|below|level with) (the best of # rivals|its one rival), .* at #", r"is ‹verdict› \1, ‹rival› at #", text)
+        text = re.sub(r"\bis (?:above|below|level with) (the best of # rivals on the test split|its one rival), .*, at #", r"is ‹verdict› \1, ‹rival›, at #", text)
         text = re.sub(r"\blead (?:above|below|level)\b", "lead ‹verdict›", text)
         return re.sub(r"\s+", " ", text).strip()
 

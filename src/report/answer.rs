@@ -87,9 +87,12 @@ impl Answer {
             let sign = if lead > 0.0 { "+" } else { "" };
             let rivals = number("rivals").unwrap_or(1.0);
             let best = if rivals > 1.0 {
-                format!("the best of {rivals} rivals, {}", label(text("rival"), labels))
+                format!(
+                    "the best of {rivals} rivals on the test split, {},",
+                    label(text("rival"), labels)
+                )
             } else {
-                format!("its one rival, {}", label(text("rival"), labels))
+                format!("its one rival, {},", label(text("rival"), labels))
             };
             let interval = match number("lead_low").zip(number("lead_high")) {
                 Some((low, high)) => {

@@ -80,7 +80,7 @@ fn the_page_opens_with_the_answer() {
     );
     let markdown = read(&paths.markdown);
     let opening = &markdown[markdown.find("**\\[STAND").or(markdown.find("**[STAND")).unwrap()..];
-    insta::assert_snapshot!(opening.lines().next().unwrap(), @"**[STAND-IN] 96.9 %** accuracy, AURA, primal archetype (95 % interval 75.0 to 99.0, 16 test samples of RAF-DB, mean over 2 seeds). AURA, primal archetype is above its one rival, k nearest neighbours at 75.0 %: +21.9 points (95 % interval 11.9 to 31.9).");
+    insta::assert_snapshot!(opening.lines().next().unwrap(), @"**[STAND-IN] 96.9 %** accuracy, AURA, primal archetype (95 % interval 75.0 to 99.0, 16 test samples of RAF-DB, mean over 2 seeds). AURA, primal archetype is above its one rival, k nearest neighbours, at 75.0 %: +21.9 points (95 % interval 11.9 to 31.9).");
     let html = read(&paths.html);
     let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("no {text}"));
     assert!(place("class=\"answer\"") < place("id=\"forest\""));

@@ -59,13 +59,13 @@ fn a_small_run_gives_the_tables_worked_out_by_hand() {
 
     > **STAND-IN.** Every image behind these numbers was drawn by a program. They say nothing about a database of photographs.
 
-    **[STAND-IN] 96.9 %** accuracy, AURA, primal archetype (95 % interval 75.0 to 99.0, 16 test samples of RAF-DB, mean over 2 seeds). AURA, primal archetype is above its one rival, k nearest neighbours at 75.0 %: +21.9 points (95 % interval 11.9 to 31.9).
+    **[STAND-IN] 96.9 %** accuracy, AURA, primal archetype (95 % interval 75.0 to 99.0, 16 test samples of RAF-DB, mean over 2 seeds). AURA, primal archetype is above its one rival, k nearest neighbours, at 75.0 %: +21.9 points (95 % interval 11.9 to 31.9).
 
     ## In short
 
     ![Every method with its accuracy on the test split and the 95 % interval: AURA, primal archetype 96.9 \[75.0, 99.0\]; k nearest neighbours 75.0 \[50.0, 90.0\].](figures/forest.svg)
 
-    **[STAND-IN] Figure 1. Every method on the test split.** The primary metric: mean over seeds (square) with the 95 % interval of the finite test split, averaged over seeds (line), and each seed by itself (ring). Read-outs of AURA are blue; the dashed line is its primal archetype's.
+    **[STAND-IN] Figure 1. Every method on the test split.** The primary metric: mean over seeds (square) with the 95 % interval of the finite test split, averaged over seeds (line), and each seed by itself (ring). Blue: the method that the run is about, and its other read-outs; the dashed line is at the number of the first.
 
     Statistic: `reports/sql/forest.sql`
 

@@ -111,14 +111,8 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
     let shown = samples.split.iter().filter(|split| Some(**split) == test).count();
     let mut notes = Vec::new();
     if manifest.folds.len() > 1 || manifest.seeds.len() > 1 {
-        let folds = match manifest.folds[..] {
-            [first, _, ..] => format!(
-                "fold {} of {}, ",
-                manifest.folds.iter().min().unwrap_or(&first),
-                manifest.folds.len()
-            ),
-            _ => String::new(),
-        };
+        let first = manifest.folds.iter().min().filter(|_| manifest.folds.len() > 1);
+        let folds = first.map_or_else(String::new, |fold| format!("fold {fold} of {}, ", manifest.folds.len()));
         notes.push(format!(
             "Archetypes, predictions and maps are those of one dictionary: {folds}seed {}. Votes on labels are those of all.",
             manifest.seeds.iter().min().copied().unwrap_or_default()
@@ -150,13 +144,10 @@ pub(crate) fn collect(query: &QueryContext, run: &FoundRun, assets: &ReportFiles
         data: Data {
             schema: 1,
             run: run.run.clone(),
-            title: manifest.title.clone().unwrap_or_else(|| run.run.clone()),
             task: manifest.task.clone(),
             dataset: manifest.dataset.clone(),
             stand_in: manifest.stand_in,
             notes,
-            seed: manifest.seeds.iter().min().copied(),
-            fold: manifest.folds.iter().min().map(|fold| i64::from(*fold)),
             classes: manifest.classes.clone(),
             splits,
             subjects,

@@ -193,13 +193,10 @@ pub(crate) enum Faces {
 pub(crate) struct Data {
     pub(crate) schema: u32,
     pub(crate) run: String,
-    pub(crate) title: String,
     pub(crate) task: String,
     pub(crate) dataset: String,
     pub(crate) stand_in: bool,
     pub(crate) notes: Vec<String>,
-    pub(crate) seed: Option<i64>,
-    pub(crate) fold: Option<i64>,
     pub(crate) classes: Vec<String>,
     pub(crate) splits: Vec<String>,
     pub(crate) subjects: Vec<String>,
