@@ -19,6 +19,7 @@ pub mod map;
 pub mod mend;
 pub mod needs;
 mod others;
+pub mod plan;
 pub mod relabel;
 pub mod report;
 pub mod reviewed;

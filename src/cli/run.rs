@@ -8,6 +8,7 @@ use clap::Args;
 use crate::chain::state::RunOptions;
 use crate::chain::{self, StudyOptions, StudySummary, Summary, stages};
 use crate::error::{Context, Error, Result};
+use crate::quoting::quoted;
 use crate::recipe::{Job, RecipeOptions};
 
 use super::output;
@@ -156,49 +157,10 @@ fn next(summary: &Summary) -> String {
     )
 }
 
-/// A word as the shell reads it that this system opens: on Windows PowerShell, in which a backslash is itself.
-fn quoted(text: &str) -> String {
-    let (others, escaped) = if cfg!(windows) {
-        ("\\/._-+:=", "''")
-    } else {
-        ("/._-+:@%=,", r"'\''")
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', escaped))
-    }
-}
-
 fn show<T: serde::Serialize>(arguments: &RunArguments, summary: &T, text: impl Fn(&T) -> String) -> Result<()> {
     if arguments.json {
         output::print_json(summary)
     } else {
         output::print(&text(summary))
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_word_is_one_word_to_a_shell() {
-        for word in [
-            "",
-            "plain/path-1.jpg",
-            "two words",
-            "it's",
-            "$HOME `id` \"x\" \\ *;&|~#!",
-            "a\nb",
-            "Ä",
-        ] {
-            let said = std::process::Command::new("sh")
-                .args(["-c", &format!("printf %s {}", quoted(word))])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(said.stdout).unwrap(), word, "{}", quoted(word));
-        }
     }
 }

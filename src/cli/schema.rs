@@ -15,6 +15,8 @@ use crate::dataset::card_file;
 use crate::dataset::conversion::Conversion;
 use crate::error::Result;
 use crate::export::model::folder::Exported;
+use crate::launch::config;
+use crate::launch::status::{self, LaunchStatus};
 use crate::predict::run::Predicted;
 use crate::recipe;
 use crate::report::explain::sample::Explanation;
@@ -37,6 +39,8 @@ enum Kind {
     Card,
     /// Baseline files
     Baseline,
+    /// A user's configuration file
+    Config,
     /// manifest.json of a run folder
     Manifest,
     /// conversion.json beside a samples table
@@ -57,6 +61,8 @@ enum Kind {
     Predict,
     /// export model --json
     Model,
+    /// launch status --json
+    Launch,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
@@ -76,6 +82,7 @@ fn of(kind: Kind) -> Json {
         Kind::Recipe => recipe::json_schema(),
         Kind::Card => card_file::json_schema(),
         Kind::Baseline => schema::<Baseline>("baseline", baseline::SCHEMA),
+        Kind::Config => config::json_schema(),
         Kind::Manifest => schema::<Manifest>("manifest", manifest::SCHEMA),
         Kind::Conversion => schema::<Conversion>("conversion", 1),
         Kind::Run => schema::<Summary>("run", 1),
@@ -86,6 +93,7 @@ fn of(kind: Kind) -> Json {
         Kind::Leaderboard => schema::<Board>("leaderboard", board::SCHEMA),
         Kind::Predict => schema::<Predicted>("predict", 1),
         Kind::Model => schema::<Exported>("model", 1),
+        Kind::Launch => schema::<LaunchStatus>("launch", status::SCHEMA),
     }
 }
 
