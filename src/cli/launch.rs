@@ -17,7 +17,6 @@ use crate::launch::status::LaunchStatus;
 use crate::launch::work::{self, Launch};
 use crate::launch::{queue, submit};
 use crate::recipe::{Job, RecipeOptions};
-use crate::there;
 
 use super::output;
 use super::shell::Shell;
@@ -172,7 +171,7 @@ fn slurm(arguments: &SlurmArguments, shell: &Shell) -> Result<()> {
     let launch = Launch {
         job: &job,
         plan: &plan,
-        words: what.words(&options)?,
+        words: what.words(&options),
         program: std::env::current_exe().at("find", Path::new("the program itself"))?,
         here,
         folder: what.folder(&name)?,
@@ -267,15 +266,10 @@ impl What {
     }
 
     /// The call that a job makes, after the program.
-    fn words(&self, options: &RunOptions) -> Result<Vec<String>> {
+    fn words(&self, options: &RunOptions) -> Vec<String> {
         let text = |path: &Path| path.display().to_string();
-        // What is no file is the name of a recipe that the program carries.
-        let recipe = if there::is_file(&self.recipe)? {
-            full(&self.recipe)?
-        } else {
-            self.recipe.clone()
-        };
-        let mut words = vec!["run".to_owned(), text(&recipe)];
+        // As it was written: what it extends is looked for from there, and jobs begin in the same folder.
+        let mut words = vec!["run".to_owned(), text(&self.recipe)];
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         if let Some(data) = &options.data {
             add("--data", text(data));
@@ -289,7 +283,7 @@ impl What {
         if self.stand_in {
             words.push("--stand-in".to_owned());
         }
-        Ok(words)
+        words
     }
 }
 
