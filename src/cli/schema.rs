@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use crate::chain::Summary;
+use crate::chain::plan::Plan;
 use crate::chain::scored::ScoreSummary;
 use crate::check::baseline::{self, Baseline};
 use crate::check::board::{self, Board};
@@ -57,6 +58,8 @@ enum Kind {
     Predict,
     /// export model --json
     Model,
+    /// plan --json
+    Plan,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
@@ -86,6 +89,7 @@ fn of(kind: Kind) -> Json {
         Kind::Leaderboard => schema::<Board>("leaderboard", board::SCHEMA),
         Kind::Predict => schema::<Predicted>("predict", 1),
         Kind::Model => schema::<Exported>("model", 1),
+        Kind::Plan => schema::<Plan>("plan", 1),
     }
 }
 
