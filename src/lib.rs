@@ -42,6 +42,7 @@
 //!     cache: folder.join("cache"),
 //!     device: "cpu".to_owned(),
 //!     sweep: None,
+//!     scratch: None,
 //! };
 //! let summary = run(&recipe, &options, Progress::hidden(), &Interrupt::default())?;
 //! assert!(summary.stand_in && summary.metrics["acc"].mean <= 1.0);

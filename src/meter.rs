@@ -4,6 +4,8 @@ use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 /// Ticks a second in which Linux counts the time of processors for programs, on every architecture.
 const TICKS: f64 = 100.0;
 
@@ -11,7 +13,7 @@ const TICKS: f64 = 100.0;
 static BEFORE: AtomicU64 = AtomicU64::new(0);
 
 /// What something cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spent {
     /// Seconds by the clock.
     pub seconds: f64,

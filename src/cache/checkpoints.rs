@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::disk::lock::Lock;
 use crate::error::{Context, Result};
 use crate::train::checkpoint;
 
-use super::entry::{Entry, Kind, extent};
+use super::entry::{Entry, Guard, Kind, extent};
 use super::listing::rfc3339;
 
 /// The checkpoints of all runs right below `runs`, by name.
@@ -15,9 +16,8 @@ use super::listing::rfc3339;
 pub fn entries(runs: &Path) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
     for run in folders(runs, |_| true)? {
-        // Every run that this program began has it.
-        let lock = run.join(".lock");
-        if !lock.is_file() {
+        // Every run that this program began has one.
+        if !Lock::is_known(&run) {
             continue;
         }
         let folds = folders(&run, |name| name.starts_with("fold-"))?;
@@ -31,6 +31,7 @@ pub fn entries(runs: &Path) -> Result<Vec<Entry>> {
                     continue;
                 };
                 let (files, bytes, last) = extent(&path)?;
+                let guard = Guard::Locks(seed);
                 found.push(Entry {
                     kind: Kind::Checkpoint,
                     name: path.display().to_string(),
@@ -39,10 +40,10 @@ pub fn entries(runs: &Path) -> Result<Vec<Entry>> {
                     files,
                     bytes,
                     last_used: rfc3339(last),
-                    in_use: Entry::held(&lock),
+                    in_use: guard.is_held(),
                     last,
                     path,
-                    lock: lock.clone(),
+                    guard,
                 });
             }
         }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::disk::lock::{Attempt, Lock};
 use crate::disk::seal::{self, Damage};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -70,17 +71,34 @@ pub struct Entry {
     /// Where it lies.
     #[serde(skip)]
     pub path: PathBuf,
-    /// The file that whoever uses it has locked.
+    /// What whoever uses it holds.
     #[serde(skip)]
-    pub lock: PathBuf,
+    pub guard: Guard,
+}
+
+/// What is held of a folder by whoever uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// A lock of the system on the digests of a folder that is whole; where the file system has none, nobody holds it.
+    Digests(PathBuf),
+    /// A lock of this program's in this folder, or in several.
+    Locks(PathBuf),
+}
+
+impl Guard {
+    /// Whether somebody else holds it.
+    pub(super) fn is_held(&self) -> bool {
+        match self {
+            Self::Digests(file) => {
+                File::open(file).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+            }
+            // What cannot be looked at is left alone.
+            Self::Locks(folder) => Lock::holders(folder).map_or(true, |held| !held.is_empty()),
+        }
+    }
 }
 
 impl Entry {
-    /// Whether somebody else holds it; where the file system knows no locks, nobody does.
-    pub(super) fn held(lock: &Path) -> bool {
-        File::open(lock).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-    }
-
     /// Whether its files have digests.
     pub fn is_published(&self) -> bool {
         !matches!(self.kind, Kind::Unfinished | Kind::Checkpoint | Kind::Remains)
@@ -104,16 +122,28 @@ impl Entry {
     /// [`Error::Data`] if it is in use; [`Error::Io`] if it cannot be removed.
     pub fn remove(&self) -> Result<()> {
         // Held until the folder has another name: whoever comes now finds nothing, and makes it again.
-        let lock = File::open(&self.lock).ok();
-        let free = lock
-            .as_ref()
-            .is_none_or(|file| !matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
-        if !free {
+        let held = match &self.guard {
+            Guard::Digests(file) => {
+                let file = File::open(file).ok();
+                let free = file
+                    .as_ref()
+                    .is_none_or(|file| !matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+                free.then_some(Held::File(file))
+            }
+            guard @ Guard::Locks(folder) if !guard.is_held() => {
+                match Lock::attempt(folder, "", &Interrupt::default())? {
+                    Attempt::Held(lock) => Some(Held::Lock(lock)),
+                    Attempt::Busy(_) => None,
+                }
+            }
+            Guard::Locks(_) => None,
+        };
+        let Some(held) = held else {
             return Err(Error::data(format!(
                 "{} is in use; nothing of it was removed",
                 self.name
             )));
-        }
+        };
         if self.kind == Kind::Checkpoint {
             // Half a checkpoint is none.
             return std::fs::remove_dir_all(&self.path).at("remove", &self.path);
@@ -123,9 +153,16 @@ impl Entry {
         aside.push(format!("-{}", std::process::id()));
         let aside = self.path.with_file_name(aside);
         std::fs::rename(&self.path, &aside).at("remove", &self.path)?;
-        drop(lock);
+        drop(held);
         std::fs::remove_dir_all(&aside).at("remove", &aside)
     }
+}
+
+/// Keeps others away while a folder gets another name.
+#[expect(dead_code, reason = "held, not read")]
+enum Held {
+    File(Option<File>),
+    Lock(Lock),
 }
 
 /// How the names of folders begin that are being removed.

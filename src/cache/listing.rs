@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::dataset::conversion::Conversion;
 use crate::dataset::generated::{STAND_IN_FILE, UNFINISHED};
+use crate::disk::lock::Lock;
 use crate::disk::publish::PARTIAL;
 use crate::disk::seal;
 use crate::error::{Context, Result};
@@ -13,7 +14,7 @@ use crate::feature::table::part_path;
 use crate::naming;
 use crate::query::FoundRun;
 
-use super::entry::{Entry, Kind, REMAINS, extent};
+use super::entry::{Entry, Guard, Kind, REMAINS, extent};
 
 /// The folders of a cache.
 const FOLDERS: [(&str, Kind); 4] = [
@@ -54,7 +55,7 @@ pub fn entries(cache: &Path, runs: &[FoundRun]) -> Result<Vec<Entry>> {
 fn kind_of(path: &Path, name: &str, kind: Kind) -> Option<Kind> {
     if name.starts_with(REMAINS) {
         Some(Kind::Remains)
-    } else if name.ends_with(PARTIAL) && path.join(".lock").is_file() {
+    } else if name.ends_with(PARTIAL) && Lock::is_known(path) {
         Some(Kind::Unfinished)
     } else if path.join(seal::FILE).is_file() {
         Some(kind)
@@ -70,11 +71,11 @@ fn look(path: &Path, name: String, kind: Kind, runs: &[FoundRun]) -> Result<Entr
     let published = path.join(seal::FILE);
     let opened = published.metadata().and_then(|metadata| metadata.modified());
     let last = opened.unwrap_or(written);
-    let lock = match kind {
+    let guard = match kind {
         // Faces are drawn under one lock for all of them.
-        Kind::Unfinished if name.starts_with("stand-in/") => path.with_file_name(".lock"),
-        Kind::Unfinished | Kind::Remains => path.join(".lock"),
-        _ => published,
+        Kind::Unfinished if name.starts_with("stand-in/") => Guard::Locks(path.parent().unwrap_or(path).to_owned()),
+        Kind::Unfinished | Kind::Remains => Guard::Locks(path.to_owned()),
+        _ => Guard::Digests(published),
     };
     Ok(Entry {
         kind,
@@ -83,11 +84,11 @@ fn look(path: &Path, name: String, kind: Kind, runs: &[FoundRun]) -> Result<Entr
         files,
         bytes,
         last_used: rfc3339(last),
-        in_use: Entry::held(&lock),
+        in_use: guard.is_held(),
         last,
         name,
         path: path.to_owned(),
-        lock,
+        guard,
     })
 }
 

@@ -28,7 +28,7 @@ fn cache() -> tempfile::TempDir {
         std::fs::create_dir_all(&path).unwrap();
         write(&path);
     }
-    std::fs::write(cache.path().join("features/b.partial/.lock"), "").unwrap();
+    std::fs::write(cache.path().join("features/b.partial/.lock.1"), "free 0 x\n").unwrap();
     cache
 }
 

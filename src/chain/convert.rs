@@ -33,29 +33,21 @@ pub struct Samples {
     pub images: Option<PathBuf>,
 }
 
+/// Where a conversion lies, whether it is there or not.
+struct Place {
+    folder: PathBuf,
+    /// Folder of the frames that are decoded from videos.
+    frames: PathBuf,
+    digest: String,
+}
+
 impl Chain<'_> {
     /// Converts, or finds the conversion of exactly these files by exactly this code.
     pub fn convert(&mut self, data: &Data) -> Result<Samples> {
         let started = Meter::start();
-        let recipe = self.recipe;
-        let options = recipe.protocol.convert_options(&recipe.dataset);
-        let located = LocatedData::find(&recipe.card, &data.root, &options)?;
-        let digest = Digest::new("samples")
-            .part("source", located.source_digest()?)
-            .part("options", json(&options)?.to_string())
-            .part("card", json(&recipe.card)?.to_string())
-            .part("code", stage::CONVERT)
-            .finish();
-        let folder = self
-            .options
-            .cache
-            .join("samples")
-            .join(format!("{}-{}", recipe.card.id, &digest[..16]));
-        let frames = match recipe.dataset.decoded_frames.as_str() {
-            "" => self.options.cache.join("frames"),
-            text => expand(text)
-                .map_err(|reason| Error::data(format!("dataset.decoded_frames = \"{text}\", but {reason}")))?,
-        };
+        let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
+        let located = LocatedData::find(&self.recipe.card, &data.root, &options)?;
+        let Place { folder, frames, digest } = self.converted(&located)?;
         // Samples without their frames are made again, and with them the frames.
         if let Ok(there) = read(&folder)
             && !frames_are_whole(&there, &frames, self.interrupt)?
@@ -66,25 +58,69 @@ impl Chain<'_> {
             convert_located(&located, partial, &folder, &frames, &self.progress, self.interrupt)?;
             Ok(())
         })?;
-        let table = folder.join("samples.parquet");
         let conversion = read(&folder)?;
         let decoded = conversion.decoded.iter().flat_map(|decoded| decoded.folders(&frames));
         self.in_use.extend(decoded.map(|folder| Published::in_use(&folder)));
-        // What `standin` drew and a recipe reads as if it were the database is generated all the same.
-        let stand_in = recipe.stand_in.is_some() || conversion.stand_in;
-        let truth = data.root.join(TRUTH_FILE);
-        let samples = Samples {
-            digest: of_file(&table)?,
-            table,
-            release: self.release(&conversion)?,
-            stand_in,
-            images: conversion.decoded.as_ref().map(|_| frames),
-            truth: (stand_in && there::is_file(&truth)?).then_some(truth),
-        };
+        let samples = self.samples(data, &conversion, &folder, frames)?;
         self.done("convert", &started, published.cached, &digest);
         self.warn_of(&conversion, &folder, published.cached);
         self.in_use.push(published);
         Ok(samples)
+    }
+
+    /// What a conversion left in `folder`.
+    fn samples(&self, data: &Data, conversion: &Conversion, folder: &Path, frames: PathBuf) -> Result<Samples> {
+        let table = folder.join("samples.parquet");
+        // What `standin` drew and a recipe reads as if it were the database is generated all the same.
+        let stand_in = self.recipe.stand_in.is_some() || conversion.stand_in;
+        let truth = data.root.join(TRUTH_FILE);
+        Ok(Samples {
+            digest: of_file(&table)?,
+            table,
+            release: self.release(conversion)?,
+            stand_in,
+            images: conversion.decoded.as_ref().map(|_| frames),
+            truth: (stand_in && there::is_file(&truth)?).then_some(truth),
+        })
+    }
+
+    /// Where the conversion of a database lies.
+    fn converted(&self, located: &LocatedData<'_>) -> Result<Place> {
+        let recipe = self.recipe;
+        let options = recipe.protocol.convert_options(&recipe.dataset);
+        let digest = Digest::new("samples")
+            .part("source", located.source_digest()?)
+            .part("options", json(&options)?.to_string())
+            .part("card", json(&recipe.card)?.to_string())
+            .part("code", stage::CONVERT)
+            .finish();
+        Ok(Place {
+            folder: self
+                .options
+                .cache
+                .join("samples")
+                .join(format!("{}-{}", recipe.card.id, &digest[..16])),
+            frames: match recipe.dataset.decoded_frames.as_str() {
+                "" => self.options.cache.join("frames"),
+                text => expand(text)
+                    .map_err(|reason| Error::data(format!("dataset.decoded_frames = \"{text}\", but {reason}")))?,
+            },
+            digest,
+        })
+    }
+
+    /// The samples of a database, if they are there, and otherwise the folder in which they would be.
+    ///
+    /// # Errors
+    /// As [`Self::convert`].
+    pub(super) fn samples_there(&self, data: &Data) -> Result<Result<Samples, PathBuf>> {
+        let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
+        let located = LocatedData::find(&self.recipe.card, &data.root, &options)?;
+        let Place { folder, frames, .. } = self.converted(&located)?;
+        if !publish::is_there(&folder)? {
+            return Ok(Err(folder));
+        }
+        self.samples(data, &read(&folder)?, &folder, frames).map(Ok)
     }
 
     /// The release that was read; refused if the protocol asks for another.

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::generated::STAND_IN_FILE;
 use crate::dataset::layout;
 use crate::digest::{Digest, short, stage};
 use crate::disk::lock::Lock;
 use crate::disk::publish::Published;
+use crate::disk::seal;
 use crate::error::Result;
 use crate::meter::Meter;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, StandInConfig};
 use crate::standin::generate;
 use crate::standin::options::StandinOptions;
 use crate::there;
@@ -32,17 +34,23 @@ impl Chain<'_> {
         }
     }
 
-    fn draw(&mut self, config: &crate::recipe::StandInConfig) -> Result<Data> {
+    fn draw(&mut self, config: &StandInConfig) -> Result<Data> {
         let started = Meter::start();
+        let Drawing { options, root, digest } = self.drawing(config)?;
+        let folder = root.parent().unwrap_or(&root);
+        let _lock = Lock::hold(folder, self.progress, self.interrupt)?;
+        let report = generate::generate(&options, &root, &self.progress, self.interrupt)?;
+        self.done("stand-in", &started, report.cached, &digest);
+        self.in_use.push(Published::in_use(&root));
+        Ok(Data { root })
+    }
+
+    /// The faces that a recipe asks for, drawn or not.
+    ///
+    /// # Errors
+    /// If the card cannot be encoded.
+    fn drawing(&self, config: &StandInConfig) -> Result<Drawing> {
         let card = &self.recipe.card.id;
-        let options = StandinOptions {
-            card: card.clone(),
-            layout: (!config.layout.is_empty()).then(|| config.layout.clone()),
-            samples: config.samples,
-            seed: config.seed,
-            label_noise: config.label_noise,
-            size: (config.size > 0).then_some(config.size),
-        };
         let digest = Digest::new("stand-in")
             .part("card", json(&self.recipe.card)?.to_string())
             .part("samples", config.samples.to_string())
@@ -52,14 +60,43 @@ impl Chain<'_> {
             .part("size", config.size.to_string())
             .part("code", stage::STANDIN)
             .finish();
-        let folder = self.options.cache.join("stand-in");
-        let root = folder.join(format!("{card}-{}", short(&digest)));
-        let _lock = Lock::hold(&folder, self.progress, self.interrupt)?;
-        let report = generate::generate(&options, &root, &self.progress, self.interrupt)?;
-        self.done("stand-in", &started, report.cached, &digest);
-        self.in_use.push(Published::in_use(&root));
-        Ok(Data { root })
+        Ok(Drawing {
+            options: StandinOptions {
+                card: card.clone(),
+                layout: (!config.layout.is_empty()).then(|| config.layout.clone()),
+                samples: config.samples,
+                seed: config.seed,
+                label_noise: config.label_noise,
+                size: (config.size > 0).then_some(config.size),
+            },
+            root: self
+                .options
+                .cache
+                .join("stand-in")
+                .join(format!("{card}-{}", short(&digest))),
+            digest,
+        })
     }
+
+    /// The database, if it is there; nothing, where faces have to be drawn yet.
+    ///
+    /// # Errors
+    /// As [`Self::data`].
+    pub(super) fn data_there(&self) -> Result<Option<Data>> {
+        let root = match &self.recipe.stand_in {
+            Some(config) => Some(self.drawing(config)?.root)
+                .filter(|root| root.join(STAND_IN_FILE).is_file() && root.join(seal::FILE).is_file()),
+            None => Some(locate(self.recipe, self.options.data.as_deref())?),
+        };
+        Ok(root.map(|root| Data { root }))
+    }
+}
+
+/// Generated faces, and where they lie.
+struct Drawing {
+    options: StandinOptions,
+    root: PathBuf,
+    digest: String,
 }
 
 /// The folder of the database: the command line's, else the recipe's.

@@ -1,5 +1,6 @@
 //! Stage 2: every image becomes a row of the feature table.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::device::machine::Resolved;
@@ -9,7 +10,9 @@ use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
 use crate::export::croissant;
-use crate::feature::{self, FeatureTable};
+use crate::feature::extract::Share;
+use crate::feature::shard::Shard;
+use crate::feature::{Extraction, FeatureTable};
 use crate::meter::Meter;
 
 use super::convert::{Samples, rejects_of};
@@ -25,42 +28,78 @@ pub struct Features {
     pub encoder: serde_json::Value,
 }
 
+/// Where a feature table lies, whether it is there or not.
+pub(super) struct Table {
+    /// Its folder.
+    pub(super) folder: PathBuf,
+    /// Digest of all that goes into it.
+    pub(super) digest: String,
+}
+
 impl Chain<'_> {
-    /// Extracts on `device` from images below `images`, or finds the table of exactly these samples, this encoder and this code.
-    pub fn extract(
-        &mut self,
-        images: &Path,
-        samples: &Samples,
-        encoder: &dyn Encoder,
-        device: &Resolved,
-    ) -> Result<Features> {
-        let started = Meter::start();
+    /// The table of samples with this digest, by this encoder and this code, on a device of this kind.
+    ///
+    /// # Errors
+    /// If the options cannot be encoded.
+    pub(super) fn table_of(&self, samples: &str, encoder: &dyn Encoder, device: &str) -> Result<Table> {
         let recipe = self.recipe;
         // Devices of different kinds differ in their last digits; histograms are always computed on the processor.
         let kind = if recipe.encoder.kind == EncoderKind::Hog {
             "cpu"
         } else {
-            device.kind
+            device
         };
         let digest = Digest::new("features")
-            .part("samples", &samples.digest)
+            .part("samples", samples)
             .part("encoder", encoder.digest())
             .part("options", json(&recipe.features)?.to_string())
             .part("device", kind)
             .part("code", stage::EXTRACT)
             .finish();
         let name = format!("{}-{}-{}", recipe.card.id, encoder.name(), &digest[..16]);
-        let folder = self.options.cache.join("features").join(name);
-        let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
-            let report = feature::extract(
-                &samples.table,
-                images,
-                encoder,
-                &recipe.features,
-                partial,
-                self.progress,
-                self.interrupt,
-            )?;
+        Ok(Table {
+            folder: self.options.cache.join("features").join(name),
+            digest,
+        })
+    }
+
+    /// Extracts on `device` from images below `images`, or finds the table of exactly these samples, this encoder and this code.
+    /// Processes that extract it at the same time share its parts. Nothing, where the call does only a share of it and those of others
+    /// are missing.
+    pub fn extract(
+        &mut self,
+        images: &Path,
+        samples: &Samples,
+        encoder: &dyn Encoder,
+        device: &Resolved,
+    ) -> Result<Option<Features>> {
+        let started = Meter::start();
+        let recipe = self.recipe;
+        let Table { folder, digest } = self.table_of(&samples.digest, encoder, device.kind)?;
+        let whole = Extraction {
+            samples: &samples.table,
+            data_root: images,
+            encoder,
+            options: &recipe.features,
+            out: &folder,
+            shard: Shard::WHOLE,
+        };
+        let done: RefCell<Option<Share>> = RefCell::default();
+        let share = |partial: &Path| {
+            let ours = Extraction {
+                out: partial,
+                shard: self.portion.shard,
+                ..whole
+            };
+            let share = ours.share(self.progress, self.interrupt)?;
+            let all = share.is_whole();
+            done.replace(Some(share));
+            Ok(all)
+        };
+        let published = publish::together(&folder, self.progress, self.interrupt, share, |partial| {
+            let share = done.borrow();
+            let Some(share) = share.as_ref() else { return Ok(()) };
+            let report = Extraction { out: partial, ..whole }.end(share)?;
             self.progress.line(&format!(
                 "            {} images, {} rejected, {:.0} images/s",
                 report.rows, report.rejected, report.images_per_second
@@ -77,6 +116,11 @@ impl Chain<'_> {
             }
             Ok(())
         })?;
+        let Some(published) = published else {
+            self.left += done.take().map_or(0, |share| share.missing());
+            self.done("extract", &started, false, &digest);
+            return Ok(None);
+        };
         croissant::write_beside(&folder)?;
         self.done("extract", &started, published.cached, &digest);
         let (listed, rows) = (parquet::rows(&samples.table)?, FeatureTable::open(&folder)?.rows());
@@ -88,10 +132,10 @@ impl Chain<'_> {
             ));
         }
         self.in_use.push(published);
-        Ok(Features {
+        Ok(Some(Features {
             folder,
             digest,
             encoder: encoder.describe(),
-        })
+        }))
     }
 }

@@ -7,13 +7,14 @@ use crate::disk::publish;
 use crate::error::Result;
 use crate::export::croissant;
 use crate::import::features::{FEATURES, Import};
+use crate::interrupt::Interrupt;
 use crate::meter::Meter;
 use crate::recipe::Recipe;
 
 use super::convert::{self, Samples};
 use super::data::expand;
 use super::extract::Features;
-use super::state::Chain;
+use super::state::{Chain, RunOptions};
 
 /// A path of the recipe, with the environment variables in it.
 fn place(key: &str, text: &str) -> Result<PathBuf> {
@@ -52,6 +53,23 @@ pub fn named(recipe: &Recipe) -> Vec<String> {
     }
 }
 
+/// The digest and the folder of the import that a recipe asks for, whether it is there or not.
+///
+/// # Errors
+/// As [`of_recipe`], or if the features cannot be read.
+pub(super) fn place_of(recipe: &Recipe, options: &RunOptions, interrupt: &Interrupt) -> Result<(String, PathBuf)> {
+    let convert = recipe.protocol.convert_options(&recipe.dataset);
+    let outputs = named(recipe);
+    let digest = of_recipe(recipe, &convert, &outputs)?.digest(interrupt)?;
+    let folder = folder_of(recipe, options, &digest);
+    Ok((digest, folder))
+}
+
+fn folder_of(recipe: &Recipe, options: &RunOptions, digest: &str) -> PathBuf {
+    let name = format!("{}-table-{}", recipe.card.id, &digest[..16]);
+    options.cache.join("features").join(name)
+}
+
 impl Chain<'_> {
     /// Imports, or finds the import of exactly these files by exactly this code.
     pub fn import(&mut self) -> Result<(Samples, Features)> {
@@ -60,8 +78,7 @@ impl Chain<'_> {
         let outputs = named(self.recipe);
         let import = of_recipe(self.recipe, &options, &outputs)?;
         let digest = import.digest(self.interrupt)?;
-        let name = format!("{}-table-{}", self.recipe.card.id, &digest[..16]);
-        let folder = self.options.cache.join("features").join(name);
+        let folder = folder_of(self.recipe, self.options, &digest);
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             let imported = import.run(partial, &self.progress, self.interrupt)?;
             let conversion = &imported.conversion;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::disk::atomic;
+use crate::disk::lock::{Attempt, Lock};
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::Result;
-use crate::run::folder::{RunFolder, unit_of};
+use crate::run::folder::{RunFolder, SeedFolder, unit_of};
 
 use super::done::{self, Done};
 use super::state::Chain;
@@ -27,9 +28,27 @@ impl Chain<'_> {
         folder.unseal()?;
         for damage in &damages {
             self.again(damage);
-            take_away(folder, damage.path())?;
+            self.take_away(folder, damage.path())?;
         }
         Ok(())
+    }
+
+    /// Takes away what says that the group of a damaged file is whole; of a file that belongs to none, the file itself.
+    fn take_away(&self, folder: &RunFolder, damaged: &Path) -> Result<()> {
+        let within = damaged.strip_prefix(folder.path()).unwrap_or(damaged);
+        if within.starts_with("report") {
+            return atomic::remove(&folder.report_stamp());
+        }
+        match unit_of(within).map(|(fold, seed)| folder.seed(fold, seed)) {
+            Some(seed) if within.ends_with("maps.parquet") || within.ends_with("separability.parquet") => {
+                atomic::remove(&seed.maps_stamp())
+            }
+            Some(seed) => match Lock::attempt(seed.path(), "", self.interrupt)? {
+                Attempt::Held(_lock) => done::forget(&seed),
+                Attempt::Busy(_) => Ok(()),
+            },
+            None => atomic::remove(damaged),
+        }
     }
 
     /// Of a run that was never finished, or whose digests are gone: seeds have digests of their own; what is made from them takes
@@ -48,12 +67,8 @@ impl Chain<'_> {
                 let Some(there) = Done::read(&here, digest) else {
                     continue;
                 };
-                let damages = there.damages(&here, self.interrupt)?;
-                for damage in &damages {
-                    self.again(damage);
-                }
-                if !damages.is_empty() {
-                    done::forget(&here)?;
+                if !there.damages(&here, self.interrupt)?.is_empty() {
+                    self.mend_seed(&here, digest)?;
                 }
                 atomic::remove(&here.maps_stamp())?;
             }
@@ -66,22 +81,23 @@ impl Chain<'_> {
         atomic::remove(&folder.standings())
     }
 
+    /// Looks at the files of a seed once nobody writes them, and takes its word back if one is damaged.
+    fn mend_seed(&self, here: &SeedFolder, digest: &str) -> Result<()> {
+        // Whoever has it in hand makes it whole.
+        let Attempt::Held(_lock) = Lock::attempt(here.path(), "", self.interrupt)? else {
+            return Ok(());
+        };
+        let Some(there) = Done::read(here, digest) else {
+            return Ok(());
+        };
+        let damages = there.damages(here, self.interrupt)?;
+        for damage in &damages {
+            self.again(damage);
+        }
+        if damages.is_empty() { Ok(()) } else { done::forget(here) }
+    }
+
     fn again(&self, damage: &Damage) {
         self.progress.line(&format!("            made again, because {damage}"));
-    }
-}
-
-/// Takes away what says that the group of a damaged file is whole; of a file that belongs to none, the file itself.
-fn take_away(folder: &RunFolder, damaged: &Path) -> Result<()> {
-    let within = damaged.strip_prefix(folder.path()).unwrap_or(damaged);
-    if within.starts_with("report") {
-        return atomic::remove(&folder.report_stamp());
-    }
-    match unit_of(within).map(|(fold, seed)| folder.seed(fold, seed)) {
-        Some(seed) if within.ends_with("maps.parquet") || within.ends_with("separability.parquet") => {
-            atomic::remove(&seed.maps_stamp())
-        }
-        Some(seed) => done::forget(&seed),
-        None => atomic::remove(damaged),
     }
 }

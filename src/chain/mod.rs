@@ -3,6 +3,7 @@
 //! Every stage is addressed by a digest of all that went into it, the code that computes it among them. What is there
 //! already is used and called cached; nothing stale is ever used, because nothing stale has the address asked for.
 
+mod address;
 pub mod attributes;
 pub mod convert;
 pub mod copy;
@@ -20,6 +21,7 @@ pub mod mend;
 pub mod needs;
 mod others;
 pub mod plan;
+pub mod portion;
 pub mod relabel;
 pub mod report;
 pub mod reviewed;
@@ -34,9 +36,12 @@ pub mod subgroups;
 pub mod summary;
 pub mod train;
 pub mod truth;
+mod unit_cost;
 pub mod validate;
 
+pub use portion::{Portion, Stage};
 pub use relabel::reviewed_labels;
-pub use study::{StudyOptions, StudySummary, point, study};
+pub use stages::Outcome;
+pub use study::{StudyOptions, StudyOutcome, StudySummary, point, study};
 pub use summary::Summary;
 pub use validate::{DataReport, data_report};

@@ -64,7 +64,20 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
 }
 
 impl<'a> Chain<'a> {
-    /// Brings the images of every test set through `encoder`.
+    /// Converts every test set, and no more.
+    ///
+    /// # Errors
+    /// As of the recipe's own database.
+    pub(super) fn convert_others(&mut self) -> Result<()> {
+        self.each_other(|chain, _| {
+            let data = chain.data()?;
+            chain.convert(&data)?;
+            Ok(None)
+        })
+        .map(drop)
+    }
+
+    /// Brings the images of every test set through `encoder`; those of which others do a share yet are left out.
     ///
     /// # Errors
     /// As of the recipe's own database.
@@ -77,13 +90,13 @@ impl<'a> Chain<'a> {
             chain.progress.line(&format!("            {}", needs::of_test(&size)));
             let images = samples.images.clone().unwrap_or(data.root);
             let features = chain.extract(&images, &samples, encoder, device)?;
-            Ok(Other {
+            Ok(features.map(|features| Other {
                 asked,
                 recipe: chain.recipe.clone(),
                 features,
                 samples,
                 images: Some(images),
-            })
+            }))
         })
     }
 
@@ -97,13 +110,13 @@ impl<'a> Chain<'a> {
             let (samples, features) = chain.import()?;
             alike(own, &of_own, &features)?;
             let images = chain.image_root()?;
-            Ok(Other {
+            Ok(Some(Other {
                 asked,
                 recipe: chain.recipe.clone(),
                 features,
                 samples,
                 images,
-            })
+            }))
         })
     }
 
@@ -111,7 +124,7 @@ impl<'a> Chain<'a> {
     /// its name.
     fn each_other(
         &mut self,
-        mut work: impl FnMut(&mut Chain<'_>, &'a Asked) -> Result<Other<'a>>,
+        mut work: impl FnMut(&mut Chain<'_>, &'a Asked) -> Result<Option<Other<'a>>>,
     ) -> Result<Vec<Other<'a>>> {
         let recipe: &'a _ = self.recipe;
         let options = RunOptions {
@@ -123,9 +136,10 @@ impl<'a> Chain<'a> {
             self.progress
                 .line(&format!("{:<11} {}", asked.split(), asked.database.card.title));
             let own = recipe.on(asked);
-            let mut chain = Chain::new(&own, &options, self.progress, self.interrupt);
+            let mut chain = Chain::new(&own, &options, self.progress, self.interrupt).of_portion(self.portion);
             let other = work(&mut chain, asked).map_err(|error| error.within(&asked.split()))?;
-            if other.samples.stand_in && recipe.stand_in.is_none() {
+            self.left += chain.left;
+            if other.as_ref().is_some_and(|other| other.samples.stand_in) && recipe.stand_in.is_none() {
                 chain.warn("its faces were generated: numbers on it say nothing about the database".to_owned());
             }
             let warnings = chain
@@ -139,7 +153,7 @@ impl<'a> Chain<'a> {
                     name: format!("{}@{}", stage.name, asked.name),
                     ..stage
                 }));
-            others.push(other);
+            others.extend(other);
         }
         Ok(others)
     }

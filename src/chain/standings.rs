@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::check::answers::{self, Asked, Predictions};
 use crate::check::standing;
-use crate::disk::parquet;
+use crate::digest::Digest;
+use crate::disk::{atomic, parquet};
 use crate::error::Result;
 use crate::metric::Bootstrap;
 use crate::run::folder::RunFolder;
@@ -44,6 +45,53 @@ impl Chain<'_> {
             rows.extend(standing::of(&said, task, Some(&test.name), &bootstrap)?);
         }
         parquet::write(&path, &rows, &folder.origin())
+    }
+
+    /// Takes away what was computed over other seeds than these, or over others of their rivals: processes that train seeds side by side
+    /// end in any order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub(super) fn forget_evaluation(&self, folder: &RunFolder, seeds: &[u64]) -> Result<()> {
+        let stamp = std::fs::read_to_string(folder.evaluated_stamp());
+        if stamp.is_ok_and(|stamp| stamp == self.evaluated(folder, seeds)) {
+            return Ok(());
+        }
+        for table in [folder.standings(), folder.subgroups()] {
+            if there::is_file(&table)? {
+                folder.unseal()?;
+                atomic::remove(&table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes over which seeds that was computed which is there now.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub(super) fn stamp_evaluation(&self, folder: &RunFolder, seeds: &[u64]) -> Result<()> {
+        let (path, now) = (folder.evaluated_stamp(), self.evaluated(folder, seeds));
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == now) {
+            return Ok(());
+        }
+        atomic::write(&path, now.as_bytes())
+    }
+
+    /// A digest of what the seeds say of themselves and of their rivals.
+    fn evaluated(&self, folder: &RunFolder, seeds: &[u64]) -> String {
+        let mut digest = Digest::new("evaluated seeds");
+        for fold in self.recipe.protocol.units() {
+            for &seed in seeds {
+                let here = folder.seed(fold, seed);
+                let said = |path: &Path| std::fs::read(path).unwrap_or_default();
+                digest = digest
+                    .part("unit", format!("{fold:?} {seed}"))
+                    .part("aura", said(&here.done()))
+                    .part("rivals", said(&here.rivals()));
+            }
+        }
+        digest.finish()
     }
 
     /// What every method of the seeds says of the samples of a test set, which are in the table `samples`.

@@ -15,6 +15,7 @@ use crate::run::folder::RunFolder;
 use crate::run::manifest::{Manifest, StageRecord, SweepPoint};
 use crate::there;
 
+use super::portion::Portion;
 use super::reviewed::Relabel;
 
 /// Where a run reads and writes.
@@ -30,16 +31,23 @@ pub struct RunOptions {
     pub device: String,
     /// The study that the run is a point of, if any.
     pub sweep: Option<SweepPoint>,
+    /// Where the file of feature rows is kept that training reads, for example on a disk of this machine; beside the features if
+    /// left out.
+    pub scratch: Option<PathBuf>,
 }
 
 /// What the stages share.
 pub(crate) struct Chain<'a> {
     pub(crate) recipe: &'a Recipe,
     pub(crate) options: &'a RunOptions,
+    /// What of the work this call does.
+    pub(super) portion: Portion,
     pub(crate) progress: Progress,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) stages: Vec<StageRecord>,
     pub(crate) cost: Option<Cost>,
+    /// Parts of feature tables that others extract yet.
+    pub(super) left: usize,
     /// The folder that image paths are relative to, where there are images.
     pub(crate) image_root: Option<PathBuf>,
     /// Reviewed labels, once they are held against the samples.
@@ -61,15 +69,24 @@ impl<'a> Chain<'a> {
         Self {
             recipe,
             options,
+            portion: Portion::ALL,
             progress,
             interrupt,
             stages: Vec::new(),
             cost: None,
+            left: 0,
             image_root: None,
             relabel: None,
             warnings: Vec::new(),
             in_use: Vec::new(),
         }
+    }
+}
+
+impl Chain<'_> {
+    /// The same for a part of the work.
+    pub(super) fn of_portion(self, portion: Portion) -> Self {
+        Self { portion, ..self }
     }
 }
 
@@ -99,6 +116,11 @@ impl Chain<'_> {
             self.progress.detail(&cost(&spent));
         }
         self.progress.detail(&format!("digest {digest}"));
+        self.note(name, spent, cached, digest);
+    }
+
+    /// Records a part of a stage, of which nothing is said.
+    pub(crate) fn note(&mut self, name: &str, spent: Spent, cached: bool, digest: &str) {
         self.stages.push(StageRecord {
             name: name.to_owned(),
             seconds: spent.seconds,

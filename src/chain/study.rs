@@ -28,7 +28,8 @@ use crate::there;
 
 use super::data;
 use super::others;
-use super::stages::run;
+use super::portion::{Portion, PortionSummary, Stage};
+use super::stages::{Outcome, part};
 use super::state::{RunOptions, json};
 use super::summary::{Summary, cell};
 
@@ -39,6 +40,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct StudyOptions<'a> {
     /// As for one run; `device` may name several (`cuda:0,1`).
     pub run: RunOptions,
+    /// What of the work the call does.
+    pub portion: Portion,
     /// Processes side by side on one device.
     pub jobs: usize,
     /// Makes the command that computes point `i` on a device, and nothing else.
@@ -78,18 +81,49 @@ pub struct PointSummary {
     pub run: Summary,
 }
 
-/// Runs every point that is not there yet, and reports on all.
+/// What a call on a study came to.
+pub enum StudyOutcome {
+    /// Every point is there, and the report over all.
+    Study(StudySummary),
+    /// A part of the work on every point is done.
+    Portion(StudyPortion),
+}
+
+/// A part of the work on every point of a study.
+#[derive(Debug, Clone, Serialize)]
+pub struct StudyPortion {
+    /// Version of this object.
+    pub schema: u32,
+    /// Name of the study.
+    pub study: String,
+    /// The stage it ended with.
+    pub only: Stage,
+    /// Whether that stage is done at every point, the shares of others included.
+    pub done: bool,
+    /// The points, in order.
+    pub points: Vec<PortionSummary>,
+}
+
+impl StudyPortion {
+    /// One line a point for a person.
+    pub fn to_text(&self) -> String {
+        let lines: Vec<String> = self.points.iter().map(PortionSummary::to_text).collect();
+        lines.join("\n")
+    }
+}
+
+/// Runs every point that is not there yet, and reports on all; or does the part of that that is asked for.
 ///
 /// # Errors
-/// As [`run`]; the message says which point failed.
+/// As [`part`]; the message says which point failed.
 pub fn study(
     study: &Study,
     options: &StudyOptions<'_>,
     progress: Progress,
     interrupt: &Interrupt,
-) -> Result<StudySummary> {
+) -> Result<StudyOutcome> {
     check_data(study, &options.run)?;
-    prepare(study, &options.run, progress, interrupt)?;
+    prepare(study, &options.run, options.portion, progress, interrupt)?;
     let choice: DeviceChoice = options
         .run
         .device
@@ -106,27 +140,41 @@ pub fn study(
             .map(String::as_str)
             .collect()
     };
-    let folder = options
-        .run
-        .out
-        .join(format!("{}-study-{}", study.name, short(&study.digest()?)));
-    let _lock = Lock::hold(&folder, progress, interrupt)?;
+    let folder = folder_of(study, &options.run.out)?;
     if workers.len() > 1 {
         side_by_side(study, options, &workers, &folder, progress, interrupt)?;
     }
     let mut points = Vec::with_capacity(study.points.len());
+    let mut portions = Vec::new();
     for (i, point) in study.points.iter().enumerate() {
         progress.line(&format!("point {} of {}: {}", i + 1, study.points.len(), point.label()));
-        let summary = compute(study, point, &options.run, devices.first(), progress, interrupt)?;
-        points.push(PointSummary {
-            point: point.manifest(&study.name).point,
-            recipe: point.base.clone(),
-            label: point.label(),
-            run: summary,
-        });
+        let run = RunOptions {
+            device: devices.first().unwrap_or(&options.run.device).clone(),
+            ..options.run.clone()
+        };
+        match compute(study, point, &run, options.portion, progress, interrupt)? {
+            Outcome::Run(summary) => points.push(PointSummary {
+                point: point.manifest(&study.name).point,
+                recipe: point.base.clone(),
+                label: point.label(),
+                run: *summary,
+            }),
+            Outcome::Portion(portion) => portions.push(portion),
+        }
     }
+    if let Some(only) = portions.first().map(|portion| portion.only) {
+        return Ok(StudyOutcome::Portion(StudyPortion {
+            schema: 1,
+            study: study.name.clone(),
+            only,
+            done: portions.iter().all(|portion| portion.done),
+            points: portions,
+        }));
+    }
+    let lock = Lock::hold(&folder, progress, interrupt)?;
     let page = report(study, &points, &folder, progress, interrupt)?;
-    Ok(StudySummary {
+    drop(lock);
+    Ok(StudyOutcome::Study(StudySummary {
         schema: 1,
         study: study.name.clone(),
         study_dir: folder.display().to_string(),
@@ -134,20 +182,34 @@ pub fn study(
         stand_in: study.stand_in(),
         points,
         title: study.title.clone().unwrap_or_else(|| study.name.clone()),
-    })
+    }))
+}
+
+/// The folder of a study, with the report over all points.
+fn folder_of(study: &Study, out: &Path) -> Result<PathBuf> {
+    Ok(out.join(format!("{}-study-{}", study.name, short(&study.digest()?))))
+}
+
+/// Whether the report over all points is there; whether it is that of the runs that are there, the next call sees.
+///
+/// # Errors
+/// As [`Study::digest`]; [`Error::Io`].
+pub(super) fn is_reported(study: &Study, out: &Path) -> Result<bool> {
+    there::is_file(&folder_of(study, out)?.join("report").join(".digest"))
 }
 
 /// Runs one point alone; what a process of its own does.
 ///
 /// # Errors
-/// As [`run`]; [`Error::Usage`] if there is no such point.
+/// As [`part`]; [`Error::Usage`] if there is no such point.
 pub fn point(
     study: &Study,
     index: usize,
     options: &RunOptions,
+    portion: Portion,
     progress: Progress,
     interrupt: &Interrupt,
-) -> Result<Summary> {
+) -> Result<Outcome> {
     let Some(point) = study.points.get(index) else {
         return Err(Error::Usage(format!(
             "there is no point {index}: the study {} has points 0 to {}",
@@ -155,23 +217,23 @@ pub fn point(
             study.points.len() - 1
         )));
     };
-    compute(study, point, options, None, progress, interrupt)
+    compute(study, point, options, portion, progress, interrupt)
 }
 
 fn compute(
     study: &Study,
     point: &StudyPoint,
     options: &RunOptions,
-    device: Option<&String>,
+    portion: Portion,
     progress: Progress,
     interrupt: &Interrupt,
-) -> Result<Summary> {
+) -> Result<Outcome> {
     let options = RunOptions {
         sweep: Some(point.manifest(&study.name)),
-        device: device.unwrap_or(&options.device).clone(),
         ..options.clone()
     };
-    run(&point.recipe, &options, progress, interrupt).map_err(|error| error.within(&format!("point {}", point.label())))
+    part(&point.recipe, &options, portion, progress, interrupt)
+        .map_err(|error| error.within(&format!("point {}", point.label())))
 }
 
 /// One folder cannot be the root of several databases.
@@ -191,12 +253,23 @@ fn check_data(study: &Study, options: &RunOptions) -> Result<()> {
 }
 
 /// Finds every point's database and fetches its weights, so that those of the last are not missed after hours of the others.
-fn prepare(study: &Study, options: &RunOptions, progress: Progress, interrupt: &Interrupt) -> Result<()> {
+fn prepare(
+    study: &Study,
+    options: &RunOptions,
+    portion: Portion,
+    progress: Progress,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let needs_weights = portion.only != Some(Stage::Convert);
     for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
         let recipe = &point.recipe;
+        let fetch = || match needs_weights {
+            true => recipe.encoder.fetched(None, progress, interrupt).map(drop),
+            false => Ok(()),
+        };
         data::check(recipe, options.data.as_deref())
             .and_then(|()| others::check(recipe))
-            .and_then(|()| recipe.encoder.fetched(None, progress, interrupt).map(drop))
+            .and_then(|()| fetch())
             .map_err(|error| error.within(&format!("point {}", point.label())))?;
     }
     Ok(())

@@ -157,7 +157,10 @@ struct StageTime {
 }
 
 /// `{"convert": {"seconds": 1.2, "cached": false}, …}` in the order of the chain.
-fn stages_by_name<S: Serializer>(stages: &[StageRecord], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn stages_by_name<S: Serializer>(
+    stages: &[StageRecord],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(stages.len()))?;
     for stage in stages {
         map.serialize_entry(

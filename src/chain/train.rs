@@ -1,22 +1,22 @@
 //! Stages 3 and 4: AURA is trained and the rivals are fitted, seed by seed; then all are evaluated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
 use crate::device::machine::Resolved;
-use crate::disk::{atomic, parquet};
+use crate::disk::lock::{Attempt, Lock};
+use crate::disk::parquet;
 use crate::error::{Context, Error, Result};
 use crate::feature::duplicates::DuplicateRule;
 use crate::feature::holdout::Validation;
 use crate::feature::load::Loaded;
 use crate::feature::{FeatureTable, LoadOptions};
-use crate::meter::{Meter, Spent, peak_memory};
+use crate::meter::{Meter, peak_memory};
 use crate::model::config::Level;
 use crate::recipe::Recipe;
 use crate::rival::finetune::images::Images;
 use crate::rival::finetune::job;
 use crate::rival::run::Rivals;
-use crate::run::cost::Cost;
 use crate::run::folder::{RunFolder, SeedFolder};
 use crate::sets::{FeatureSet, SplitSets};
 use crate::task::Task;
@@ -32,6 +32,7 @@ use super::others::Other;
 use super::rivals::{RivalsDigest, RivalsDone};
 use super::state::Chain;
 use super::truth::Truth;
+use super::unit_cost::{Together, UnitCost};
 
 /// What the stages before left.
 #[derive(Clone, Copy)]
@@ -44,16 +45,21 @@ pub(super) struct Inputs<'a> {
     pub others: &'a [Other<'a>],
 }
 
+/// What a call computed of a run's models.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Computed {
+    /// Whether this call computed anything.
+    pub fresh: bool,
+    /// Whether this call trained AURA, and did not only fit rivals anew.
+    trained: bool,
+}
+
 /// What training left in the run folder.
 pub struct TrainedSeeds {
     /// Names of the model's outputs.
     pub outputs: Vec<String>,
     /// All seeds that are whole in the folder, those of earlier calls among them.
     pub seeds_in_folder: Vec<u64>,
-    /// Whether this call computed anything.
-    pub fresh: bool,
-    /// Whether this call trained AURA, and did not only fit rivals anew.
-    pub trained: bool,
 }
 
 /// One model to train: a seed, in a fold where the protocol has folds.
@@ -61,17 +67,6 @@ pub struct TrainedSeeds {
 struct Unit {
     fold: Option<i32>,
     seed: u64,
-}
-
-/// What a unit took.
-#[derive(Debug, Default)]
-struct UnitCost {
-    /// Of training.
-    training: Spent,
-    /// Of fitting the rivals, evaluating and writing.
-    evaluating: Spent,
-    /// Training samples, each as often as there were epochs.
-    samples: u64,
 }
 
 /// What all units of a run share.
@@ -87,10 +82,45 @@ struct Shared<'a> {
     other_images: Vec<Images>,
     /// From what the rivals of this call are fitted.
     rivals: &'a RivalsDigest,
+    /// Speed of the machine, in products of matrices a second.
+    calibration_per_second: f64,
 }
 
 impl Chain<'_> {
-    /// Trains and evaluates every seed (in every fold) that is not there yet.
+    /// The models that the call is asked for.
+    fn units(&self) -> Vec<Unit> {
+        let protocol = &self.recipe.protocol;
+        let asked = self.portion.fold;
+        let folds = protocol.units().into_iter();
+        let folds = folds.filter(|fold| asked.is_none() || *fold == asked);
+        folds
+            .flat_map(|fold| protocol.seeds.iter().map(move |&seed| Unit { fold, seed }))
+            .collect()
+    }
+
+    /// Seeds that are asked for and not whole, each with its fold.
+    pub(super) fn missing(&self, folder: &RunFolder, digest: &str, rivals: &RivalsDigest) -> Vec<(Option<i32>, u64)> {
+        let units = self.units().into_iter();
+        let missing = units.filter(|unit| !is_whole(&folder.seed(unit.fold, unit.seed), digest, rivals));
+        missing.map(|unit| (unit.fold, unit.seed)).collect()
+    }
+
+    /// Keeps the tables that every model is beside in the run folder, whose lock the call holds.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn keep_tables(&self, inputs: &Inputs<'_>, folder: &RunFolder) -> Result<()> {
+        let samples = inputs.samples;
+        self.keep_samples(&samples.table, folder)?;
+        Self::copy_others(inputs.others, folder)?;
+        match &samples.truth {
+            Some(table) => self.keep_truth(table, &samples.table, folder),
+            None => Ok(()),
+        }
+    }
+
+    /// Trains and evaluates every seed (in every fold) that is asked for and not there yet. Each is computed under a lock of its own;
+    /// those that other processes have in hand come last, and are waited for.
     pub(super) fn train(
         &mut self,
         inputs: &Inputs<'_>,
@@ -98,42 +128,53 @@ impl Chain<'_> {
         digest: &str,
         rivals: &RivalsDigest,
         device: &Resolved,
-    ) -> Result<TrainedSeeds> {
-        let started = Meter::start();
-        let protocol = &self.recipe.protocol;
-        let (folds, mut outputs) = (protocol.units(), protocol.outputs());
-        let units: Vec<Unit> = folds
-            .iter()
-            .flat_map(|&fold| protocol.seeds.iter().map(move |&seed| Unit { fold, seed }))
-            .collect();
-        let missing: Vec<Unit> = units
-            .iter()
-            .copied()
-            .filter(|unit| !is_whole(&folder.seed(unit.fold, unit.seed), digest, rivals))
-            .collect();
-        let untrained = missing
-            .iter()
-            .filter(|unit| Done::read(&folder.seed(unit.fold, unit.seed), digest).is_none())
-            .count();
-        if untrained == 0 {
-            self.done("train", &started, true, digest);
-        }
-        let samples = inputs.samples;
-        self.keep_samples(&samples.table, folder)?;
-        Self::copy_others(inputs.others, folder)?;
-        if let Some(table) = &samples.truth {
-            self.keep_truth(table, &samples.table, folder)?;
-        }
+    ) -> Result<Computed> {
+        let missing = self.missing(folder, digest, rivals);
+        let missing: Vec<Unit> = missing.into_iter().map(|(fold, seed)| Unit { fold, seed }).collect();
         if missing.is_empty() {
-            self.done("evaluate", &Meter::start(), true, &rivals.address(digest));
-        } else {
-            folder.unseal()?;
-            // They say how seeds stand together, and go with the first that changes.
-            atomic::remove(&folder.standings())?;
-            atomic::remove(&folder.subgroups())?;
-            self.train_missing(&missing, inputs, folder, digest, rivals, device)?;
+            return Ok(Computed {
+                fresh: false,
+                trained: false,
+            });
         }
-        for unit in &units {
+        let before = |unit: &Unit| Done::read(&folder.seed(unit.fold, unit.seed), digest).is_some();
+        let trained = !missing.iter().all(before);
+        self.train_missing(missing, inputs, folder, digest, rivals, device)?;
+        Ok(Computed { fresh: true, trained })
+    }
+
+    /// Records what the models of the run took, whoever computed them.
+    pub(super) fn record_training(
+        &mut self,
+        computed: Computed,
+        folder: &RunFolder,
+        digest: &str,
+        rivals: &RivalsDigest,
+    ) {
+        let units = self.units();
+        let seeds: Vec<SeedFolder> = units.iter().map(|unit| folder.seed(unit.fold, unit.seed)).collect();
+        let together = Together::of(seeds.iter());
+        self.cost = together.cost;
+        self.record("train", together.training, !computed.trained, digest);
+        let address = rivals.address(digest);
+        self.record("evaluate", together.evaluating, !computed.fresh, &address);
+        for (method, spent) in together.rivals {
+            let name = format!("rival {method}");
+            if computed.fresh {
+                self.record(&name, spent, false, &address);
+            } else {
+                self.note(&name, spent, true, &address);
+            }
+        }
+    }
+
+    /// What the seeds of the folder are, once all that are asked for are whole.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a seed vanished, or predicts other outputs than the protocol says.
+    pub(super) fn trained(&mut self, folder: &RunFolder, digest: &str, rivals: &RivalsDigest) -> Result<TrainedSeeds> {
+        let mut outputs = self.recipe.protocol.outputs();
+        for unit in self.units() {
             let there = Done::read(&folder.seed(unit.fold, unit.seed), digest)
                 .ok_or_else(|| Error::data(format!("{} vanished while it was written", folder.path().display())))?;
             // A call that was killed right after the last file of a seed left its checkpoint.
@@ -157,15 +198,13 @@ impl Chain<'_> {
         }
         Ok(TrainedSeeds {
             outputs,
-            seeds_in_folder: whole_seeds(folder, &folds, digest, rivals)?,
-            fresh: !missing.is_empty(),
-            trained: untrained > 0,
+            seeds_in_folder: whole_seeds(folder, &self.recipe.protocol.units(), digest, rivals)?,
         })
     }
 
     fn train_missing(
-        &mut self,
-        missing: &[Unit],
+        &self,
+        missing: Vec<Unit>,
         inputs: &Inputs<'_>,
         folder: &RunFolder,
         digest: &str,
@@ -215,68 +254,79 @@ impl Chain<'_> {
                 Vec::new()
             },
             rivals,
+            calibration_per_second: calibrate(&device.device)?,
         };
-        let calibration_per_second = calibrate(&device.device)?;
-        // What an interrupted call trained was not timed.
-        let from_the_start = missing.iter().all(|unit| {
-            let seed = folder.seed(unit.fold, unit.seed);
-            !checkpoint::begun(seed.path()) && Done::read(&seed, digest).is_none()
-        });
         let mut told = false;
-        let (mut spent, mut by_rival) = (UnitCost::default(), BTreeMap::<String, Spent>::new());
-        for fold in protocol.units() {
-            let here: Vec<Unit> = missing.iter().copied().filter(|unit| unit.fold == fold).collect();
-            if here.is_empty() {
-                continue;
+        let mut open = missing;
+        for waiting in [false, true] {
+            let mut later = Vec::new();
+            for fold in protocol.units() {
+                let mut here: VecDeque<Unit> = open.iter().copied().filter(|unit| unit.fold == fold).collect();
+                let mut take = || self.take(&mut here, (!waiting).then_some(&mut later), &shared);
+                let Some(mut taken) = take()? else { continue };
+                // One fold at a time is held in memory.
+                let loaded = self.load(features, fold)?;
+                self.tell(&loaded, fold);
+                let mut sets = loaded.sets;
+                let there = self.load_others(others, &sets.train.targets.names)?;
+                if !std::mem::replace(&mut told, true) {
+                    self.tell_others(others, &there);
+                }
+                sets.others = there.into_iter().map(|found| found.set).collect();
+                let learned = self.learned(others, &sets);
+                let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
+                let mut probes = Rivals::new(
+                    &sets,
+                    &recipe.baselines,
+                    &recipe.fitting,
+                    &device.device,
+                    self.progress,
+                    self.interrupt,
+                );
+                loop {
+                    let (unit, lock) = taken;
+                    self.unit(unit, &sets, &shared, &seeds, &mut probes, &learned)?;
+                    drop(lock);
+                    match take()? {
+                        Some(next) => taken = next,
+                        None => break,
+                    }
+                }
             }
-            // One fold at a time is held in memory.
-            let loaded = self.load(features, fold)?;
-            self.tell(&loaded, fold);
-            let mut sets = loaded.sets;
-            let there = self.load_others(others, &sets.train.targets.names)?;
-            if !std::mem::replace(&mut told, true) {
-                self.tell_others(others, &there);
-            }
-            sets.others = there.into_iter().map(|found| found.set).collect();
-            let learned = self.learned(others, &sets);
-            let seeds = Seeds::new(&sets, &shared.setup, &device.device, self.progress, self.interrupt);
-            let mut probes = Rivals::new(
-                &sets,
-                &recipe.baselines,
-                &recipe.fitting,
-                &device.device,
-                self.progress,
-                self.interrupt,
-            );
-            for unit in here {
-                self.interrupt.check()?;
-                let unit = self.unit(unit, &sets, &shared, &seeds, &mut probes, &learned)?;
-                spent.training += unit.training;
-                spent.evaluating += unit.evaluating;
-                spent.samples += unit.samples;
-            }
-            for (method, cost) in probes.spent() {
-                *by_rival.entry(method).or_default() += cost;
-            }
-        }
-        self.cost = from_the_start.then(|| Cost {
-            train_samples: spent.samples,
-            train_seconds: spent.training.seconds,
-            calibration_per_second,
-            peak_memory_bytes: peak_memory(),
-        });
-        if spent.samples > 0 {
-            self.record("train", spent.training, false, digest);
-        }
-        let address = rivals.address(digest);
-        self.record("evaluate", spent.evaluating, false, &address);
-        for (method, cost) in by_rival {
-            self.record(&format!("rival {method}"), cost, false, &address);
+            open = later;
         }
         Ok(())
     }
 
-    /// Trains one model and fits the rivals, whichever is not there yet, and writes the unit's folder.
+    /// The next unit that is not there yet, with its lock. Those that others have in hand go to `later`, or are waited for.
+    fn take(
+        &self,
+        units: &mut VecDeque<Unit>,
+        mut later: Option<&mut Vec<Unit>>,
+        shared: &Shared<'_>,
+    ) -> Result<Option<(Unit, Lock)>> {
+        while let Some(unit) = units.pop_front() {
+            self.interrupt.check()?;
+            let here = shared.folder.seed(unit.fold, unit.seed);
+            let lock = match later.as_deref_mut() {
+                None => Lock::hold(here.path(), self.progress, self.interrupt)?,
+                Some(later) => match Lock::attempt(here.path(), "", self.interrupt)? {
+                    Attempt::Held(lock) => lock,
+                    Attempt::Busy(_) => {
+                        later.push(unit);
+                        continue;
+                    }
+                },
+            };
+            // Whoever held it before may have done the work.
+            if !is_whole(&here, shared.digest, shared.rivals) {
+                return Ok(Some((unit, lock)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Trains one model and fits the rivals, whichever is not there yet, and writes the unit's folder, whose lock the call holds.
     fn unit(
         &self,
         unit: Unit,
@@ -285,15 +335,23 @@ impl Chain<'_> {
         seeds: &Seeds<'_>,
         probes: &mut Rivals<'_>,
         warnings: &[String],
-    ) -> Result<UnitCost> {
+    ) -> Result<()> {
         let here = shared.folder.seed(unit.fold, unit.seed);
         std::fs::create_dir_all(here.path()).at("create the folder", here.path())?;
-        let mut spent = UnitCost::default();
+        let mut cost = UnitCost::read(&here).unwrap_or_default();
         let mut meter = Meter::start();
         if Done::read(&here, shared.digest).is_none() {
+            let from_the_start = !checkpoint::begun(here.path());
             let outcome = seeds.train(unit.seed, here.path())?;
-            spent.training = meter.spent();
-            spent.samples = outcome.trained_on;
+            cost = UnitCost {
+                training: meter.spent(),
+                from_the_start,
+                samples: outcome.trained_on,
+                calibration_per_second: shared.calibration_per_second,
+                peak_memory_bytes: peak_memory(),
+                ..UnitCost::default()
+            };
+            cost.write(&here)?;
             meter = Meter::start();
             write_seed(
                 &here,
@@ -310,8 +368,10 @@ impl Chain<'_> {
             Some(fold) => format!("            fold {fold}, seed {seed} done"),
             None => format!("            seed {seed} done"),
         });
-        spent.evaluating = meter.spent();
-        Ok(spent)
+        cost.evaluating = meter.spent();
+        cost.rivals = probes.take_spent();
+        cost.peak_memory_bytes = peak_memory();
+        cost.write(&here)
     }
 
     /// Fits the rivals of one seed that other code fitted, or nobody, and writes them beside AURA.
@@ -395,6 +455,7 @@ impl Chain<'_> {
             // Labels of 0 and 1 are active from 1 on.
             threshold: protocol.au_threshold.unwrap_or_default(),
             tokens: recipe.model.level_for(protocol.task) == Level::Patch,
+            scratch: self.options.scratch.clone(),
             progress: self.progress,
             interrupt: self.interrupt.clone(),
             ..LoadOptions::new(protocol.task)
@@ -489,7 +550,7 @@ fn write_seed(
 }
 
 /// Whether AURA and all rivals of this call are there.
-fn is_whole(folder: &SeedFolder, digest: &str, rivals: &RivalsDigest) -> bool {
+pub(super) fn is_whole(folder: &SeedFolder, digest: &str, rivals: &RivalsDigest) -> bool {
     let there = RivalsDone::read(folder);
     Done::read(folder, digest).is_some() && there.has_probes(rivals) && there.has_finetuned(rivals)
 }

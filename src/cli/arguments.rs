@@ -12,7 +12,7 @@ use crate::progress::{self, Progress};
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
-    generate, launch, leaderboard, output, panics, paths, predict, published, query, report, run, schema, score,
+    generate, launch, leaderboard, output, panics, paths, plan, predict, published, query, report, run, schema, score,
     standin, threads, validate, view,
 };
 
@@ -38,6 +38,8 @@ First steps: aura-bench run affectnet_va --stand-in";
 enum Verb {
     /// Run a recipe: convert, extract, train, evaluate, statistics, report; whatever is there already is not done again
     Run(run::RunArguments),
+    /// Say what there is to do of a recipe or a study, and what is done already, with the command of every step
+    Plan(plan::PlanArguments),
     /// Give a recipe or a study to a cluster's queue, and say how far it is there
     Launch(launch::LaunchArguments),
     /// Score predictions that another tool made, under a recipe's protocol: a run folder like any other
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
     };
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
+        Verb::Plan(arguments) => plan::run(&arguments, &shell),
         Verb::Launch(arguments) => launch::run(&arguments, &shell),
         Verb::Score(arguments) => score::run(&arguments, &shell),
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
@@ -207,6 +210,7 @@ impl Verb {
             | Self::Schema(_)
             | Self::Cache(_)
             | Self::Doctor(_)
+            | Self::Plan(_)
             | Self::Completions(_) => Stop::AtOnce,
         }
     }

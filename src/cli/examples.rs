@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 31] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 32] = [
     (
         &["run"],
         [
@@ -20,6 +20,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 31] = [
             (
                 "aura-bench run rafdb --data RAF-DB --seeds 0,1,2 --set train.epochs=20 --out long",
                 "on the database, with one key changed",
+            ),
+        ],
+    ),
+    (
+        &["plan"],
+        [
+            (
+                "aura-bench plan rafdb --stand-in",
+                "what is done already, and what is not",
+            ),
+            (
+                "aura-bench plan rafdb --data RAF-DB --seeds 0,1,2 --json",
+                "for engines of workflows: every step with its command",
             ),
         ],
     ),

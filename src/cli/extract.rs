@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::de::DeserializeOwned;
 
 use crate::device::choice::DeviceChoice;
 use crate::encoder::Precision;
@@ -16,7 +15,7 @@ use crate::feature::{ByHand, Dtype, FeaturesConfig, TokenGrid};
 use crate::naming::RANDOM_WARNING;
 
 use super::output;
-use super::shell::Shell;
+use super::shell::{Shell, named};
 
 #[derive(Debug, Args)]
 pub struct ExtractArguments {
@@ -53,6 +52,9 @@ pub struct ExtractArguments {
     /// Images a batch [default: what the encoder likes]
     #[arg(long, value_name = "N")]
     batch: Option<u32>,
+    /// Images a part file [default: 4096 or fewer, so that a part stays below 512 MiB and every shard has one]
+    #[arg(long, value_name = "N")]
+    part_rows: Option<u32>,
     /// This machine's share, for example 1/4; shards written or copied into one folder are the whole table
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     shard: Shard,
@@ -89,6 +91,7 @@ pub fn run(arguments: &ExtractArguments, shell: &Shell) -> Result<()> {
         tokens: arguments.tokens,
         dtype: arguments.dtype,
         batch: arguments.batch,
+        part_rows: arguments.part_rows,
         ..FeaturesConfig::default()
     };
     shell.progress.line(&format!("device      {}", device.name));
@@ -137,9 +140,4 @@ pub fn run(arguments: &ExtractArguments, shell: &Shell) -> Result<()> {
         text.push_str(&format!("\n{RANDOM_WARNING}"));
     }
     output::print(&text)
-}
-
-/// Reads a value by the name that recipes know it under.
-fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }

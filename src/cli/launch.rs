@@ -16,10 +16,11 @@ use crate::launch::record::Record;
 use crate::launch::status::LaunchStatus;
 use crate::launch::work::{self, Launch};
 use crate::launch::{queue, submit};
-use crate::recipe::{Job, RecipeOptions};
+use crate::recipe::Job;
 
 use super::output;
 use super::shell::Shell;
+use super::what::What;
 
 #[derive(Debug, Args)]
 pub struct LaunchArguments {
@@ -36,39 +37,17 @@ enum Verb {
     Status(StatusArguments),
 }
 
-/// What is run, and where.
-#[derive(Debug, Args)]
-struct What {
-    /// The recipe or study: a file, or the name of one that the program carries, for example rafdb
-    recipe: PathBuf,
-    /// The licensed database's folder; default: `dataset.root` of the recipe
-    #[arg(long, value_name = "DIR", conflicts_with = "stand_in")]
-    data: Option<PathBuf>,
-    /// Run on generated faces whose truth is known, instead of the database
-    #[arg(long)]
-    stand_in: bool,
-    /// Override a key of the recipe, for example train.epochs=20 (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Where run folders are written; scripts and logs lie in `.launch` below it
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    out: PathBuf,
-    /// Where samples, features and generated faces are kept [default: `AURA_BENCH_CACHE`, else ~/.cache/aura-bench]
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-    /// cpu, cuda or cuda:N [default: cuda if the jobs ask for a GPU, else cpu]
-    #[arg(long)]
-    device: Option<String>,
-}
-
 #[derive(Debug, Args)]
 struct SlurmArguments {
     #[command(flatten)]
     what: What,
+    /// cpu, cuda or cuda:N [default: cuda if the jobs ask for a GPU, else cpu]
+    #[arg(long)]
+    device: Option<String>,
     /// Tasks that extract features side by side
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     shards: u32,
-    /// A task for each seed of each point, not for each point
+    /// A task for each seed of each point, and each of its folds, not for each point
     #[arg(long)]
     by_seed: bool,
     /// A folder on the node for the file of feature rows, for example '$SLURM_TMPDIR': variables are put in there
@@ -97,7 +76,7 @@ struct LimitArguments {
     /// Longest time of a job, for example 4:00:00
     #[arg(long)]
     time: Option<String>,
-    /// Generic resources of the jobs that extract and train, for example gpu:1
+    /// Generic resources of all jobs but the first, which converts, for example gpu:1
     #[arg(long)]
     gres: Option<String>,
     /// Memory of a node, for example 32G
@@ -121,6 +100,9 @@ struct LimitArguments {
 struct StatusArguments {
     #[command(flatten)]
     what: What,
+    /// cpu, cuda or cuda:N [default: as it was launched]
+    #[arg(long)]
+    device: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -148,21 +130,25 @@ fn slurm(arguments: &SlurmArguments, shell: &Shell) -> Result<()> {
     let config = Configuration::load()?.launch.slurm;
     let limits = Phase::ALL.map(|phase| config.of(phase, &given));
     let gpu = limits[Phase::Points as usize].asks_for_gpu();
-    let device = what
+    let device = arguments
         .device
         .clone()
         .unwrap_or_else(|| if gpu { "cuda" } else { "cpu" }.to_owned());
     check_device(&device)?;
 
-    let job = what.job()?;
+    let job = Job::load(&what.recipe, &what.load())?;
     let here = std::env::current_dir().at("find", Path::new("this folder"))?;
-    let options = RunOptions {
+    // The recipe as it was written: what it extends is looked for from there, and jobs begin in the same folder.
+    let placed = What {
+        recipe: what.recipe.clone(),
         data: what.data.as_deref().map(full).transpose()?,
+        stand_in: what.stand_in,
+        set: what.load().set,
+        seeds: None,
         out: full(&what.out)?,
-        cache: full(&stages::cache_folder(what.cache.clone())?)?,
-        device,
-        sweep: None,
+        cache: Some(full(&stages::cache_folder(what.cache.clone())?)?),
     };
+    let options = placed.options(&device)?;
     let name = work::name(&job)?;
     let plan = plan::plan(&job, &options, shell.progress, &shell.interrupt)?;
     if plan.done {
@@ -171,10 +157,10 @@ fn slurm(arguments: &SlurmArguments, shell: &Shell) -> Result<()> {
     let launch = Launch {
         job: &job,
         plan: &plan,
-        words: what.words(&options),
+        words: words(&placed, &device),
         program: std::env::current_exe().at("find", Path::new("the program itself"))?,
         here,
-        folder: what.folder(&name)?,
+        folder: folder(what, &name)?,
         name,
         shards: arguments.shards,
         by_seed: arguments.by_seed,
@@ -202,24 +188,23 @@ fn slurm(arguments: &SlurmArguments, shell: &Shell) -> Result<()> {
 
 fn status(arguments: &StatusArguments, shell: &Shell) -> Result<()> {
     let what = &arguments.what;
-    let job = what.job()?;
+    let job = Job::load(&what.recipe, &what.load())?;
     let name = work::name(&job)?;
-    let folder = what.folder(&name)?;
+    let folder = folder(what, &name)?;
     let Some(record) = Record::read(&folder)? else {
         return Err(Error::Usage(format!(
             "{name} was not launched into {}: call with the recipe, --set, --stand-in and --out that it was launched with",
             what.out.display()
         )));
     };
-    if let Some(device) = &what.device {
+    if let Some(device) = &arguments.device {
         check_device(device)?;
     }
     let options = RunOptions {
         data: what.data.clone().or_else(|| record.data.clone()),
         out: full(&what.out)?,
         cache: what.cache.clone().unwrap_or_else(|| record.cache.clone()),
-        device: what.device.clone().unwrap_or_else(|| record.device.clone()),
-        sweep: None,
+        ..what.options(arguments.device.as_ref().unwrap_or(&record.device))?
     };
     // The queue first: what ends while the plan is made is then done, and not failed.
     let queued = queue::of(&name)?;
@@ -248,43 +233,17 @@ fn full(path: &Path) -> Result<PathBuf> {
     absolute(path).at("find", path)
 }
 
-impl What {
-    fn options(&self) -> RecipeOptions {
-        RecipeOptions {
-            stand_in: self.stand_in,
-            set: self.set.clone(),
-        }
-    }
+/// The folder of scripts and logs.
+fn folder(what: &What, name: &str) -> Result<PathBuf> {
+    Ok(full(&what.out)?.join(".launch").join(name))
+}
 
-    fn job(&self) -> Result<Job> {
-        Job::load(&self.recipe, &self.options())
-    }
-
-    /// The folder of scripts and logs.
-    fn folder(&self, name: &str) -> Result<PathBuf> {
-        Ok(full(&self.out)?.join(".launch").join(name))
-    }
-
-    /// The call that a job makes, after the program.
-    fn words(&self, options: &RunOptions) -> Vec<String> {
-        let text = |path: &Path| path.display().to_string();
-        // As it was written: what it extends is looked for from there, and jobs begin in the same folder.
-        let mut words = vec!["run".to_owned(), text(&self.recipe)];
-        let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
-        if let Some(data) = &options.data {
-            add("--data", text(data));
-        }
-        for set in &self.set {
-            add("--set", set.clone());
-        }
-        add("--out", text(&options.out));
-        add("--cache", text(&options.cache));
-        add("--device", options.device.clone());
-        if self.stand_in {
-            words.push("--stand-in".to_owned());
-        }
-        words
-    }
+/// The call that every job makes, after the program.
+fn words(what: &What, device: &str) -> Vec<String> {
+    let mut words = vec!["run".to_owned()];
+    words.extend(what.again());
+    words.extend(["--device".to_owned(), device.to_owned()]);
+    words
 }
 
 impl LimitArguments {

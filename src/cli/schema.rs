@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use crate::chain::Summary;
+use crate::chain::plan::Plan;
 use crate::chain::scored::ScoreSummary;
 use crate::check::baseline::{self, Baseline};
 use crate::check::board::{self, Board};
@@ -61,6 +62,8 @@ enum Kind {
     Predict,
     /// export model --json
     Model,
+    /// plan --json
+    Plan,
     /// launch status --json
     Launch,
 }
@@ -93,6 +96,7 @@ fn of(kind: Kind) -> Json {
         Kind::Leaderboard => schema::<Board>("leaderboard", board::SCHEMA),
         Kind::Predict => schema::<Predicted>("predict", 1),
         Kind::Model => schema::<Exported>("model", 1),
+        Kind::Plan => schema::<Plan>("plan", 1),
         Kind::Launch => schema::<LaunchStatus>("launch", status::SCHEMA),
     }
 }

@@ -69,6 +69,7 @@ pub fn run(arguments: &ScoreArguments, shell: &Shell) -> Result<()> {
         cache: cache_folder(arguments.cache.clone())?,
         device: "cpu".to_owned(),
         sweep: None,
+        scratch: None,
     };
     let summary = score(
         &recipe,

@@ -1,5 +1,7 @@
 //! What every verb is given beside its own arguments.
 
+use serde::de::DeserializeOwned;
+
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -19,4 +21,9 @@ pub(crate) fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
                 .map_err(|_| format!("`{seed}` is not a seed; expected for example 0,1,2"))
         })
         .collect()
+}
+
+/// Reads a value by the name that recipes know it under.
+pub(crate) fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }

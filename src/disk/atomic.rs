@@ -1,17 +1,19 @@
 //! Files that are whole or absent: written under a temporary name beside the target, synced, renamed.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Context, Error, Result};
 
-/// What the names of unfinished files begin with.
-const TEMPORARY: &str = ".partial-";
+use super::owner::{Life, Owner};
 
-/// Age from which an unfinished file that nobody has locked was left behind by a killed call.
-const ABANDONED: Duration = Duration::from_mins(1);
+/// What the names of unfinished files begin with; then follows who writes them.
+pub const TEMPORARY: &str = ".partial-";
+
+/// Age from which an unfinished file whose writer cannot be seen was left behind by a killed call: whoever writes one adds to it.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// Writes a file through `fill`; on any failure nothing appears under `path`.
 ///
@@ -23,9 +25,7 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Re
         _ => Path::new("."),
     };
     std::fs::create_dir_all(parent).at("create the folder", parent)?;
-    let mut temporary = temporary().tempfile_in(parent).at("write a file in", parent)?;
-    // Tells `sweep` that somebody is writing. Where the file system has no locks, nothing is swept.
-    let _ = temporary.as_file().try_lock();
+    let mut temporary = temporary(&prefix()).tempfile_in(parent).at("write a file in", parent)?;
     fill(temporary.as_file_mut())?;
     temporary.as_file().sync_all().at("write", path)?;
     temporary.persist(path).map_err(|error| error.error).at("write", path)?;
@@ -71,46 +71,58 @@ pub fn sweep_below(folder: &Path) -> Result<()> {
     sweep(folder)
 }
 
-/// Removes unfinished files that killed calls left in `folder`: those that nobody has locked for writing.
+/// Removes unfinished files that killed calls left in `folder`: those whose writer is surely dead.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder cannot be read or a file not removed.
 pub fn sweep(folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
         let path = entry.at("read the folder", folder)?.path();
-        let unfinished = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
-        // Another call may finish or remove a file while this one looks at it: whatever cannot be opened is left alone.
-        if !unfinished || !path.is_file() {
-            continue;
-        }
-        let Ok(file) = File::open(&path) else { continue };
-        let modified = file.metadata().and_then(|metadata| metadata.modified());
-        // A file that was made just now may be about to be locked.
-        let old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED));
-        if old && file.try_lock().is_ok() {
-            std::fs::remove_file(&path).at("remove", &path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Another call may finish or remove a file while this one looks at it: whatever cannot be looked at is left alone.
+        if let Some(by) = name.strip_prefix(TEMPORARY)
+            && let Ok(metadata) = path.symlink_metadata()
+            && metadata.is_file()
+            && is_left(by, &metadata)
+        {
+            remove(&path)?;
         }
     }
     Ok(())
 }
 
+/// Whether nobody writes an unfinished file any more; `by` is the rest of its name.
+fn is_left(by: &str, file: &Metadata) -> bool {
+    let owner = by.rsplit_once('-').and_then(|(owner, _)| Owner::parse(owner));
+    match owner.map_or(Life::Unknown, |owner| owner.life(file)) {
+        Life::Alive => false,
+        Life::Dead => true,
+        Life::Unknown => file
+            .modified()
+            .is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED)),
+    }
+}
+
+/// How the names of unfinished files of this process begin.
+pub fn prefix() -> String {
+    format!("{TEMPORARY}{}-", Owner::this().text())
+}
+
 /// Temporary files are made for their owner alone; results are for whom the user's umask lets in.
 #[cfg(unix)]
-fn temporary() -> tempfile::Builder<'static, 'static> {
+fn temporary(prefix: &str) -> tempfile::Builder<'_, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
     builder
-        .prefix(TEMPORARY)
+        .prefix(prefix)
         .permissions(std::fs::Permissions::from_mode(0o666));
     builder
 }
 
 #[cfg(not(unix))]
-fn temporary() -> tempfile::Builder<'static, 'static> {
+fn temporary(prefix: &str) -> tempfile::Builder<'_, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(prefix);
     builder
 }
 
@@ -124,27 +136,48 @@ mod tests {
     #[test]
     fn what_killed_calls_left_is_removed_and_nothing_else() -> Result<()> {
         let folder = tempfile::tempdir().at("create a folder in", &std::env::temp_dir())?;
-        let make = |name: &str, age: u64| -> Result<File> {
+        let make = |name: &str, hours: u64| -> Result<()> {
             let path = folder.path().join(name);
             let file = File::create(&path).at("write", &path)?;
-            let modified = SystemTime::now() - Duration::from_secs(age);
+            let modified = SystemTime::now() - Duration::from_hours(hours);
             file.set_times(FileTimes::new().set_modified(modified))
-                .at("write", &path)?;
-            Ok(file)
+                .at("write", &path)
         };
-        make(".partial-left", 3600)?;
-        make(".partial-fresh", 0)?;
-        make("part-00000.parquet", 3600)?;
-        let written = make(".partial-written", 3600)?;
-        written.lock().at("lock", folder.path())?;
         let below = folder.path().join("seed-0");
         std::fs::create_dir(&below).at("write", &below)?;
-        make("seed-0/.partial-left", 3600)?;
+        let (own, elsewhere) = (Owner::this().text(), "node17.0badcafe.1.4711.99.33");
+        let mut words: Vec<&str> = own.split('.').collect();
+        // Higher than any number of a process.
+        words[3] = "4294967295";
+        let dead = words.join(".");
+        let mut gone = vec![
+            ".partial-abcdef".to_owned(),
+            format!(".partial-{elsewhere}-abcdef"),
+            format!("seed-0/.partial-{elsewhere}-abcdef"),
+        ];
+        for name in &gone {
+            make(name, 25)?;
+        }
+        if cfg!(target_os = "linux") {
+            gone.push(format!(".partial-{dead}-abcdef"));
+            make(&gone[3], 0)?;
+        }
+        let mut kept = vec![
+            ".partial-ghijkl".to_owned(),
+            format!(".partial-{elsewhere}-ghijkl"),
+            "part-00000.parquet".to_owned(),
+        ];
+        for name in &kept {
+            make(name, 23)?;
+        }
+        if cfg!(target_os = "linux") {
+            kept.push(format!("{}ghijkl", prefix()));
+            make(&kept[3], 48)?;
+        }
         sweep_below(folder.path())?;
-        assert!(!below.join(".partial-left").exists());
-        let there = |name: &str| folder.path().join(name).is_file();
-        assert!(!there(".partial-left"));
-        assert!(there(".partial-fresh") && there("part-00000.parquet") && there(".partial-written"));
+        let there = |name: &String| folder.path().join(name).exists();
+        assert_eq!(gone.iter().find(|name| there(name)), None);
+        assert_eq!(kept.iter().find(|name| !there(name)), None);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ pub mod fence;
 pub mod guard;
 pub mod lists;
 pub mod lock;
+pub mod owner;
 pub mod parquet;
 pub mod publish;
 pub mod rejects;

@@ -1,7 +1,8 @@
 //! Folders of the cache that are whole or absent.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -32,29 +33,78 @@ pub fn folder(
     interrupt: &Interrupt,
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Published> {
-    progress.detail(&format!("in {}", target.display()));
-    let found = look(target, interrupt)?;
-    if found == Found::Whole {
-        return Ok(Published::of(target, true));
+    match look(target, progress, interrupt)? {
+        Found::Whole => Ok(Published::of(target, true)),
+        found => fill_beside(target, &found, progress, interrupt, fill),
     }
+}
+
+/// As [`folder`], for work that calls do side by side: `share` does what it can of it in `<target>.partial`, each thing under a
+/// lock of its own, and says whether all of it is there by then; one of the calls ends it through `fill`. `None` where the shares
+/// of others are missing.
+///
+/// # Errors
+/// As [`folder`], or whatever `share` returns.
+pub fn together(
+    target: &Path,
+    progress: Progress,
+    interrupt: &Interrupt,
+    mut share: impl FnMut(&Path) -> Result<bool>,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Option<Published>> {
     let partial = partial(target);
-    // Whoever held the lock before may have finished the work, or made way for somebody else's.
-    let (lock, now) = loop {
-        let lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
-        let now = look(target, interrupt)?;
-        if now == Found::Whole || lock.is_of(&partial)? {
-            break (lock, now);
+    loop {
+        let found = look(target, progress, interrupt)?;
+        if found == Found::Whole {
+            return Ok(Some(Published::of(target, true)));
         }
+        std::fs::create_dir_all(&partial).at("create the folder", &partial)?;
+        match share(&partial) {
+            Ok(true) => return fill_beside(target, &found, progress, interrupt, fill).map(Some),
+            Ok(false) => return Ok(None),
+            // Whoever had the last of it gave the folder its name in the middle of this call's work.
+            Err(_) if !there::is_dir(&partial)? => interrupt.check()?,
+            Err(error) => return Err(found.hopeless(target, error)),
+        }
+    }
+}
+
+/// Whether somebody is making `target`, or has begun to.
+///
+/// # Errors
+/// [`Error::Io`] if the system cannot say.
+pub fn is_begun(target: &Path) -> Result<bool> {
+    there::is_dir(&partial(target))
+}
+
+/// Whether `target` is there; its files are not looked at.
+///
+/// # Errors
+/// [`Error::Io`] if the system cannot say.
+pub fn is_there(target: &Path) -> Result<bool> {
+    there::is_file(&target.join(seal::FILE))
+}
+
+fn fill_beside(
+    target: &Path,
+    found: &Found,
+    progress: Progress,
+    interrupt: &Interrupt,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Published> {
+    let partial = partial(target);
+    let lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
+    // Whoever held the lock before may have finished the work.
+    let now = match found {
+        Found::Absent if !there::is_dir(target)? => Found::Absent,
+        _ => look(target, Progress::hidden(), interrupt)?,
     };
     if now == Found::Whole {
-        lock.clear_away(&partial)?;
+        lock.clear_away(&partial);
         return Ok(Published::of(target, true));
     }
     atomic::sweep_below(&partial)?;
-    if let Found::Damaged(damages) = &now {
-        for damage in damages {
-            progress.line(&format!("            made again, because {damage}"));
-        }
+    if now != Found::Absent {
         std::fs::remove_dir_all(target)
             .at("remove", target)
             .map_err(|error| now.hopeless(target, error))?;
@@ -88,11 +138,16 @@ impl Found {
     }
 }
 
-fn look(target: &Path, interrupt: &Interrupt) -> Result<Found> {
+/// Looks at every file of `target`, and says what is damaged.
+fn look(target: &Path, progress: Progress, interrupt: &Interrupt) -> Result<Found> {
+    progress.detail(&format!("in {}", target.display()));
     if !there::is_dir(target)? {
         return Ok(Found::Absent);
     }
     let damages = seal::damages(target, interrupt)?;
+    for damage in &damages {
+        progress.line(&format!("            made again, because {damage}"));
+    }
     Ok(if damages.is_empty() {
         Found::Whole
     } else {
@@ -108,7 +163,7 @@ impl Published {
 
     fn of(target: &Path, cached: bool) -> Self {
         let seal = target.join(seal::FILE);
-        let file = File::open(&seal).ok().filter(|file| file.try_lock_shared().is_ok());
+        let file = File::open(&seal).ok().filter(in_use);
         // When it was last used, for whoever tidies; a cache that is read only keeps the time that it has.
         if let Ok(file) = File::options().append(true).open(&seal) {
             let _ = file.set_modified(std::time::SystemTime::now());
@@ -117,8 +172,26 @@ impl Published {
     }
 }
 
+/// Marks a file as in use, until it is closed; says once where the file system cannot.
+fn in_use(seal: &File) -> bool {
+    static SAID: Once = Once::new();
+    match seal.try_lock_shared() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(error)) => {
+            SAID.call_once(|| {
+                tracing::warn!(
+                    "the file system of the cache has no locks of the system ({error}): `aura-bench cache` cannot see there what is in \
+                     use, so remove nothing while runs read it; runs themselves need none"
+                );
+            });
+            false
+        }
+    }
+}
+
 /// Where the work on `target` happens.
-fn partial(target: &Path) -> PathBuf {
+pub fn partial(target: &Path) -> PathBuf {
     let mut name = target
         .file_name()
         .map(std::ffi::OsStr::to_os_string)
@@ -179,6 +252,46 @@ mod tests {
             calls.into_iter().map(|call| usize::from(!call.join().unwrap())).sum()
         });
         assert_eq!(done, 1);
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn work_that_is_shared_is_ended_by_one_and_the_others_find_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("table");
+        let progress = Progress::hidden();
+        let never = Interrupt::default();
+        // A share of it is no end.
+        let share = |partial: &Path| {
+            std::fs::write(partial.join("one"), "1")
+                .at("write", partial)
+                .map(|()| false)
+        };
+        let nothing = together(&target, progress, &never, share, |_| unreachable!("others are missing")).unwrap();
+        assert!(nothing.is_none() && !is_there(&target).unwrap() && is_begun(&target).unwrap());
+        let ended: usize = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let share = |partial: &Path| {
+                            let there = partial.join("one").is_file();
+                            std::fs::write(partial.join("two"), "2")
+                                .at("write", partial)
+                                .map(|()| there)
+                        };
+                        together(&target, progress, &never, share, write).unwrap().unwrap()
+                    })
+                })
+                .collect();
+            calls
+                .into_iter()
+                .map(|call| usize::from(!call.join().unwrap().cached))
+                .sum()
+        });
+        assert_eq!(ended, 1);
+        assert_eq!(seal::damages(&target, &never).unwrap(), []);
+        assert_eq!(std::fs::read(target.join("one")).unwrap(), b"1");
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
     }

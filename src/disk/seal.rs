@@ -134,8 +134,17 @@ impl Seal {
     /// # Errors
     /// [`Error::Io`] if something cannot be read; [`Error::Interrupted`].
     pub fn of_folder(folder: &Path, interrupt: &Interrupt) -> Result<Self> {
+        Self::of_some(folder, |_| true, interrupt)
+    }
+
+    /// The same of those files whose names below the folder are `wanted`.
+    ///
+    /// # Errors
+    /// As [`Self::of_folder`].
+    pub fn of_some(folder: &Path, wanted: impl Fn(&Path) -> bool, interrupt: &Interrupt) -> Result<Self> {
         let mut names = Vec::new();
         list(folder, "", 0, &mut names)?;
+        names.retain(|name| wanted(Path::new(name)));
         Self::of_files(folder, names, interrupt)
     }
 

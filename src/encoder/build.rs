@@ -68,6 +68,17 @@ impl EncoderConfig {
         Ok(config.weights)
     }
 
+    /// Whether nothing of it has to be fetched; its files are not read.
+    ///
+    /// # Errors
+    /// As [`Self::whereabouts`].
+    pub fn is_here(&self) -> Result<bool> {
+        match self.clone().completed().hub_model()? {
+            Some(model) => model.is_here(),
+            None => Ok(true),
+        }
+    }
+
     fn hub_model(&self) -> Result<Option<hub::HubModel>> {
         self.weights
             .as_deref()

@@ -199,11 +199,23 @@ impl HubModel {
     /// [`Error::Data`] if it does not lie here and may not be fetched.
     pub fn whereabouts(&self) -> Result<String> {
         let cache = usual_cache()?;
-        if let Some(folder) = self.snapshot(&cache).filter(|folder| is_whole(folder)) {
+        if let Some(folder) = self.here(&cache) {
             return Ok(format!("{self}, in {}", folder.display()));
         }
         self.may_be_fetched(&cache)?;
         Ok(format!("{self}, which has yet to be fetched"))
+    }
+
+    /// Whether the hub's own cache has all of it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing says where that is.
+    pub fn is_here(&self) -> Result<bool> {
+        Ok(self.here(&usual_cache()?).is_some())
+    }
+
+    fn here(&self, cache: &Cache) -> Option<PathBuf> {
+        self.snapshot(cache).filter(|folder| is_whole(folder))
     }
 
     fn may_be_fetched(&self, cache: &Cache) -> Result<()> {

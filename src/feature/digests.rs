@@ -1,7 +1,9 @@
-//! Digests of the parts of a feature table: `digests.json` beside them, or one such file a shard.
+//! Digests of the parts of a feature table: `digests.json` beside them, or one such file a shard; while parts are being written,
+//! one a part, so that no two processes write to the same file.
 
 use std::path::Path;
 
+use crate::disk::atomic;
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
@@ -18,19 +20,53 @@ pub(super) fn file(shard: Shard) -> String {
     }
 }
 
+/// The file in which a part is kept that was written while others write theirs.
+pub(super) fn file_of(part: usize) -> String {
+    format!("digests-part-{part:05}.json")
+}
+
+/// Puts what is kept of single parts into the one file of their shard; to be called by one at a time.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be read, written or removed.
+pub(super) fn gather(folder: &Path, shard: Shard, parts: impl Iterator<Item = usize>) -> Result<()> {
+    let singles: Vec<_> = parts.map(|part| folder.join(file_of(part))).collect();
+    let mut all: Option<Seal> = None;
+    let path = folder.join(file(shard));
+    for single in &singles {
+        if let Some(seal) = Seal::read(single)? {
+            let before = match all.take() {
+                Some(all) => all,
+                None => Seal::read(&path)?.unwrap_or_default(),
+            };
+            all.insert(before).join(seal);
+        }
+    }
+    if let Some(all) = all {
+        all.write(&path)?;
+        singles.iter().try_for_each(|single| atomic::remove(single))?;
+    }
+    Ok(())
+}
+
 /// What is known of the files of a feature table, whichever shard wrote them.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder or one of the files cannot be read.
 pub(super) fn known(folder: &Path) -> Result<Seal> {
-    let mut all = Seal::default();
+    let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).at("read the feature table", folder)? {
-        let path = entry.at("read the feature table", folder)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("digests")
-            && name.ends_with(".json")
-            && let Some(seal) = Seal::read(&path)?
-        {
+        let name = entry.at("read the feature table", folder)?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("digests") && name.ends_with(".json") {
+            files.push(name.into_owned());
+        }
+    }
+    // Those of single parts are newer than what stands in the others, and come last.
+    files.sort_unstable_by_key(|name| (name.starts_with("digests-part-"), name.clone()));
+    let mut all = Seal::default();
+    for name in files {
+        if let Some(seal) = Seal::read(&folder.join(name))? {
             all.join(seal);
         }
     }

@@ -137,7 +137,15 @@ impl FeatureTable {
                 self.folder().display()
             )));
         }
-        let source = |column| store::source(self, column, options.progress, &options.interrupt);
+        let source = |column| {
+            store::source(
+                self,
+                column,
+                options.scratch.as_deref(),
+                options.progress,
+                &options.interrupt,
+            )
+        };
         Ok(Sources {
             global: source(Column::Global)?,
             tokens: options.tokens.then(|| source(Column::Tokens)).transpose()?,

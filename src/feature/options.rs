@@ -1,5 +1,6 @@
 //! What is read of a table of labels, and where its rows went.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -59,7 +60,9 @@ pub struct LoadOptions<'a> {
     pub duplicates: Option<DuplicateRule>,
     /// Rows to use; all if `None`.
     pub filter: Option<RowFilter<'a>>,
-    /// Shows how far the file of the features is.
+    /// Where the file of the features is kept; beside the table if left out.
+    pub scratch: Option<PathBuf>,
+    /// Shows how far that file is.
     pub progress: Progress,
     /// Asked while it is made.
     pub interrupt: Interrupt,
@@ -80,6 +83,7 @@ impl LoadOptions<'_> {
             fold: None,
             duplicates: None,
             filter: None,
+            scratch: None,
             progress: Progress::hidden(),
             interrupt: Interrupt::default(),
         }

@@ -15,3 +15,6 @@ pub struct Reject {
     #[serde(default)]
     pub sample: String,
 }
+
+/// Begins the reasons that decoding the same file again cannot remove.
+pub(super) const AFTER_DECODING: &str = "was decoded, but ";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::json;
 
@@ -15,9 +15,11 @@ use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
 
 use super::config::FeaturesConfig;
+use super::layout;
 use super::pool::pooled_shape;
 use super::reader::value_of;
-use super::table::{FEATURES_KEY, FeatureMetadata, IMAGE_DIGEST, PART_BYTES, PART_ROWS, canonical_samples};
+use super::shard::Shard;
+use super::table::{FEATURES_KEY, FeatureMetadata, IMAGE_DIGEST, canonical_samples};
 
 /// A samples table that was opened and digested.
 pub(super) struct Source<'a> {
@@ -52,11 +54,17 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The description of the table that these samples give.
-    pub(super) fn describe(&self, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<FeatureMetadata> {
+    /// The description of the table that these samples give in the folder `out`, to which several processes may write their shares.
+    pub(super) fn describe(
+        &self,
+        encoder: &dyn Encoder,
+        options: &FeaturesConfig,
+        out: &Path,
+        shard: Shard,
+    ) -> Result<FeatureMetadata> {
         let tokens = pooled_shape(options.tokens, encoder.tokens(), encoder.name())?;
         let limits = options.limits();
-        let mut metadata = FeatureMetadata {
+        let metadata = FeatureMetadata {
             digest: String::new(),
             encoder_name: encoder.name().to_owned(),
             encoder_digest: encoder.digest(),
@@ -76,14 +84,8 @@ impl<'a> Source<'a> {
             part_rows: 0,
             parts: 0,
         };
-        let fitting = (PART_BYTES / metadata.row_bytes().max(1)).clamp(1, PART_ROWS);
-        metadata.part_rows = options.part_rows.map_or(fitting, |rows| rows as usize);
-        metadata.parts = self.rows.div_ceil(metadata.part_rows);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"aura-bench features 2\0");
-        hasher.update(serde_json::to_string(&metadata).at("describe", self.path)?.as_bytes());
-        metadata.digest = hasher.finalize().to_hex().to_string();
-        Ok(metadata)
+        let asked = options.part_rows.map(|rows| rows as usize);
+        layout::divided(metadata, asked, out, shard)
     }
 
     /// The rows `range`, in batches of `batch`.
@@ -107,4 +109,12 @@ impl<'a> Source<'a> {
         let fields = samples.fields().iter().cloned().chain([digest]);
         Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
+}
+
+/// A text column of a batch of samples.
+pub(super) fn strings<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a StringArray> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| Error::unusable_table(format!("{} has no text column `{name}`", path.display())))
 }

@@ -18,6 +18,11 @@ impl Shard {
         part % self.count == self.index
     }
 
+    /// Shards of the whole.
+    pub(crate) fn count(self) -> usize {
+        self.count
+    }
+
     /// The file that lists the shard's rejects.
     pub(crate) fn rejects_file(self) -> String {
         if self == Self::WHOLE {
@@ -30,6 +35,12 @@ impl Shard {
     /// The name of a file of this shard alone.
     pub(crate) fn name(self, what: &str, extension: &str) -> String {
         format!("{what}-{}-of-{}.{extension}", self.index + 1, self.count)
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index + 1, self.count)
     }
 }
 

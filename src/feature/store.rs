@@ -75,7 +75,8 @@ impl Column {
     }
 }
 
-/// The values of a column, from its file, which is made if it is not there or belongs to other parts.
+/// The values of a column, from its file, which is made if it is not there or belongs to other parts: in the folder `scratch`, if one
+/// is given, else beside the parts.
 ///
 /// Where the file cannot be written (no room, no permission) the values are held in memory instead, and a line says so.
 ///
@@ -85,11 +86,19 @@ impl Column {
 pub fn source(
     table: &FeatureTable,
     column: Column,
+    scratch: Option<&Path>,
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<Arc<dyn Source>> {
     let shape = Shape::of(table, column)?;
-    let path = column.file(table.folder());
+    let path = match scratch {
+        // Of several tables, each by what it holds.
+        Some(scratch) => {
+            let key = blake3::Hash::from_bytes(shape.key).to_hex();
+            scratch.join(format!("{}-{}.rows", column.name(), &key[..16]))
+        }
+        None => column.file(table.folder()),
+    };
     if let Some(there) = Store::open(&path, &shape) {
         return Ok(Arc::new(there));
     }
@@ -294,7 +303,8 @@ fn make(
     progress: Progress,
     interrupt: &Interrupt,
 ) -> Result<Store> {
-    let _lock = Lock::hold(table.folder(), progress, interrupt)?;
+    let folder = path.parent().unwrap_or(table.folder());
+    let _lock = Lock::hold(folder, progress, interrupt)?;
     // Another call may have made it meanwhile.
     if let Some(there) = Store::open(path, shape) {
         return Ok(there);

@@ -28,6 +28,7 @@ use super::*;
 mod images;
 mod kept;
 mod loading;
+mod shared;
 mod stored;
 
 const CLASSES: [&str; 3] = ["happy", "sad", "angry"];
@@ -123,15 +124,25 @@ impl World {
     }
 
     fn extract_with(&self, encoder: &dyn Encoder, options: &FeaturesConfig) -> Result<ExtractReport> {
-        extract(
-            &self.samples(),
-            &self.root(),
+        self.extract_share(encoder, options, "1/1", &Interrupt::default())
+    }
+
+    fn extract_share(
+        &self,
+        encoder: &dyn Encoder,
+        options: &FeaturesConfig,
+        shard: &str,
+        interrupt: &Interrupt,
+    ) -> Result<ExtractReport> {
+        Extraction {
+            samples: &self.samples(),
+            data_root: &self.root(),
             encoder,
             options,
-            &self.out(),
-            Progress::hidden(),
-            &Interrupt::default(),
-        )
+            out: &self.out(),
+            shard: shard.parse().unwrap(),
+        }
+        .run(Progress::hidden(), interrupt)
     }
 
     fn extract(&self) -> ExtractReport {
@@ -146,6 +157,8 @@ impl World {
         let mut files: Vec<_> = std::fs::read_dir(self.out())
             .unwrap()
             .map(|entry| entry.unwrap().path())
+            // Locks, and what is noted of the layout.
+            .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'))
             .map(|path| {
                 (
                     path.file_name().unwrap().to_string_lossy().into_owned(),
@@ -325,21 +338,12 @@ fn an_interrupted_extraction_goes_on_where_it_stopped() {
         interrupt_after: Some((9, interrupt.clone())),
         ..Probe::default()
     };
-    let error = extract(
-        &world.samples(),
-        &world.root(),
-        &probe,
-        &small(),
-        &world.out(),
-        Progress::hidden(),
-        &interrupt,
-    )
-    .unwrap_err();
+    let error = world.extract_share(&probe, &small(), "1/1", &interrupt).unwrap_err();
     assert!(matches!(error, Error::Interrupted));
     let left: Vec<String> = world.bytes().into_iter().map(|(name, _)| name).collect();
     assert_eq!(
         left,
-        ["digests.json", "part-00000.parquet"],
+        ["digests-part-00000.json", "part-00000.parquet"],
         "nothing half-written may stay"
     );
     let report = world.extract();
@@ -356,16 +360,9 @@ fn shards_written_into_one_folder_are_the_table() {
     let (encoder, options) = (Probe::default(), small());
     let mut rows = 0;
     for shard in ["2/3", "1/3", "3/3"] {
-        let report = Extraction {
-            samples: &world.samples(),
-            data_root: &world.root(),
-            encoder: &encoder,
-            options: &options,
-            out: &world.out(),
-            shard: shard.parse().unwrap(),
-        }
-        .run(Progress::hidden(), &Interrupt::default())
-        .unwrap();
+        let report = world
+            .extract_share(&encoder, &options, shard, &Interrupt::default())
+            .unwrap();
         assert_eq!((report.samples, report.cached_parts), (report.rows, 0));
         rows += report.rows;
     }

@@ -49,7 +49,7 @@ macro_rules! table_of_limits {
             pub qos: Option<String>,
             /// Longest time of a job as Slurm writes it, for example "4:00:00". What is not done by then goes on in the next.
             pub time: Option<String>,
-            /// Generic resources, for example "gpu:1"; "none" takes them away. In the table of all jobs: of `extract` and `points`.
+            /// Generic resources, for example "gpu:1"; "none" takes them away. In the table of all jobs: of all but `convert`.
             pub gres: Option<String>,
             /// Memory of a node, for example "32G".
             pub mem: Option<String>,
@@ -108,7 +108,7 @@ table_of_limits! {
         extract: PhaseConfig,
         /// The jobs that train and evaluate.
         points: PhaseConfig,
-        /// The job that puts the report together; it needs no GPU.
+        /// The job that does what is missing, and the report.
         collect: PhaseConfig,
     }
 }
@@ -120,7 +120,7 @@ table_of_limits! {
 
 impl SlurmConfig {
     /// What the jobs of a phase take: as `given` on the command line, by the phase's own table, or by that of all. Generic resources
-    /// are for those that compute with them, unless the phase's own table has some.
+    /// are for those that compute with them; others have some if the phase's own table says so.
     pub fn of(&self, phase: Phase, given: &Limits) -> Limits {
         let (mut given, mut all) = (given.clone(), self.limits());
         if !phase.computes() {

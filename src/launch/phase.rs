@@ -35,7 +35,7 @@ impl Phase {
 
     /// Whether its jobs compute on the device.
     pub fn computes(self) -> bool {
-        matches!(self, Self::Extract | Self::Points)
+        self != Self::Convert
     }
 }
 

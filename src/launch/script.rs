@@ -125,6 +125,15 @@ fn tail(launch: &Launch<'_>, phase: Phase, units: &[Unit]) -> (Vec<String>, Vec<
                 lists.push(list("points", units.iter().filter_map(|unit| unit.point)));
                 add(&["--point", "\"${points[task]}\""]);
             }
+            if units.iter().any(|unit| unit.fold.is_some()) {
+                let folds = units.iter().map(|unit| unit.fold);
+                lists.push(list(
+                    "folds",
+                    folds.map(|fold| fold.map_or_else(|| "''".to_owned(), |fold| fold.to_string())),
+                ));
+                // Of a study, some points may have folds and others none.
+                add(&["${folds[task]:+--fold \"${folds[task]}\"}"]);
+            }
             lists.push(list("seeds", units.iter().filter_map(|unit| unit.seed)));
             add(&["--seeds", "\"${seeds[task]}\""]);
         }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::chain::plan::{Plan, Stage, Step};
+use crate::chain::Stage;
+use crate::chain::plan::{Plan, Step};
 use crate::digest::short;
 use crate::error::Result;
 use crate::recipe::{Job, Recipe};
@@ -29,7 +30,7 @@ pub struct Launch<'a> {
     pub name: String,
     /// Tasks that extract features.
     pub shards: u32,
-    /// Whether a task of a study is one seed of a point.
+    /// Whether a task of a study is one seed, or one fold of one, and not a point.
     pub by_seed: bool,
     /// A folder on the node for the file of feature rows; variables are put in there.
     pub scratch: Option<String>,
@@ -55,6 +56,8 @@ pub struct Batch {
 pub struct Unit {
     /// The point of a study.
     pub point: Option<usize>,
+    /// The fold alone, of a protocol that has some.
+    pub fold: Option<i32>,
     /// The seed alone.
     pub seed: Option<u64>,
 }
@@ -100,13 +103,16 @@ impl Launch<'_> {
     /// All tasks of the points, done or not: their place in the list is their index.
     pub fn units(&self) -> Vec<Unit> {
         let seeds = |point: Option<usize>, recipe: &Recipe| -> Vec<Unit> {
-            let seeds = recipe.protocol.seeds.iter();
-            seeds
-                .map(|&seed| Unit {
+            let folds = recipe.protocol.units();
+            let each = folds.iter().flat_map(|&fold| {
+                let seeds = recipe.protocol.seeds.iter();
+                seeds.map(move |&seed| Unit {
                     point,
+                    fold,
                     seed: Some(seed),
                 })
-                .collect()
+            });
+            each.collect()
         };
         match self.job {
             Job::Run(recipe) => seeds(None, recipe),
@@ -119,6 +125,7 @@ impl Launch<'_> {
                         } else {
                             vec![Unit {
                                 point: Some(i),
+                                fold: None,
                                 seed: None,
                             }]
                         }
@@ -182,12 +189,8 @@ impl Launch<'_> {
             return false;
         };
         let Some(seed) = unit.seed else { return point.done };
-        let mut trained = point
-            .steps
-            .iter()
-            .filter(|step| step.stage == Stage::Train && step.seed == Some(seed))
-            .peekable();
-        trained.peek().is_some() && trained.all(|step| step.done)
+        let trains = |step: &&Step| step.stage == Stage::Train && step.seed == Some(seed) && step.fold == unit.fold;
+        point.steps.iter().find(trains).is_some_and(|step| step.done)
     }
 }
 

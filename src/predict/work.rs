@@ -125,8 +125,8 @@ impl Work {
     /// [`crate::Error::Io`].
     pub fn done(self) -> Result<()> {
         let Self { folder, lock } = self;
-        std::fs::remove_dir_all(&folder).at("remove", &folder)?;
+        // Let go before it vanishes: nobody took it over.
         drop(lock);
-        Ok(())
+        std::fs::remove_dir_all(&folder).at("remove", &folder)
     }
 }

@@ -89,9 +89,9 @@ impl<'a> Rivals<'a> {
         }
     }
 
-    /// What each method took to choose, fit and ask so far.
-    pub fn spent(&self) -> BTreeMap<String, Spent> {
-        self.spent.borrow().clone()
+    /// What each method took to choose, fit and ask since this was last asked.
+    pub fn take_spent(&self) -> BTreeMap<String, Spent> {
+        self.spent.take()
     }
 
     /// What was not done as the recipe says, and why.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::seal;
+use crate::disk::seal::{self, Seal};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::record::Origin;
@@ -51,12 +51,16 @@ impl RunFolder {
         self.0.join("truth.parquet")
     }
 
-    /// Writes the digests of every file of the run, once it is whole.
+    /// Writes the digests of every file of the run, once it is whole; seeds that are not among `seeds` may be in the hands of other
+    /// processes, and are no part of it.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
-    pub fn seal(&self, interrupt: &Interrupt) -> Result<()> {
-        seal::close(&self.0, interrupt)
+    pub fn seal(&self, seeds: &[i64], interrupt: &Interrupt) -> Result<()> {
+        let of_run = |file: &Path| {
+            unit_of(file).is_none_or(|(_, seed)| i64::try_from(seed).is_ok_and(|seed| seeds.contains(&seed)))
+        };
+        Seal::of_some(&self.0, of_run, interrupt)?.write(&self.0.join(seal::FILE))
     }
 
     /// Takes the digests away, before the first file of the run changes.
@@ -88,6 +92,11 @@ impl RunFolder {
     /// How AURA stands against its rivals.
     pub fn standings(&self) -> PathBuf {
         self.0.join("standings.parquet")
+    }
+
+    /// Written after what is computed over all seeds: the seeds that it was computed from.
+    pub fn evaluated_stamp(&self) -> PathBuf {
+        self.0.join(".evaluated.digest")
     }
 
     /// What is known of who is in the samples.
@@ -181,6 +190,11 @@ impl SeedFolder {
     /// Written last: what the seed was computed from. A seed without it is not whole.
     pub fn done(&self) -> PathBuf {
         self.path.join("done.json")
+    }
+
+    /// What the seed cost; hidden, since it holds times.
+    pub fn cost(&self) -> PathBuf {
+        self.path.join(".cost.json")
     }
 
     /// Written after the maps: what they were made from.

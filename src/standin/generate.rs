@@ -25,8 +25,6 @@ use super::options::{GENERATOR_VERSION, Layout, NOTICE, StandinOptions};
 use super::plan::{Plan, Purpose, Sample, stream};
 use super::truth;
 
-pub(crate) const TEMPORARY: &str = ".partial-";
-
 /// What was generated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StandinReport {
@@ -152,7 +150,7 @@ pub fn generate(
     }
     truth::write(&out.join(TRUTH_FILE), layout, &samples, options.seed)?;
     for folder in folders.iter().map(PathBuf::as_path).chain([out]) {
-        sweep(folder)?;
+        atomic::sweep(folder)?;
     }
     atomic::write(&out.join(STAND_IN_FILE), text.as_bytes())?;
     let unfinished = out.join(UNFINISHED);
@@ -258,7 +256,7 @@ pub(crate) fn claim(out: &Path, marker: &Marker) -> Result<bool> {
     };
     for entry in entries {
         let name = entry.at("read the folder", out)?.file_name();
-        if !name.to_string_lossy().starts_with(TEMPORARY) {
+        if !name.to_string_lossy().starts_with(atomic::TEMPORARY) {
             return Err(Error::data(format!(
                 "{} holds files that are no stand-in (for example `{}`), and generated faces are never mixed with \
                  others; choose an empty folder",
@@ -357,8 +355,9 @@ pub(crate) fn render(sample: &Sample, size: u32, seed: u64) -> Result<Vec<u8>> {
 /// is drawn again; label files are always written again. (Thousands of syncs would take longer than the drawing.)
 pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    let prefix = atomic::prefix();
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(&prefix);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -367,18 +366,6 @@ pub(crate) fn write_beside(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = builder.tempfile_in(folder).at("write a file in", folder)?;
     file.write_all(bytes).at("write", path)?;
     file.persist(path).map_err(|error| error.error).at("write", path)?;
-    Ok(())
-}
-
-/// Removes what killed calls left behind.
-pub(crate) fn sweep(folder: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
-        let entry = entry.at("read the folder", folder)?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            let path = entry.path();
-            std::fs::remove_file(&path).at("remove", &path)?;
-        }
-    }
     Ok(())
 }
 

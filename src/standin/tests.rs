@@ -178,7 +178,16 @@ fn an_interrupted_tree_has_no_marker_and_is_finished_by_the_next_call() {
         .keys()
         .find(|name| name.ends_with(".jpg") && !out.join(name).exists());
     std::fs::write(out.join(unknown.unwrap()), &expected[unknown.unwrap()]).unwrap();
-    std::fs::write(images.join(".partial-abc"), b"half").unwrap();
+    let left = images.join(".partial-abc");
+    std::fs::write(&left, b"half").unwrap();
+    let days = std::time::Duration::from_hours(48);
+    let old = std::fs::FileTimes::new().set_modified(std::time::SystemTime::now() - days);
+    std::fs::File::options()
+        .write(true)
+        .open(&left)
+        .unwrap()
+        .set_times(old)
+        .unwrap();
     let log = out.join(".drawn.jsonl");
     let mut noted = std::fs::read(&log).unwrap();
     noted.extend(b"[\"basic/Im");

@@ -34,6 +34,8 @@ mod shared;
 mod studies;
 mod tracking;
 mod transfers;
+#[cfg(target_os = "linux")]
+mod units;
 mod validate;
 mod videos;
 mod view;
@@ -175,7 +177,7 @@ fn small(more: &[&'static str]) -> Vec<&'static str> {
     SMALL.iter().copied().chain(more.iter().copied()).collect()
 }
 
-/// Every file below a folder with its bytes, sorted by path.
+/// Every file below a folder with its bytes, sorted by path; but for locks, which count who held them.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -184,7 +186,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !path.file_name().unwrap().to_string_lossy().starts_with(".lock") {
                 found.push((
                     path.strip_prefix(folder).unwrap().to_owned(),
                     std::fs::read(&path).unwrap(),

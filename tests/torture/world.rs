@@ -13,7 +13,7 @@ const UNSTABLE: [&str; 8] = [
     "manifest.json",
     "digests.json",
     ".digest",
-    ".lock",
+    ".cost.json",
     ".html",
     ".md",
     ".tex",
@@ -205,8 +205,11 @@ impl Place {
             for path in files(&self.folder.join(folder)) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let below = path.strip_prefix(&self.folder).unwrap_or(&path).to_owned();
-                // What a killed call was writing is swept once it is a minute old.
-                if UNSTABLE.iter().any(|end| name.ends_with(end)) || name.starts_with(".partial-") {
+                // Locks count who held them; what a killed call was writing is swept by the next one that writes there.
+                if UNSTABLE.iter().any(|end| name.ends_with(end))
+                    || name.starts_with(".partial-")
+                    || name.starts_with(".lock")
+                {
                     continue;
                 }
                 if let Ok(bytes) = std::fs::read(&path) {

@@ -22,15 +22,15 @@ fn a_fault_of_the_moment_stops_the_stage_and_is_no_reject() {
         });
         columns[6].1 = Arc::new(paths.collect::<StringArray>());
     });
-    let error = extract(
-        &world.samples(),
-        root.as_ref(),
-        &Probe::default(),
-        &small(),
-        &world.out(),
-        Progress::hidden(),
-        &Interrupt::default(),
-    )
+    let error = Extraction {
+        samples: &world.samples(),
+        data_root: root.as_ref(),
+        encoder: &Probe::default(),
+        options: &small(),
+        out: &world.out(),
+        shard: Shard::WHOLE,
+    }
+    .run(Progress::hidden(), &Interrupt::default())
     .unwrap_err();
     assert_eq!(error.exit_code(), crate::error::exit::DATA);
     let text = error.to_string();
