@@ -231,7 +231,7 @@ pub const FAMILIES: [Family; 19] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 31] = [
+pub const OTHERS: [&str; 32] = [
     "base64",
     "blake3",
     "clap",
@@ -254,6 +254,7 @@ pub const OTHERS: [&str; 31] = [
     "serde_path_to_error",
     "sha1",
     "sha2",
+    "signal-hook",
     "strsim",
     "tempfile",
     "thiserror",

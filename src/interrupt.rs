@@ -21,6 +21,33 @@ const LATE: Duration = Duration::from_secs(1);
 /// How often blocking work is left to look at the flag.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Hears the signals by which machines and terminals ask for an end. Who starts the program with SIGHUP ignored (`nohup`) wants it to
+/// outlive his terminal.
+#[cfg(unix)]
+fn hear_others(heard: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGTERM};
+    let signals = [SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let mut signals = signal_hook::iterator::Signals::new(signals)?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || signals.forever().for_each(|_| heard()))?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn hear_others(_: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Whether a signal was ignored before the program heard of it; where the system does not say, none was.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// What work does with a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -50,26 +77,34 @@ impl Interrupt {
     /// As [`Self::install`]; `doing` names what has to end first, where that takes a while.
     pub(crate) fn install_for(stop: Stop, doing: fn() -> Option<String>) -> Self {
         let interrupt = Self::default();
-        let flag = interrupt.clone();
-        let installed = ctrlc::set_handler(move || {
-            let mut first = flag.first.lock().unwrap_or_else(PoisonError::into_inner);
-            match *first {
-                None => {
-                    let now = Instant::now();
-                    *first = Some(now);
-                    flag.raise();
-                    // Not waited for here: the next signal must be heard.
-                    let waiting = flag.clone();
-                    let _ = std::thread::Builder::new().spawn(move || waiting.wait(now, stop, doing));
-                }
-                Some(at) if at.elapsed() < ONE => {}
-                Some(_) => end(),
-            }
-        });
-        if let Err(error) = installed {
+        let heard = {
+            let flag = interrupt.clone();
+            move || flag.hear(stop, doing)
+        };
+        if let Err(error) = ctrlc::set_handler(heard.clone()) {
             tracing::warn!("Ctrl-C will end the program at once: {error}");
         }
+        if let Err(error) = hear_others(heard) {
+            tracing::warn!("SIGTERM will end the program at once: {error}");
+        }
         interrupt
+    }
+
+    /// A signal came.
+    fn hear(&self, stop: Stop, doing: fn() -> Option<String>) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        match *first {
+            None => {
+                let now = Instant::now();
+                *first = Some(now);
+                self.raise();
+                // Not waited for here: the next signal must be heard.
+                let waiting = self.clone();
+                let _ = std::thread::Builder::new().spawn(move || waiting.wait(now, stop, doing));
+            }
+            Some(at) if at.elapsed() < ONE => {}
+            Some(_) => end(),
+        }
     }
 
     /// Raises the flag once `stream` ends: a process whose parent holds the other end stops with it, however that ended.

@@ -125,6 +125,7 @@ pub fn plan(job: &Job, options: &RunOptions, progress: Progress, interrupt: &Int
         progress,
         interrupt,
         encoders: BTreeMap::new(),
+        seen: BTreeMap::new(),
     };
     let (name, file, points, study) = match job {
         Job::Run(recipe) => {
@@ -172,10 +173,12 @@ struct Looking<'a> {
     interrupt: &'a Interrupt,
     /// By what recipes say of them; `None` of weights that are not there yet.
     encoders: BTreeMap<String, Option<Box<dyn Encoder>>>,
+    /// What was seen, by what recipes say of data and features: points of a study share most of it.
+    seen: BTreeMap<String, There>,
 }
 
 /// What is there of a database's samples and features.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct There {
     converted: bool,
     extracted: bool,
@@ -284,6 +287,25 @@ impl Looking<'_> {
 
     /// What is there of the samples and features that a recipe asks for.
     fn there(&mut self, recipe: &Recipe, options: &RunOptions) -> Result<There> {
+        let said = (
+            json(&recipe.card)?,
+            json(&recipe.dataset)?,
+            json(&recipe.protocol)?,
+            json(&recipe.stand_in)?,
+            json(&recipe.encoder)?,
+            json(&recipe.features)?,
+            &options.data,
+        );
+        let key = json(&said)?.to_string();
+        if let Some(seen) = self.seen.get(&key) {
+            return Ok(seen.clone());
+        }
+        let there = self.look(recipe, options)?;
+        self.seen.insert(key, there.clone());
+        Ok(there)
+    }
+
+    fn look(&mut self, recipe: &Recipe, options: &RunOptions) -> Result<There> {
         let chain = Chain::new(recipe, options, self.progress, self.interrupt).of_portion(Portion::ALL);
         if recipe.card.is_table() {
             let (digest, folder) = import::place_of(recipe, options, self.interrupt)?;

@@ -424,3 +424,37 @@ fn what_cannot_be_asked_for_is_said() {
         stderr(&output)
     );
 }
+
+#[test]
+fn a_run_that_was_told_to_outlive_its_terminal_does() {
+    let bench = Bench::new();
+    write_study(&bench, 2000);
+    let run = command(
+        &bench,
+        "run",
+        &call("nohup", &["--point", "0", "--only", "train", "--seeds", "0"]),
+    );
+    let begun = || {
+        let run = std::fs::read_dir(bench.path("nohup/runs"))
+            .ok()?
+            .flatten()
+            .next()?
+            .path();
+        run.join("seed-0/checkpoint").is_dir().then_some(())
+    };
+    let mut nohup = Command::new("nohup");
+    nohup
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(bench.path("."))
+        .stdin(Stdio::null());
+    let mut child = start(nohup);
+    assert!(wait_until(&mut child, || begun().is_some()));
+    signal(&child, "-HUP");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it ended with its terminal");
+    // Whoever wants it to end can still say so.
+    signal(&child, "-TERM");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{}", stderr(&ended));
+}
