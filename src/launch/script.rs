@@ -132,7 +132,7 @@ fn tail(launch: &Launch<'_>, phase: Phase, units: &[Unit]) -> (Vec<String>, Vec<
                     folds.map(|fold| fold.map_or_else(|| "''".to_owned(), |fold| fold.to_string())),
                 ));
                 // Of a study, some points may have folds and others none.
-                add(&["${folds[task]:+--fold \"${folds[task]}\"}"]);
+                add(&[&format!("${{folds[task]:+{} \"${{folds[task]}}\"}}", "--fold")]);
             }
             lists.push(list("seeds", units.iter().filter_map(|unit| unit.seed)));
             add(&["--seeds", "\"${seeds[task]}\""]);

@@ -243,6 +243,26 @@ fn a_recipe_is_an_array_of_seeds_and_a_study_may_be_one_of_both() {
     assert!(script.contains("\n  'protocol.seeds=[3, 5]'\n"), "{script}");
     assert!(calls(&bench).contains("--array 0-1 "), "{}", calls(&bench));
 
+    // A protocol with folds, each a task of its own.
+    let bench = Bench::new();
+    with_cluster(&bench);
+    let disfa = [
+        "slurm",
+        "disfa",
+        "--stand-in",
+        "--seeds",
+        "0,1",
+        "--set",
+        "encoder.kind=hog",
+    ];
+    ok(&bench, &[&disfa[..], &["--set", "protocol.folds=[0, 2]"]].concat());
+    let script = std::fs::read_to_string(folder(&bench).join("points.sh")).unwrap();
+    assert!(script.contains("\nfolds=(0 0 2 2)\nseeds=(0 1 0 1)\n"), "{script}");
+    assert!(
+        script.contains("\n  ${folds[task]:+--fold \"${folds[task]}\"}\n"),
+        "{script}"
+    );
+
     // Twelve tasks where an array may have five.
     let bench = cluster();
     bench.write("bin/array_size", "5");
@@ -527,7 +547,11 @@ fn scripts_are_sound_bash() {
             .unwrap();
         assert!(checked.status.success(), "{}: {}", path.display(), stderr(&checked));
         // Where it is installed.
-        if let Ok(checked) = std::process::Command::new("shellcheck").arg(&path).output() {
+        if let Ok(checked) = std::process::Command::new("shellcheck")
+            .arg("--severity=warning")
+            .arg(&path)
+            .output()
+        {
             let text = String::from_utf8_lossy(&checked.stdout);
             assert!(checked.status.success(), "{}: {text}", path.display());
         }
