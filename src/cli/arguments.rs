@@ -12,8 +12,8 @@ use crate::progress::{self, Progress};
 use super::shell::Shell;
 use super::{
     advice, baseline, bench, cache, check, compare, completions, convert, doctor, examples, explain, export, extract,
-    generate, leaderboard, output, panics, paths, plan, predict, published, query, report, run, schema, score, standin,
-    threads, validate, view,
+    generate, launch, leaderboard, output, panics, paths, plan, predict, published, query, report, run, schema, score,
+    standin, threads, validate, view,
 };
 
 /// Reproducible facial-affect benchmarks for AURA: recipes in, tables, figures and checks out.
@@ -40,6 +40,8 @@ enum Verb {
     Run(run::RunArguments),
     /// Say what there is to do of a recipe or a study, and what is done already, with the command of every step
     Plan(plan::PlanArguments),
+    /// Give a recipe or a study to a cluster's queue, and say how far it is there
+    Launch(launch::LaunchArguments),
     /// Score predictions that another tool made, under a recipe's protocol: a run folder like any other
     Score(score::ScoreArguments),
     /// Turn a database's folder into a checked samples table
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments, &shell),
         Verb::Plan(arguments) => plan::run(&arguments, &shell),
+        Verb::Launch(arguments) => launch::run(&arguments, &shell),
         Verb::Score(arguments) => score::run(&arguments, &shell),
         Verb::Convert(arguments) => convert::run(&arguments, &shell),
         Verb::Extract(arguments) => extract::run(&arguments, &shell),
@@ -185,6 +188,7 @@ impl Verb {
     fn stop(&self) -> Stop {
         match self {
             Self::Run(_)
+            | Self::Launch(_)
             | Self::Score(_)
             | Self::Convert(_)
             | Self::Extract(_)

@@ -9,6 +9,7 @@ use crate::device::choice::DeviceChoice;
 use crate::doctor::examination::Examination;
 use crate::doctor::parity::{ground, suite};
 use crate::error::Result;
+use crate::launch::config;
 
 use super::output;
 use super::shell::Shell;
@@ -50,7 +51,7 @@ pub fn run(arguments: &DoctorArguments, shell: &Shell) -> Result<()> {
         }
         return found.verdict();
     }
-    let found = Examination::new(stages::cache_folder(arguments.cache.clone())?);
+    let found = Examination::new(stages::cache_folder(arguments.cache.clone())?, config::find()?);
     if arguments.json {
         output::print_json(&found)
     } else {

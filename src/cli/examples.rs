@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 30] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 32] = [
     (
         &["run"],
         [
@@ -33,6 +33,32 @@ const EXAMPLES: [(&[&str], [Example; 2]); 30] = [
             (
                 "aura-bench plan rafdb --data RAF-DB --seeds 0,1,2 --json",
                 "for engines of workflows: every step with its command",
+            ),
+        ],
+    ),
+    (
+        &["launch", "slurm"],
+        [
+            (
+                "aura-bench launch slurm rafdb --stand-in --shards 4 --time 4:00:00 --dry-run",
+                "what would be submitted: every script, every call of sbatch",
+            ),
+            (
+                "aura-bench launch slurm rafdb --data RAF-DB --gres gpu:1 --scratch '$SLURM_TMPDIR'",
+                "features and seeds as arrays, each on a GPU",
+            ),
+        ],
+    ),
+    (
+        &["launch", "status"],
+        [
+            (
+                "aura-bench launch status rafdb --data RAF-DB",
+                "what is done, what runs, what failed and why",
+            ),
+            (
+                "aura-bench launch status rafdb --data RAF-DB --json",
+                "for another program",
             ),
         ],
     ),

@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod generate;
+pub(crate) mod launch;
 pub(crate) mod leaderboard;
 pub(crate) mod output;
 pub(crate) mod panics;

@@ -11,6 +11,7 @@ use crate::chain::study::StudyPortion;
 use crate::chain::{self, Outcome, Portion, Stage, StudyOptions, StudyOutcome, StudySummary, Summary, stages};
 use crate::error::{Context, Error, Result};
 use crate::feature::shard::Shard;
+use crate::quoting::quoted;
 use crate::recipe::{Job, RecipeOptions};
 
 use super::output;
@@ -170,21 +171,6 @@ fn next(summary: &Summary) -> String {
     )
 }
 
-/// A word as the shell reads it that this system opens: on Windows PowerShell, in which a backslash is itself.
-fn quoted(text: &str) -> String {
-    let (others, escaped) = if cfg!(windows) {
-        ("\\/._-+:=", "''")
-    } else {
-        ("/._-+:@%=,", r"'\''")
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', escaped))
-    }
-}
-
 fn show_outcome(arguments: &RunArguments, outcome: &Outcome, next: impl Fn(&Summary) -> String) -> Result<()> {
     match outcome {
         Outcome::Run(summary) => show(arguments, summary.as_ref(), |summary| {
@@ -201,29 +187,5 @@ fn show<T: serde::Serialize>(arguments: &RunArguments, summary: &T, text: impl F
         output::print_json(summary)
     } else {
         output::print(&text(summary))
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_word_is_one_word_to_a_shell() {
-        for word in [
-            "",
-            "plain/path-1.jpg",
-            "two words",
-            "it's",
-            "$HOME `id` \"x\" \\ *;&|~#!",
-            "a\nb",
-            "Ä",
-        ] {
-            let said = std::process::Command::new("sh")
-                .args(["-c", &format!("printf %s {}", quoted(word))])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(said.stdout).unwrap(), word, "{}", quoted(word));
-        }
     }
 }

@@ -16,6 +16,8 @@ use crate::dataset::card_file;
 use crate::dataset::conversion::Conversion;
 use crate::error::Result;
 use crate::export::model::folder::Exported;
+use crate::launch::config;
+use crate::launch::status::{self, LaunchStatus};
 use crate::predict::run::Predicted;
 use crate::recipe;
 use crate::report::explain::sample::Explanation;
@@ -38,6 +40,8 @@ enum Kind {
     Card,
     /// Baseline files
     Baseline,
+    /// A user's configuration file
+    Config,
     /// manifest.json of a run folder
     Manifest,
     /// conversion.json beside a samples table
@@ -60,6 +64,8 @@ enum Kind {
     Model,
     /// plan --json
     Plan,
+    /// launch status --json
+    Launch,
 }
 
 pub fn run(arguments: &SchemaArguments) -> Result<()> {
@@ -79,6 +85,7 @@ fn of(kind: Kind) -> Json {
         Kind::Recipe => recipe::json_schema(),
         Kind::Card => card_file::json_schema(),
         Kind::Baseline => schema::<Baseline>("baseline", baseline::SCHEMA),
+        Kind::Config => config::json_schema(),
         Kind::Manifest => schema::<Manifest>("manifest", manifest::SCHEMA),
         Kind::Conversion => schema::<Conversion>("conversion", 1),
         Kind::Run => schema::<Summary>("run", 1),
@@ -90,6 +97,7 @@ fn of(kind: Kind) -> Json {
         Kind::Predict => schema::<Predicted>("predict", 1),
         Kind::Model => schema::<Exported>("model", 1),
         Kind::Plan => schema::<Plan>("plan", 1),
+        Kind::Launch => schema::<LaunchStatus>("launch", status::SCHEMA),
     }
 }
 

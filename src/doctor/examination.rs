@@ -32,6 +32,8 @@ pub struct Examination {
     pub missing: Vec<String>,
     /// The folder that runs share.
     pub cache: Cache,
+    /// The user's configuration file; null if there is none.
+    pub configuration: Option<PathBuf>,
     /// Recipes that are built in.
     pub recipes: Vec<String>,
 }
@@ -60,7 +62,7 @@ pub struct Cache {
 
 impl Examination {
     /// Looks at everything. A GPU is tried out with one kernel, as it is before every use.
-    pub fn new(cache: PathBuf) -> Self {
+    pub fn new(cache: PathBuf, configuration: Option<PathBuf>) -> Self {
         let (device, notice) = match DeviceChoice::Auto.resolve() {
             Ok(resolved) => (Some(resolved.name), resolved.notice),
             Err(error) => (None, Some(error.to_string())),
@@ -94,6 +96,7 @@ impl Examination {
                 parts: parts(&cache),
                 folder: cache,
             },
+            configuration,
             recipes: crate::recipe::built_in(),
         }
     }
@@ -191,6 +194,11 @@ impl Examination {
             parts.join(", ")
         };
         line("cache", format!("{} ({parts})", self.cache.folder.display()));
+        let configuration = self.configuration.as_ref();
+        line(
+            "settings",
+            configuration.map_or_else(|| "no configuration file".to_owned(), |path| path.display().to_string()),
+        );
         line("recipes", self.recipes.join(", "));
         lines.join("\n")
     }
@@ -264,11 +272,19 @@ mod tests {
         let part = cache.path().join("features/a");
         std::fs::create_dir_all(&part).at("create", &part)?;
         std::fs::write(part.join("x"), [0; 2048]).at("write", &part)?;
-        let found = Examination::new(cache.path().to_owned());
+        let found = Examination::new(cache.path().to_owned(), Some("mine/config.toml".into()));
         assert_eq!(found.cache.parts.get("features"), Some(&2048));
         assert_eq!(found.libraries.get("burn"), Some(&"0.22.1"));
         let text = found.to_text();
-        for part in ["aura-bench", "device", "nvrtc", "headers", "features 2.0 KiB", "rustc"] {
+        for part in [
+            "aura-bench",
+            "device",
+            "nvrtc",
+            "headers",
+            "features 2.0 KiB",
+            "mine/config.toml",
+            "rustc",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         Ok(())

@@ -4,7 +4,7 @@
 use std::process::Output;
 
 use crate::tracking::Tracking;
-use crate::{Bench, SMALL, copy, shared, stderr};
+use crate::{Bench, SMALL, copy, launch, shared, stderr};
 
 /// Lines of the help that begin with the program's name, indented.
 fn examples(bench: &Bench, verb: &[&str]) -> Vec<String> {
@@ -31,11 +31,7 @@ fn verbs(bench: &Bench, verb: &[&str]) -> Vec<Vec<String>> {
 
 fn shell(bench: &Bench, line: &str, server: &str) -> Output {
     let program = assert_cmd::cargo::cargo_bin("aura-bench");
-    let path = format!(
-        "{}:{}",
-        program.parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
+    let path = format!("{}:{}", program.parent().unwrap().display(), launch::path(bench));
     std::process::Command::new("sh")
         .args(["-c", line])
         .current_dir(bench.folder.path())
@@ -50,6 +46,7 @@ fn shell(bench: &Bench, line: &str, server: &str) -> Output {
 fn every_example_of_the_help_works() {
     let bench = Bench::new();
     copy(&shared::faces(), &bench.path("RAF-DB"));
+    launch::with_cluster(&bench);
     let faces = std::fs::read_dir(bench.path("RAF-DB/basic/Image/aligned")).unwrap();
     let names = faces.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let rows: String = names
@@ -85,6 +82,10 @@ fn every_example_of_the_help_works() {
                     keys[..seeds].join(" ")
                 );
                 line = line.replace("--seeds 0,1,2", "--seeds 0");
+            }
+            if words[0] == "launch" {
+                // Weights of an encoder would be fetched.
+                line = format!("{line} --set encoder.kind=hog");
             }
             if words == ["view"] {
                 // A server ends by Ctrl-C, which is no failure.

@@ -18,6 +18,7 @@ mod extract;
 mod folds;
 mod hub;
 mod kill;
+mod launch;
 mod origins;
 mod page;
 mod predictions;
@@ -116,6 +117,8 @@ impl Bench {
         command
             .env("AURA_BENCH_CACHE", &self.cache)
             .env("NO_COLOR", "1")
+            .env("XDG_CONFIG_HOME", self.folder.path())
+            .env_remove("AURA_BENCH_CONFIG")
             .env_remove("RAFDB_ROOT");
         command
     }
