@@ -99,6 +99,7 @@ mod query;
 mod recipe;
 mod record;
 mod regular;
+mod remote;
 mod report;
 mod rival;
 mod run;

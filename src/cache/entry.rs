@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::disk::seal::{self, Damage};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::remote::mirror;
 
 /// What a folder of the cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,6 +23,8 @@ pub enum Kind {
     Features,
     /// Frames decoded from videos.
     Frames,
+    /// Files that were fetched from an address.
+    Remote,
     /// Work that was begun and not ended; the same command continues it.
     Unfinished,
     /// The state of a model whose training was not ended; the same command continues it.
@@ -38,6 +41,7 @@ impl Kind {
             Self::Samples => "samples",
             Self::Features => "features",
             Self::Frames => "frames",
+            Self::Remote => "remote",
             Self::Unfinished => "unfinished",
             Self::Checkpoint => "checkpoint",
             Self::Remains => "remains",
@@ -91,7 +95,9 @@ impl Entry {
     /// # Errors
     /// [`Error::Io`] if one is there and cannot be read.
     pub fn damages(&self, interrupt: &Interrupt) -> Result<Vec<Damage>> {
-        if self.is_published() {
+        if self.kind == Kind::Remote {
+            mirror::damages(&self.path, interrupt)
+        } else if self.is_published() {
             seal::damages(&self.path, interrupt)
         } else {
             Ok(Vec::new())

@@ -14,6 +14,7 @@ use crate::metric::Bootstrap;
 use crate::published::results::values_for;
 use crate::recipe::{Places, Recipe, RecipeOptions};
 use crate::regular;
+use crate::remote;
 use crate::there;
 
 use super::output;
@@ -75,7 +76,7 @@ pub fn run(arguments: &CheckArguments) -> Result<()> {
         None => None,
     };
     let baseline = match &arguments.baseline {
-        Some(path) if there::is_dir(path)? => {
+        Some(path) if remote::is_address(path) || there::is_dir(path)? => {
             let reference = Facts::one(path)?;
             // The rules of the run that is judged hold, so that both ways of naming a baseline judge alike.
             let rules = expect

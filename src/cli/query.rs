@@ -41,7 +41,7 @@ pub struct QueryArguments {
 }
 
 pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
-    let context = QueryContext::open(&arguments.runs)?.with_interrupt(&shell.interrupt);
+    let context = QueryContext::open_heeding(&arguments.runs, &shell.interrupt)?;
     for warning in context.warnings() {
         shell.progress.line(&format!("warning: {warning}"));
     }

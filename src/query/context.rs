@@ -25,12 +25,15 @@ use crate::interrupt::Interrupt;
 
 use super::bins::Bins;
 use super::derived;
-use super::discover::{FoundRun, discover};
+use super::discover::{FoundRun, discover, fetch};
 use super::engine::{Engine, Stopped};
 use super::functions;
 use super::statement;
 use super::value::{self, Table, Value};
 use super::views::{self, VIEWS};
+
+/// The resolved recipe in a run folder.
+const RECIPE: &str = "recipe.toml";
 
 /// A read-only SQL session over run folders.
 pub struct QueryContext {
@@ -57,8 +60,26 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let (runs, mut warnings) = discover(paths)?;
-        warnings.extend(runs.iter().filter_map(FoundRun::lacks));
+        Self::open_heeding(paths, &Interrupt::default())
+    }
+
+    /// As [`Self::open`]; once `interrupt` is raised, what comes from elsewhere is no longer waited for, and queries end.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`Error::Interrupted`].
+    pub fn open_heeding(paths: &[PathBuf], interrupt: &Interrupt) -> Result<Self> {
+        let (runs, warnings) = discover(paths, interrupt)?;
+        let mut context = Self::of(runs)?.with_interrupt(interrupt);
+        context.warnings.splice(0..0, warnings);
+        Ok(context)
+    }
+
+    /// A session over runs that were found before.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the system grants no threads for it.
+    pub(crate) fn of(runs: Vec<FoundRun>) -> Result<Self> {
+        let warnings = runs.iter().filter_map(FoundRun::lacks).collect();
         Ok(Self {
             engine: Engine::start()?,
             runs,
@@ -110,7 +131,7 @@ impl QueryContext {
                 ))),
             },
             runs => {
-                let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
+                let names: Vec<String> = runs.iter().map(FoundRun::place).collect();
                 Err(Error::Usage(format!(
                     "{} holds {} runs; name one of them: {}",
                     folder.display(),
@@ -391,7 +412,10 @@ impl QueryContext {
         let made = match view {
             "runs" => Some(views::runs_batch(&self.runs)),
             "classes" => Some(views::classes_batch(&self.runs)),
-            "settings" => Some(views::settings_batch(&self.runs)),
+            "settings" => {
+                fetch(&self.runs, |name| name == RECIPE)?;
+                Some(views::settings_batch(&self.runs))
+            }
             "stages" => Some(views::stages_batch(&self.runs)),
             "warnings" => Some(views::warnings_batch(&self.runs)),
             "bins" => Some(views::bins_batch(&self.bins)),

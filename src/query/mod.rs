@@ -25,6 +25,7 @@ mod tests;
 pub mod value;
 pub mod views;
 
+pub(crate) use discover::fetch;
 pub use discover::{FoundRun, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain};

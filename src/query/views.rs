@@ -39,7 +39,7 @@ use crate::served::{AttributeRow, SubgroupRow};
 use crate::there;
 
 use super::bins::Bins;
-use super::discover::FoundRun;
+use super::discover::{FoundRun, fetch};
 
 /// Names of all views, as documented in `docs/tables.md`.
 pub const VIEWS: [&str; 48] = [
@@ -153,6 +153,8 @@ impl RunFiles {
                 found.push((run.run.clone(), None, run.path.join(format!("{name}.parquet"))));
             }
         }
+        let file = format!("{name}.parquet");
+        fetch(runs, |written| written.rsplit('/').next() == Some(&file))?;
         let found: Vec<_> = found
             .into_par_iter()
             .map(|(run, unit, path)| {
@@ -163,7 +165,9 @@ impl RunFiles {
             .into_iter()
             .flatten()
             .collect();
-        runs.par_iter().try_for_each(|run| {
+        // What came from elsewhere was looked at when it came.
+        let local = runs.par_iter().filter(|run| !run.is_remote());
+        local.try_for_each(|run| {
             let of_run = found.iter().filter(|(name, ..)| *name == run.run);
             run.verify(of_run.map(|(_, _, path, _)| path.as_path()))
         })?;
@@ -405,7 +409,7 @@ pub(super) fn runs_batch(runs: &[FoundRun]) -> std::result::Result<RecordBatch, 
         seeds.values().append_slice(&run.manifest.seeds);
         seeds.append(true);
     }
-    let paths: Vec<String> = runs.iter().map(|run| run.path.to_string_lossy().into_owned()).collect();
+    let paths: Vec<String> = runs.iter().map(FoundRun::place).collect();
     let encoders: Vec<Option<String>> = runs.iter().map(|run| naming::title(&run.manifest.encoder)).collect();
     let details: Vec<String> = runs.iter().map(|run| run.manifest.encoder.to_string()).collect();
     let protocols: Vec<String> = runs.iter().map(|run| run.manifest.protocol.to_string()).collect();

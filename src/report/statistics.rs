@@ -40,7 +40,7 @@ pub(crate) struct Statistic {
 /// # Errors
 /// As [`build`].
 pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
-    let query = QueryContext::open(runs)?.with_interrupt(&options.interrupt);
+    let query = QueryContext::open_heeding(runs, &options.interrupt)?;
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
@@ -48,7 +48,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     let mut notes = Vec::new();
     let config = match &options.config {
         Some(config) => config.clone(),
-        None => config::of_runs(query.runs()).unwrap_or_else(|| {
+        None => config::of_runs(query.runs())?.unwrap_or_else(|| {
             notes.push(
                 "The recipes of these runs ask for different reports ([report]): this one has the defaults.".to_owned(),
             );
