@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use object_store::path::Path as ObjectPath;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -98,6 +99,15 @@ impl Address {
     /// What comes after that.
     pub(super) fn path(&self) -> &str {
         self.url.path()
+    }
+
+    /// The folder of a file, and the file's name in it.
+    pub(super) fn parent(&self) -> Option<(Self, String)> {
+        let name = self.url.path_segments()?.next_back().filter(|name| !name.is_empty())?;
+        let name = ObjectPath::from_url_path(name).ok()?.to_string();
+        let mut folder = self.clone();
+        folder.url.path_segments_mut().ok()?.pop();
+        Some((folder, name))
     }
 
     /// All of it, for who asks.

@@ -80,7 +80,7 @@ impl Wanted {
                 hasher.update(block);
                 file.write_all(block).at("write", &here)
             };
-            runtime
+            let _ = runtime
                 .block_on(store.read(&self.name, take))
                 .map_err(|missed| missed.of(&address))?;
             match &self.promise {
@@ -183,7 +183,7 @@ pub(super) fn read(store: &Arc<Store>, name: &str, limit: usize, interrupt: &Int
                 )))
             };
             let read = runtime()?.block_on(store.read(&name, take));
-            Ok(read.map(|()| bytes))
+            Ok(read.map(|_| bytes))
         },
     )?;
     answer
@@ -200,11 +200,12 @@ pub(super) fn list(
     interrupt: &Interrupt,
 ) -> Result<Vec<String>> {
     let store = Arc::clone(store);
-    interrupt.leaving(|| None, move || runtime()?.block_on(store.list(limit, wanted)))
+    let found = interrupt.leaving(|| None, move || runtime()?.block_on(store.list(limit, wanted)))?;
+    Ok(found.into_iter().map(|(name, _)| name).collect())
 }
 
 /// A runtime for the thread that blocks in it.
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

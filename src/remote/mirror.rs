@@ -15,12 +15,15 @@ use crate::error::{Context, Result};
 use crate::interrupt::Interrupt;
 
 use super::address::Address;
-use super::store::Store;
+use super::store::{State, Store};
 
 /// Their folder in the cache.
 pub(crate) const FOLDER: &str = "remote";
 /// Says whose files they are; whoever uses them has it locked.
 pub(crate) const FILE: &str = ".remote.json";
+
+/// How the names of tags end.
+const TAG: &str = ".tag.json";
 
 /// What stands in [`FILE`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,6 +105,34 @@ pub(crate) fn address_of(folder: &Path) -> Option<String> {
         .map(|origin| origin.address)
 }
 
+/// What a file was when it came that no digest was known of before: its own, and what the store said of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Tag {
+    pub(super) file: Sealed,
+    pub(super) state: State,
+}
+
+impl Tag {
+    /// Where it lies: hidden, beside the file.
+    fn path(file: &Path) -> PathBuf {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        file.with_file_name(format!(".{name}{TAG}"))
+    }
+
+    pub(super) fn read(file: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(Self::path(file)).ok()?).ok()
+    }
+
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let path = Self::path(file);
+        atomic::write(&path, &serde_json::to_vec(self).at("encode", &path)?)
+    }
+
+    pub(super) fn remove(file: &Path) -> Result<()> {
+        atomic::remove(&Self::path(file))
+    }
+}
+
 /// Files of a mirror that are not what was fetched. What was not fetched yet is not missing.
 ///
 /// # Errors
@@ -126,6 +157,9 @@ fn search(folder: &Path, interrupt: &Interrupt, found: &mut Vec<Damage>) -> Resu
         let entry = entry.at("list", folder)?;
         if entry.file_type().at("list", folder)?.is_dir() {
             search(&entry.path(), interrupt, found)?;
+        } else if let Some(tag) = Tag::read(&entry.path()) {
+            interrupt.check()?;
+            found.extend(tag.file.damage(&entry.path())?);
         }
     }
     Ok(())

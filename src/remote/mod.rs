@@ -5,6 +5,7 @@
 
 mod address;
 mod fetch;
+mod file;
 pub(crate) mod index;
 pub(crate) mod mirror;
 pub(crate) mod root;
@@ -13,4 +14,5 @@ mod transport;
 
 pub(crate) use address::is_address;
 pub(crate) use fetch::fetch;
+pub(crate) use file::local;
 pub(crate) use root::{RemoteRun, open};

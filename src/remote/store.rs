@@ -8,7 +8,8 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::path::Path as ObjectPath;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -28,6 +29,30 @@ pub(super) struct Store {
     scheme: Scheme,
     /// Its address, without logins.
     pub(super) shown: String,
+}
+
+/// What a store says of a file, as far as that tells one state of it from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    tag: Option<String>,
+    /// Seconds since 1970; 0 where the store does not say.
+    changed: i64,
+    pub(super) bytes: u64,
+}
+
+impl State {
+    fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            tag: meta.e_tag.clone(),
+            changed: meta.last_modified.timestamp(),
+            bytes: meta.size,
+        }
+    }
+
+    /// Whether another state would be told from it.
+    pub(super) fn tells(&self) -> bool {
+        self.tag.is_some() || self.changed != 0
+    }
 }
 
 /// Why a file did not come.
@@ -139,22 +164,33 @@ impl Store {
         }
     }
 
-    /// Hands over the bytes of a file as they come.
-    pub(super) async fn read(&self, name: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<(), Missed> {
-        let place = name
-            .split('/')
-            .fold(self.prefix.clone(), |place, part| place.join(part));
+    fn place(&self, name: &str) -> ObjectPath {
+        name.split('/')
+            .fold(self.prefix.clone(), |place, part| place.join(part))
+    }
+
+    /// What is said of a file.
+    pub(super) async fn state(&self, name: &str) -> Result<State, Missed> {
+        let found = self.store.head(&self.place(name)).await;
+        found
+            .map(|meta| State::of(&meta))
+            .map_err(|error| self.missed(&self.address(name), error))
+    }
+
+    /// Hands over the bytes of a file as they come, and says of what state of it they are.
+    pub(super) async fn read(&self, name: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<State, Missed> {
         let missed = |error| self.missed(&self.address(name), error);
-        let found = self.store.get(&place).await.map_err(missed)?;
+        let found = self.store.get(&self.place(name)).await.map_err(missed)?;
+        let state = State::of(&found.meta);
         let mut blocks = found.into_stream();
         while let Some(block) = std::future::poll_fn(|waker| blocks.as_mut().poll_next(waker)).await {
             take(&block.map_err(missed)?)?;
         }
-        Ok(())
+        Ok(state)
     }
 
-    /// Names of all files that `wanted` takes, at most `limit`.
-    pub(super) async fn list(&self, limit: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    /// Names of all files that `wanted` takes, at most `limit`, and what is said of them.
+    pub(super) async fn list(&self, limit: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, State)>> {
         let mut found = Vec::new();
         let mut all = self.store.list(Some(&self.prefix));
         while let Some(object) = std::future::poll_fn(|waker| all.as_mut().poll_next(waker)).await {
@@ -165,11 +201,11 @@ impl Store {
             let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
             let name = parts.join("/");
             if wanted(&name) {
-                found.push(name);
+                found.push((name, State::of(&object)));
             }
             if found.len() > limit {
                 return Err(Error::data(format!(
-                    "{} holds more than {limit} files of runs; name a folder below it",
+                    "{} holds more than {limit} files that are asked for; name a folder below it",
                     self.shown
                 )));
             }

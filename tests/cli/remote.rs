@@ -111,7 +111,9 @@ fn a_run_elsewhere_says_what_it_says_here_and_only_what_is_asked_for_comes() {
     for verb in ["check", "compare", "leaderboard"] {
         let said = |place: &str, shown: &str| {
             let output = bench.run(&[verb, place]);
-            let said = String::from_utf8(output.stdout.clone()).unwrap().replace(shown, "PLACE");
+            let said = String::from_utf8(output.stdout.clone())
+                .unwrap()
+                .replace(shown, "PLACE");
             // So small a run fails its own check, wherever it lies.
             assert!(!said.is_empty(), "{verb}: {}", stderr(&output));
             (output.status.code(), said)
