@@ -23,7 +23,7 @@ use super::output;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Exit codes: 0 all passed; 1 a number failed. Rules and false-alarm rate: docs/check.md.")]
 pub struct CheckArguments {
-    /// Run folders, or folders of runs
+    /// Run folders, or folders of runs; s3://…, gs://…, az://… or https://… (docs/remote.md)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// A baseline file, or the run folder to compare with

@@ -9,6 +9,7 @@ use crate::disk::atomic;
 use crate::disk::seal::Sealed;
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::threads::side_by_side;
 
 use super::mirror::Mirror;
 use super::store::{Missed, Store};
@@ -145,15 +146,7 @@ fn fetch_now(wanted: &[Wanted], interrupt: &Interrupt) -> Result<()> {
             fail(error);
         }
     };
-    std::thread::scope(|scope| {
-        // Where the system grants no further thread, those that are there do all of it.
-        for _ in 1..wanted.len().min(AT_ONCE) {
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
+    side_by_side(wanted.len().min(AT_ONCE), work);
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
         None => Ok(()),
