@@ -231,20 +231,23 @@ pub const FAMILIES: [Family; 19] = [
 
 /// Libraries that bring data, options and messages to and fro. What they do has one right result: a digest, an encoding, the
 /// order of threads, which the code must not depend on.
-pub const OTHERS: [&str; 32] = [
+pub const OTHERS: [&str; 36] = [
     "base64",
     "blake3",
+    "bytes",
     "clap",
     "clap_complete",
     "crc32fast",
     "ctrlc",
     "hf_hub",
+    "http_body",
     "humantime",
     "include_dir",
     "indicatif",
     "libloading",
     "miette",
     "mimalloc",
+    "object_store",
     "quick_junit",
     "rayon",
     "rustyline",
@@ -264,6 +267,7 @@ pub const OTHERS: [&str; 32] = [
     "tracing",
     "tracing_subscriber",
     "ureq",
+    "url",
 ];
 
 /// Embedded folders that no stage counts. The card of a recipe is in the addresses themselves, word for word but for its

@@ -102,6 +102,7 @@ mod quoting;
 mod recipe;
 mod record;
 mod regular;
+mod remote;
 mod report;
 mod rival;
 mod run;

@@ -1,8 +1,21 @@
-//! Whether the system grants threads. Libraries that start theirs later do not return where it does not.
+//! Threads: whether the system grants them, since libraries that start theirs later do not return where it does not; and work for
+//! several.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
+
+/// Does `work` on `number` threads, of which this one is the first. Where the system grants fewer, those that are there do all of it.
+pub(crate) fn side_by_side(number: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 1..number {
+            if Builder::new().spawn_scoped(scope, &work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}
 
 /// Starts `number` threads with `stack` bytes each, all at once, and lets them end; `None` is the system's usual stack.
 ///

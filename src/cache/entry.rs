@@ -10,6 +10,7 @@ use crate::disk::lock::{Attempt, Lock};
 use crate::disk::seal::{self, Damage};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::remote::mirror;
 
 /// What a folder of the cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,6 +24,8 @@ pub enum Kind {
     Features,
     /// Frames decoded from videos.
     Frames,
+    /// Files that were fetched from an address.
+    Remote,
     /// Work that was begun and not ended; the same command continues it.
     Unfinished,
     /// The state of a model whose training was not ended; the same command continues it.
@@ -39,6 +42,7 @@ impl Kind {
             Self::Samples => "samples",
             Self::Features => "features",
             Self::Frames => "frames",
+            Self::Remote => "remote",
             Self::Unfinished => "unfinished",
             Self::Checkpoint => "checkpoint",
             Self::Remains => "remains",
@@ -109,7 +113,9 @@ impl Entry {
     /// # Errors
     /// [`Error::Io`] if one is there and cannot be read.
     pub fn damages(&self, interrupt: &Interrupt) -> Result<Vec<Damage>> {
-        if self.is_published() {
+        if self.kind == Kind::Remote {
+            mirror::damages(&self.path, interrupt)
+        } else if self.is_published() {
             seal::damages(&self.path, interrupt)
         } else {
             Ok(Vec::new())

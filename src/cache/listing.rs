@@ -13,15 +13,17 @@ use crate::feature::reader::read_part;
 use crate::feature::table::part_path;
 use crate::naming;
 use crate::query::FoundRun;
+use crate::remote::mirror;
 
 use super::entry::{Entry, Guard, Kind, REMAINS, extent};
 
 /// The folders of a cache.
-const FOLDERS: [(&str, Kind); 4] = [
+const FOLDERS: [(&str, Kind); 5] = [
     ("stand-in", Kind::StandIn),
     ("samples", Kind::Samples),
     ("features", Kind::Features),
     ("frames", Kind::Frames),
+    (mirror::FOLDER, Kind::Remote),
 ];
 
 /// Everything that this program keeps in the cache, by name; `runs` are asked what they were computed from. Folders that it did
@@ -57,6 +59,8 @@ fn kind_of(path: &Path, name: &str, kind: Kind) -> Option<Kind> {
         Some(Kind::Remains)
     } else if name.ends_with(PARTIAL) && Lock::is_known(path) {
         Some(Kind::Unfinished)
+    } else if kind == Kind::Remote {
+        mirror::address_of(path).map(|_| kind)
     } else if path.join(seal::FILE).is_file() {
         Some(kind)
     } else if kind == Kind::StandIn && path.join(UNFINISHED).is_file() {
@@ -68,7 +72,7 @@ fn kind_of(path: &Path, name: &str, kind: Kind) -> Option<Kind> {
 
 fn look(path: &Path, name: String, kind: Kind, runs: &[FoundRun]) -> Result<Entry> {
     let (files, bytes, written) = extent(path)?;
-    let published = path.join(seal::FILE);
+    let published = path.join(if kind == Kind::Remote { mirror::FILE } else { seal::FILE });
     let opened = published.metadata().and_then(|metadata| metadata.modified());
     let last = opened.unwrap_or(written);
     let guard = match kind {
@@ -120,6 +124,7 @@ fn made_from(path: &Path, kind: Kind) -> Option<String> {
             let encoder = naming::title(&metadata.encoder).unwrap_or(metadata.encoder_name);
             Some(format!("{} samples, {encoder}", metadata.samples_rows))
         }
+        Kind::Remote => mirror::address_of(path),
         Kind::Frames | Kind::Unfinished | Kind::Checkpoint | Kind::Remains => None,
     }
 }

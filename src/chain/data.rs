@@ -11,6 +11,7 @@ use crate::disk::seal;
 use crate::error::Result;
 use crate::meter::Meter;
 use crate::recipe::{Recipe, StandInConfig};
+use crate::remote;
 use crate::standin::generate;
 use crate::standin::options::StandinOptions;
 use crate::there;
@@ -136,6 +137,7 @@ pub(super) fn check(recipe: &Recipe, given: Option<&Path>) -> Result<()> {
 pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
     let mut out = String::new();
     let mut parts = Vec::new();
+    let mut told = None;
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, tail) = after.split_once('}').ok_or("`${` has no `}`")?;
@@ -145,10 +147,21 @@ pub(super) fn expand(text: &str) -> Result<PathBuf, String> {
         if !(Path::new(&value).is_absolute() || value.starts_with('.')) {
             parts.push(name);
         }
+        if !remote::is_address(Path::new(&value)) {
+            told = Some(name);
+        }
         rest = tail;
     }
     out.push_str(rest);
+    let elsewhere = remote::is_address(Path::new(&out));
+    if let Some(name) = told.filter(|_| elsewhere) {
+        return Err(format!(
+            "it is an address, and what the environment variable {name} holds would be sent there: write it out, or let the variable \
+             hold an address itself"
+        ));
+    }
     if let Some(name) = parts.first()
+        && !elsewhere
         && !Path::new(&out).exists()
     {
         return Err(format!(
@@ -195,6 +208,11 @@ mod tests {
         let name = std::env::var("CARGO_PKG_NAME").unwrap();
         std::fs::create_dir(folder.path().join(format!("{name}_faces"))).unwrap();
         assert!(expand(&format!("{}/${{CARGO_PKG_NAME}}_faces", folder.path().display())).is_ok());
+        // What a variable holds is sent nowhere, unless it is an address itself.
+        let sent = expand("https://example.org/${CARGO_PKG_NAME}.npy");
+        assert!(sent.is_err_and(|why| why.contains("would be sent there") && !why.contains(&name)));
+        assert!(expand("${CARGO_PKG_NAME}://example.org/x.npy").is_err());
+        assert_eq!(expand("s3://bucket/x.npy"), Ok("s3://bucket/x.npy".into()));
         assert!(expand("a\nb").is_err_and(|why| why.contains("control character")));
         assert_eq!(expand("${OPEN"), Err("`${` has no `}`".to_owned()));
     }

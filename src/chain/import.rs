@@ -10,11 +10,21 @@ use crate::import::features::{FEATURES, Import};
 use crate::interrupt::Interrupt;
 use crate::meter::Meter;
 use crate::recipe::Recipe;
+use crate::remote;
 
 use super::convert::{self, Samples};
 use super::data::expand;
 use super::extract::Features;
 use super::state::{Chain, RunOptions};
+
+/// A file or folder of the recipe, with the environment variables in its path; what is kept elsewhere is brought here.
+fn table(key: &str, text: &str, interrupt: &Interrupt) -> Result<PathBuf> {
+    let path = place(key, text)?;
+    if !remote::is_address(&path) {
+        return Ok(path);
+    }
+    remote::local(&path, interrupt).map_err(|error| error.within(&format!("dataset.{key}")))
+}
 
 /// A path of the recipe, with the environment variables in it.
 fn place(key: &str, text: &str) -> Result<PathBuf> {
@@ -24,16 +34,21 @@ fn place(key: &str, text: &str) -> Result<PathBuf> {
 /// The import that a recipe with the card `table` asks for.
 ///
 /// # Errors
-/// [`crate::Error::Data`] if a path names an environment variable that is not set.
-pub fn of_recipe<'a>(recipe: &'a Recipe, options: &'a ConvertOptions, outputs: &'a [String]) -> Result<Import<'a>> {
-    let table = &recipe.dataset.table;
+/// [`crate::Error::Data`] if a path names an environment variable that is not set, or what is kept elsewhere does not come.
+pub fn of_recipe<'a>(
+    recipe: &'a Recipe,
+    options: &'a ConvertOptions,
+    outputs: &'a [String],
+    interrupt: &Interrupt,
+) -> Result<Import<'a>> {
+    let config = &recipe.dataset.table;
     Ok(Import {
-        features: place("path", &recipe.dataset.path)?,
-        labels: match table.labels.as_str() {
+        features: table("path", &recipe.dataset.path, interrupt)?,
+        labels: match config.labels.as_str() {
             "" => None,
-            labels => Some(place("table.labels", labels)?),
+            labels => Some(table("table.labels", labels, interrupt)?),
         },
-        table,
+        table: config,
         card: &recipe.card,
         options,
         store: &recipe.features,
@@ -60,7 +75,7 @@ pub fn named(recipe: &Recipe) -> Vec<String> {
 pub(super) fn place_of(recipe: &Recipe, options: &RunOptions, interrupt: &Interrupt) -> Result<(String, PathBuf)> {
     let convert = recipe.protocol.convert_options(&recipe.dataset);
     let outputs = named(recipe);
-    let digest = of_recipe(recipe, &convert, &outputs)?.digest(interrupt)?;
+    let digest = of_recipe(recipe, &convert, &outputs, interrupt)?.digest(interrupt)?;
     let folder = folder_of(recipe, options, &digest);
     Ok((digest, folder))
 }
@@ -76,7 +91,7 @@ impl Chain<'_> {
         let started = Meter::start();
         let options = self.recipe.protocol.convert_options(&self.recipe.dataset);
         let outputs = named(self.recipe);
-        let import = of_recipe(self.recipe, &options, &outputs)?;
+        let import = of_recipe(self.recipe, &options, &outputs, self.interrupt)?;
         let digest = import.digest(self.interrupt)?;
         let folder = folder_of(self.recipe, self.options, &digest);
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {

@@ -48,7 +48,7 @@ pub fn data_report(
     let (conversion, rejects, needs, relabelled) = if recipe.card.is_table() {
         attributes::list(recipe)?;
         relabel::list(recipe)?;
-        let (imported, table) = import::of_recipe(recipe, &options, &outputs)?.examine(interrupt)?;
+        let (imported, table) = import::of_recipe(recipe, &options, &outputs, interrupt)?.examine(interrupt)?;
         let relabelled = relabel::examined(recipe, &table, imported.card.class_names())?;
         let rows = imported.conversion.samples as usize;
         let needs = needs::of(recipe, rows, imported.dim, imported.tokens);

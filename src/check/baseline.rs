@@ -122,7 +122,7 @@ impl Baseline {
         if digests.is_empty() || digests.len() != manifest.seeds.len() {
             return Err(Error::data(format!(
                 "{} has predictions for {} of its {} seeds; run the recipe again to make it whole",
-                run.path.display(),
+                run.place,
                 digests.len(),
                 manifest.seeds.len()
             )));
@@ -156,7 +156,7 @@ impl Baseline {
                 return Err(Error::data(format!(
                     "{}: the run did not record `{missing}` (its training was interrupted, or the system does not say); \
                      run it again from the start, or save without its cost",
-                    run.path.display()
+                    run.place
                 )));
             }
             names.extend(COST.into_iter().map(str::to_owned));

@@ -231,7 +231,7 @@ impl Group {
                 let title = scored.map(|scored| &scored.title).filter(|title| !title.is_empty());
                 Entry {
                     run: manifest.run.clone(),
-                    run_dir: run.path.display().to_string(),
+                    run_dir: run.place.clone(),
                     method: manifest.method().to_owned(),
                     title: title.cloned().unwrap_or_else(|| match scored {
                         Some(scored) => scored.tool.clone(),

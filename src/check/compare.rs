@@ -340,7 +340,7 @@ pub fn compare(runs: &[Facts], options: &CompareOptions) -> Result<Comparison> {
             .iter()
             .map(|run| ComparedRun {
                 run: run.manifest.run.clone(),
-                run_dir: run.path.display().to_string(),
+                run_dir: run.place.clone(),
                 stand_in: run.manifest.stand_in,
                 random_weights: naming::is_random(&run.manifest.encoder),
                 seeds: run.manifest.seeds.clone(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
+use crate::interrupt::Interrupt;
 use crate::query::context::QueryContext;
 use crate::query::{FoundRun, Table};
 use crate::record::StandingRow;
@@ -21,11 +22,24 @@ use super::names::{
 };
 use super::standing;
 
+/// The files of a run that are read, beside the samples of other databases.
+const READ: [&str; 7] = [
+    "archetypes.parquet",
+    "metrics.parquet",
+    "predictions.parquet",
+    "recipe.toml",
+    "resets.parquet",
+    "samples.parquet",
+    "standings.parquet",
+];
+
 /// A run folder, read.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The folder.
     pub path: PathBuf,
+    /// Where it is, for people: the folder, or the address of a run that is kept elsewhere.
+    pub place: String,
     /// Its manifest.
     pub manifest: Manifest,
     /// The task.
@@ -55,7 +69,7 @@ impl Facts {
     /// # Errors
     /// [`Error::Data`] if there is no run, or one cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Vec<Self>> {
-        let (runs, warnings) = crate::query::discover(paths)?;
+        let (runs, warnings) = crate::query::discover(paths, &Interrupt::default())?;
         if let Some(warning) = warnings.first() {
             return Err(Error::data(warning.clone()));
         }
@@ -66,6 +80,9 @@ impl Facts {
                 names.join(", ")
             )));
         }
+        crate::query::fetch(&runs, |name| {
+            name.starts_with("tests/") || name.rsplit('/').next().is_some_and(|file| READ.contains(&file))
+        })?;
         runs.iter().map(Self::read).collect()
     }
 
@@ -89,16 +106,19 @@ impl Facts {
     }
 
     fn read(run: &FoundRun) -> Result<Self> {
-        run.verify_all()?;
+        // What came from elsewhere was looked at when it came; what no number is read from does not come.
+        if !run.is_remote() {
+            run.verify_all()?;
+        }
         let manifest = run.manifest.clone();
         let task: Task = serde_json::from_value(manifest.task.clone().into()).map_err(|_| {
             Error::data(format!(
                 "{}: the manifest's task is `{}`; expected expression, valence_arousal or action_units",
-                run.path.display(),
+                run.place(),
                 manifest.task
             ))
         })?;
-        let context = QueryContext::open(std::slice::from_ref(&run.path))?;
+        let context = QueryContext::of(vec![run.clone()])?;
         let settings: BTreeMap<String, String> = context
             .query("SELECT key, value FROM settings")?
             .rows
@@ -139,6 +159,7 @@ impl Facts {
         )?;
         let mut facts = Self {
             path: run.path.clone(),
+            place: run.place(),
             task,
             settings,
             values: values(&final_numbers, &folds, manifest.method()),

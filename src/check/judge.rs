@@ -301,7 +301,7 @@ fn one(run: &Facts, options: &CheckOptions, published: Option<&[PublishedValue]>
     let manifest = &run.manifest;
     Ok(RunReport {
         run: manifest.run.clone(),
-        run_dir: run.path.display().to_string(),
+        run_dir: run.place.clone(),
         dataset: manifest.dataset.clone(),
         task: manifest.task.clone(),
         stand_in: manifest.stand_in,

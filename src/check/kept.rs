@@ -96,7 +96,7 @@ pub(super) fn one(run: &Facts, name: &str, stated: Option<BaselineRule>, judged:
             .cost
             .get(name)
             .copied()
-            .ok_or_else(|| Error::data(format!("{}: the run did not record `{name}`", run.path.display())))?;
+            .ok_or_else(|| Error::data(format!("{}: the run did not record `{name}`", run.place)))?;
         return Ok(BaselineMetric {
             mean,
             sd: None,

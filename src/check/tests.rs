@@ -116,6 +116,7 @@ impl Test {
             outputs.insert(seed, matrix);
         }
         Facts {
+            place: "run".to_owned(),
             path: PathBuf::from("drawn"),
             manifest: Manifest {
                 run: "drawn".to_owned(),

@@ -12,6 +12,7 @@ use crate::cache::{checkpoints, listing, tidy};
 use crate::chain::stages::cache_folder;
 use crate::error::{Error, Result};
 use crate::feature::store;
+use crate::interrupt::Interrupt;
 use crate::query::{FoundRun, discover};
 
 use super::output;
@@ -157,7 +158,7 @@ impl Where {
         let found: Vec<FoundRun> = if runs.is_empty() {
             Vec::new()
         } else {
-            discover(&runs)?.0
+            discover(&runs, &Interrupt::default())?.0
         };
         let mut entries = listing::entries(&cache, &found)?;
         for folder in &runs {

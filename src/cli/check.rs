@@ -14,6 +14,7 @@ use crate::metric::Bootstrap;
 use crate::published::results::values_for;
 use crate::recipe::{Places, Recipe, RecipeOptions};
 use crate::regular;
+use crate::remote;
 use crate::there;
 
 use super::output;
@@ -22,7 +23,7 @@ use super::output;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "Exit codes: 0 all passed; 1 a number failed. Rules and false-alarm rate: docs/check.md.")]
 pub struct CheckArguments {
-    /// Run folders, or folders of runs
+    /// Run folders, or folders of runs; s3://…, gs://…, az://… or https://… (docs/remote.md)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// A baseline file, or the run folder to compare with
@@ -75,7 +76,7 @@ pub fn run(arguments: &CheckArguments) -> Result<()> {
         None => None,
     };
     let baseline = match &arguments.baseline {
-        Some(path) if there::is_dir(path)? => {
+        Some(path) if remote::is_address(path) || there::is_dir(path)? => {
             let reference = Facts::one(path)?;
             // The rules of the run that is judged hold, so that both ways of naming a baseline judge alike.
             let rules = expect

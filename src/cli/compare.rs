@@ -14,7 +14,7 @@ use super::output;
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 compared; 2 the protocols or the test samples differ and --force was not given.")]
 pub struct CompareArguments {
-    /// Run folders, or folders of runs; one run alone is held against its own rivals
+    /// Run folders, or folders of runs; s3://…, gs://…, az://… or https://… (docs/remote.md); one run alone is held against its own rivals
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Put runs of unequal protocols side by side all the same; every output then says that they are not comparable

@@ -9,7 +9,7 @@ type Example = (&'static str, &'static str);
 
 /// Two of each verb, and of each verb below a verb. Where a run folder is named, `rafdb-0123abcd` stands for one that the first
 /// of them leaves.
-const EXAMPLES: [(&[&str], [Example; 2]); 32] = [
+const EXAMPLES: [(&[&str], [Example; 2]); 33] = [
     (
         &["run"],
         [
@@ -277,6 +277,19 @@ const EXAMPLES: [(&[&str], [Example; 2]); 32] = [
             (
                 "aura-bench export atlas runs/rafdb-0123abcd --images --out faces.parquet",
                 "with small pictures",
+            ),
+        ],
+    ),
+    (
+        &["export", "index"],
+        [
+            (
+                "aura-bench export index runs",
+                "before `aws s3 sync runs s3://results/runs`",
+            ),
+            (
+                "aura-bench export index runs -q && rclone copy runs store:results/runs",
+                "the index goes with the runs",
             ),
         ],
     ),

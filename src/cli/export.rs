@@ -1,5 +1,5 @@
-//! `aura-bench export mlflow RUN`, `aura-bench export model RUN`, `aura-bench export croissant TABLE` and
-//! `aura-bench export atlas RUN`.
+//! `aura-bench export mlflow RUN`, `aura-bench export model RUN`, `aura-bench export croissant TABLE`,
+//! `aura-bench export atlas RUN` and `aura-bench export index DIR`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use crate::check::facts::Facts;
 use crate::error::{Error, Result};
 use crate::export::mlflow_server::Server;
-use crate::export::{atlas, croissant, mlflow, model};
+use crate::export::{atlas, croissant, index, mlflow, model};
 
 use super::output;
 use super::shell::Shell;
@@ -79,6 +79,13 @@ enum Verb {
         #[arg(long)]
         images: bool,
     },
+    /// Write index.json into a folder of runs and print its path, so that they are read quickly where they are copied to
+    /// (docs/remote.md)
+    Index {
+        /// The folder of runs
+        #[arg(value_name = "DIR")]
+        runs: PathBuf,
+    },
 }
 
 pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
@@ -136,6 +143,14 @@ pub fn run(arguments: &ExportArguments, shell: &Shell) -> Result<()> {
             }
             shell.progress.line(&format!("{} samples", written.rows));
             output::print(&out.display().to_string())
+        }
+        Verb::Index { runs } => {
+            let written = index::write(runs, &shell.interrupt)?;
+            for note in &written.notes {
+                shell.progress.line(note);
+            }
+            shell.progress.line(&format!("{} runs", written.runs));
+            output::print(&written.path.display().to_string())
         }
         Verb::Croissant { table, out } => {
             let written = match out {

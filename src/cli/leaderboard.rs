@@ -13,7 +13,7 @@ use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct LeaderboardArguments {
-    /// Run folders, or folders of runs: of AURA, and of predictions that were scored
+    /// Run folders, or folders of runs, here or at an address: of AURA, and of predictions that were scored
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Also write the board as a self-contained page

@@ -29,7 +29,7 @@ pub struct QueryArguments {
     /// as in subject:text=007
     #[arg(long = "param", value_name = "NAME[:TYPE]=VALUE", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
-    /// Folder of runs, or one run folder (repeatable)
+    /// Folder of runs, or one run folder (repeatable); s3://…, gs://…, az://… or https://… (docs/remote.md)
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: Vec<PathBuf>,
     /// How the rows are printed or written
@@ -41,7 +41,7 @@ pub struct QueryArguments {
 }
 
 pub fn run(arguments: &QueryArguments, shell: &Shell) -> Result<()> {
-    let context = QueryContext::open(&arguments.runs)?.with_interrupt(&shell.interrupt);
+    let context = QueryContext::open_heeding(&arguments.runs, &shell.interrupt)?;
     for warning in context.warnings() {
         shell.progress.line(&format!("warning: {warning}"));
     }

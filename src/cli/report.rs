@@ -12,7 +12,7 @@ use super::shell::Shell;
 
 #[derive(Debug, Args)]
 pub struct ReportArguments {
-    /// Run folders, or folders of runs
+    /// Run folders, or folders of runs; s3://…, gs://…, az://… or https://… (docs/remote.md)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Where the page, the tables and the figures are written

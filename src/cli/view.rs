@@ -17,7 +17,7 @@ use super::shell::Shell;
                         ssh -L 8777:127.0.0.1:8777 HOST. Ctrl-C ends it."
 )]
 pub struct ViewArguments {
-    /// Run folders, or folders of runs
+    /// Run folders, or folders of runs; s3://…, gs://…, az://… or https://… (docs/remote.md)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The port [default: 8777, or any that is free]

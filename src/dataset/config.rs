@@ -96,7 +96,7 @@ pub struct DatasetConfig {
     /// Folder of the database; `${NAME}` stands for an environment variable. A folder given for the run takes precedence.
     pub root: String,
     /// Card `table` only: the file with features made elsewhere (`.parquet`, `.npy`, `.npz`) or a folder of Parquet parts;
-    /// `${NAME}` stands for an environment variable.
+    /// `${NAME}` stands for an environment variable. An address (`s3://…`, `https://…`) is brought here first.
     pub path: String,
     /// Card `table` only: where the labels are, and what the columns mean.
     #[serde(skip_serializing_if = "is_default")]

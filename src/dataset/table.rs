@@ -21,8 +21,8 @@ pub struct TableConfig {
     pub name: String,
     /// Name of the model that made the features, shown as the encoder. Default: `table`.
     pub encoder: String,
-    /// CSV, TSV or Parquet file with the labels; `${NAME}` stands for an environment variable. Empty: the file with the
-    /// features holds them too.
+    /// CSV, TSV or Parquet file with the labels; `${NAME}` stands for an environment variable. An address
+    /// (`s3://…`, `https://…`) is brought here first. Empty: the file with the features holds them too.
     pub labels: String,
     /// Column (Parquet) or array (`.npz`) beside the features that names the sample: labels are then found by `sample_id`, in
     /// any order. Empty: row i of the labels belongs to row i of the features.

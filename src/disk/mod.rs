@@ -1,6 +1,7 @@
 //! Files written whole, folders that are whole or absent, locks, Parquet, and the fence around a root.
 
 pub mod atomic;
+pub mod cache_folder;
 pub mod fence;
 pub mod guard;
 pub mod lists;

@@ -71,6 +71,16 @@ impl Sealed {
         }
     }
 
+    /// Its length in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether a file of this length and digest is it.
+    pub fn is(&self, bytes: u64, digest: &blake3::Hash) -> bool {
+        bytes == self.bytes && digest.to_hex().as_str() == self.blake3
+    }
+
     /// How the file at `path` differs from what it was; `None` if it does not.
     ///
     /// # Errors

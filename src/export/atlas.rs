@@ -59,7 +59,7 @@ pub struct Atlas {
 /// [`Error::Data`] if there is no run, a table cannot be read, or the images of a run with pictures lie nowhere; [`Error::Usage`] if there
 /// is no such seed or fold, or the file would lie within the run; [`Error::Io`]; [`Error::Interrupted`].
 pub fn export(run: &Path, options: &AtlasOptions<'_>) -> Result<Atlas> {
-    let query = QueryContext::open(&[run.to_owned()])?.with_interrupt(options.interrupt);
+    let query = QueryContext::open_heeding(&[run.to_owned()], options.interrupt)?;
     let run = query.only_run(run)?;
     let (fold, seed) = run.model(options.fold, options.seed)?;
     outside(options.out, &run)?;

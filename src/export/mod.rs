@@ -4,6 +4,7 @@
 
 pub mod atlas;
 pub mod croissant;
+pub mod index;
 pub mod mlflow;
 pub mod mlflow_server;
 pub mod model;

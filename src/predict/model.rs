@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::metric::expression::argmax;
 use crate::query::context::QueryContext;
-use crate::query::{FoundRun, Value};
+use crate::query::{FoundRun, Value, fetch};
 use crate::recipe::Recipe;
 use crate::run::folder::RunFolder;
 use crate::sets::FeatureSet;
@@ -71,9 +71,11 @@ impl RunModel {
         let run = query.only_run(folder)?;
         let (fold, seed) = run.model(fold, seed)?;
         let file = run.seed_dir(fold, seed).join("model.safetensors");
+        let written = RunFolder::new(&run.path).recipe();
         run.verify([file.as_path()])?;
+        fetch(std::slice::from_ref(&run), |name| run.path.join(name) == written)?;
         let trained = Trained::load(&file, device)?;
-        let recipe = Recipe::of_run(&RunFolder::new(&run.path).recipe(), run.manifest.stand_in)?;
+        let recipe = Recipe::of_run(&written, run.manifest.stand_in)?;
         let named = query.query_with(
             "SELECT archetype, name FROM archetype_names WHERE seed = $seed AND (fold IS NOT DISTINCT FROM CAST($fold AS INT))",
             &unit(fold, seed),

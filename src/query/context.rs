@@ -25,12 +25,16 @@ use crate::interrupt::Interrupt;
 
 use super::bins::Bins;
 use super::derived;
-use super::discover::{FoundRun, discover};
+use super::discover::{FoundRun, discover, fetch};
 use super::engine::{Engine, Stopped};
+use super::files;
 use super::functions;
 use super::statement;
 use super::value::{self, Table, Value};
 use super::views::{self, VIEWS};
+
+/// The resolved recipe in a run folder.
+const RECIPE: &str = "recipe.toml";
 
 /// A read-only SQL session over run folders.
 pub struct QueryContext {
@@ -41,6 +45,8 @@ pub struct QueryContext {
     /// Views are opened when first named: a listing of a thousand runs reads no Parquet file. The flag says whether the
     /// view has rows, or its columns alone.
     opened: Mutex<BTreeMap<&'static str, bool>>,
+    /// Held while a view is opened: another query that needs it finds it open then.
+    opening: Mutex<()>,
 }
 
 impl std::fmt::Debug for QueryContext {
@@ -57,14 +63,33 @@ impl QueryContext {
     /// # Errors
     /// [`Error::Data`] if a path does not exist or the manifest of a run that was named itself cannot be read.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let (runs, mut warnings) = discover(paths)?;
-        warnings.extend(runs.iter().filter_map(FoundRun::lacks));
+        Self::open_heeding(paths, &Interrupt::default())
+    }
+
+    /// As [`Self::open`]; once `interrupt` is raised, what comes from elsewhere is no longer waited for, and queries end.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`Error::Interrupted`].
+    pub fn open_heeding(paths: &[PathBuf], interrupt: &Interrupt) -> Result<Self> {
+        let (runs, warnings) = discover(paths, interrupt)?;
+        let mut context = Self::of(runs)?.with_interrupt(interrupt);
+        context.warnings.splice(0..0, warnings);
+        Ok(context)
+    }
+
+    /// A session over runs that were found before.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the system grants no threads for it.
+    pub(crate) fn of(runs: Vec<FoundRun>) -> Result<Self> {
+        let warnings = runs.iter().filter_map(FoundRun::lacks).collect();
         Ok(Self {
             engine: Engine::start()?,
             runs,
             warnings,
             bins: Bins::default(),
             opened: Mutex::new(BTreeMap::new()),
+            opening: Mutex::new(()),
         }
         .with_bins(Bins::default()))
     }
@@ -110,7 +135,7 @@ impl QueryContext {
                 ))),
             },
             runs => {
-                let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
+                let names: Vec<String> = runs.iter().map(FoundRun::place).collect();
                 Err(Error::Usage(format!(
                     "{} holds {} runs; name one of them: {}",
                     folder.display(),
@@ -307,23 +332,39 @@ impl QueryContext {
             opened.keys().copied().collect()
         };
         let mut files = opened.into_iter().filter(|view| derived::sql(view).is_none());
-        files.find_map(|view| views::read_through(view, &self.runs).err())
+        files.find_map(|view| files::read_through(view, &self.runs).err())
     }
 
-    /// Opens a view, unless it is open; `rows`: with its rows, not with its columns alone.
+    /// Opens a view, unless it is open; `rows`: with its rows, not with its columns alone. Queries of several threads may ask for it.
     fn register(&self, view: &'static str, rows: bool) -> Result<()> {
-        let query = derived::sql(view);
+        if self.is_open(view, rows).0 {
+            return Ok(());
+        }
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.register_now(view, rows)
+    }
+
+    /// Whether a view is open as it is needed, and how it is open.
+    fn is_open(&self, view: &str, rows: bool) -> (bool, Option<bool>) {
+        let known = self
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(view)
+            .copied();
         // What is not derived is opened lazily in any case, and so with its rows.
+        let rows = rows || derived::sql(view).is_none();
+        (known == Some(true) || known == Some(rows), known)
+    }
+
+    /// As [`Self::register`], while no other thread opens one.
+    fn register_now(&self, view: &'static str, rows: bool) -> Result<()> {
+        let query = derived::sql(view);
         let rows = rows || query.is_none();
-        let known = {
-            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = opened.get(view).copied();
-            if known == Some(true) || known == Some(rows) {
-                return Ok(());
-            }
-            opened.insert(view, rows);
-            known
-        };
+        let (open, known) = self.is_open(view, rows);
+        if open {
+            return Ok(());
+        }
         let failed =
             |error: DataFusionError| Error::data(format!("failed to open the view `{view}`: {}", message(&error)));
         let table = match query {
@@ -331,16 +372,14 @@ impl QueryContext {
             None if view == "units" => self.units(),
             None => self.base(view),
         };
-        let registered = table.and_then(|table| {
-            if known.is_some() {
-                self.session().deregister_table(view).map_err(failed)?;
-            }
-            self.session().register_table(view, table).map_err(failed).map(|_| ())
-        });
-        if registered.is_err() {
-            self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
+        let table = table?;
+        if known.is_some() {
+            self.session().deregister_table(view).map_err(failed)?;
         }
-        registered
+        self.session().register_table(view, table).map_err(failed)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(view, rows);
+        Ok(())
     }
 
     /// A view that is made from others. Most are computed once and kept: the statistics of a report share a few of them.
@@ -351,7 +390,7 @@ impl QueryContext {
         let (_, tables) = self.parse(query).map_err(|stopped| self.why(stopped, of_view))?;
         for table in &tables {
             if let Some(below) = derived::view(table.table()) {
-                self.register(below, rows)?;
+                self.register_now(below, rows)?;
             }
         }
         let (session, text) = (self.session().clone(), query.to_owned());
@@ -391,7 +430,10 @@ impl QueryContext {
         let made = match view {
             "runs" => Some(views::runs_batch(&self.runs)),
             "classes" => Some(views::classes_batch(&self.runs)),
-            "settings" => Some(views::settings_batch(&self.runs)),
+            "settings" => {
+                fetch(&self.runs, |name| name == RECIPE)?;
+                Some(views::settings_batch(&self.runs))
+            }
             "stages" => Some(views::stages_batch(&self.runs)),
             "warnings" => Some(views::warnings_batch(&self.runs)),
             "bins" => Some(views::bins_batch(&self.bins)),
@@ -401,7 +443,7 @@ impl QueryContext {
             let batch = batch.map_err(|error| failed(error.into()))?;
             return in_memory(batch.schema(), vec![batch]);
         }
-        let files = views::RunFiles::open(view, &self.runs)?;
+        let files = files::RunFiles::open(view, &self.runs)?;
         let loaded = if matches!(view, "metrics" | "resets" | "flows" | "separability") {
             files.load()?
         } else {
@@ -414,11 +456,21 @@ impl QueryContext {
     }
 }
 
+#[cfg(test)]
+impl QueryContext {
+    /// As [`Self::open`], on so many threads, with views read in parts from so many bytes on.
+    pub(super) fn open_on(paths: &[PathBuf], threads: usize, parted: usize) -> Result<Self> {
+        let mut context = Self::open(paths)?;
+        context.engine = Engine::with(threads, parted)?;
+        Ok(context.with_bins(Bins::default()))
+    }
+}
+
 impl QueryContext {
     /// The view `units`: every known action unit of `samples` and `truth` as a row of its own.
     fn units(&self) -> Result<Arc<dyn TableProvider>> {
-        self.register("samples", true)?;
-        self.register("truth", true)?;
+        self.register_now("samples", true)?;
+        self.register_now("truth", true)?;
         let session = self.session().clone();
         let made = self.engine.run(async move {
             let mut parts = Vec::new();

@@ -1,6 +1,6 @@
 //! How the query layer finds the run folders below a directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::remote::{self, RemoteRun};
 use crate::run::manifest::{self, Manifest};
 use crate::there;
 
@@ -17,7 +18,7 @@ const MAX_DEPTH: usize = 8;
 /// A run folder and what its manifest says.
 #[derive(Debug, Clone)]
 pub struct FoundRun {
-    /// The folder.
+    /// The folder; of a run that is kept elsewhere, that of its mirror.
     pub path: PathBuf,
     /// The name under which the views show it: the manifest's `run`, made unique where two folders share it.
     pub run: String,
@@ -25,6 +26,8 @@ pub struct FoundRun {
     pub manifest: Manifest,
     /// The digests of its files; none of a run that was interrupted, or is being written.
     seal: Option<Seal>,
+    /// Where it is kept, if that is not this machine.
+    remote: Option<RemoteRun>,
 }
 
 impl FoundRun {
@@ -37,18 +40,55 @@ impl FoundRun {
         }
     }
 
-    /// Makes sure that these tables of the run are what was written.
+    /// Where it is, for people: its folder, or its address.
+    pub(crate) fn place(&self) -> String {
+        let here = || self.path.to_string_lossy().into_owned();
+        self.remote.as_ref().map_or_else(here, RemoteRun::address)
+    }
+
+    /// The same under its own name, without what tells it from others of that name.
+    #[must_use]
+    pub(crate) fn alone(mut self) -> Self {
+        self.run.clone_from(&self.manifest.run);
+        self
+    }
+
+    /// Whether it is whole: digests are written last.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// Whether it is kept elsewhere.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// Whether a file was written with it, be it here yet or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match (&self.remote, &self.seal) {
+            (Some(_), Some(seal)) => seal.get(name).is_some(),
+            _ => self.path.join(name).is_file(),
+        }
+    }
+
+    /// A file's name in the digests.
+    fn name_of(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.path).unwrap_or(path);
+        below.to_string_lossy().replace('\\', "/")
+    }
+
+    /// Makes sure that these files of the run are what was written, and brings them here if the run is kept elsewhere.
     ///
     /// # Errors
-    /// [`Error::Data`] that names the first that is not; [`Error::Io`] if one cannot be read.
+    /// [`Error::Data`] that names the first that is not, or that does not come; [`Error::Io`] if one cannot be read.
     pub(crate) fn verify<'p>(&self, tables: impl IntoIterator<Item = &'p Path>) -> Result<()> {
         let Some(seal) = &self.seal else { return Ok(()) };
+        if self.is_remote() {
+            let names: BTreeSet<String> = tables.into_iter().map(|table| self.name_of(table)).collect();
+            return fetch(std::slice::from_ref(self), |name| names.contains(name));
+        }
         for table in tables {
-            let name = table
-                .strip_prefix(&self.path)
-                .unwrap_or(table)
-                .to_string_lossy()
-                .replace('\\', "/");
+            let name = self.name_of(table);
             if let Some(sealed) = seal.get(&name)
                 && let Some(damage) = sealed.damage(table)?
             {
@@ -83,7 +123,7 @@ impl FoundRun {
         }
     }
 
-    /// What the run lacks of what was written, as a warning.
+    /// What the run lacks of what was written, as a warning. What has yet to come from elsewhere does not lack.
     pub(crate) fn lacks(&self) -> Option<String> {
         let sealed = self.seal.iter().flat_map(Seal::names);
         let tables = sealed.filter(|name| name.ends_with(".parquet"));
@@ -94,7 +134,7 @@ impl FoundRun {
         let missing: BTreeSet<PathBuf> = tables
             .map(|name| self.path.join(name))
             .chain(units)
-            .filter(|path| !path.is_file())
+            .filter(|path| !self.has(&self.name_of(path)))
             .collect();
         if missing.is_empty() {
             return None;
@@ -141,6 +181,25 @@ impl FoundRun {
     }
 }
 
+/// Brings those files of runs that are kept elsewhere here whose names in their digests `wanted` takes. What is here is here, and
+/// runs of this machine are left alone.
+///
+/// # Errors
+/// [`Error::Data`] that names the first that does not come, or is not what was written; [`Error::Interrupted`].
+pub(crate) fn fetch(runs: &[FoundRun], wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let mut all = Vec::new();
+    let mut interrupt = None;
+    for run in runs {
+        let (Some(remote), Some(seal)) = (&run.remote, &run.seal) else {
+            continue;
+        };
+        interrupt.get_or_insert(remote.interrupt());
+        let names = seal.names().filter(|name| wanted(name));
+        all.extend(names.filter_map(|name| Some(remote.wanted(name, seal.get(name)?))));
+    }
+    interrupt.map_or(Ok(()), |interrupt| remote::fetch(all, interrupt))
+}
+
 /// The one that was asked for, else the first; `None` if there is none.
 fn chosen<T: Copy + PartialEq + std::fmt::Display>(
     what: &str,
@@ -162,17 +221,33 @@ fn chosen<T: Copy + PartialEq + std::fmt::Display>(
     }))
 }
 
-/// Finds every run folder at or below `paths`, sorted by name and then by path.
+/// Finds every run folder at or below `paths`, sorted by name and then by path. A path may be the address of a place elsewhere
+/// (`s3://…`, `https://…`); the manifests of its runs are then brought here.
 ///
 /// A folder with a manifest is a run and is not searched further; hidden folders and links are passed over. Broken
 /// manifests are returned as warnings, unless the run was named itself.
 ///
 /// # Errors
-/// [`Error::Data`] if a path does not exist or a run that was named cannot be read.
-pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
+/// [`Error::Data`] if a path does not exist, does not answer, or a run that was named cannot be read; [`Error::Interrupted`].
+pub fn discover(paths: &[PathBuf], interrupt: &Interrupt) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let mut folders = Vec::new();
     let mut named = BTreeSet::new();
+    let mut elsewhere = BTreeMap::new();
+    let mut warnings = Vec::new();
     for path in paths {
+        if remote::is_address(path) {
+            let opened = remote::open(path, interrupt)?;
+            warnings.extend(opened.warnings);
+            for run in opened.runs {
+                let folder = run.folder();
+                if opened.is_run {
+                    named.insert(folder.clone());
+                }
+                folders.push(folder.clone());
+                elsewhere.insert(folder, run);
+            }
+            continue;
+        }
         if !there::is_dir(path)? {
             return Err(Error::data(format!(
                 "no folder {}: expected a run folder or a folder of runs",
@@ -190,17 +265,20 @@ pub fn discover(paths: &[PathBuf]) -> Result<(Vec<FoundRun>, Vec<String>)> {
     let read: Vec<_> = folders
         .into_par_iter()
         .map(|folder| {
-            let read = read(&folder);
+            let read = match elsewhere.get(&folder) {
+                Some(remote) => read_remote(&folder, remote),
+                None => read(&folder),
+            };
             (folder, read)
         })
         .collect();
     let mut runs = Vec::with_capacity(read.len());
-    let mut warnings = Vec::new();
     for (path, manifest) in read {
         match manifest {
             Ok((manifest, seal)) => {
                 let run = FoundRun {
                     run: manifest.run.clone(),
+                    remote: elsewhere.remove(&path),
                     path,
                     manifest,
                     seal,
@@ -244,6 +322,22 @@ fn read(folder: &Path) -> Result<(Manifest, Option<Seal>)> {
         )));
     }
     Ok((Manifest::read(folder)?, seal))
+}
+
+/// As [`read`], of a run that is kept elsewhere: what it says is somebody else's word.
+fn read_remote(folder: &Path, remote: &RemoteRun) -> Result<(Manifest, Option<Seal>)> {
+    let (manifest, seal) = read(folder).map_err(|error| match error {
+        Error::Data { .. } => Error::damaged(format!(
+            "{} cannot be read: its manifest is not what was written, by the digests beside it, or is no manifest. If it is being copied \
+             just now, the same command works once that has ended; else copy it again ({error})",
+            remote.address()
+        )),
+        other => other,
+    })?;
+    let seal = seal.ok_or_else(|| Error::damaged(format!("{} has no digests; copy it again", remote.address())))?;
+    remote.check_names(seal.names())?;
+    remote.check_names(manifest.tests.iter().map(|test| test.name.as_str()))?;
+    Ok((manifest, Some(seal)))
 }
 
 fn canonical(path: &Path) -> PathBuf {

@@ -35,7 +35,15 @@ const STACK: usize = 256 << 20;
 const LEAST_MEMORY: u64 = 64 << 20;
 
 /// Threads that decode while one adds up, and as many that wait for files.
-const MOST_THREADS: usize = 4;
+const MOST_THREADS: usize = 8;
+
+/// Views whose files are at least so many bytes together are read in parts, side by side.
+const PARTED: usize = 4 << 20;
+
+/// How many threads a session works on.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
+}
 
 /// What its threads are called. One that gives up says so to whoever waits, and not on stderr.
 pub(crate) const THREADS: &str = "query";
@@ -67,7 +75,11 @@ impl From<DataFusionError> for Stopped {
 
 impl Engine {
     pub(super) fn start() -> Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS));
+        Self::with(threads(), PARTED)
+    }
+
+    /// As [`Self::start`], on so many threads, which change no byte of an answer, and with views read in parts from so many bytes on.
+    pub(super) fn with(threads: usize, parted: usize) -> Result<Self> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder
             .worker_threads(threads)
@@ -86,17 +98,10 @@ impl Engine {
             .build()
             .map_err(|error| Error::data(format!("failed to start the query threads: {error}")))?;
         let memory = available_memory().map_or(u64::MAX, |free| (free / 2).max(LEAST_MEMORY));
-        // One partition: sums of floating-point numbers are then formed in one order, and a report has the same bytes
-        // every time. Decoding still overlaps with the work, and the largest tables here have a few million rows.
-        let config = SessionConfig::new()
-            .with_target_partitions(1)
-            .with_information_schema(true)
-            .with_create_default_catalog_and_schema(true);
-        let mut rules = PhysicalOptimizer::new().rules;
-        rules.insert(0, Arc::new(OneOrder));
+        let rules = OneOrder { threads }.among(PhysicalOptimizer::new().rules);
         let state = SessionStateBuilder::new()
             .with_default_features()
-            .with_config(config)
+            .with_config(settings(parted))
             .with_runtime_env(bounded(memory)?)
             .with_physical_optimizer_rules(rules)
             .build();
@@ -183,6 +188,21 @@ impl Drop for Engine {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What `DataFusion` would distribute by itself it distributes by hash and merges as it comes, so it is given one partition to do that
+/// with. Views come in parts all the same, in the order of their files, and are computed on all threads up to where rows begin to
+/// depend on each other (`OneOrder`): sums of floating-point numbers are formed in one order, and a report has the same bytes every
+/// time, on any number of threads.
+fn settings(parted: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_repartition_file_min_size(parted)
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(true);
+    // By it every stream of a join waits until all of them have begun, which those that come later do not.
+    config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
+    config
 }
 
 /// Files that rows are moved to would make a sum's order depend on the memory that is free: too much is an error instead.

@@ -320,3 +320,38 @@ fn every_statement_gives_the_same_bytes_eight_times() {
         }
     }
 }
+
+/// Threads change what is computed at once and nothing else. Every view is read in parts here, however small its files are, so that
+/// rows come in many streams; whatever merges them as they come would be named in a plan.
+#[test]
+fn every_statement_gives_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    everything(folder.path());
+    let statements = statements();
+    let open = |threads: usize| QueryContext::open_on(&[folder.path().to_owned()], threads, 1).unwrap();
+    let eight = open(8);
+    let plan = |sql: &str| {
+        let plan = eight.query_with(&format!("EXPLAIN {sql}"), &parameters()).unwrap();
+        plan.to_text(Format::Csv)
+    };
+    let mut in_order = 0;
+    for (name, sql) in &statements {
+        let plan = plan(sql);
+        for merges in ["CoalescePartitionsExec", "RepartitionExec", "SortPreservingMergeExec"] {
+            assert!(!plan.contains(merges), "{name}.sql: {merges} in\n{plan}");
+        }
+        in_order += usize::from(plan.contains("InOrder"));
+    }
+    assert!(in_order > 10, "only {in_order} statements read several streams");
+    let told = |context: &QueryContext| -> BTreeMap<&String, String> {
+        let csv = |sql: &str| context.query_with(sql, &parameters()).unwrap().to_text(Format::Csv);
+        statements.iter().map(|(name, sql)| (name, csv(sql))).collect()
+    };
+    let one = told(&open(1));
+    for context in [open(2), open(4), eight] {
+        for (name, other) in told(&context) {
+            let differs = || difference(&one[name], &other);
+            assert!(other == one[name], "{name}.sql gives other bytes: {}", differs());
+        }
+    }
+}

@@ -10,6 +10,7 @@ pub mod discover;
 pub(crate) mod engine;
 #[cfg(test)]
 mod failure_tests;
+mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod format;
@@ -22,9 +23,12 @@ mod statement;
 mod study_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thread_tests;
 pub mod value;
 pub mod views;
 
+pub(crate) use discover::fetch;
 pub use discover::{FoundRun, discover};
 pub use format::Format;
 pub(crate) use format::{csv_line, plain};

@@ -7,10 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action_unit::ActionUnit;
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::query::bins::Bins;
-use crate::query::{FoundRun, Value};
+use crate::query::{FoundRun, Value, fetch};
 use crate::regular;
 
 use super::provenance::COLUMNS;
@@ -224,10 +225,14 @@ impl ReportConfig {
 
 /// What the recipes of the runs say of their report, if they agree; the defaults for runs without a recipe, and for more runs
 /// than the page has columns for, where nothing is shown that a recipe decides. The title is that of a single run.
-pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
+///
+/// # Errors
+/// [`crate::Error::Data`] if a recipe that is kept elsewhere does not come.
+pub(super) fn of_runs(runs: &[FoundRun]) -> Result<Option<ReportConfig>> {
     if runs.len() > COLUMNS {
-        return Some(ReportConfig::default());
+        return Ok(Some(ReportConfig::default()));
     }
+    fetch(runs, |name| name == "recipe.toml")?;
     let mut asked = runs.iter().map(|run| {
         let text = regular::text(&run.path.join("recipe.toml")).unwrap_or_default();
         let recipe: toml::Table = text.parse().unwrap_or_default();
@@ -238,8 +243,8 @@ pub(super) fn of_runs(runs: &[FoundRun]) -> Option<ReportConfig> {
         }
         config
     });
-    let first = asked.next()?;
-    asked.all(|other| other == first).then_some(first)
+    let first = asked.next();
+    Ok(first.filter(|first| asked.all(|other| other == *first)))
 }
 
 /// What a report is built with, beside the runs.

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::query::Table;
 use crate::query::context::QueryContext;
+use crate::query::engine::threads;
+use crate::threads::side_by_side;
 
 use super::catalog::{Entry, ReportFiles};
 use super::config::{self, ReportConfig, ReportOptions};
@@ -40,7 +44,7 @@ pub(crate) struct Statistic {
 /// # Errors
 /// As [`build`].
 pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Statistics<'a>> {
-    let query = QueryContext::open(runs)?.with_interrupt(&options.interrupt);
+    let query = QueryContext::open_heeding(runs, &options.interrupt)?;
     if query.runs().is_empty() {
         let paths: Vec<String> = runs.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::data(format!("no run folder at or below {}", paths.join(", "))));
@@ -48,7 +52,7 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
     let mut notes = Vec::new();
     let config = match &options.config {
         Some(config) => config.clone(),
-        None => config::of_runs(query.runs()).unwrap_or_else(|| {
+        None => config::of_runs(query.runs())?.unwrap_or_else(|| {
             notes.push(
                 "The recipes of these runs ask for different reports ([report]): this one has the defaults.".to_owned(),
             );
@@ -73,13 +77,10 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
             )));
         }
     }
-    let mut results = Vec::new();
-    let bar = options.progress.bar("statistics", catalog.entry.len() as u64, "tables");
+    let mut chosen = Vec::new();
     let count = query.runs().len();
     let mut too_many = Vec::new();
     for entry in catalog.entry {
-        bar.inc(1);
-        options.interrupt.check()?;
         if count < 2 && entry.several_runs {
             continue;
         }
@@ -87,9 +88,16 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         if applies && entry.runs_at_most.is_some_and(|most| count > most) {
             too_many.push(entry.title.clone());
         } else if applies && !config.leave_out.contains(&entry.id) {
-            results.push(Statistic::of(entry, &assets, &catalog.labels, &query, &config)?);
+            chosen.push(entry);
         }
     }
+    let bar = options.progress.bar("statistics", chosen.len() as u64, "tables");
+    let results = side_by_side_in_order(&chosen, |entry| {
+        options.interrupt.check()?;
+        let computed = Statistic::of(entry.clone(), &assets, &catalog.labels, &query, &config)?;
+        bar.inc(1);
+        Ok(computed)
+    })?;
     if !too_many.is_empty() {
         notes.push(format!(
             "Left out, because they look at single samples, epochs or archetypes and there are {count} runs: {}. A report of \
@@ -106,6 +114,34 @@ pub fn compute<'a>(runs: &[PathBuf], options: &'a ReportOptions) -> Result<Stati
         results,
         notes,
     })
+}
+
+/// What `of` makes of every entry, in their order, several at once.
+fn side_by_side_in_order(entries: &[Entry], of: impl Fn(&Entry) -> Result<Statistic> + Sync) -> Result<Vec<Statistic>> {
+    let made: Vec<Mutex<Option<Result<Statistic>>>> = entries.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicUsize::new(0);
+    side_by_side(threads().min(entries.len()), || {
+        let one = || {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            entries.get(at).zip(made.get(at))
+        };
+        while let Some((entry, made)) = one() {
+            *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(of(entry));
+        }
+    });
+    let made = made
+        .into_iter()
+        .map(|made| made.into_inner().unwrap_or_else(PoisonError::into_inner));
+    entries
+        .iter()
+        .zip(made)
+        .map(|(entry, made)| match made {
+            Some(Ok(statistic)) => Ok(statistic),
+            Some(Err(Error::Interrupted)) => Err(Error::Interrupted),
+            // Those beside it may have taken the memory that it needs: alone it has all of it.
+            Some(Err(_)) | None => of(entry),
+        })
+        .collect()
 }
 
 impl Statistic {

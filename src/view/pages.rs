@@ -1,12 +1,10 @@
 //! The pages: the list of runs, and the explorer of one or of two.
 
-use std::path::Path;
-
 use minijinja::{Value as Json, context};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::query::Value;
+use crate::query::{FoundRun, Value};
 use crate::report::answer::number_of;
 use crate::report::cells::{MISSING, label};
 use crate::report::page::{environment, fill, frame, raw, script, serial};
@@ -41,8 +39,8 @@ struct Row {
 
 impl Site {
     /// Whether a run has a report that may be shown: it holds images, unless its recipe left them out.
-    fn has_report(&self, run: &Path) -> bool {
-        self.options.images && run.join("report").join("report.html").is_file()
+    fn has_report(&self, run: &FoundRun) -> bool {
+        self.options.images && run.has("report/report.html")
     }
 
     fn rows(&self) -> Result<(Vec<Row>, Vec<String>)> {
@@ -71,7 +69,7 @@ impl Site {
                     .replace('T', " "),
                 value: mean.map_or_else(|| MISSING.to_owned(), |mean| number_of(text("metric"), mean)),
                 what: format!("{}, {}", label(text("metric"), &labels), label(text("method"), &labels)),
-                report: self.has_report(&run.path),
+                report: self.has_report(run),
                 run: run.run.clone(),
             }
         });
@@ -123,7 +121,7 @@ impl Site {
             run => this.run.run.clone(),
             key => key(&this.run.path),
             other => other.map(|other| other.run.run.clone()),
-            report => other.is_none() && self.has_report(&this.run.path),
+            report => other.is_none() && self.has_report(&this.run),
             stand_in => manifest.stand_in,
             licence => manifest.licence.clone().filter(|_| self.options.images),
             explorer_css => raw(&self.assets, "css/explorer.css")?,

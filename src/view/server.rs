@@ -14,6 +14,7 @@ use tiny_http::{Header, Method, Request, Response, Server as Http};
 use crate::disk::fence::Fence;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::query::fetch;
 
 use super::answer::Answer;
 use super::site::{Site, ViewOptions};
@@ -161,8 +162,14 @@ pub(super) fn route(site: &Site, path: &str) -> Result<Answer> {
         ["run", _, "report", ..] if !site.options.images => {
             Ok(Answer::absent("images left out: the report of a run may hold some"))
         }
-        ["run", key, "report", ref rest @ ..] => match site.folder(key)? {
-            Some(folder) => Ok(file(&folder.join("report"), &rest.join("/"))),
+        ["run", key, "report", ref rest @ ..] => match site.find(key)? {
+            Some(run) => {
+                let name = rest.join("/");
+                fetch(std::slice::from_ref(&run), |written| {
+                    written.strip_prefix("report/") == Some(&name)
+                })?;
+                Ok(file(&run.path.join("report"), &name))
+            }
             None => absent(),
         },
         ["compare", this, other, ref rest @ ..] => {

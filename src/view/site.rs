@@ -119,14 +119,14 @@ impl Site {
 
     /// A query over all runs that are there now.
     pub(super) fn query(&self) -> Result<QueryContext> {
-        Ok(QueryContext::open(&self.options.runs)?.with_interrupt(&self.options.interrupt))
+        QueryContext::open_heeding(&self.options.runs, &self.options.interrupt)
     }
 
-    /// The folder of the run with this key.
-    pub(super) fn folder(&self, wanted: &str) -> Result<Option<PathBuf>> {
+    /// The run with this key.
+    pub(super) fn find(&self, wanted: &str) -> Result<Option<FoundRun>> {
         let query = self.query()?;
         let found = query.runs().iter().find(|run| key(&run.path) == wanted);
-        Ok(found.map(|run| run.path.clone()))
+        Ok(found.cloned().map(FoundRun::alone))
     }
 
     /// The run with this key as a page's data have it: the page asks for hundreds of faces, and knows them by those data's numbers.
@@ -143,13 +143,10 @@ impl Site {
     /// # Errors
     /// [`Error::Data`] if its tables cannot be read.
     pub(super) fn open(&self, wanted: &str) -> Result<Option<Arc<Opened>>> {
-        let Some(folder) = self.folder(wanted)? else {
+        let Some(run) = self.find(wanted)? else {
             return Ok(None);
         };
-        let query = QueryContext::open(std::slice::from_ref(&folder))?.with_interrupt(&self.options.interrupt);
-        let Some(run) = query.runs().first().cloned() else {
-            return Ok(None);
-        };
+        let query = QueryContext::of(vec![run.clone()])?.with_interrupt(&self.options.interrupt);
         // A run that was written since is another.
         let stamp = blake3::hash(run.manifest.created.as_bytes()).to_hex()[..8].to_owned();
         // One is opened at a time: a page and its data ask at once, and at full size each takes seconds and memory.

@@ -29,6 +29,7 @@ fn lasting(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         "manifest.json",
         "digests.json",
         ".digest",
+        ".cost.json",
         ".html",
         ".md",
         ".tex",

@@ -25,6 +25,7 @@ mod predictions;
 mod published;
 mod queries;
 mod recipes;
+mod remote;
 mod reviews;
 mod schemas;
 mod scores;
