@@ -114,7 +114,9 @@ def main() -> None:
     runs = sorted(path.parent for path in (folder / "runs").glob("*/manifest.json"))
     place, first = f"s3://{BUCKET}/team/runs", runs[0].name
     numbers = "SELECT run, method, metric, split, seed, value FROM metrics WHERE epoch IS NULL ORDER BY 1, 2, 3, 4, 5"
-    predictions = "SELECT run, seed, method, count(*) AS n, sum(output[1]) AS s FROM predictions GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    predictions = (
+        "SELECT run, seed, method, count(*) AS n, sum(output[1]) AS s FROM predictions GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
 
     def query(bench: Bench, sql: str, runs: str, server: Server | None = None) -> str:
         return bench.ok("query", sql, "--runs", runs, "--format", "csv", server=server)
@@ -148,8 +150,13 @@ def main() -> None:
     answer = another.run("report", place, "--out", "broken", server=server)
     assert answer.returncode == 3, answer
     for path in (folder / "another" / "remote").rglob("*.parquet"):
-        found = list((folder / "runs").rglob(path.relative_to(folder / "another" / "remote").relative_to(
-            path.relative_to(folder / "another" / "remote").parts[0]).as_posix()))
+        found = list(
+            (folder / "runs").rglob(
+                path.relative_to(folder / "another" / "remote")
+                .relative_to(path.relative_to(folder / "another" / "remote").parts[0])
+                .as_posix()
+            )
+        )
         assert len(found) == 1 and found[0].read_bytes() == path.read_bytes(), path
     server = Server(folder / "runs")
     another.ok("report", place, "--out", "there", server=server)

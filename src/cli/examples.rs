@@ -288,8 +288,8 @@ const EXAMPLES: [(&[&str], [Example; 2]); 33] = [
                 "before `aws s3 sync runs s3://results/runs`",
             ),
             (
-                "aura-bench export index runs -q && rclone copy runs store:results/runs",
-                "the index goes with the runs",
+                "aura-bench export index runs --quiet",
+                "in a script: the path alone, for `rclone copy runs store:runs`",
             ),
         ],
     ),

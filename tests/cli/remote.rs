@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::elsewhere::digits;
 use crate::{Bench, copy, stderr};
 
 /// A folder on the web, with what was asked for.
@@ -57,16 +58,24 @@ fn answer(mut stream: TcpStream, folder: &Path, asked: &Mutex<Vec<String>>, left
         return;
     }
     let name = request.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
-    asked.lock().unwrap().push(name.to_owned());
+    let head_alone = request.starts_with("HEAD ");
+    let told = if head_alone {
+        format!("HEAD {name}")
+    } else {
+        name.to_owned()
+    };
+    asked.lock().unwrap().push(told);
     let (status, body) = match std::fs::read(folder.join(name)) {
         Ok(body) => ("200 OK", body),
         Err(_) => ("404 Not Found", Vec::new()),
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {status}\r\nconnection: close\r\netag: \"{}\"\r\ncontent-length: {}\r\n\r\n",
+        blake3::hash(&body).to_hex(),
         body.len()
     );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let body = if head_alone { &[][..] } else { &body };
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
 /// A copy of the shared run below `runs`, with an index, on the web; and an empty cache.
@@ -318,4 +327,49 @@ fn an_index_names_whole_runs_and_says_which_are_not() {
             .fails(3, &["export", "index", "runs/study"])
             .contains("no finished run")
     );
+}
+
+#[test]
+fn features_and_labels_of_a_recipe_may_lie_elsewhere() {
+    let bench = digits();
+    let web = Web::serve(bench.folder.path().to_owned());
+    let at = |key: &str, name: &str| format!("dataset.{key}={}/{name}", web.address);
+    let elsewhere = [
+        "validate",
+        "digits.toml",
+        "--json",
+        "--set",
+        &at("path", "digits.npz"),
+        "--set",
+        &at("table.labels", "digits.csv"),
+    ];
+    let facts = |arguments: &[&str]| {
+        let report = bench.json(arguments);
+        let mut data = report["data"].clone();
+        // It names the file that was read, which is here or in the cache.
+        data.as_object_mut().unwrap().remove("layout_why");
+        (data, report["needs"].clone())
+    };
+    let here = facts(&["validate", "digits.toml", "--json"]);
+    assert_eq!(facts(&elsewhere), here);
+    assert_eq!(
+        web.asked(),
+        ["HEAD digits.csv", "HEAD digits.npz", "digits.csv", "digits.npz"]
+    );
+    // What is here is looked at and not fetched again; what changes there is.
+    assert_eq!(facts(&elsewhere), here);
+    assert_eq!(web.asked(), ["HEAD digits.csv", "HEAD digits.npz"]);
+    let labels = std::fs::read_to_string(bench.path("digits.csv")).unwrap();
+    bench.write("digits.csv", labels.replacen("training,", "training", 1));
+    assert_eq!(facts(&elsewhere).0["reject_reasons"]["missing_label"], 1);
+    assert_eq!(web.asked(), ["HEAD digits.csv", "HEAD digits.npz", "digits.csv"]);
+    let gone = at("path", "nothing.npz");
+    let said = bench.fails(3, &["validate", "digits.toml", "--set", &gone]);
+    assert!(said.contains("dataset.path") && said.contains("is not there"), "{said}");
+    // A recipe may be somebody else's: what a variable holds goes nowhere.
+    let sent = format!("dataset.path={}/${{AURA_BENCH_CACHE}}.npz", web.address);
+    web.asked();
+    let said = bench.fails(3, &["validate", "digits.toml", "--set", &sent]);
+    assert!(said.contains("would be sent there"), "{said}");
+    assert!(web.asked().is_empty());
 }
