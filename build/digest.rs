@@ -257,7 +257,7 @@ pub const OTHERS: [&str; 36] = [
     "serde_path_to_error",
     "sha1",
     "sha2",
-    "signal-hook",
+    "signal_hook",
     "strsim",
     "tempfile",
     "thiserror",

@@ -60,7 +60,8 @@ fn variable(text: &str) -> Option<usize> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::{expandable, quoted};
 

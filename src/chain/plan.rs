@@ -224,7 +224,7 @@ impl Looking<'_> {
             .flat_map(|&fold| recipe.protocol.seeds.iter().map(move |&seed| (fold, seed)))
         {
             steps.push(match &run {
-                Some(run) => self.unit(run, fold, seed)?,
+                Some(run) => unit(run, fold, seed)?,
                 None => Step {
                     fold,
                     seed: Some(seed),
@@ -270,19 +270,6 @@ impl Looking<'_> {
             truth: *truth,
         };
         Address::of(recipe, &from, &self.options.out).map(Some)
-    }
-
-    fn unit(&self, run: &Address, fold: Option<i32>, seed: u64) -> Result<Step> {
-        let here = run.folder.seed(fold, seed);
-        let done = super::train::is_whole(&here, &run.digest, &run.rivals);
-        Ok(Step {
-            done,
-            begun: !done && (checkpoint::begun(here.path()) || here.done().is_file()),
-            fold,
-            seed: Some(seed),
-            running: Lock::holders(here.path())?,
-            ..Step::new(Stage::Train)
-        })
     }
 
     /// What is there of the samples and features that a recipe asks for.
@@ -374,6 +361,19 @@ impl Looking<'_> {
         }
         Ok(self.encoders.get(&key).and_then(Option::as_deref))
     }
+}
+
+fn unit(run: &Address, fold: Option<i32>, seed: u64) -> Result<Step> {
+    let here = run.folder.seed(fold, seed);
+    let done = super::train::is_whole(&here, &run.digest, &run.rivals);
+    Ok(Step {
+        done,
+        begun: !done && (checkpoint::begun(here.path()) || here.done().is_file()),
+        fold,
+        seed: Some(seed),
+        running: Lock::holders(here.path())?,
+        ..Step::new(Stage::Train)
+    })
 }
 
 /// Whether somebody began to make a folder, and who does now.

@@ -263,9 +263,12 @@ fn prepare(
     let needs_weights = portion.only != Some(Stage::Convert);
     for point in study.points.iter().filter(|point| !point.recipe.card.is_table()) {
         let recipe = &point.recipe;
-        let fetch = || match needs_weights {
-            true => recipe.encoder.fetched(None, progress, interrupt).map(drop),
-            false => Ok(()),
+        let fetch = || {
+            if needs_weights {
+                recipe.encoder.fetched(None, progress, interrupt).map(drop)
+            } else {
+                Ok(())
+            }
         };
         data::check(recipe, options.data.as_deref())
             .and_then(|()| others::check(recipe))

@@ -50,7 +50,7 @@ struct SlurmArguments {
     /// A task for each seed of each point, and each of its folds, not for each point
     #[arg(long)]
     by_seed: bool,
-    /// A folder on the node for the file of feature rows, for example '$SLURM_TMPDIR': variables are put in there
+    /// A folder on the node for the file of feature rows, for example `$SLURM_TMPDIR`: variables are put in there
     #[arg(long, value_name = "DIR")]
     scratch: Option<String>,
     /// Print scripts and calls of sbatch, and submit nothing

@@ -59,11 +59,11 @@ macro_rules! table_of_limits {
             pub cpus_per_task: Option<u32>,
             /// Tasks of an array that run at a time.
             pub array_limit: Option<u32>,
-            /// Further long options of sbatch, for example ["--mail-type=FAIL"].
+            /// Further long options of sbatch, for example `["--mail-type=FAIL"]`.
             pub extra: Option<Vec<String>>,
-            /// Lines of bash that come before the program, for example ["module load cuda"].
+            /// Lines of bash that come before the program, for example `["module load cuda"]`.
             pub setup: Option<Vec<String>>,
-            /// Words before the program, for example ["apptainer", "exec", "--nv", "image.sif"]. Variables are put in on the node.
+            /// Words before the program, for example `["apptainer", "exec", "--nv", "image.sif"]`. Variables are put in on the node.
             pub wrapper: Option<Vec<String>>,
             /// The program, where it is not the one that launches: "aura-bench" in a container. Variables are put in on the node.
             pub program: Option<String>,

@@ -160,7 +160,7 @@ fn fetch_now(wanted: &[Wanted], interrupt: &Interrupt) -> Result<()> {
 pub(super) fn read(store: &Arc<Store>, name: &str, limit: usize, interrupt: &Interrupt) -> Result<Vec<u8>, Missed> {
     let (store, name) = (Arc::clone(store), name.to_owned());
     // How it was missed is decided outside of what can be left alone.
-    let answer = interrupt.leaving(
+    interrupt.leaving(
         || None,
         move || {
             let mut bytes = Vec::new();
@@ -178,8 +178,7 @@ pub(super) fn read(store: &Arc<Store>, name: &str, limit: usize, interrupt: &Int
             let read = runtime()?.block_on(store.read(&name, take));
             Ok(read.map(|_| bytes))
         },
-    )?;
-    answer
+    )?
 }
 
 /// What `wanted` takes of the files below a store.

@@ -165,8 +165,7 @@ impl Store {
     }
 
     fn place(&self, name: &str) -> ObjectPath {
-        name.split('/')
-            .fold(self.prefix.clone(), |place, part| place.join(part))
+        name.split('/').fold(self.prefix.clone(), ObjectPath::join)
     }
 
     /// What is said of a file.
@@ -174,12 +173,12 @@ impl Store {
         let found = self.store.head(&self.place(name)).await;
         found
             .map(|meta| State::of(&meta))
-            .map_err(|error| self.missed(&self.address(name), error))
+            .map_err(|error| self.missed(&self.address(name), &error))
     }
 
     /// Hands over the bytes of a file as they come, and says of what state of it they are.
     pub(super) async fn read(&self, name: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<State, Missed> {
-        let missed = |error| self.missed(&self.address(name), error);
+        let missed = |error| self.missed(&self.address(name), &error);
         let found = self.store.get(&self.place(name)).await.map_err(missed)?;
         let state = State::of(&found.meta);
         let mut blocks = found.into_stream();
@@ -194,7 +193,7 @@ impl Store {
         let mut found = Vec::new();
         let mut all = self.store.list(Some(&self.prefix));
         while let Some(object) = std::future::poll_fn(|waker| all.as_mut().poll_next(waker)).await {
-            let object = object.map_err(|error| self.missed(&self.shown, error).of(&self.shown))?;
+            let object = object.map_err(|error| self.missed(&self.shown, &error).of(&self.shown))?;
             let Some(parts) = object.location.prefix_match(&self.prefix) else {
                 continue;
             };
@@ -213,7 +212,7 @@ impl Store {
         Ok(found)
     }
 
-    fn missed(&self, file: &str, error: object_store::Error) -> Missed {
+    fn missed(&self, file: &str, error: &object_store::Error) -> Missed {
         let said = without_secrets(&error.to_string()).replace(['\n', '\r'], " ");
         let said: String = said.chars().take(600).collect();
         let failed = |advice: &str| Error::data(format!("{file} could not be fetched: {advice} ({said})"));

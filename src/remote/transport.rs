@@ -26,7 +26,7 @@ pub(super) const AT_ONCE: usize = 32;
 /// How long a server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long it may say nothing.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// Bytes that are read at once.
 const BLOCK: usize = 64 << 10;
 

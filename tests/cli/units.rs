@@ -362,6 +362,7 @@ fn a_file_system_without_locks_is_said_once_and_one_whose_locks_hold_nothing_doe
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn what_a_process_of_another_node_held_is_taken_over_once_it_gives_no_sign_of_life() {
     let bench = Bench::new();
     let alone = alone(&bench);
