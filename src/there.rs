@@ -41,6 +41,23 @@ pub(crate) fn metadata(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
+/// Which file or folder lies at `path`, whatever it is called: the file system and the number in it; `None` where there is nothing, or
+/// the system has no such numbers.
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

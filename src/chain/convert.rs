@@ -7,6 +7,7 @@ use crate::dataset::conversion::Conversion;
 use crate::dataset::convert::convert_located;
 use crate::dataset::generated::TRUTH_FILE;
 use crate::digest::{Digest, of_file, stage};
+use crate::disk::lock::Lock;
 use crate::disk::publish::{self, Published};
 use crate::disk::seal;
 use crate::error::{Context, Error, Result};
@@ -49,10 +50,19 @@ impl Chain<'_> {
         let located = LocatedData::find(&self.recipe.card, &data.root, &options)?;
         let Place { folder, frames, digest } = self.converted(&located)?;
         // Samples without their frames are made again, and with them the frames.
-        if let Ok(there) = read(&folder)
-            && !frames_are_whole(&there, &frames, self.interrupt)?
-        {
-            std::fs::remove_dir_all(&folder).at("remove", &folder)?;
+        let lacks_frames = || match read(&folder) {
+            Ok(there) => frames_are_whole(&there, &frames, self.interrupt).map(|whole| !whole),
+            Err(_) => Ok(false),
+        };
+        if lacks_frames()? {
+            let partial = publish::partial(&folder);
+            let lock = Lock::hold(&partial, self.progress, self.interrupt)?;
+            // Another process may have made them meanwhile.
+            if lacks_frames()? {
+                std::fs::remove_dir_all(&folder).at("remove", &folder)?;
+            } else {
+                lock.clear_away(&partial);
+            }
         }
         let published = publish::folder(&folder, self.progress, self.interrupt, |partial| {
             convert_located(&located, partial, &folder, &frames, &self.progress, self.interrupt)?;

@@ -99,7 +99,7 @@ impl Chain<'_> {
         let published = publish::together(&folder, self.progress, self.interrupt, share, |partial| {
             let share = done.borrow();
             let Some(share) = share.as_ref() else { return Ok(()) };
-            let report = Extraction { out: partial, ..whole }.end(share)?;
+            let report = Extraction { out: partial, ..whole }.end(share, self.interrupt)?;
             self.progress.line(&format!(
                 "            {} images, {} rejected, {:.0} images/s",
                 report.rows, report.rejected, report.images_per_second

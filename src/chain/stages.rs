@@ -327,11 +327,12 @@ impl<'a> Chain<'a> {
         comparable.protocol.release.clone_from(&samples.release);
         comparable.protocol.complete(&trained.outputs);
         let there = Manifest::proven(folder.path());
+        // What another process computed is as new to the run as what this one did.
+        let fresh = self.forget_evaluation(folder, &trained.seeds_in_folder)? || computed.fresh;
         let tests = match &there {
-            Some(there) if !computed.fresh => there.tests.clone(),
+            Some(there) if !fresh => there.tests.clone(),
             _ => self.record_others(others, &trained.outputs, looked)?,
         };
-        self.forget_evaluation(folder, &trained.seeds_in_folder)?;
         self.standings(folder, &trained.seeds_in_folder, &trained.outputs, &tests)?;
         self.attributes(folder)?;
         let served = self.subgroups(folder, &trained.seeds_in_folder, &trained.outputs)?;
@@ -339,7 +340,7 @@ impl<'a> Chain<'a> {
         let maps = self.maps(features, folder, digest, &trained.seeds_in_folder, device)?;
         let protocol_digest = comparable.protocol_digest()?;
         let test_looks = match &there {
-            Some(there) if !computed.fresh => there.test_looks,
+            Some(there) if !fresh => there.test_looks,
             // The same numbers again are no further look.
             _ => Some(looks::record(&options.out, &protocol_digest, looked)?),
         };
@@ -380,7 +381,7 @@ impl<'a> Chain<'a> {
             created: manifest::stamp(std::time::SystemTime::now()),
             sum: None,
         };
-        let manifest = self.write_manifest(folder, manifest, there.filter(|_| !computed.fresh))?;
+        let manifest = self.write_manifest(folder, manifest, there.filter(|_| !fresh))?;
         let report = self.report(folder, &manifest, &format!("{} {maps}{served}", rivals.address(digest)))?;
         self.close(folder, &manifest)?;
         drop(lock);

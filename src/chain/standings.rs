@@ -47,15 +47,15 @@ impl Chain<'_> {
         parquet::write(&path, &rows, &folder.origin())
     }
 
-    /// Takes away what was computed over other seeds than these, or over others of their rivals: processes that train seeds side by side
-    /// end in any order.
+    /// Takes away what was computed over other seeds than these, or over others of their rivals, and says whether there is anything new
+    /// in them: processes that train seeds side by side end in any order.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
-    pub(super) fn forget_evaluation(&self, folder: &RunFolder, seeds: &[u64]) -> Result<()> {
+    pub(super) fn forget_evaluation(&self, folder: &RunFolder, seeds: &[u64]) -> Result<bool> {
         let stamp = std::fs::read_to_string(folder.evaluated_stamp());
         if stamp.is_ok_and(|stamp| stamp == self.evaluated(folder, seeds)) {
-            return Ok(());
+            return Ok(false);
         }
         for table in [folder.standings(), folder.subgroups()] {
             if there::is_file(&table)? {
@@ -63,7 +63,7 @@ impl Chain<'_> {
                 atomic::remove(&table)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Notes over which seeds that was computed which is there now.

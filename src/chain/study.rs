@@ -142,6 +142,8 @@ pub fn study(
     };
     let folder = folder_of(study, &options.run.out)?;
     if workers.len() > 1 {
+        // Its logs are those of one call.
+        let _lock = Lock::hold(&folder, progress, interrupt)?;
         side_by_side(study, options, &workers, &folder, progress, interrupt)?;
     }
     let mut points = Vec::with_capacity(study.points.len());

@@ -177,9 +177,14 @@ impl Chain<'_> {
         for unit in self.units() {
             let there = Done::read(&folder.seed(unit.fold, unit.seed), digest)
                 .ok_or_else(|| Error::data(format!("{} vanished while it was written", folder.path().display())))?;
-            // A call that was killed right after the last file of a seed left its checkpoint.
-            checkpoint::discard(folder.seed(unit.fold, unit.seed).path())?;
-            let of_rivals = RivalsDone::read(&folder.seed(unit.fold, unit.seed)).warnings;
+            let here = folder.seed(unit.fold, unit.seed);
+            // A call that was killed right after the last file of a seed left its checkpoint; one that fits rivals has its own.
+            if (checkpoint::begun(here.path()) || here.file(checkpoint::CURVES).is_file())
+                && let Attempt::Held(_lock) = Lock::attempt(here.path(), "", self.interrupt)?
+            {
+                checkpoint::discard(here.path())?;
+            }
+            let of_rivals = RivalsDone::read(&here).warnings;
             for warning in there.warnings.iter().chain(&of_rivals) {
                 self.warn(warning.clone());
             }

@@ -1,6 +1,6 @@
 //! Files that are whole or absent: written under a temporary name beside the target, synced, renamed.
 
-use std::fs::{File, Metadata};
+use std::fs::{DirEntry, File, Metadata};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -62,8 +62,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// As [`sweep`].
 pub fn sweep_below(folder: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
-        let entry = entry.at("read the folder", folder)?;
+    for entry in entries(folder)? {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             sweep_below(&entry.path())?;
         }
@@ -76,8 +75,8 @@ pub fn sweep_below(folder: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::Io`] if the folder cannot be read or a file not removed.
 pub fn sweep(folder: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(folder).at("read the folder", folder)? {
-        let path = entry.at("read the folder", folder)?.path();
+    for entry in entries(folder)? {
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Another call may finish or remove a file while this one looks at it: whatever cannot be looked at is left alone.
         if let Some(by) = name.strip_prefix(TEMPORARY)
@@ -89,6 +88,19 @@ pub fn sweep(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is in a folder; nothing where another call removed it meanwhile.
+fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
+    let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let found = match std::fs::read_dir(folder) {
+        Err(error) if gone(&error) => return Ok(Vec::new()),
+        found => found.at("read the folder", folder)?,
+    };
+    found
+        .filter(|entry| !entry.as_ref().is_err_and(gone))
+        .map(|entry| entry.at("read the folder", folder))
+        .collect()
 }
 
 /// Whether nobody writes an unfinished file any more; `by` is the rest of its name.

@@ -7,7 +7,7 @@
 //! it that grows: a process of another machine counts as dead when that stands still for [`lease`].
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -324,6 +324,15 @@ impl Claim {
         let _ = state.file.unlock();
     }
 
+    /// Whether the next claim is there: on a network's file system what was taken away may live on under another name.
+    fn is_followed(&self) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let next = name
+            .rsplit_once('.')
+            .and_then(|(begin, number)| Some(format!("{begin}.{}", number.parse::<u64>().ok()? + 1)));
+        next.is_some_and(|next| self.folder.join(next).is_file())
+    }
+
     /// Gives a sign of life; stops this process where another one took it for dead.
     fn beat(&self) {
         let mut state = self.state();
@@ -331,9 +340,9 @@ impl Claim {
             return;
         }
         state.beat += 1;
-        // What cannot be written now may be the next time.
-        let _ = state.write();
-        if is_unlinked(&state.file) {
+        // What cannot be written now may be the next time; but for a file that is gone.
+        let written = state.write();
+        if written.is_err_and(|error| is_gone(&error)) || is_unlinked(&state.file) || self.is_followed() {
             state.held = false;
             tracing::warn!(
                 "another aura-bench took over {}, because this process gave no sign of life for a while: it stops",
@@ -361,7 +370,7 @@ const FREE: &str = "free";
 /// Who holds the claim at `path`, if anybody does: `None` if nobody, `Some(None)` if nobody knows who.
 fn holder(path: &Path) -> Result<Option<Option<Owner>>> {
     let text = match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(None),
         // Windows lets nobody read what its holder has locked.
         Err(_) if cfg!(windows) => return Ok(Some(None)),
         text => text.at("read the lock", path)?,
@@ -374,14 +383,16 @@ fn holder(path: &Path) -> Result<Option<Option<Owner>>> {
     }
     let by = words.nth(1).and_then(Owner::parse).filter(|_| state == Some(HELD));
     let metadata = match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(None),
         metadata => metadata.at("look at the lock", path)?,
     };
     let life = by.as_ref().map_or(Life::Unknown, |by| by.life(&metadata));
     let dead = match life {
         Life::Alive => false,
         Life::Dead => true,
-        Life::Unknown => stands_still(path, &text)? || by.as_ref().is_some_and(|by| is_let_go(by, path)),
+        Life::Unknown => {
+            is_old(&metadata) || stands_still(path, &text)? || by.as_ref().is_some_and(|by| is_let_go(by, path))
+        }
     };
     Ok((!dead).then_some(by))
 }
@@ -397,6 +408,23 @@ fn stands_still(path: &Path, text: &[u8]) -> Result<bool> {
             Ok(false)
         }
     }
+}
+
+/// Whether a claim was written so long ago that no difference between clocks explains it: whoever only looks once, as after a machine
+/// was started anew, knows it too.
+fn is_old(claim: &Metadata) -> bool {
+    const LONG: Duration = Duration::from_hours(1);
+    let least = lease().map_or(LONG, |lease| LONG.max(10 * lease));
+    claim
+        .modified()
+        .is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= least))
+}
+
+/// Whether a file has gone, as the system or a server says it.
+fn is_gone(error: &std::io::Error) -> bool {
+    /// ESTALE: a server knows the file no more that a client has open.
+    const STALE: i32 = 116;
+    error.kind() == ErrorKind::NotFound || (cfg!(target_os = "linux") && error.raw_os_error() == Some(STALE))
 }
 
 /// Whether the lock of the system on a claim of this machine is free; where processes can be asked for, these are.

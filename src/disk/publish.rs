@@ -59,11 +59,18 @@ pub fn together(
             return Ok(Some(Published::of(target, true)));
         }
         std::fs::create_dir_all(&partial).at("create the folder", &partial)?;
+        if found == Found::Absent && is_there(target)? {
+            // It was given its name in between; what was made here is empty, or somebody else's.
+            let _ = std::fs::remove_dir(&partial);
+            continue;
+        }
         match share(&partial) {
             Ok(true) => return fill_beside(target, &found, progress, interrupt, fill).map(Some),
             Ok(false) => return Ok(None),
             // Whoever had the last of it gave the folder its name in the middle of this call's work.
-            Err(_) if !there::is_dir(&partial)? => interrupt.check()?,
+            Err(_) if !there::is_dir(&partial)? || (found == Found::Absent && is_there(target)?) => {
+                interrupt.check()?
+            }
             Err(error) => return Err(found.hopeless(target, error)),
         }
     }
@@ -93,15 +100,22 @@ fn fill_beside(
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Published> {
     let partial = partial(target);
-    let lock = Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error))?;
+    let hold = || Lock::hold(&partial, progress, interrupt).map_err(|error| found.hopeless(target, error));
+    let mut lock = hold()?;
     // Whoever held the lock before may have finished the work.
-    let now = match found {
-        Found::Absent if !there::is_dir(target)? => Found::Absent,
-        _ => look(target, Progress::hidden(), interrupt)?,
-    };
-    if now == Found::Whole {
+    let mut now = Found::Absent;
+    if there::is_dir(target)? {
+        // Its files are looked at without the folder that waiting for the lock made: others would take that for work to do.
         lock.clear_away(&partial);
-        return Ok(Published::of(target, true));
+        drop(lock);
+        now = look(target, Progress::hidden(), interrupt)?;
+        if now == Found::Whole {
+            return Ok(Published::of(target, true));
+        }
+        lock = hold()?;
+        if !there::is_dir(target)? {
+            now = Found::Absent;
+        }
     }
     atomic::sweep_below(&partial)?;
     if now != Found::Absent {

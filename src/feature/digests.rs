@@ -3,13 +3,16 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::disk::atomic;
 use crate::disk::seal::{self, Damage, Seal};
 use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::there;
 
 use super::shard::Shard;
-use super::table::part_index;
+use super::table::{part_index, part_path};
 
 /// The file in which the parts of one shard are kept.
 pub(super) fn file(shard: Shard) -> String {
@@ -54,6 +57,23 @@ pub(super) fn gather(folder: &Path, shard: Shard, parts: impl Iterator<Item = us
 /// # Errors
 /// [`Error::Io`] if the folder or one of the files cannot be read.
 pub(super) fn known(folder: &Path) -> Result<Seal> {
+    // Somebody may gather them while they are read.
+    for _ in 0..GATHERED {
+        if let Some(known) = known_at_once(folder)? {
+            return Ok(known);
+        }
+    }
+    Err(Error::unusable_table(format!(
+        "the digests of the parts in {} come and go; does another program write there?",
+        folder.display()
+    )))
+}
+
+/// How often they may be gathered while they are read: once, but for another call that begins anew meanwhile.
+const GATHERED: usize = 20;
+
+/// `None` if a file went away between being seen and being read.
+fn known_at_once(folder: &Path) -> Result<Option<Seal>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).at("read the feature table", folder)? {
         let name = entry.at("read the feature table", folder)?.file_name();
@@ -66,11 +86,14 @@ pub(super) fn known(folder: &Path) -> Result<Seal> {
     files.sort_unstable_by_key(|name| (name.starts_with("digests-part-"), name.clone()));
     let mut all = Seal::default();
     for name in files {
-        if let Some(seal) = Seal::read(&folder.join(name))? {
-            all.join(seal);
+        let path = folder.join(name);
+        match Seal::read(&path)? {
+            Some(seal) => all.join(seal),
+            None if !there::is_file(&path)? => return Ok(None),
+            None => {}
         }
     }
-    Ok(all)
+    Ok(Some(all))
 }
 
 /// Refuses a feature table one of whose parts is not what was written. Parts that another program wrote have no digests.
@@ -83,10 +106,31 @@ pub fn check(folder: &Path, interrupt: &Interrupt) -> Result<()> {
         let name = damage.path().file_name().unwrap_or_default().to_string_lossy();
         part_index(&name).is_some()
     };
-    match damages.iter().find(of_part) {
-        Some(damage) => Err(Error::unusable_table(format!(
-            "{damage}; extract the features again, which makes this part anew"
-        ))),
-        None => Ok(()),
-    }
+    damages
+        .iter()
+        .find(of_part)
+        .map_or(Ok(()), |damage| Err(refused(damage)))
+}
+
+/// The same of these parts alone, while there may be digests of others that are of no table any more.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_parts(folder: &Path, parts: std::ops::Range<usize>, interrupt: &Interrupt) -> Result<()> {
+    let known = known(folder)?;
+    parts.into_par_iter().try_for_each(|part| {
+        interrupt.check()?;
+        let path = part_path(folder, part);
+        let sealed = known.get(&path.file_name().unwrap_or_default().to_string_lossy());
+        match sealed.map(|sealed| sealed.damage(&path)).transpose()?.flatten() {
+            Some(damage) => Err(refused(&damage)),
+            None => Ok(()),
+        }
+    })
+}
+
+fn refused(damage: &Damage) -> Error {
+    Error::unusable_table(format!(
+        "{damage}; extract the features again, which makes this part anew"
+    ))
 }

@@ -15,6 +15,7 @@ use crate::error::{Context, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::naming;
 use crate::progress::Progress;
+use crate::there;
 
 use super::config::FeaturesConfig;
 use super::digests;
@@ -80,6 +81,8 @@ pub struct Share {
     metadata: FeatureMetadata,
     /// Parts of the share that were there already.
     cached: usize,
+    /// Parts that other processes wrote meanwhile, or other shards have.
+    others: usize,
     /// Images decoded and encoded by this process.
     images: usize,
     /// Parts of other shards that are not there.
@@ -109,7 +112,7 @@ impl Extraction<'_> {
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
         let share = self.share(progress, interrupt)?;
         let _lock = Lock::hold(self.out, progress, interrupt)?;
-        self.end(&share)
+        self.end(&share, interrupt)
     }
 
     /// Computes what is missing of the share in the folder, which is there, each part under a lock of its own; what another process
@@ -123,6 +126,7 @@ impl Extraction<'_> {
             .validate()
             .map_err(|(key, message)| Error::Usage(format!("features.{key}: {message}")))?;
         let source = Source::open(self.samples)?;
+        let home = there::identity(self.out);
         let metadata = {
             let _lock = Lock::hold_of(self.out, "layout", progress, interrupt)?;
             atomic::sweep(self.out)?;
@@ -138,6 +142,7 @@ impl Extraction<'_> {
             encoder: self.encoder,
             options: self.options,
             out: self.out,
+            home,
             progress,
             interrupt,
         };
@@ -146,6 +151,7 @@ impl Extraction<'_> {
         let done = job.run(&ours)?;
         Ok(Share {
             cached: done.cached,
+            others: job.metadata.parts - done.cached - done.written,
             images: done.images,
             missing: others.into_iter().filter(|&index| job.part(index).is_none()).count(),
             seconds: start.elapsed().as_secs_f64(),
@@ -156,12 +162,17 @@ impl Extraction<'_> {
     /// Lists what was rejected in the parts of the share, which are all there, and says what they hold; for one process at a time.
     ///
     /// # Errors
-    /// [`Error::Data`] if there are no samples, or none gives features; [`Error::Io`].
-    pub fn end(&self, share: &Share) -> Result<ExtractReport> {
+    /// [`Error::Data`] if there are no samples, none gives features, or a part is not what was written; [`Error::Io`];
+    /// [`Error::Interrupted`].
+    pub fn end(&self, share: &Share, interrupt: &Interrupt) -> Result<ExtractReport> {
         let metadata = &share.metadata;
         let ours = || (0..metadata.parts).filter(|&index| self.shard.has(index));
         digests::gather(self.out, self.shard, ours())?;
         if share.is_whole() {
+            if share.others > 0 {
+                // Days may lie between: what is not what was written is not sealed as if it were.
+                digests::check_parts(self.out, 0..metadata.parts, interrupt)?;
+            }
             lock::forget_things(self.out)?;
         }
         let parts = ours()

@@ -43,6 +43,8 @@ pub(super) struct Job<'a> {
     pub(super) encoder: &'a dyn Encoder,
     pub(super) options: &'a FeaturesConfig,
     pub(super) out: &'a Path,
+    /// Which folder that is.
+    pub(super) home: Option<(u64, u64)>,
     pub(super) progress: Progress,
     pub(super) interrupt: &'a Interrupt,
 }
@@ -73,6 +75,8 @@ enum Work {
 pub(super) struct Done {
     /// Parts that were there before.
     pub(super) cached: usize,
+    /// Parts that this process wrote.
+    pub(super) written: usize,
     /// Images that this process encoded.
     pub(super) images: usize,
 }
@@ -98,7 +102,7 @@ impl Job<'_> {
     /// The record of part `index` if it need not be computed: it is what was written, and none of its rejects can be read by now.
     ///
     /// # Errors
-    /// [`Error::Data`] if nothing says what was written; [`Error::Io`] if the part is there and cannot be read.
+    /// [`Error::Io`] if the part is there and cannot be read.
     fn whole_part(&self, index: usize, known: &Seal) -> Result<Option<PartMetadata>> {
         let path = part_path(self.out, index);
         if let Some(sealed) = known.get(&name_of(&path))
@@ -107,16 +111,10 @@ impl Job<'_> {
             self.progress.line(&format!("made again, because {damage}"));
             return Ok(None);
         }
-        let Some(part) = self.part(index) else {
+        // What nobody has said yet is judged under the part's lock.
+        let Some(part) = self.part(index).filter(|_| known.get(&name_of(&path)).is_some()) else {
             return Ok(None);
         };
-        if known.get(&name_of(&path)).is_none() {
-            return Err(Error::unusable_table(format!(
-                "nothing says whether {} is what was written: put the digests*.json of whoever extracted it beside it, or remove \
-                 it to extract it again",
-                path.display()
-            )));
-        }
         // A disk that was not mounted, or a file that has been repaired since.
         let stale = |reject: &Reject| {
             !reject.reason.starts_with(AFTER_DECODING)
@@ -146,6 +144,7 @@ impl Job<'_> {
         let (all, missing) = (count(&mut parts.iter()), count(&mut todo.iter()));
         let mut done = Done {
             cached: parts.len() - todo.len(),
+            written: 0,
             images: 0,
         };
         if todo.is_empty() {
@@ -169,6 +168,7 @@ impl Job<'_> {
                     return Err(self.too_few_rows());
                 };
                 let part = self.write_part(index, &schema, &receiver, advance)?;
+                done.written += 1;
                 done.images += part.rows + part.rejects.len();
                 drop(lock);
                 Ok(())
@@ -207,10 +207,9 @@ impl Job<'_> {
                         continue;
                     }
                 };
+                self.is_home()?;
                 // Whoever held it before may have written it.
-                if there::is_file(&part_path(self.out, index))?
-                    && self.whole_part(index, &digests::known(self.out)?)?.is_some()
-                {
+                if self.is_written(index)? {
                     advance(self.metadata.range(index).len() as u64);
                     continue;
                 }
@@ -227,6 +226,34 @@ impl Job<'_> {
             self.interrupt.check()?;
             std::thread::sleep(lock::pause(by.as_ref()));
         }
+    }
+
+    /// Whether a part that this process holds is there and whole.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if nothing says what was written.
+    fn is_written(&self, index: usize) -> Result<bool> {
+        let path = part_path(self.out, index);
+        if !there::is_file(&path)? {
+            return Ok(false);
+        }
+        let known = digests::known(self.out)?;
+        if known.get(&name_of(&path)).is_none() && self.part(index).is_some() {
+            return Err(Error::unusable_table(format!(
+                "nothing says whether {} is what was written: put the digests*.json of whoever extracted it beside it, or remove \
+                 it to extract it again",
+                path.display()
+            )));
+        }
+        Ok(self.whole_part(index, &known)?.is_some())
+    }
+
+    /// Fails if the folder is not the one in which this process began: somebody ended the work, and gave it its name.
+    fn is_home(&self) -> Result<()> {
+        if there::identity(self.out) == self.home {
+            return Ok(());
+        }
+        Err(std::io::Error::from(std::io::ErrorKind::NotFound)).at("write to the folder", self.out)
     }
 
     /// Sends the batches of a part, in order; whether somebody listens still.

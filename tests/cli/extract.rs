@@ -80,8 +80,8 @@ fn shards_are_merged_by_putting_them_into_one_folder() {
     for number in 0..4100 {
         bench.write(&format!("images/{number:04}.png"), &face);
     }
-    let run = |out: &str, shard: &str| {
-        bench.json(&[
+    let run = |out: &str, shard: &str, more: &[&str]| {
+        let call = [
             "extract",
             "--images",
             "images",
@@ -92,12 +92,16 @@ fn shards_are_merged_by_putting_them_into_one_folder() {
             "--shard",
             shard,
             "--json",
-        ])
+        ];
+        bench.json(&[&call[..], more].concat())
     };
-    let whole = run("whole", "1/1");
+    // As many parts as are needed, or as there are shards.
+    let usual = run("usual", "1/1", &[]);
+    assert_eq!((&usual["parts"], &usual["rows"]), (&2.into(), &4100.into()));
+    let whole = run("whole", "1/1", &["--part-rows", "2050"]);
     assert_eq!((&whole["parts"], &whole["rows"]), (&2.into(), &4100.into()));
-    for (shard, rows) in [("1/2", 4096), ("2/2", 4)] {
-        let report = run(&format!("shard-{}", &shard[..1]), shard);
+    for (shard, rows) in [("1/2", 2050), ("2/2", 2050)] {
+        let report = run(&format!("shard-{}", &shard[..1]), shard, &[]);
         assert_eq!((&report["rows"], &report["missing_parts"]), (&rows.into(), &1.into()));
         assert!(!bench.path(&format!("shard-{}/croissant.json", &shard[..1])).exists());
     }
@@ -105,7 +109,7 @@ fn shards_are_merged_by_putting_them_into_one_folder() {
         bench.write(&format!("shard-1/{}", path.display()), bytes);
     }
     // A call on the merged folder finds everything there.
-    let merged = run("shard-1", "1/1");
+    let merged = run("shard-1", "1/1", &[]);
     assert_eq!((&merged["cached_parts"], &merged["rows"]), (&2.into(), &4100.into()));
     for name in ["part-00000.parquet", "part-00001.parquet", "croissant.json"] {
         let read = |table: &str| std::fs::read(bench.path(table).join(name)).unwrap();
