@@ -1,9 +1,9 @@
-"""Runs every statement of reports/sql unchanged on an engine that is not this program's, over plain Parquet listing tables, and holds
-its rows against those of `aura-bench query`.
+"""Runs every statement of reports/sql unchanged on an engine that is not this program's, over plain Parquet listing tables, and
+holds its rows against those of `aura-bench query`.
 
-Called by scripts/plain-sql with a folder of runs; AURA_BENCH_PROGRAM names the program. The engine is the `datafusion` wheel. What
-it is given is all that a cluster would need: the runs' own files by their names, nine small tables as `aura-bench query --format
-parquet` writes them, two scalar functions, and the views of reports/sql/views.
+Called by scripts/plain-sql with a folder of runs; AURA_BENCH_PROGRAM names the program. The engine is the `datafusion` wheel.
+What it is given is all that a cluster would need: the runs' own files by their names, nine small tables as `aura-bench query`
+writes them as Parquet, two scalar functions, and the views of reports/sql/views.
 """
 
 from __future__ import annotations
