@@ -255,9 +255,9 @@ fn a_recipe_is_an_array_of_seeds_and_a_study_may_be_one_of_both() {
         "--set",
         "encoder.kind=hog",
     ];
-    ok(&bench, &[&disfa[..], &["--set", "protocol.folds=[0, 2]"]].concat());
+    ok(&bench, &[&disfa[..], &["--set", "protocol.folds=[1, 3]"]].concat());
     let script = std::fs::read_to_string(folder(&bench).join("points.sh")).unwrap();
-    assert!(script.contains("\nfolds=(0 0 2 2)\nseeds=(0 1 0 1)\n"), "{script}");
+    assert!(script.contains("\nfolds=(1 1 3 3)\nseeds=(0 1 0 1)\n"), "{script}");
     assert!(
         script.contains("\n  ${folds[task]:+--fold \"${folds[task]}\"}\n"),
         "{script}"
