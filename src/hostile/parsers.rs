@@ -1,6 +1,6 @@
 //! One function a parser of bytes from outside.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::check::facts::Facts;
 use crate::dataset::card::Card;
@@ -27,6 +27,7 @@ use crate::progress::Progress;
 use crate::query::context::QueryContext;
 use crate::recipe::{Recipe, RecipeOptions};
 use crate::record::{batch, strings};
+use crate::remote::index::{Index, is_below};
 use crate::score::config::{Match, ScoreConfig};
 use crate::score::missing::Missing;
 use crate::score::scored::{Request, score};
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     ("encoder_config", encoder_config),
     ("feature_table", feature_table),
     ("run_tables", run_tables),
+    ("run_index", run_index),
     ("face_list", face_list),
 ];
 
@@ -410,6 +412,17 @@ pub fn feature_table(bytes: &[u8]) {
             }
         }
     });
+}
+
+/// The index of a folder of runs that is kept elsewhere: whatever it names stays below the folder.
+pub fn run_index(bytes: &[u8]) {
+    let _ = Index::parse(bytes, "https://example.org/index.json");
+    if let Ok(name) = std::str::from_utf8(bytes)
+        && is_below(name)
+    {
+        let plain = |part| matches!(part, Component::Normal(_));
+        assert!(Path::new(name).components().all(plain), "{name:?} leads elsewhere");
+    }
 }
 
 /// A manifest of a run with one seed.

@@ -197,6 +197,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "parquet_features" => vec![parquet()],
         "feature_table" => vec![part()],
         "run_tables" => vec![metrics(), parquet()],
+        "run_index" => text(&[
+            r#"{"schema": 1, "runs": [{"path": "a/b", "manifest": {"bytes": 1, "blake3": "00"}, "digests": {"bytes": 2, "blake3": "01"}}]}"#,
+            "study/rafdb-0123abcd/manifest.json",
+        ]),
         "xlsx" => vec![workbook()],
         "label_csv" => text(&[
             "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n\
@@ -455,5 +459,5 @@ fn malformed_pages_of_a_feature_table_are_refused() {
 survives! {
     npy 200, npz 200, parquet_features 300, xlsx 300, label_csv 100, label_list 100, disfa_labels 100, emotionet_lists 100,
     table_labels 200, predictions 60, recipe 150, card 150, image 400, safetensors 200, pth 200, encoder_config 200, feature_table 200,
-    run_tables 40, face_list 100,
+    run_tables 40, run_index 100, face_list 100,
 }
