@@ -69,7 +69,7 @@ pub fn together(
             Ok(false) => return Ok(None),
             // Whoever had the last of it gave the folder its name in the middle of this call's work.
             Err(_) if !there::is_dir(&partial)? || (found == Found::Absent && is_there(target)?) => {
-                interrupt.check()?
+                interrupt.check()?;
             }
             Err(error) => return Err(found.hopeless(target, error)),
         }

@@ -415,6 +415,9 @@ pub fn feature_table(bytes: &[u8]) {
 }
 
 /// The index of a folder of runs that is kept elsewhere: whatever it names stays below the folder.
+///
+/// # Panics
+/// If it does not.
 pub fn run_index(bytes: &[u8]) {
     let _ = Index::parse(bytes, "https://example.org/index.json");
     if let Ok(name) = std::str::from_utf8(bytes)

@@ -6,9 +6,24 @@ use std::time::Duration;
 
 use crate::Bench;
 
+/// The program, which hears that its terminal is gone although the tests may be told not to (`nohup`).
+#[cfg(target_os = "linux")]
+pub fn heeding() -> std::process::Command {
+    let mut command = std::process::Command::new("env");
+    command
+        .arg("--default-signal=HUP")
+        .arg(assert_cmd::cargo::cargo_bin!("aura-bench"));
+    command
+}
+
+#[cfg(not(target_os = "linux"))]
+fn heeding() -> std::process::Command {
+    std::process::Command::new(assert_cmd::cargo::cargo_bin!("aura-bench"))
+}
+
 /// Starts the program without waiting for it.
 pub fn start(bench: &Bench, arguments: &[&str]) -> Child {
-    std::process::Command::new(assert_cmd::cargo::cargo_bin!("aura-bench"))
+    heeding()
         .args(arguments)
         .current_dir(bench.path("."))
         .env("AURA_BENCH_CACHE", &bench.cache)

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::child::wait_until;
+use crate::child::{heeding, wait_until};
 use crate::{Bench, stderr, tables};
 
 /// What is learned matters little here, and what is reported even less.
@@ -300,7 +300,13 @@ fn a_seed_in_hand_is_left_to_its_process_and_all_others_go_on() {
     assert!(run.join("seed-1/checkpoint/state.safetensors").is_file());
 
     // One that is asked for it waits for it, and hears a signal meanwhile.
-    let mut third = start(command(&bench, "run", &seed("0")));
+    let mut third = heeding();
+    third
+        .arg("run")
+        .args(seed("0"))
+        .current_dir(bench.path("."))
+        .env("AURA_BENCH_LEASE", "4");
+    let mut third = start(third);
     std::thread::sleep(std::time::Duration::from_secs(5));
     assert!(
         third.try_wait().unwrap().is_none(),

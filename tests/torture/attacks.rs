@@ -257,7 +257,16 @@ fn signal(world: &World, chance: &mut Chance) -> Attacked {
     const SILENT: Duration = Duration::from_millis(1_500);
     let start = *chance.one_of(&STARTS[..3]);
     let (_kept, place) = world.place(start);
-    let which = *chance.one_of(&["INT", "TERM", "HUP"]);
+    // Who starts all this with SIGHUP ignored (`nohup`) wants it to be.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let ways: &[&str] = if ignored.is_some_and(|mask| mask & 1 == 1) {
+        &["INT", "TERM"]
+    } else {
+        &["INT", "TERM", "HUP"]
+    };
+    let which = *chance.one_of(ways);
     let after = world.rest(start).mul_f64(0.05 + chance.share());
     let mut child = place
         .command()
