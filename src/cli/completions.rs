@@ -23,5 +23,10 @@ pub fn run(arguments: &CompletionsArguments, command: &Command) -> Result<()> {
         .subcommands(verbs.cloned());
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut shown, "aura-bench", &mut script);
-    output::print_data(&String::from_utf8_lossy(&script))
+    let script = String::from_utf8_lossy(&script);
+    // For bash the hyphen of the program's name is written in two ways: where a verb is recognised and where its options stand.
+    if arguments.shell == Shell::Bash {
+        return output::print_data(&script.replace("aura__subcmd__bench", "aura__bench"));
+    }
+    output::print_data(&script)
 }
