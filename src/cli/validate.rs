@@ -25,7 +25,7 @@ pub struct ValidateArguments {
     #[arg(long, value_name = "CARD")]
     card: Option<String>,
     /// The database's folder, as for `run`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "stand_in")]
     data: Option<PathBuf>,
     /// Check the recipe as `run --stand-in` would read it
     #[arg(long)]
@@ -34,7 +34,7 @@ pub struct ValidateArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print the resolved recipe, with every default spelled out
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     resolved: bool,
     /// Print the report as JSON
     #[arg(long)]
@@ -52,6 +52,12 @@ pub fn run(arguments: &ValidateArguments, shell: &Shell) -> Result<()> {
             } => Error::data(message),
             other => other,
         });
+    }
+    if arguments.card.is_some() {
+        return Err(Error::Usage(format!(
+            "--card says how a folder is read: {} is none",
+            target.display()
+        )));
     }
     // A recipe may have the name of its card; these options are of recipes alone.
     let as_recipe = arguments.stand_in || arguments.resolved || arguments.data.is_some() || !arguments.set.is_empty();
