@@ -167,7 +167,7 @@ fn a_model_is_written_with_its_card() {
 }
 
 /// A file of `export atlas`, as a reader of Parquet sees it.
-fn atlas(bench: &Bench, arguments: &[&str]) -> (arrow::array::RecordBatch, String) {
+pub fn atlas(bench: &Bench, arguments: &[&str]) -> (arrow::array::RecordBatch, String) {
     let file = bench.ok(&[&["export", "atlas"], arguments].concat());
     let file = std::fs::File::open(bench.path(file.trim())).unwrap();
     let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();

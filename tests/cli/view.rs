@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use crate::{Bench, child, stderr};
 
 /// A server of the runs below `runs`, and the address that it printed.
-fn serve(bench: &Bench, more: &[&str]) -> (Child, String) {
+pub fn serve(bench: &Bench, more: &[&str]) -> (Child, String) {
     let mut server = std::process::Command::new(assert_cmd::cargo::cargo_bin!("aura-bench"))
         .args([&["view", "runs", "--port", "0"], more].concat())
         .current_dir(bench.path("."))
@@ -23,7 +23,7 @@ fn serve(bench: &Bench, more: &[&str]) -> (Child, String) {
 }
 
 /// Head and body of what lies at an address of the server.
-fn get(address: &str, path: &str) -> (String, Vec<u8>) {
+pub fn get(address: &str, path: &str) -> (String, Vec<u8>) {
     let (host, secret) = address.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     let request = format!("GET /{secret}{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
