@@ -112,9 +112,7 @@ report: --data --reports --no-images
     flags_of_runs::a_report_shows_the_faces_and_tables_that_it_may
 view: RUN
     view::runs_are_served_with_their_faces_until_ctrl_c
-view: --port
-    view::what_cannot_be_served_is_said
-view: --data --no-images
+view: --port --data --no-images
     flags_of_runs::faces_are_served_from_where_they_lie_or_not_at_all
 check: RUN --baseline --junit --markdown --github
     checks::a_dictionary_too_small_for_the_classes_fails_in_every_form_of_the_report

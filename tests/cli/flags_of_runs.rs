@@ -596,4 +596,11 @@ fn faces_are_served_from_where_they_lie_or_not_at_all() {
     assert_eq!(served(&[]), Some(true));
     assert_eq!(served(&["--no-images"]), None);
     assert_eq!(served(&["--data", "empty"]), Some(false));
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (server, address) = crate::view::serve(&bench, &["--port", &free.port().to_string()]);
+    assert!(address.starts_with(&format!("http://{free}/")), "{address}");
+    crate::child::interrupt(server);
 }

@@ -7,10 +7,15 @@ use std::process::{Child, Stdio};
 
 use crate::{Bench, child, stderr};
 
-/// A server of the runs below `runs`, and the address that it printed.
+/// A server of the runs below `runs`, on any port if none is named, and the address that it printed.
 pub fn serve(bench: &Bench, more: &[&str]) -> (Child, String) {
+    let port: &[&str] = if more.contains(&"--port") {
+        &[]
+    } else {
+        &["--port", "0"]
+    };
     let mut server = std::process::Command::new(assert_cmd::cargo::cargo_bin!("aura-bench"))
-        .args([&["view", "runs", "--port", "0"], more].concat())
+        .args([&["view", "runs"], port, more].concat())
         .current_dir(bench.path("."))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
