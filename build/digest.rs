@@ -114,7 +114,7 @@ pub struct Family {
 /// A stage has the families that its code names.
 pub const FAMILIES: [Family; 19] = [
     Family {
-        named: &["burn", "burn_cuda", "cubecl_cuda", "cudarc"],
+        named: &["burn", "burn_cuda", "cubecl_cuda", "cubecl_runtime", "cudarc"],
         locked: &[
             "burn",
             "burn-*",

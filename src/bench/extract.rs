@@ -49,7 +49,7 @@ pub struct ExtractBench {
 pub struct ExtractSpeed {
     /// The device.
     pub device: String,
-    /// `cpu` or `cuda`.
+    /// `cpu`, `cuda` or `gpu`.
     pub kind: &'static str,
     /// Threads of the processor.
     pub threads: usize,

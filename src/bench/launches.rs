@@ -1,57 +1,45 @@
-//! How many kernels a piece of work launches on a GPU.
+//! How many kernels a piece of work launches on a GPU, and what for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Does `work` and counts the kernels that this thread launches meanwhile; none on the processor.
-///
-/// Every launch of every backend with kernels passes through one function, which says so to whoever listens for traces
-/// (feature `tracing` of cubecl, part of the feature `cuda`).
-pub fn count<T>(work: impl FnOnce() -> T) -> (T, u64) {
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+use cubecl_runtime::logging::{LaunchObservation, LaunchObserver};
+
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+use crate::model::cause;
+
+/// Kernels launched, by cause and name.
+pub type Launches = BTreeMap<(&'static str, &'static str), u64>;
+
+/// Does `work` and counts the kernels that this process launches meanwhile, by the [cause](crate::model::cause) that the launching
+/// thread is in: with kernel fusion that is a thread which knows none. None on the processor, and in builds without GPUs.
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+pub fn count<T>(work: impl FnOnce() -> T) -> (T, Launches) {
     let counter = Arc::new(Counter::default());
-    let done = tracing::subscriber::with_default(Arc::clone(&counter), work);
-    (done, counter.0.load(Ordering::Relaxed))
+    let observation = LaunchObservation::new(Arc::clone(&counter) as Arc<dyn LaunchObserver>);
+    let done = work();
+    drop(observation);
+    let mut launches = counter.0.lock().unwrap_or_else(PoisonError::into_inner);
+    (done, std::mem::take(&mut launches))
 }
 
-#[derive(Debug, Default)]
-struct Counter(AtomicU64);
-
-impl Subscriber for Counter {
-    fn enabled(&self, metadata: &Metadata) -> bool {
-        metadata.is_span() && metadata.name() == "launch_inner" && metadata.target().starts_with("cubecl_runtime")
-    }
-
-    fn new_span(&self, _: &Attributes) -> Id {
-        Id::from_u64(self.0.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    fn record(&self, _: &Id, _: &Record) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
+/// As with GPUs, of which there are none in this build.
+#[cfg(not(any(feature = "cuda-plain", feature = "wgpu-plain")))]
+pub fn count<T>(work: impl FnOnce() -> T) -> (T, Launches) {
+    (work(), Launches::new())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+#[derive(Default)]
+struct Counter(Mutex<Launches>);
 
-    #[test]
-    fn launches_are_counted_and_nothing_else() {
-        let launch = || tracing::trace_span!(target: "cubecl_runtime::client", "launch_inner").in_scope(|| ());
-        launch();
-        let (done, launched) = count(|| {
-            launch();
-            tracing::trace_span!(target: "cubecl_runtime::client", "read").in_scope(launch);
-            tracing::trace_span!(target: "elsewhere", "launch_inner").in_scope(|| 7)
-        });
-        assert_eq!((done, launched), (7, 2));
+#[cfg(any(feature = "cuda-plain", feature = "wgpu-plain"))]
+impl LaunchObserver for Counter {
+    fn launched(&self, kernel: &'static str) {
+        let mut launches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *launches.entry((cause::now(), kernel)).or_default() += 1;
     }
 }

@@ -1,13 +1,16 @@
 //! How fast a training runs, and what the host does meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::model::aura::LOSS_NAMES;
 use crate::model::math::host;
 use crate::model::projector::Projector;
 use crate::progress::Bar;
@@ -16,7 +19,7 @@ use crate::train::feed::Placement;
 use crate::train::run::Trainer;
 use crate::train::setup::Setup;
 
-use super::launches;
+use super::launches::{self, Launches};
 
 /// What a measurement found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,12 +55,48 @@ pub struct Speed {
     pub waited_for_device: f64,
     /// Kernels that a step launches, batches and all losses included; null on the processor, which launches none.
     pub kernels_per_step: Option<f64>,
+    /// The same by what they were launched for, most first: `batch`, `forward`, the losses, `backward`, `optimizer`, `counts`.
+    pub kernels_by_cause: Vec<Kernels>,
+    /// Losses of the measured steps on average, as the curves name them.
+    pub losses: BTreeMap<&'static str, f64>,
+    /// Digest of every bit of every parameter at the end of the measured epochs: the same wherever batches came from.
+    pub parameters_digest: String,
     /// Samples projected a second, without gradients.
     pub projected_per_second: f64,
     /// Device memory in use after the measurement, bytes, where the device tells it.
     pub memory_in_use_bytes: Option<u64>,
     /// Device memory held for reuse and in use, bytes.
     pub memory_reserved_bytes: Option<u64>,
+}
+
+/// The kernels of a step that have one cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Kernels {
+    /// What they were launched for.
+    pub cause: &'static str,
+    /// How many, in a step.
+    pub per_step: f64,
+    /// The same by the names of the kernels.
+    pub names: BTreeMap<String, f64>,
+}
+
+impl Kernels {
+    fn of(launches: &Launches, steps: f64) -> Vec<Self> {
+        let mut found: BTreeMap<&'static str, Self> = BTreeMap::new();
+        for ((cause, name), count) in launches {
+            let per_step = *count as f64 / steps;
+            let kernels = found.entry(cause).or_insert_with(|| Self {
+                cause,
+                per_step: 0.0,
+                names: BTreeMap::new(),
+            });
+            kernels.per_step += per_step;
+            *kernels.names.entry((*name).to_owned()).or_default() += per_step;
+        }
+        let mut found: Vec<Self> = found.into_values().collect();
+        found.sort_by(|a, b| b.per_step.total_cmp(&a.per_step));
+        found
+    }
 }
 
 /// Trains one epoch to warm up, `epochs` to measure and one to count kernels, all losses on, without evaluation, reset and
@@ -102,14 +141,25 @@ pub fn measure(
         for_device += end.elapsed();
     }
     let seconds = clock.elapsed().as_secs_f64().max(1e-9);
-    if host(state.sums.clone())?.iter().any(|value| !value.is_finite()) {
+    let sums = host(state.sums.clone())?;
+    if sums.iter().any(|value| !value.is_finite()) {
         return Err(Error::diverged(
             "a loss of the measured training is not a finite number",
         ));
     }
 
+    let mut digest = Digest::new("parameters");
+    for (name, value) in state.model.store.iter() {
+        let bytes: Vec<u8> = host(value.clone())?
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        digest = digest.part(name, &bytes);
+    }
+    let share = |sum: f32| f64::from(sum) / (trainer.batches() * epochs) as f64;
+
     // The processor launches nothing, and another epoch there would take as long as the measurement.
-    let mut launched = 0;
+    let mut launched = Launches::new();
     if !on_host(trainer.device()) {
         state.position.step = 0;
         let (counted, found) = launches::count(|| trainer.steps(&mut state, epochs + 2, &bar, interrupt));
@@ -149,7 +199,11 @@ pub fn measure(
         step_ms: seconds * 1e3 / (trainer.batches() * epochs) as f64,
         waited_for_data: for_data.as_secs_f64() / seconds,
         waited_for_device: for_device.as_secs_f64() / seconds,
-        kernels_per_step: (launched > 0).then(|| launched as f64 / trainer.batches() as f64),
+        kernels_per_step: (!launched.is_empty())
+            .then(|| launched.values().sum::<u64>() as f64 / trainer.batches() as f64),
+        kernels_by_cause: Kernels::of(&launched, trainer.batches() as f64),
+        losses: LOSS_NAMES.into_iter().zip(sums.into_iter().map(share)).collect(),
+        parameters_digest: digest.finish(),
         projected_per_second: samples as f64 / projecting,
         memory_in_use_bytes: usage.map(|usage| usage.bytes_in_use),
         memory_reserved_bytes: usage.map(|usage| usage.bytes_reserved),

@@ -44,7 +44,7 @@ pub struct TrainBench {
 pub struct TrainSpeed {
     /// The device.
     pub device: String,
-    /// `cpu` or `cuda`.
+    /// `cpu`, `cuda` or `gpu`.
     pub kind: &'static str,
     /// The task.
     pub task: Task,
@@ -179,7 +179,12 @@ impl TrainSpeed {
             )
         });
         let kernels = s.kernels_per_step.map_or(String::new(), |kernels| {
-            format!("\nkernels       {kernels:.0} launched a step")
+            let causes: Vec<String> = s
+                .kernels_by_cause
+                .iter()
+                .map(|kernels| format!("{} {:.0}", kernels.cause, kernels.per_step))
+                .collect();
+            format!("\nkernels       {kernels:.0} launched a step: {}", causes.join(", "))
         });
         format!(
             "device        {}\n\

@@ -116,6 +116,7 @@ pub fn plan(job: &Job, options: &RunOptions, progress: Progress, interrupt: &Int
     let kind = match choice {
         // Who plans may have no GPU: those who compute have.
         DeviceChoice::Cuda(_) => "cuda",
+        DeviceChoice::Gpu(_) => "gpu",
         DeviceChoice::Cpu => "cpu",
         DeviceChoice::Auto => choice.resolve()?.kind,
     };

@@ -110,12 +110,14 @@ pub fn main() -> ExitCode {
         show(&error);
         return ExitCode::from(error.exit_code());
     }
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "cuda-plain")]
+    let asked = matches!(arguments.verb, Verb::Doctor(_));
+    #[cfg(feature = "cuda-plain")]
     if let Err(error) =
-        crate::chain::stages::cache_folder(None).and_then(|cache| crate::device::machine::prepare(&cache))
+        crate::chain::stages::cache_folder(None).and_then(|cache| crate::device::machine::prepare(&cache, asked))
     {
         // Who asks for the GPU is told by the device; all others need none of it.
-        tracing::warn!("NVIDIA's wheels cannot be used: {error}");
+        tracing::warn!("kernels cannot be compiled: {error}");
     }
     let shell = Shell {
         progress: if arguments.verbose {

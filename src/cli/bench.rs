@@ -66,7 +66,7 @@ struct TrainArguments {
     /// Where batches come from: host, device, stream, or auto
     #[arg(long, default_value = "auto")]
     placement: Placement,
-    /// auto, cpu, cuda or cuda:N
+    /// auto, cpu, cuda, cuda:N, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Print one JSON object
@@ -96,7 +96,7 @@ struct ExtractArguments {
     /// A Python with torch, transformers and Pillow: measure it on the same files and print the ratios
     #[arg(long, value_name = "PYTHON")]
     peer: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
+    /// auto, cpu, cuda, cuda:N, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Print one JSON object

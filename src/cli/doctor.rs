@@ -20,7 +20,7 @@ pub struct DoctorArguments {
     /// one differs by more than its tolerance
     #[arg(long)]
     gpu_parity: bool,
-    /// What --gpu-parity compares with the processor: cuda, cuda:N, or cpu to see the suite run without a GPU
+    /// What --gpu-parity compares with the processor: cuda, cuda:N, gpu, gpu:N, or cpu to see the suite run without a GPU
     #[arg(long, default_value = "cuda", requires = "gpu_parity")]
     device: DeviceChoice,
     /// Compare small models: to see the suite itself run in seconds

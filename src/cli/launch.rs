@@ -41,7 +41,7 @@ enum Verb {
 struct SlurmArguments {
     #[command(flatten)]
     what: What,
-    /// cpu, cuda or cuda:N [default: cuda if the jobs ask for a GPU, else cpu]
+    /// cpu, cuda, cuda:N, gpu or gpu:N [default: cuda if the jobs ask for a GPU, else cpu]
     #[arg(long)]
     device: Option<String>,
     /// Tasks that extract features side by side
@@ -100,7 +100,7 @@ struct LimitArguments {
 struct StatusArguments {
     #[command(flatten)]
     what: What,
-    /// cpu, cuda or cuda:N [default: as it was launched]
+    /// cpu, cuda, cuda:N, gpu or gpu:N [default: as it was launched]
     #[arg(long)]
     device: Option<String>,
     /// Print one JSON object
@@ -221,9 +221,9 @@ fn status(arguments: &StatusArguments, shell: &Shell) -> Result<()> {
 fn check_device(device: &str) -> Result<()> {
     match device.parse::<DeviceChoice>() {
         Ok(DeviceChoice::Cpu) => Ok(()),
-        Ok(DeviceChoice::Cuda(devices)) if devices.len() == 1 => Ok(()),
+        Ok(DeviceChoice::Cuda(devices) | DeviceChoice::Gpu(devices)) if devices.len() == 1 => Ok(()),
         Ok(_) => Err(Error::Usage(format!(
-            "--device {device}: every job has one device, and all the same kind: name cpu or cuda"
+            "--device {device}: every job has one device, and all the same kind: name cpu, cuda or gpu"
         ))),
         Err(message) => Err(Error::Usage(format!("--device: {message}"))),
     }

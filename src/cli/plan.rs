@@ -15,7 +15,7 @@ use super::what::What;
 pub struct PlanArguments {
     #[command(flatten)]
     what: What,
-    /// auto, cpu, cuda or cuda:N, as the run will be given
+    /// auto, cpu, cuda, cuda:N, gpu or gpu:N, as the run will be given
     #[arg(long, default_value = "auto")]
     device: String,
     /// Print one JSON object: every step, whether it is done, who does it, and the command that does

@@ -60,7 +60,7 @@ pub struct PredictArguments {
     /// Where fetched weights are kept [default: the hub's own cache]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N
+    /// auto, cpu, cuda, cuda:N, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: String,
     /// Print what was done as JSON

@@ -22,7 +22,7 @@ use super::what::What;
 pub struct RunArguments {
     #[command(flatten)]
     what: What,
-    /// auto, cpu, cuda or cuda:N; for a study also several, as cuda:0,1: one process on each
+    /// auto, cpu, cuda, cuda:N, gpu or gpu:N; for a study also several, as cuda:0,1: one process on each
     #[arg(long, default_value = "auto")]
     device: String,
     /// Points of a study that run side by side on one device

@@ -1,46 +1,39 @@
 //! The CUDA driver as this process can use it. Only this file asks the driver library anything, and only after it was
 //! found to be there: the library's binding panics where it is not.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ffi::CString;
+use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::{Device, Tensor};
+use cubecl_cuda::install;
 use cudarc::driver::result;
 use cudarc::driver::sys::{self, CUdevice_attribute};
+use cudarc::nvrtc;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 use super::gpu::Gpu;
-use super::headers;
-use super::wheels::Wheels;
+use super::toolkit::{HEADERS, Place};
+use super::version::CudaVersion;
+use super::{headers, soname, trial};
 
-/// What the driver answers.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The newest CUDA version that it runs, such as `12.8`.
-    pub supports: String,
-    /// Its devices, in its own order (`CUDA_VISIBLE_DEVICES` applies).
-    pub gpus: Vec<Gpu>,
+/// The driver's devices, in its own order (`CUDA_VISIBLE_DEVICES` applies); the error says why there are none.
+pub fn ask() -> std::result::Result<Vec<Gpu>, String> {
+    // The binding panics where a driver lacks a function.
+    trial::heard(list).and_then(|found| found)
 }
 
-/// Asks the driver for its devices; the error says why there are none.
 #[expect(
     unsafe_code,
     reason = "the driver's functions have no safe binding; each is called as its documentation asks"
 )]
-pub fn ask() -> std::result::Result<Answer, String> {
+fn list() -> std::result::Result<Vec<Gpu>, String> {
     // SAFETY: only tries to open the library under its usual names.
     if !unsafe { sys::is_culib_present() } {
         return Err("there is no NVIDIA driver: its library libcuda.so.1 cannot be opened".to_owned());
     }
     let refused = |what: &str, error: result::DriverError| format!("the NVIDIA driver refused to {what}: {error}");
     result::init().map_err(|error| refused("start", error))?;
-    let mut version = 0;
-    // SAFETY: `version` outlives the call.
-    unsafe { sys::cuDriverGetVersion(&raw mut version) }
-        .result()
-        .map_err(|error| refused("say its version", error))?;
     let count = result::device::get_count().map_err(|error| refused("count its devices", error))?;
     let mut gpus = Vec::new();
     for index in 0..count {
@@ -64,68 +57,127 @@ pub fn ask() -> std::result::Result<Answer, String> {
     if gpus.is_empty() {
         return Err("the NVIDIA driver knows no device (CUDA_VISIBLE_DEVICES may hide them)".to_owned());
     }
-    Ok(Answer {
-        supports: format!("{}.{}", version / 1000, version % 1000 / 10),
-        gpus,
+    Ok(gpus)
+}
+
+/// The newest CUDA version that the driver runs, if there is one.
+#[expect(unsafe_code, reason = "the driver's functions have no safe binding")]
+pub fn supported() -> Option<CudaVersion> {
+    // SAFETY: only tries to open the library under its usual names.
+    if !unsafe { sys::is_culib_present() } {
+        return None;
+    }
+    let version = trial::heard(|| {
+        let mut version = 0;
+        // SAFETY: `version` outlives the call, which may come before the driver is started.
+        unsafe { sys::cuDriverGetVersion(&raw mut version) }
+            .result()
+            .ok()
+            .map(|()| version)
+    });
+    let version = version.ok()??;
+    let version = u32::try_from(version).ok().filter(|version| *version > 0)?;
+    Some(CudaVersion {
+        major: version / 1000,
+        minor: version % 1000 / 10,
     })
 }
 
-/// Opens NVRTC of the wheels, so that its binding finds it open, and shows the compiler of kernels their headers, joined below
-/// `cache`.
+/// Opens NVRTC of a place so that its binding finds it open, and shows the compiler of kernels the headers, which are joined
+/// below `cache` if no folder holds them all. To be called before any thread is started.
 ///
 /// # Errors
-/// [`Error::Io`] if they cannot be joined; [`Error::Device`] if the library cannot be opened.
+/// [`Error::Io`] if the headers cannot be joined; [`Error::Device`] if the library cannot be opened.
 #[expect(
     unsafe_code,
     reason = "opening a library runs its initialisers; the environment belongs to the process"
 )]
-pub fn use_wheels(wheels: &Wheels, cache: &Path) -> Result<()> {
-    let headers = headers::joined(&wheels.includes, cache)?;
-    // SAFETY: NVIDIA's library, whose initialisers ask nothing of this process.
-    let library = unsafe { libloading::Library::new(&wheels.nvrtc) }
-        .map_err(|error| Error::Device(format!("{} cannot be opened: {error}", wheels.nvrtc.display())))?;
-    // It stays open as long as the process lives: its binding opens it by its name alone.
-    std::mem::forget(library);
+pub fn use_place(place: &Place, cache: &Path) -> Result<()> {
+    let Some(nvrtc) = &place.nvrtc else { return Ok(()) };
+    let headers = match place.cuda_path() {
+        Some(folder) => folder,
+        None => headers::joined(&place.includes, cache)?,
+    };
+    open(nvrtc)?;
+    if cfg!(target_os = "linux") {
+        let nvrtc = nvrtc.canonicalize().at("find", nvrtc)?;
+        std::fs::create_dir_all(cache).at("create the folder", cache)?;
+        let mut file = tempfile::NamedTempFile::new_in(cache).at("create a file in", cache)?;
+        file.write_all(&soname::library("libnvrtc.so", &nvrtc))
+            .at("write", file.path())?;
+        // Once it is open, nobody needs the file.
+        open(file.path())?;
+    }
     // SAFETY: called before any thread is started.
     unsafe { std::env::set_var("CUDA_PATH", headers) };
     Ok(())
 }
 
-/// Whether the compiler of kernels can be opened by the dynamic linker.
+/// Opens a library, which stays open as long as the process lives: its binding opens it by its name alone.
+#[expect(unsafe_code, reason = "opening a library runs its initialisers")]
+fn open(path: &Path) -> Result<()> {
+    // SAFETY: NVIDIA's library, or one without any code; initialisers ask nothing of this process.
+    let library = unsafe { libloading::Library::new(path) }
+        .map_err(|error| Error::Device(format!("{} cannot be opened: {error}", path.display())))?;
+    std::mem::forget(library);
+    Ok(())
+}
+
+/// Whether the compiler of kernels can be opened under the names that its binding tries.
 #[expect(unsafe_code, reason = "opening a library runs its initialisers")]
 pub fn has_nvrtc() -> bool {
     // SAFETY: only tries to open NVIDIA's library under its usual names.
     unsafe { cudarc::nvrtc::sys::is_culib_present() }
 }
 
-/// Compiles and runs one small kernel. The error is what the libraries underneath said, who panic rather than return it.
-pub fn try_out(device: &Device) -> std::result::Result<(), String> {
-    let said = Arc::new(Mutex::new(None));
-    let hear = Arc::clone(&said);
-    // The device works in threads of its own, whose panics reach only the hook.
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        let mut said = hear.lock().unwrap_or_else(PoisonError::into_inner);
-        said.get_or_insert_with(|| {
-            let payload = info.payload();
-            payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "it gave no reason".to_owned())
-        });
-    }));
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let ones = Tensor::<2>::ones([16, 16], device);
-        let sum = (ones.clone().matmul(ones) * 2.0).sum();
-        sum.try_into_vec_as::<f32>().map_err(|error| error.to_string())
-    }));
-    std::panic::set_hook(before);
-    let heard = said.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match outcome {
-        Ok(Ok(values)) if values.len() == 1 && (values[0] - 8192.0).abs() < 8.0 => Ok(()),
-        Ok(Ok(values)) => Err(format!("a sum that should be 8192 came out as {values:?}")),
-        Ok(Err(error)) => Err(heard.unwrap_or(error)),
-        Err(_) => Err(heard.unwrap_or_else(|| "it gave no reason".to_owned())),
-    }
+/// Compiles a kernel with every header that kernels may include; no device is needed. The version of the compiler, or what it said.
+pub fn compile() -> std::result::Result<CudaVersion, String> {
+    let includes: String = HEADERS.iter().map(|header| format!("#include <{header}>\n")).collect();
+    let kernel = "extern \"C\" __global__ void twice(float *x) { x[threadIdx.x] *= 2.0f; }\n";
+    trial::heard(|| compiled(&format!("{includes}{kernel}")))?
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the compiler's functions have no safe binding for its version and log"
+)]
+fn compiled(source: &str) -> std::result::Result<CudaVersion, String> {
+    let refused = |what: &str, error: nvrtc::result::NvrtcError| format!("NVRTC refused to {what}: {error}");
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: both numbers outlive the call.
+    unsafe { nvrtc::sys::nvrtcVersion(&raw mut major, &raw mut minor) }
+        .result()
+        .map_err(|error| refused("say its version", error))?;
+    let version = CudaVersion {
+        major: u32::try_from(major).unwrap_or_default(),
+        minor: u32::try_from(minor).unwrap_or_default(),
+    };
+    let folders = [install::include_path(), install::cccl_include_path()];
+    let mut options: Vec<String> = folders
+        .iter()
+        .filter(|folder| folder.is_dir())
+        .map(|folder| format!("--include-path={}", folder.display()))
+        .collect();
+    options.push("--gpu-architecture=sm_90a".to_owned());
+    let source = CString::new(source).map_err(|error| error.to_string())?;
+    let program = nvrtc::result::create_program(source.as_c_str(), None).map_err(|error| refused("begin", error))?;
+    // SAFETY: the program was made just now, and is destroyed once, at the end.
+    let done = unsafe { nvrtc::result::compile_program(program, &options) }.map_err(|error| {
+        // SAFETY: as above.
+        let log = unsafe { nvrtc::result::get_program_log(program) }.unwrap_or_default();
+        let bytes: Vec<u8> = log
+            .iter()
+            .take_while(|byte| **byte != 0)
+            .map(|byte| *byte as u8)
+            .collect();
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if text.is_empty() {
+            refused("compile", error)
+        } else {
+            text
+        }
+    });
+    // SAFETY: as above.
+    unsafe { nvrtc::result::destroy_program(program) }.map_err(|error| refused("end", error))?;
+    done.map(|()| version)
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::device::choice::DeviceChoice;
 use crate::device::machine::Machine;
+use crate::device::version::CudaVersion;
 use crate::meter::machine_memory;
 
 /// The answer of `aura-bench doctor`.
@@ -28,6 +29,10 @@ pub struct Examination {
     pub memory_bytes: Option<u64>,
     /// Driver, devices, and what compiles kernels.
     pub machine: Machine,
+    /// The version of the NVRTC that compiled a kernel with all headers; null in builds without CUDA and where none could.
+    pub compiled_by: Option<CudaVersion>,
+    /// GPUs of any maker that the device `gpu` reaches; empty in builds without the feature `wgpu`.
+    pub adapters: Vec<String>,
     /// What stands between this build and the machine's GPU, each with its remedy.
     pub missing: Vec<String>,
     /// The folder that runs share.
@@ -68,9 +73,27 @@ impl Examination {
             Err(error) => (None, Some(error.to_string())),
         };
         let machine = Machine::look();
+        let mut missing = machine.missing();
+        let compiled_by = compile(&machine).and_then(|outcome| {
+            outcome
+                .map_err(|said| {
+                    let said: Vec<&str> = said.lines().take(3).collect();
+                    missing.push(format!("a compiler of kernels that works: {}", said.join(" ")));
+                })
+                .ok()
+        });
         let features = [
             ("cuda", cfg!(feature = "cuda")),
-            ("cuda-fusion", cfg!(feature = "cuda-fusion")),
+            ("wgpu", cfg!(feature = "wgpu")),
+            (
+                "cuda-plain",
+                cfg!(feature = "cuda-plain") && cfg!(not(feature = "cuda")),
+            ),
+            (
+                "wgpu-plain",
+                cfg!(feature = "wgpu-plain") && cfg!(not(feature = "wgpu")),
+            ),
+            ("fusion", cfg!(feature = "fusion")),
             ("cuda-cache", cfg!(feature = "cuda-cache")),
         ];
         Self {
@@ -90,7 +113,9 @@ impl Examination {
             notice,
             threads: rayon::current_num_threads(),
             memory_bytes: machine_memory(),
-            missing: machine.missing(),
+            compiled_by,
+            adapters: adapters(),
+            missing,
             machine,
             cache: Cache {
                 parts: parts(&cache),
@@ -165,20 +190,53 @@ impl Examination {
                 ),
             );
         }
-        let toolkit = &self.machine.toolkit;
-        line("nvrtc", path(&toolkit.nvrtc));
+        for adapter in &self.adapters {
+            let (name, what) = adapter.split_once(' ').unwrap_or((adapter, ""));
+            line(name, what.trim_matches(['(', ')']).to_owned());
+        }
+        let compiler = self.machine.compiler.as_ref();
+        let version = compiler.and_then(|place| place.version);
+        let works = self
+            .compiled_by
+            .map(|version| format!(", compiles as CUDA {version}"))
+            .unwrap_or_default();
         line(
-            "headers",
-            format!(
-                "{}{}",
-                path(&toolkit.headers),
-                toolkit
-                    .version
-                    .as_ref()
-                    .map(|v| format!(" (CUDA {v})"))
-                    .unwrap_or_default()
+            "nvrtc",
+            compiler.map_or_else(
+                || "not found".to_owned(),
+                |place| {
+                    let fault = place.fault(self.machine.driver_supports);
+                    format!(
+                        "{}{}, found by {}{works}{}",
+                        path(&place.nvrtc),
+                        version.map(|version| format!(" (CUDA {version})")).unwrap_or_default(),
+                        place.named_by,
+                        fault.map(|fault| format!("; {fault}")).unwrap_or_default()
+                    )
+                },
             ),
         );
+        let headers: Vec<String> = compiler
+            .into_iter()
+            .flat_map(|place| &place.includes)
+            .map(|folder| folder.display().to_string())
+            .collect();
+        line(
+            "headers",
+            if headers.is_empty() {
+                "not found".to_owned()
+            } else {
+                headers.join(", ")
+            },
+        );
+        for place in &self.machine.toolkit.places {
+            if let Some(fault) = place
+                .fault(self.machine.driver_supports)
+                .filter(|_| compiler != Some(place))
+            {
+                line("passed over", format!("{} {fault}", place.root.display()));
+            }
+        }
         for missing in &self.missing {
             line("missing", missing.clone());
         }
@@ -202,6 +260,29 @@ impl Examination {
         line("recipes", self.recipes.join(", "));
         lines.join("\n")
     }
+}
+
+/// Compiles a kernel, in a build that can and where there is something to do it with.
+#[cfg(feature = "cuda-plain")]
+fn compile(machine: &Machine) -> Option<std::result::Result<CudaVersion, String>> {
+    (machine.compiler.is_some() || machine.nvrtc_opens == Some(true)).then(crate::device::cuda::compile)
+}
+
+#[cfg(not(feature = "cuda-plain"))]
+fn compile(_: &Machine) -> Option<std::result::Result<CudaVersion, String>> {
+    None
+}
+
+/// The GPUs of any maker.
+#[cfg(feature = "wgpu-plain")]
+fn adapters() -> Vec<String> {
+    let found = crate::device::adapter::look();
+    found.iter().map(|(adapter, _)| adapter.describe()).collect()
+}
+
+#[cfg(not(feature = "wgpu-plain"))]
+fn adapters() -> Vec<String> {
+    Vec::new()
 }
 
 /// The libraries that compute, as the lock file had them at build time.

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::task::Task;
 
 use super::adamw::AdamW;
+use super::cause;
 use super::codebook::{Assigned, Buffers, cosines, primal_one_hot, soft_assignment};
 use super::config::{Among, ModelConfig, Routing, Semantic, Value};
 use super::contextualization::Contextualization;
@@ -216,20 +217,24 @@ impl Aura {
         adam: impl Fn(&str) -> AdamW,
     ) -> Result<Tensor<2>> {
         let leaves = self.store.tracked();
-        let forward = self.forward(&leaves, batch, masks)?;
-        let (total, row) = self.losses(&leaves, &forward, batch, contextual)?;
-        self.store
-            .step(back(&leaves, &total, forward.parts, &forward.projection)?, adam)?;
-        self.store.set(DICTIONARY, unit_rows(self.store.value(DICTIONARY)?))?;
-        self.buffers.update(
-            Assigned {
-                nearest: primal_one_hot(forward.cosines.inner(), &self.device),
-                z: forward.projection.z.inner(),
-                targets: batch.target.y.clone() * batch.target.known.clone(),
-                known: batch.target.known.clone(),
-            },
-            self.config.decay,
-        );
+        let forward = cause::of("forward", || self.forward(&leaves, batch, masks))?;
+        let (total, row) = cause::of("losses", || self.losses(&leaves, &forward, batch, contextual))?;
+        let gradients = cause::of("backward", || back(&leaves, &total, forward.parts, &forward.projection))?;
+        cause::of("optimizer", || {
+            self.store.step(gradients, adam)?;
+            self.store.set(DICTIONARY, unit_rows(self.store.value(DICTIONARY)?))
+        })?;
+        cause::of("counts", || {
+            self.buffers.update(
+                Assigned {
+                    nearest: primal_one_hot(forward.cosines.inner(), &self.device),
+                    z: forward.projection.z.inner(),
+                    targets: batch.target.y.clone() * batch.target.known.clone(),
+                    known: batch.target.known.clone(),
+                },
+                self.config.decay,
+            );
+        });
         Ok(row)
     }
 
@@ -281,9 +286,9 @@ impl Aura {
 
     /// What carries the gradients of L, and the row of L and its parts.
     fn losses(&self, leaves: &Leaves, f: &Forward, batch: &Batch, contextual: bool) -> Result<(Tensor<1>, Tensor<2>)> {
-        let vas = self.vas(leaves, f, &batch.target)?;
-        let assigned = self.assign(f, &batch.target);
-        let (separation, regularisation) = self.geometry(f);
+        let vas = cause::of("vas", || self.vas(leaves, f, &batch.target))?;
+        let assigned = cause::of("assign", || self.assign(f, &batch.target));
+        let (separation, regularisation) = cause::of("geometry", || self.geometry(f));
         let arc = assigned.clone()
             + separation.clone() * self.loss.dissimilarity_weight
             + regularisation.clone() * self.loss.regularisation_weight;
@@ -291,7 +296,7 @@ impl Aura {
         let mut value = total.clone().inner();
         let mut contx = Tensor::<1>::zeros([1], &self.device);
         if contextual && self.config.contextualization.enabled {
-            let loss = self.contextual(leaves, f, &batch.target)?;
+            let loss = cause::of("contextual", || self.contextual(leaves, f, &batch.target))?;
             total = total + loss.carrier * self.loss.lambda_contx;
             value = value + loss.value.clone() * self.loss.lambda_contx;
             contx = loss.value;

@@ -4,6 +4,7 @@
 
 pub mod adamw;
 pub mod aura;
+pub mod cause;
 pub mod codebook;
 pub mod config;
 pub mod contextualization;

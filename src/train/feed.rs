@@ -15,6 +15,7 @@ use crate::device::machine;
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::model::aura::Batch;
+use crate::model::cause;
 use crate::model::config::{Level, ModelConfig};
 use crate::model::loss::task::Target;
 use crate::model::math::{Purpose, matrix, stream};
@@ -138,7 +139,7 @@ impl<'a> Feed<'a> {
         let mut left = 2 * machine::table_budget(device);
         let mut split = |set: &'a FeatureSet| -> Result<Split<'a>> {
             let (values, _) = data::features(set, level)?;
-            let needs = bytes(values);
+            let needs = bytes(values, device);
             let resident = !set.is_empty()
                 && match placement {
                     Placement::Auto => needs <= left && needs <= machine::table_budget(device),
@@ -206,7 +207,7 @@ impl<'a> Feed<'a> {
         let indices = Tensor::<1, Int>::from_data(TensorData::new(flat, [count]), &self.device);
         let mut waited = Duration::ZERO;
         let ahead = if on_host(&self.device) { 0 } else { AHEAD };
-        std::thread::scope(|scope| {
+        std::thread::scope(|scope| -> Result<()> {
             let (sender, receiver) = sync_channel(ahead);
             scope.spawn(move || {
                 for (step, rows) in steps.order.iter().enumerate().skip(steps.first) {
@@ -232,25 +233,28 @@ impl<'a> Feed<'a> {
                     .map_err(|_| Error::data("the thread that prepares batches stopped"))?;
                 waited += clock.elapsed();
                 let end = start + rows.len();
-                let batch = match (&self.train.resident, prepared.x) {
-                    (Some(resident), _) => {
-                        let index = indices.clone().narrow(0, start, rows.len());
-                        Batch {
-                            x: self.standardised(resident.features.clone().select(0, index.clone())),
-                            target: Target {
-                                y: resident.target.y.clone().select(0, index.clone()),
-                                known: resident.target.known.clone().select(0, index),
-                            },
+                let (batch, masks) = cause::of("batch", || -> Result<(Batch, Masks)> {
+                    let batch = match (&self.train.resident, prepared.x) {
+                        (Some(resident), _) => {
+                            let index = indices.clone().narrow(0, start, rows.len());
+                            Batch {
+                                x: self.standardised(resident.features.clone().select(0, index.clone())),
+                                target: Target {
+                                    y: resident.target.y.clone().select(0, index.clone()),
+                                    known: resident.target.known.clone().select(0, index),
+                                },
+                            }
                         }
-                    }
-                    (None, Some(x)) => Batch {
-                        x: self.vectors(x?),
-                        target: data::target(self.train.targets, rows, &self.device),
-                    },
-                    (None, None) => return Err(Error::data("a batch was prepared without features")),
-                };
+                        (None, Some(x)) => Batch {
+                            x: self.vectors(x?),
+                            target: data::target(self.train.targets, rows, &self.device),
+                        },
+                        (None, None) => return Err(Error::data("a batch was prepared without features")),
+                    };
+                    Ok((batch, prepared.masks.upload(&self.device)))
+                })?;
                 start = end;
-                each(step, batch, prepared.masks.upload(&self.device))?;
+                each(step, batch, masks)?;
             }
             Ok(())
         })?;
@@ -335,7 +339,7 @@ impl Resident {
         for block in values.blocks() {
             let block = values.read(block)?;
             let shape = [block.rows, block.cols];
-            blocks.push(if values.value_bytes() == 2 {
+            blocks.push(if values.value_bytes() == 2 && machine::keeps_half(device) {
                 let halves: Vec<f16> = block.data.iter().map(|&value| f16::from_f32(value)).collect();
                 Tensor::from_data(TensorData::new(halves, shape), (device, DType::F16))
             } else {
@@ -351,8 +355,13 @@ impl Resident {
 }
 
 /// Bytes of a table on the device.
-fn bytes(values: &Rows) -> u64 {
-    (values.len() * values.cols() * values.value_bytes()) as u64
+fn bytes(values: &Rows, device: &Device) -> u64 {
+    let value = if machine::keeps_half(device) {
+        values.value_bytes()
+    } else {
+        4
+    };
+    (values.len() * values.cols() * value) as u64
 }
 
 #[cfg(test)]
@@ -439,12 +448,13 @@ mod tests {
 
     #[test]
     fn tables_stay_exact_on_the_device() {
+        let device = Device::flex();
         let row = |data: Vec<f32>| {
             let (rows, cols) = (1, data.len());
             Rows::from(Matrix { rows, cols, data })
         };
-        assert_eq!(bytes(&row(vec![0.5, -2.0, 65504.0, 0.0, -0.0])), 10);
-        assert_eq!(bytes(&row(vec![0.5, 0.1])), 8);
+        assert_eq!(bytes(&row(vec![0.5, -2.0, 65504.0, 0.0, -0.0]), &device), 10);
+        assert_eq!(bytes(&row(vec![0.5, 0.1]), &device), 8);
     }
 
     #[test]

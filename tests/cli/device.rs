@@ -32,7 +32,7 @@ fn doctor_says_what_is_there_and_what_is_not() {
     }
     let found = bench.json(&["doctor", "--json"]);
     assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(found["machine"]["cuda_built_in"], cfg!(feature = "cuda"));
+    assert_eq!(found["machine"]["cuda_built_in"], cfg!(feature = "cuda-plain"));
     assert!(
         found["libraries"]["burn"].is_string() && found["missing"].is_array(),
         "{found}"
