@@ -17,8 +17,9 @@ WORK, SWIFTSHADER, CUDA_12, CUDA_13 = (Path(argument) for argument in sys.argv[1
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = str(WORK / "aura-bench")
 
-# A step launches no more kernels than this, batches and all losses included (docs/gpu.md has them by cause).
-KERNELS = 1150
+# Kernels that are handed out one by one in a step, batches, all losses and the copies of an epoch included; and those of a step of
+# which all are (docs/gpu.md has them by cause).
+HANDED_OUT, KERNELS = 120, 1150
 
 # What a machine may have set, and what decides here.
 UNSET = ("CUDA_PATH", "CONDA_PREFIX", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "VK_DRIVER_FILES", "VK_ICD_FILENAMES")
@@ -121,19 +122,23 @@ def compilers() -> None:
 
 
 def training() -> None:
-    sizes = ["--set", "model.k_max=16", "--set", "model.width=16", "--set", "model.hidden=16", "--samples", "128", "--dims", "16"]
+    sizes = ["--set", "model.k_max=16", "--set", "model.width=16", "--set", "model.hidden=16", "--samples", "250", "--dims", "16"]
     bench = ["bench", "train", str(REPOSITORY / "recipes/rafdb.toml"), *sizes, "--batch", "32", "--epochs", "1", "--json"]
-    found = {
-        placement: json.loads(on_device(*bench, "--device", "gpu", "--placement", placement))
-        for placement in ("device", "stream", "host")
-    }
-    digests = {placement: speed["parameters_digest"] for placement, speed in found.items()}
-    holds("a step: the same bits wherever batches come from", len(set(digests.values())) == 1, digests)
+    placements = ("device", "stream", "host")
+    found = {name: json.loads(on_device(*bench, "--device", "gpu", "--placement", name)) for name in placements}
+    launched = json.loads(on_device(*bench, "--device", "gpu", "--placement", "stream", "--no-replay"))
+    digests = {name: speed["parameters_digest"] for name, speed in found.items()} | {"no-replay": launched["parameters_digest"]}
+    holds("a step: the same bits wherever batches come from, replayed or not", len(set(digests.values())) == 1, digests)
     holds("a step: batches come from where they are told to", all(s["placement"] == p for p, s in found.items()))
-    launched = found["device"]["kernels_per_step"]
-    causes = {cause["cause"]: cause["per_step"] for cause in found["device"]["kernels_by_cause"]}
-    holds(f"a step: {launched:.0f} kernels, at most {KERNELS}: {causes}", 0 < launched <= KERNELS)
-    holds("a step: every kernel has a cause", causes.get("other", 0) <= 1 and sum(causes.values()) == launched, causes)
+    replayed = {name: speed["replayed"] for name, speed in found.items()}
+    holds("a step: replayed, unless it is not to be", all(replayed.values()) and not launched["replayed"], replayed)
+    for name, speed in found.items():
+        count = speed["kernels_per_step"]
+        holds(f"a step: {count:.0f} kernels handed out beside its recording ({name}), at most {HANDED_OUT}", 0 < count <= HANDED_OUT)
+    causes = {cause["cause"]: cause["per_step"] for cause in launched["kernels_by_cause"]}
+    count = launched["kernels_per_step"]
+    holds(f"a step: {count:.0f} kernels without, at most {KERNELS}: {causes}", 0 < count <= KERNELS)
+    holds("a step: every kernel has a cause", causes.get("other", 0) <= 1 and abs(sum(causes.values()) - count) < 1e-6, causes)
     processor = json.loads(on_device(*bench, "--device", "cpu"))
     apart = {
         name: abs(loss - processor["losses"][name]) / max(abs(processor["losses"][name]), 1e-3)
@@ -144,7 +149,9 @@ def training() -> None:
 
 def whole_run() -> None:
     recipe = str(REPOSITORY / "recipes/rafdb.toml")
-    small = ["stand_in.samples=240", "train.epochs=2", "model.k_max=16", "model.width=32", "model.hidden=32"]
+    small = ["method=paper", "baselines.enabled=false", "stand_in.samples=240", "train.epochs=4", "train.checkpoint_every=1", "model.k_max=16"]
+    # An epoch without and three with contextualization, a reset between two of them.
+    small += ["model.width=32", "model.hidden=32", "model.contextualization.start_epoch=2", "model.reset.warmup=2", "model.reset.interval=1"]
     sets = [word for key in small for word in ("--set", key)]
     for device in ("gpu", "cpu"):
         on_device("run", recipe, "--stand-in", "--quiet", "--seeds", "0", "--device", device, "--out", f"runs-{device}", *sets)
@@ -152,6 +159,13 @@ def whole_run() -> None:
     holds("a run: names the device", "SwiftShader" in json.dumps(manifests["gpu"]), manifests["gpu"].get("device"))
     folders = {device: next((WORK / f"runs-{device}").glob("*/manifest.json")).parent.name for device in manifests}
     holds("a run: of another kind of device is another run", folders["gpu"] != folders["cpu"], folders)
+    losses = {}
+    for device in folders:
+        query = "SELECT epoch, value FROM metrics WHERE method = 'aura' AND split = 'train' AND metric = 'loss' ORDER BY epoch"
+        rows = json.loads(on_device("query", "--runs", f"runs-{device}", "--format", "json", query))
+        losses[device] = [row["value"] for row in rows]
+    apart = [abs(a - b) / abs(b) for a, b in zip(losses["gpu"], losses["cpu"], strict=True)]
+    holds("a run: the losses of the processor, epoch by epoch", len(apart) == 4 and max(apart) < 0.02, losses)
 
 
 def main() -> int:

@@ -55,6 +55,8 @@ pub struct Speed {
     pub waited_for_device: f64,
     /// Kernels that a step launches, batches and all losses included; null on the processor, which launches none.
     pub kernels_per_step: Option<f64>,
+    /// Whether a step was recorded once and is handed out as a whole: the kernels of its recording are not among those.
+    pub replayed: bool,
     /// The same by what they were launched for, most first: `batch`, `forward`, the losses, `backward`, `optimizer`, `counts`.
     pub kernels_by_cause: Vec<Kernels>,
     /// Losses of the measured steps on average, as the curves name them.
@@ -100,7 +102,7 @@ impl Kernels {
 }
 
 /// Trains one epoch to warm up, `epochs` to measure and one to count kernels, all losses on, without evaluation, reset and
-/// checkpoint.
+/// checkpoint; with steps that a device takes as a whole, or kernel by kernel.
 ///
 /// # Errors
 /// As [`crate::train::Seeds::train`].
@@ -108,7 +110,7 @@ pub fn measure(
     data: &SplitSets,
     setup: &Setup,
     device: &Device,
-    placement: Placement,
+    (placement, replay): (Placement, bool),
     epochs: usize,
     interrupt: &Interrupt,
 ) -> Result<Speed> {
@@ -116,6 +118,9 @@ pub fn measure(
     setup.model.contextualization.start_epoch = Some(1);
     setup.train.epochs = setup.train.epochs.max(epochs + 2);
     let trainer = Trainer::new(data, &setup, 0, device, placement, interrupt)?;
+    if !replay {
+        trainer.launch_all();
+    }
     let mut state = trainer.start();
     let wait = || {
         trainer
@@ -201,6 +206,7 @@ pub fn measure(
         waited_for_device: for_device.as_secs_f64() / seconds,
         kernels_per_step: (!launched.is_empty())
             .then(|| launched.values().sum::<u64>() as f64 / trainer.batches() as f64),
+        replayed: trainer.replays(),
         kernels_by_cause: Kernels::of(&launched, trainer.batches() as f64),
         losses: LOSS_NAMES.into_iter().zip(sums.into_iter().map(share)).collect(),
         parameters_digest: digest.finish(),

@@ -6,6 +6,7 @@ use rand::RngExt;
 use serde::Serialize;
 
 use crate::device::machine::Resolved;
+use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureTable, LoadOptions};
 use crate::interrupt::Interrupt;
@@ -35,6 +36,8 @@ pub struct TrainBench {
     pub tokens: usize,
     /// Where batches come from.
     pub placement: Placement,
+    /// Whether a device that records steps replays them.
+    pub replay: bool,
     /// Epochs measured.
     pub epochs: usize,
 }
@@ -65,6 +68,11 @@ impl TrainBench {
     /// # Errors
     /// [`Error::Usage`] for sizes that cannot be, [`Error::Data`] for an unusable table, [`Error::Device`].
     pub fn run(&self, device: &Resolved, interrupt: &Interrupt) -> Result<TrainSpeed> {
+        if !self.replay && on_host(&device.device) {
+            return Err(Error::Usage(
+                "no-replay: the processor has no kernels to hand out, and nothing to replay".to_owned(),
+            ));
+        }
         for (name, value, least) in [
             ("samples", self.samples, 2),
             ("dims", self.dims, 1),
@@ -94,7 +102,7 @@ impl TrainBench {
             &sets,
             &self.setup,
             &device.device,
-            self.placement,
+            (self.placement, self.replay),
             self.epochs,
             interrupt,
         )?;
@@ -184,7 +192,11 @@ impl TrainSpeed {
                 .iter()
                 .map(|kernels| format!("{} {:.0}", kernels.cause, kernels.per_step))
                 .collect();
-            format!("\nkernels       {kernels:.0} launched a step: {}", causes.join(", "))
+            let whole = if s.replayed { " beside one recording" } else { "" };
+            format!(
+                "\nkernels       {kernels:.0} launched a step{whole}: {}",
+                causes.join(", ")
+            )
         });
         format!(
             "device        {}\n\
@@ -251,6 +263,7 @@ mod tests {
             dims: 8,
             tokens: 4,
             placement,
+            replay: true,
             epochs: 1,
         }
     }

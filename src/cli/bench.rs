@@ -66,6 +66,9 @@ struct TrainArguments {
     /// Where batches come from: host, device, stream, or auto
     #[arg(long, default_value = "auto")]
     placement: Placement,
+    /// Hand every step to the GPU kernel by kernel, also where it takes a recorded step as a whole
+    #[arg(long)]
+    no_replay: bool,
     /// auto, cpu, cuda, cuda:N, gpu or gpu:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
@@ -181,6 +184,7 @@ fn train(arguments: &TrainArguments, shell: &Shell) -> Result<()> {
         dims: arguments.dims,
         tokens: arguments.tokens,
         placement: arguments.placement,
+        replay: !arguments.no_replay,
         epochs: arguments.epochs,
     };
     let found = bench.run(&device, &shell.interrupt)?;

@@ -156,9 +156,9 @@ fn compiled(source: &str) -> std::result::Result<CudaVersion, String> {
     let mut options: Vec<String> = folders
         .iter()
         .filter(|folder| folder.is_dir())
-        .map(|folder| format!("--include-path={}", folder.display()))
+        .map(|folder| format!("-I{}", folder.display()))
         .collect();
-    options.push("--gpu-architecture=sm_90a".to_owned());
+    options.push("-arch=sm_90a".to_owned());
     let source = CString::new(source).map_err(|error| error.to_string())?;
     let program = nvrtc::result::create_program(source.as_c_str(), None).map_err(|error| refused("begin", error))?;
     // SAFETY: the program was made just now, and is destroyed once, at the end.

@@ -21,6 +21,21 @@ pub struct AdamW {
     pub weight_decay: f64,
 }
 
+impl AdamW {
+    /// What differs from step to step: the rate with the correction of the first moment, the correction of the root of the second
+    /// (both after `steps` steps since moments were zero; without a correction where rows have ages of their own), and what
+    /// weight decay leaves of a value.
+    pub fn factors(&self, steps: Option<u64>, decays: bool) -> [f64; 3] {
+        let correction = |beta: f64| steps.map_or(1.0, |steps| 1.0 - beta.powf(steps as f64));
+        let decay = if decays { self.lr * self.weight_decay } else { 0.0 };
+        [
+            self.lr / correction(self.beta1),
+            correction(self.beta2).sqrt().recip(),
+            1.0 - decay,
+        ]
+    }
+}
+
 /// Values that one thread moves.
 const STRIDE: usize = 1 << 14;
 
@@ -39,17 +54,16 @@ pub struct Pass {
 impl Pass {
     /// The step number `steps` of a parameter, with weight decay if it `decays`.
     pub fn new(adam: &AdamW, steps: u64, decays: bool) -> Self {
-        let correction = |beta: f64| 1.0 - beta.powf(steps as f64);
-        let decay = if decays { adam.lr * adam.weight_decay } else { 0.0 };
+        let [rate, scale, keep] = adam.factors(Some(steps), decays);
         Self {
             beta1: adam.beta1 as f32,
             rest1: (1.0 - adam.beta1) as f32,
             beta2: adam.beta2 as f32,
             rest2: (1.0 - adam.beta2) as f32,
-            scale: correction(adam.beta2).sqrt().recip() as f32,
+            scale: scale as f32,
             eps: adam.eps as f32,
-            rate: (adam.lr / correction(adam.beta1)) as f32,
-            keep: (1.0 - decay) as f32,
+            rate: rate as f32,
+            keep: keep as f32,
         }
     }
 

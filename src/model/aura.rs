@@ -204,6 +204,13 @@ impl Aura {
         })
     }
 
+    /// Every tensor that a step moves, in an order of its own (see [`Store::moving`]).
+    pub fn moving(&mut self) -> Vec<&mut Tensor<2>> {
+        let mut found = self.store.moving();
+        found.extend(self.buffers.moving());
+        found
+    }
+
     /// One training step: forward, losses, backward, AdamW, unit rows, counts. The result is the 1 × 7 row of losses as
     /// [`LOSS_NAMES`] names them, still on the device.
     ///

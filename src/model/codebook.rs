@@ -42,6 +42,18 @@ pub struct Assigned {
 }
 
 impl Buffers {
+    /// All of them, in an order of its own.
+    pub fn moving(&mut self) -> [&mut Tensor<2>; 6] {
+        [
+            &mut self.usage,
+            &mut self.size,
+            &mut self.mean,
+            &mut self.labels,
+            &mut self.known,
+            &mut self.alive,
+        ]
+    }
+
     /// Empty counts around the archetypes `e`.
     pub fn new(e: &Tensor<2>, outputs: usize, device: &Device) -> Self {
         let k = e.dims()[0];

@@ -1,5 +1,7 @@
 //! Small tensor helpers and the random streams.
 
+use std::cell::RefCell;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,12 +53,29 @@ pub fn unit_tokens(t: Tensor<3>) -> Tensor<3> {
     t / norm
 }
 
+thread_local! {
+    static NUMBERS: RefCell<Vec<Tensor<1, Int>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// 0, 1, …, n − 1. The host gives a device such numbers: once a thread, so that no step waits for them, and a recorded one has none to
+/// be given.
+fn numbers(n: usize, device: &Device) -> Tensor<1, Int> {
+    let device = device.clone().inner();
+    NUMBERS.with_borrow_mut(|known| {
+        let same = |tensor: &&Tensor<1, Int>| tensor.dims() == [n] && tensor.device() == device;
+        if let Some(found) = known.iter().find(same) {
+            return found.clone();
+        }
+        let made = Tensor::<1, Int>::arange(0..n as i64, &device);
+        known.push(made.clone());
+        made
+    })
+}
+
 /// n × K indicator of column indices (n × 1), without a copy to the host.
 pub fn one_hot(index: Tensor<2, Int>, columns: usize, device: &Device) -> Tensor<2> {
     let rows = index.dims()[0];
-    let range = Tensor::<1, Int>::arange(0..columns as i64, &device.clone().inner())
-        .reshape([1, columns])
-        .expand([rows, columns]);
+    let range = numbers(columns, device).reshape([1, columns]).expand([rows, columns]);
     index.expand([rows, columns]).equal(range).float()
 }
 
@@ -80,7 +99,9 @@ fn rows_by_indicator(table: Tensor<2>, index: Tensor<1, Int>) -> Tensor<2> {
 
 /// K × K matrix of ones with a zero diagonal.
 pub fn off_diagonal(k: usize, device: &Device) -> Tensor<2> {
-    Tensor::<2>::ones([k, k], device) - Tensor::<2>::eye(k, device)
+    let numbers = numbers(k, device);
+    let rows = numbers.clone().reshape([k, 1]).expand([k, k]);
+    rows.not_equal(numbers.reshape([1, k]).expand([k, k])).float()
 }
 
 /// Normalises every row to mean 0 and variance 1 (layer normalisation without gain and offset).

@@ -13,6 +13,7 @@ pub mod kmeans;
 pub mod loss;
 pub mod math;
 pub mod merge;
+pub mod moments;
 pub mod params;
 pub mod parts;
 pub mod predict;

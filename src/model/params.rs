@@ -12,109 +12,8 @@ use rayon::prelude::*;
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 
-use super::adamw::{AdamW, Pass};
-
-/// Running means of a parameter's gradient.
-#[derive(Debug, Clone)]
-pub struct Moments {
-    /// Of the gradient, in the parameter's shape.
-    pub first: Tensor<2>,
-    /// Of its square.
-    pub second: Tensor<2>,
-    /// Steps since they were zero, for the bias correction.
-    pub age: Age,
-}
-
-/// Steps since moments were zero.
-#[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one a parameter, beside two tensors of the same size"
-)]
-pub enum Age {
-    /// Alike for the whole parameter.
-    Whole(u64),
-    /// Of each row, r × 1: rows can be forgotten one by one.
-    Rows(Tensor<2>),
-}
-
-impl Age {
-    /// As a matrix: 1 × 1 for a whole parameter, r × 1 by rows.
-    pub fn tensor(&self, device: &Device) -> Tensor<2> {
-        match self {
-            Self::Whole(steps) => Tensor::full([1, 1], *steps as f64, device),
-            Self::Rows(rows) => rows.clone(),
-        }
-    }
-}
-
-impl Moments {
-    /// Those of a parameter that has not moved yet.
-    pub fn of(value: &Tensor<2>) -> Self {
-        Self {
-            first: value.zeros_like(),
-            second: value.zeros_like(),
-            age: Age::Whole(0),
-        }
-    }
-
-    /// The value after one AdamW step along `gradient`, with weight decay if it `decays`.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if the device fails.
-    pub fn step(&mut self, value: Tensor<2>, gradient: Tensor<2>, decays: bool, adam: &AdamW) -> Result<Tensor<2>> {
-        // Where this crate is not optimised, the operations are: they are faster there, and the bits are the same.
-        if !cfg!(debug_assertions) && on_host(&value.device()) {
-            self.step_in_one_pass(value, gradient, decays, adam)
-        } else {
-            Ok(self.step_by_operations(value, gradient, decays, adam))
-        }
-    }
-
-    fn step_in_one_pass(
-        &mut self,
-        value: Tensor<2>,
-        gradient: Tensor<2>,
-        decays: bool,
-        adam: &AdamW,
-    ) -> Result<Tensor<2>> {
-        let Age::Whole(steps) = &mut self.age else {
-            return Ok(self.step_by_operations(value, gradient, decays, adam));
-        };
-        *steps += 1;
-        let pass = Pass::new(adam, *steps, decays);
-        let moved = pass.over([value, gradient, taken(&mut self.first), taken(&mut self.second)])?;
-        let [value, first, second] = moved;
-        (self.first, self.second) = (first, second);
-        Ok(value)
-    }
-
-    fn step_by_operations(&mut self, value: Tensor<2>, gradient: Tensor<2>, decays: bool, adam: &AdamW) -> Tensor<2> {
-        self.first = self.first.clone() * adam.beta1 + gradient.clone() * (1.0 - adam.beta1);
-        self.second = self.second.clone() * adam.beta2 + gradient.square() * (1.0 - adam.beta2);
-        let root = self.second.clone().sqrt();
-        let step = match &mut self.age {
-            Age::Whole(steps) => {
-                *steps += 1;
-                let correction = |beta: f64| 1.0 - beta.powf(*steps as f64);
-                let (rate, scale) = (adam.lr / correction(adam.beta1), correction(adam.beta2).sqrt().recip());
-                self.first.clone() / (root * scale + adam.eps) * rate
-            }
-            Age::Rows(rows) => {
-                *rows = rows.clone() + 1.0;
-                let correction = |beta: f64| (rows.clone() * beta.ln()).exp().neg() + 1.0;
-                let rate = correction(adam.beta1).recip() * adam.lr;
-                let scale = correction(adam.beta2).sqrt().recip();
-                self.first.clone() / (root * scale + adam.eps) * rate
-            }
-        };
-        if decays && adam.weight_decay > 0.0 {
-            value * (1.0 - adam.lr * adam.weight_decay) - step
-        } else {
-            value - step
-        }
-    }
-}
+use super::adamw::AdamW;
+use super::moments::{Age, Moments, taken};
 
 /// One parameter matrix. Vectors are matrices of one row.
 #[derive(Debug, Clone)]
@@ -215,11 +114,26 @@ struct Joined {
     moments: Moments,
 }
 
+/// Parameters that moved together in a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mover {
+    /// The first of them, whose settings are those of all.
+    pub name: String,
+    /// Whether weight decay applies.
+    pub decays: bool,
+    /// Their age after the step, where it is one of the whole.
+    pub steps: Option<u64>,
+}
+
 /// All parameters of a model by name, and their AdamW.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
     parameters: BTreeMap<String, Parameter>,
     joined: Vec<Joined>,
+    /// Who moved in the last step, in order.
+    pub movers: Vec<Mover>,
+    /// Where steps read [`AdamW::factors`] instead of computing them: a row for each mover of the last step, in order.
+    pub factors: Option<Tensor<2>>,
 }
 
 impl Store {
@@ -324,6 +238,11 @@ impl Store {
     pub fn step(&mut self, gradients: Named, adam: impl Fn(&str) -> AdamW) -> Result<()> {
         let mut gradients: BTreeMap<String, Tensor<2>> = gradients.into_iter().collect();
         self.join(&gradients, &adam)?;
+        self.movers.clear();
+        let given = |movers: usize| {
+            let factors = self.factors.clone();
+            factors.map(|factors| factors.slice([movers..movers + 1, 0..3]))
+        };
         for joined in &mut self.joined {
             let members: Option<Vec<Tensor<2>>> = joined.names.iter().map(|name| gradients.remove(name)).collect();
             let (Some(members), Some(first)) = (members, joined.names.first()) else {
@@ -331,7 +250,13 @@ impl Store {
             };
             let values = joined.names.iter().filter_map(|name| self.parameters.get(name));
             let value = row(values.map(|p| p.value.clone()).collect());
-            let value = joined.moments.step(value, row(members), joined.decays, &adam(first))?;
+            let (decays, adam, given) = (joined.decays, adam(first), given(self.movers.len()));
+            let value = joined.moments.any_step([value, row(members)], decays, &adam, given)?;
+            self.movers.push(Mover {
+                name: first.clone(),
+                decays,
+                steps: joined.moments.aged(0),
+            });
             let mut at = 0;
             for name in &joined.names {
                 if let Some(parameter) = self.parameters.get_mut(name) {
@@ -344,16 +269,26 @@ impl Store {
         let mut alone = Vec::with_capacity(gradients.len());
         for (name, parameter) in &mut self.parameters {
             if let Some(gradient) = gradients.remove(name) {
-                alone.push((parameter, gradient, adam(name)));
+                let given = given(self.movers.len());
+                self.movers.push(Mover {
+                    name: name.clone(),
+                    decays: parameter.decays,
+                    steps: parameter
+                        .moments
+                        .as_mut()
+                        .and_then(|moments| moments.aged(0))
+                        .map(|steps| steps + 1),
+                });
+                alone.push((parameter, gradient, adam(name), given));
             }
         }
         if let Some(name) = gradients.keys().next() {
             return Err(missing(name));
         }
-        let step = |(parameter, gradient, adam): (&mut Parameter, Tensor<2>, AdamW)| {
+        let step = |(parameter, gradient, adam, given): (&mut Parameter, Tensor<2>, AdamW, Option<Tensor<2>>)| {
             if let Some(moments) = &mut parameter.moments {
                 let value = taken(&mut parameter.value);
-                parameter.value = moments.step(value, gradient, parameter.decays, &adam)?;
+                parameter.value = moments.any_step([value, gradient], parameter.decays, &adam, given)?;
             }
             Ok(())
         };
@@ -362,6 +297,36 @@ impl Store {
             alone.into_par_iter().try_for_each(step)
         } else {
             alone.into_iter().try_for_each(step)
+        }
+    }
+
+    /// Every tensor that a step moves, in an order of its own that lasts as long as the same parameters move together.
+    pub fn moving(&mut self) -> Vec<&mut Tensor<2>> {
+        let mut found = Vec::new();
+        for parameter in self.parameters.values_mut() {
+            found.push(&mut parameter.value);
+            if let Some(moments) = &mut parameter.moments {
+                found.extend(moments.moving());
+            }
+        }
+        found.extend(self.joined.iter_mut().flat_map(|joined| joined.moments.moving()));
+        found
+    }
+
+    /// Makes the ages of who moved in the last step so many steps more.
+    pub fn aged(&mut self, more: u64) {
+        for mover in &mut self.movers {
+            mover.steps = mover.steps.map(|steps| steps + more);
+            let joined = self
+                .joined
+                .iter_mut()
+                .find(|joined| joined.names.first() == Some(&mover.name));
+            match joined {
+                Some(joined) => joined.moments.aged(more),
+                None => {
+                    (self.parameters.get_mut(&mover.name)).and_then(|parameter| parameter.moments.as_mut()?.aged(more))
+                }
+            };
         }
     }
 
@@ -446,12 +411,6 @@ impl Store {
             })
             .collect()
     }
-}
-
-/// Takes a tensor out, so that a step can write into its memory.
-pub fn taken(tensor: &mut Tensor<2>) -> Tensor<2> {
-    let empty = Tensor::empty([0, 0], &tensor.device());
-    std::mem::replace(tensor, empty)
 }
 
 fn missing(name: &str) -> Error {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::fitting::choose::Candidates;
 use crate::model::adamw::AdamW;
-use crate::model::params::{Moments, taken};
+use crate::model::moments::{Moments, taken};
 use crate::sets::Matrix;
 
 use super::fit::{Fitted, Rival, Settings, Training};

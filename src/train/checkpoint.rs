@@ -16,7 +16,8 @@ use crate::disk::atomic;
 use crate::error::{Context, Error, Result};
 use crate::model::aura::Aura;
 use crate::model::math::{host, matrix};
-use crate::model::params::{Age, Moments, Store};
+use crate::model::moments::{Age, Moments};
+use crate::model::params::Store;
 use crate::progress::Progress;
 use crate::there;
 

@@ -12,6 +12,7 @@ pub mod freeze;
 pub mod held_out;
 pub mod live;
 pub mod merge;
+mod replay;
 pub mod reset;
 pub mod run;
 pub mod seed;

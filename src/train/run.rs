@@ -1,5 +1,6 @@
 //! One training, from start values to the last epoch.
 
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::metric::evaluate;
-use crate::model::aura::{Aura, LOSS_NAMES, Prior};
+use crate::model::aura::{Aura, DICTIONARY, LOSS_NAMES, Prior};
 use crate::model::codebook::{Assigned, cosines, primal, primal_one_hot};
 use crate::model::config::{Init, Readout};
 use crate::model::math::{Purpose, host, host_indices, matrix, permutation, stream};
@@ -27,6 +28,7 @@ use super::data;
 use super::feed::{Feed, Placement, Steps};
 use super::flow::Look;
 use super::live::Curves;
+use super::replay::Replay;
 use super::reset::{self, Source};
 use super::setup::Setup;
 use super::trained::project;
@@ -41,6 +43,11 @@ pub(crate) struct Trainer<'a> {
     sizes: Sizes,
     feed: Feed<'a>,
     batches: usize,
+    /// Steps as recordings, where the device takes them.
+    replay: RefCell<Option<Replay>>,
+    /// Whether steps are handed out kernel by kernel: since a recording was not the step that it should repeat, or since it is
+    /// asked for.
+    launched: Cell<bool>,
 }
 
 /// One training: what on, where to, and who listens.
@@ -182,7 +189,19 @@ impl<'a> Trainer<'a> {
             train,
             sizes,
             device,
+            replay: RefCell::new(None),
+            launched: Cell::new(false),
         })
+    }
+
+    /// Hands out every step kernel by kernel, also where a device would take it as a whole.
+    pub(crate) fn launch_all(&self) {
+        self.launched.set(true);
+    }
+
+    /// Whether steps are recorded and replayed.
+    pub(crate) fn replays(&self) -> bool {
+        self.replay.borrow().as_ref().is_some_and(Replay::is_recorded)
     }
 
     /// Where tensors live.
@@ -333,17 +352,42 @@ impl Trainer<'_> {
             first: state.position.step,
             model,
         };
-        let waited = self.feed.steps(steps, |step, batch, masks| {
+        let mut replay = self.replay.take();
+        if replay
+            .as_mut()
+            .is_some_and(|replay| !replay.takes(&mut state.model, &state.sums, contextual))
+        {
+            replay = None;
+        }
+        let outcome = self.feed.steps(steps, |step, batch, masks| {
             interrupt.check()?;
             let done = (epoch - 1) * self.batches + step;
-            let losses = state.model.step(&batch, &masks, contextual, |name| {
-                train.adam(name == crate::model::aura::DICTIONARY, done, total)
-            })?;
-            state.sums = state.sums.clone() + losses;
+            let adam = |name: &str| train.adam(name == DICTIONARY, done, total);
+            let replayed = match &mut replay {
+                Some(replay) => replay.step(&state.model, &batch, &masks, &adam)?,
+                None => false,
+            };
+            if !replayed {
+                if let Some(replay) = replay.take() {
+                    replay.leaves(&mut state.model, &mut state.sums);
+                    self.launched.set(true);
+                }
+                let losses = state.model.step(&batch, &masks, contextual, adam)?;
+                state.sums = state.sums.clone() + losses;
+                if !self.launched.get() {
+                    replay = Replay::new(&mut state.model, &state.sums, contextual);
+                }
+            }
             state.position.step = step + 1;
             bar.inc(1);
             Ok(())
-        })?;
+        });
+        // An interrupted epoch is written down as far as it came.
+        if let Some(replay) = &replay {
+            replay.leaves(&mut state.model, &mut state.sums);
+        }
+        self.replay.replace(replay);
+        let waited = outcome?;
         Ok((waited, order))
     }
 

@@ -90,7 +90,7 @@ predict: --html
     predictions::names_that_try_to_break_out_stay_text_on_the_page
 bench train: --device
     flags_of_data::a_device_that_is_not_there_is_refused_by_every_verb_that_computes
-bench train: RECIPE --set --features --task --samples --dims --tokens --batch --epochs --placement --json
+bench train: RECIPE --set --features --task --samples --dims --tokens --batch --epochs --placement --no-replay --json
     flags_of_data::the_speed_of_training_is_measured_of_what_is_named
 bench extract: --device
     flags_of_data::a_device_that_is_not_there_is_refused_by_every_verb_that_computes

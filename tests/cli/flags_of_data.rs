@@ -169,6 +169,9 @@ fn the_speed_of_training_is_measured_of_what_is_named() {
         (&units["task"], &units["placement"]),
         (&"action_units".into(), &"host".into())
     );
+    // On a GPU a step is handed out kernel by kernel; here nothing is.
+    let text = bench.fails(2, &["bench", "train", "--device", "cpu", "--no-replay"]);
+    assert!(text.contains("no-replay") && text.contains("processor"), "{text}");
 
     // The model is the recipe's, and the features those of a table.
     crate::shared::run(&[]);

@@ -21,7 +21,7 @@ use crate::model::aura::{Aura, Batch, DICTIONARY, LOSS_NAMES};
 use crate::model::codebook::cosines;
 use crate::model::config::{Routing, Value};
 use crate::model::math::{Purpose, host, matrix, stream};
-use crate::model::params::Moments;
+use crate::model::moments::Moments;
 use crate::model::predict;
 use crate::progress::Progress;
 use crate::sets::Matrix;

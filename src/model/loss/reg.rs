@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::model::math::{one_hot, unit_rows};
+use crate::model::math::{off_diagonal, one_hot, unit_rows};
 
 use super::margin::{SMALL, above, below, weighted_mean};
 
@@ -103,8 +103,7 @@ pub fn expression(d: &Dictionary, margins: Margins, device: &Device) -> Parts {
     let classes = d.value.dims()[1];
     let (shares, present) = d.shares(d.labels.clone());
     let centres = unit_rows(shares.matmul(d.e.clone()));
-    let both = present.clone().transpose().matmul(present.clone())
-        * (Tensor::<2>::ones([classes, classes], device) - Tensor::<2>::eye(classes, device));
+    let both = present.clone().transpose().matmul(present.clone()) * off_diagonal(classes, device);
     let between = weighted_mean(
         above(centres.clone().matmul(centres.clone().transpose()), margins.m),
         both,

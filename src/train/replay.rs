@@ -1,0 +1,273 @@
+//! Training steps that are recorded once and handed to the device as a whole.
+//!
+//! A step is a thousand kernels, each of which the host hands out in some microseconds: on a fast GPU that takes longer than the
+//! kernels themselves. Where a device can record what is handed out (burn's graphs), a step is recorded and from then on replayed by
+//! one call. A recording reads and writes the very memory that it was made with. So everything that a step moves has a place
+//! of its own here ([`Replay::state`]), into which the model is brought before an epoch and out of which it is copied after it, and
+//! everything that changes from step to step (the batch, its masks, AdamW's factors) is written into places of its own as well.
+//!
+//! Before a recording is used, one replay is held against the same step taken launch by launch; what does not agree is not used.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use burn::tensor::{Device, Graph, Tensor, capture};
+
+use crate::elementwise::on_host;
+use crate::error::{Error, Result};
+use crate::model::adamw::AdamW;
+use crate::model::aura::{Aura, Batch};
+use crate::model::loss::task::Target;
+use crate::model::math::{host, matrix};
+use crate::model::params::Mover;
+use crate::model::projector::Masks;
+
+/// How far a replay may be from the step that it repeats, relative to the largest value: sums of a device may be made in any order.
+const APART: f32 = 1e-3;
+
+/// Settings of a parameter, by its name.
+pub(crate) type Settings<'a> = &'a dyn Fn(&str) -> AdamW;
+
+/// Tensors at places that recordings know.
+type Places = Rc<RefCell<Vec<Tensor<2>>>>;
+
+/// A step, recorded for batches of one size.
+struct Recorded {
+    /// Shapes of what it reads.
+    shapes: Vec<[usize; 2]>,
+    inputs: Places,
+    graph: Graph<(), Box<dyn FnMut()>>,
+}
+
+/// The steps of a training as recordings.
+pub(crate) struct Replay {
+    /// Whether contextualization takes part.
+    contextual: bool,
+    /// Who moves, with the ages at the start.
+    movers: Vec<Mover>,
+    /// Everything that a step moves, and the sums of losses as the last.
+    state: Places,
+    shapes: Vec<[usize; 2]>,
+    recorded: Vec<Recorded>,
+    /// Steps since the model was brought here.
+    steps: u64,
+    device: Device,
+}
+
+impl Replay {
+    /// Places for a model that has taken at least one such step. `None` on the processor, which launches nothing.
+    pub(crate) fn new(model: &mut Aura, sums: &Tensor<2>, contextual: bool) -> Option<Self> {
+        let device = model.device().clone();
+        if on_host(&device) || model.store.movers.is_empty() {
+            return None;
+        }
+        let mut state: Vec<Tensor<2>> = model.moving().into_iter().map(|tensor| copied(tensor)).collect();
+        state.push(copied(sums));
+        Some(Self {
+            contextual,
+            movers: model.store.movers.clone(),
+            shapes: state.iter().map(Tensor::dims).collect(),
+            state: Rc::new(RefCell::new(state)),
+            recorded: Vec::new(),
+            steps: 0,
+            device,
+        })
+    }
+
+    /// Whether a step has been recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        !self.recorded.is_empty()
+    }
+
+    /// Whether the steps of this model are those that were recorded; if so, it is brought here.
+    pub(crate) fn takes(&mut self, model: &mut Aura, sums: &Tensor<2>, contextual: bool) -> bool {
+        let alike = |a: &Mover, b: &Mover| a.name == b.name && a.decays == b.decays;
+        let movers = &model.store.movers;
+        let same = movers.len() == self.movers.len() && movers.iter().zip(&self.movers).all(|(a, b)| alike(a, b));
+        self.movers.clone_from(movers);
+        self.steps = 0;
+        let mut tensors: Vec<Tensor<2>> = model.moving().into_iter().map(|tensor| tensor.clone()).collect();
+        tensors.push(sums.clone());
+        let shapes: Vec<[usize; 2]> = tensors.iter().map(Tensor::dims).collect();
+        same && contextual == self.contextual && shapes == self.shapes && write(&self.state, tensors)
+    }
+
+    /// One step. `false`, with nothing done, if it cannot be recorded or a replay is not the step.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device fails.
+    pub(crate) fn step(&mut self, model: &Aura, batch: &Batch, masks: &Masks, adam: Settings) -> Result<bool> {
+        let inputs = self.inputs(batch, masks, adam);
+        let shapes: Vec<[usize; 2]> = inputs.iter().map(Tensor::dims).collect();
+        if let Some(recorded) = self.recorded.iter_mut().find(|recorded| recorded.shapes == shapes) {
+            if !write(&recorded.inputs, inputs) {
+                return Ok(false);
+            }
+            replayed(&mut recorded.graph);
+            self.steps += 1;
+            return Ok(true);
+        }
+        let before = copies(&self.state);
+        let places: Places = Rc::new(RefCell::new(inputs.iter().map(copied).collect()));
+        let mut once = self.once(model, &places, masks, adam);
+        let mut graph = capture(&self.device, self.once(model, &places, masks, adam));
+        let restored = |state: &Places| write(state, before.iter().map(copied).collect());
+        let mut right = graph.is_hardware() && restored(&self.state);
+        if right {
+            replayed(&mut graph);
+            let found = copies(&self.state);
+            right = restored(&self.state);
+            once();
+            right = right && agree(&found, &copies(&self.state))?;
+        }
+        if !right {
+            let why = if graph.is_hardware() {
+                "a recorded step was not the step"
+            } else {
+                "the device records no step"
+            };
+            tracing::info!("steps are handed out kernel by kernel: {why}");
+            if !restored(&self.state) {
+                return Err(Error::Device("a recorded step left its memory".to_owned()));
+            }
+            return Ok(false);
+        }
+        self.recorded.push(Recorded {
+            shapes,
+            inputs: places,
+            graph,
+        });
+        self.steps += 1;
+        Ok(true)
+    }
+
+    /// The model and the sums of losses after the steps so far.
+    pub(crate) fn leaves(&self, model: &mut Aura, sums: &mut Tensor<2>) {
+        let mut values = copies(&self.state).into_iter();
+        for (slot, value) in model.moving().into_iter().zip(&mut values) {
+            *slot = value;
+        }
+        if let Some(last) = values.next() {
+            *sums = last;
+        }
+        model.store.aged(self.steps);
+    }
+
+    /// What changes from step to step, and the factors of the next one.
+    fn inputs(&self, batch: &Batch, masks: &Masks, adam: Settings) -> Vec<Tensor<2>> {
+        let factors: Vec<f32> = self
+            .movers
+            .iter()
+            .flat_map(|mover| {
+                let steps = mover.steps.map(|steps| steps + self.steps + 1);
+                adam(&mover.name).factors(steps, mover.decays)
+            })
+            .map(|factor| factor as f32)
+            .collect();
+        let mut found = vec![
+            matrix(factors, self.movers.len(), 3, &self.device),
+            batch.x.clone(),
+            batch.target.y.clone(),
+            batch.target.known.clone(),
+        ];
+        found.extend([&masks.input, &masks.hidden].into_iter().flatten().cloned());
+        found
+    }
+
+    /// A step from these places into the places of the state.
+    fn once(&self, model: &Aura, inputs: &Places, masks: &Masks, adam: Settings) -> Box<dyn FnMut()> {
+        let template = model.clone();
+        let (state, inputs, contextual) = (Rc::clone(&self.state), Rc::clone(inputs), self.contextual);
+        let masked = (masks.input.is_some(), masks.hidden.is_some());
+        // Only rates differ from step to step, and those are given.
+        let adam = adam(&self.movers[0].name);
+        Box::new(move || {
+            let mut model = template.clone();
+            {
+                let state = state.borrow();
+                for (slot, value) in model.moving().into_iter().zip(state.iter()) {
+                    *slot = value.clone();
+                }
+            }
+            let mut given = inputs.borrow().clone().into_iter();
+            let mut next = || given.next();
+            let (Some(factors), Some(x), Some(y), Some(known)) = (next(), next(), next(), next()) else {
+                return;
+            };
+            let masks = Masks {
+                input: masked.0.then(&mut next).flatten(),
+                hidden: masked.1.then(&mut next).flatten(),
+            };
+            model.store.factors = Some(factors);
+            let batch = Batch {
+                x,
+                target: Target { y, known },
+            };
+            let Ok(row) = model.step(&batch, &masks, contextual, |_| adam) else {
+                return;
+            };
+            let sums = state.borrow().last().cloned();
+            let mut moved: Vec<Tensor<2>> = model.moving().into_iter().map(|tensor| tensor.clone()).collect();
+            moved.extend(sums.map(|sums| sums + row));
+            drop(model);
+            // What a step leaves as it is shares its memory with its place.
+            for (place, value) in state.borrow_mut().iter_mut().zip(moved) {
+                if place.can_mut() {
+                    over(place, value);
+                }
+            }
+        })
+    }
+}
+
+/// The recorded step once more.
+#[expect(
+    unsafe_code,
+    reason = "a recording reads and writes memory by its address; who holds it and when is said below"
+)]
+fn replayed(graph: &mut Graph<(), Box<dyn FnMut()>>) {
+    // SAFETY: every tensor that the recorded closure read or wrote is its own or lies at a place that it holds; a place is only ever
+    // written in memory that it had. One thread alone uses places and recordings, so that all work on them is on one queue.
+    unsafe { graph.replay() };
+}
+
+/// Writes into the memory of a tensor that nobody else holds.
+fn over(place: &mut Tensor<2>, value: Tensor<2>) {
+    let [rows, cols] = place.dims();
+    place.inplace(|place| place.slice_assign([0..rows, 0..cols], value));
+}
+
+/// Writes into places. `false`, with nothing written, if somebody else holds one: it would move.
+fn write(places: &Places, values: Vec<Tensor<2>>) -> bool {
+    let mut places = places.borrow_mut();
+    if !places.iter().all(Tensor::can_mut) {
+        return false;
+    }
+    for (place, value) in places.iter_mut().zip(values) {
+        over(place, value);
+    }
+    true
+}
+
+/// A tensor in memory of its own.
+fn copied(tensor: &Tensor<2>) -> Tensor<2> {
+    let [rows, cols] = tensor.dims();
+    Tensor::zeros([rows, cols], &tensor.device()).slice_assign([0..rows, 0..cols], tensor.clone())
+}
+
+fn copies(places: &Places) -> Vec<Tensor<2>> {
+    places.borrow().iter().map(copied).collect()
+}
+
+/// Whether two results of one step are the same but for the order of sums.
+fn agree(a: &[Tensor<2>], b: &[Tensor<2>]) -> Result<bool> {
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (host(a.clone())?, host(b.clone())?);
+        let largest = b.iter().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+        // False for what is not a number.
+        if !a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= APART * largest) {
+            return Ok(false);
+        }
+    }
+    Ok(a.len() == b.len())
+}
