@@ -131,6 +131,11 @@ pub fn measure(
     let bar = Bar::default();
     let clock = Instant::now();
     trainer.steps(&mut state, 1, &bar, interrupt)?;
+    if !on_host(trainer.device()) {
+        // The first step of the first epoch is recorded by none: with few batches a size may be left.
+        state.position.step = 0;
+        trainer.steps(&mut state, 1, &bar, interrupt)?;
+    }
     wait()?;
     let warm_up_seconds = clock.elapsed().as_secs_f64();
     state.sums = state.sums.zeros_like();

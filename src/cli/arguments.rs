@@ -104,20 +104,13 @@ pub fn main() -> ExitCode {
         Err(error) => return explained(&error),
     };
     output::start_log(arguments.verbose);
+    #[cfg(feature = "cuda-plain")]
+    compiler(&arguments.verb);
     let verb = matches.subcommand_name().map(str::to_owned);
     let ready = paths::check(&command, &matches).and_then(|()| threads::ready());
     if let Err(error) = ready {
         show(&error);
         return ExitCode::from(error.exit_code());
-    }
-    #[cfg(feature = "cuda-plain")]
-    let asked = matches!(arguments.verb, Verb::Doctor(_));
-    #[cfg(feature = "cuda-plain")]
-    if let Err(error) =
-        crate::chain::stages::cache_folder(None).and_then(|cache| crate::device::machine::prepare(&cache, asked))
-    {
-        // Who asks for the GPU is told by the device; all others need none of it.
-        tracing::warn!("kernels cannot be compiled: {error}");
     }
     let shell = Shell {
         progress: if arguments.verbose {
@@ -223,5 +216,24 @@ pub(crate) fn show(error: &Error) {
     match error {
         Error::Document(mistake) => output::complain_of(mistake),
         other => output::complain(&format!("error: {other}")),
+    }
+}
+
+/// Opens what compiles kernels, for the verbs that may compute on a GPU, before any thread is started.
+#[cfg(feature = "cuda-plain")]
+fn compiler(verb: &Verb) {
+    let (used, asked) = match verb {
+        Verb::Doctor(_) => (true, true),
+        Verb::Run(_) | Verb::Plan(_) | Verb::Extract(_) | Verb::Predict(_) | Verb::Bench(_) => (true, false),
+        _ => (false, false),
+    };
+    if !used {
+        return;
+    }
+    let ready =
+        crate::chain::stages::cache_folder(None).and_then(|cache| crate::device::machine::prepare(&cache, asked));
+    if let Err(error) = ready {
+        // Who asks for the GPU is told by the device; all others need none of it.
+        tracing::warn!("kernels cannot be compiled: {error}");
     }
 }

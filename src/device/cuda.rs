@@ -98,11 +98,13 @@ pub fn use_place(place: &Place, cache: &Path) -> Result<()> {
         Some(folder) => folder,
         None => headers::joined(&place.includes, cache)?,
     };
-    open(nvrtc)?;
+    // It looks beside itself for what it loads: where it lies, not where a link to it does.
+    let nvrtc = nvrtc.canonicalize().at("find", nvrtc)?;
+    open(&nvrtc)?;
     if cfg!(target_os = "linux") {
-        let nvrtc = nvrtc.canonicalize().at("find", nvrtc)?;
-        std::fs::create_dir_all(cache).at("create the folder", cache)?;
-        let mut file = tempfile::NamedTempFile::new_in(cache).at("create a file in", cache)?;
+        let mut file = tempfile::NamedTempFile::new_in(cache)
+            .or_else(|_| tempfile::NamedTempFile::new())
+            .at("create a file in", &std::env::temp_dir())?;
         file.write_all(&soname::library("libnvrtc.so", &nvrtc))
             .at("write", file.path())?;
         // Once it is open, nobody needs the file.

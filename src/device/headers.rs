@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 
+use super::toolkit::JOINED;
+
 /// The most files and folders that headers may be.
 const MOST: usize = 100_000;
 
@@ -19,7 +21,7 @@ pub fn joined(includes: &[PathBuf], cache: &Path) -> Result<PathBuf> {
     for include in includes {
         collect(include, Path::new(""), &mut links)?;
     }
-    let mut digest = Digest::new("headers");
+    let mut digest = Digest::new("joined headers");
     for (name, target) in &links {
         digest = digest
             .part("name", name.to_string_lossy().as_bytes())
@@ -40,6 +42,8 @@ pub fn joined(includes: &[PathBuf], cache: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(above).at("create the folder", above)?;
         point(target, &link)?;
     }
+    let mark = beside.join(JOINED);
+    std::fs::write(&mark, "").at("write", &mark)?;
     match std::fs::rename(&beside, &folder) {
         Err(_) if folder.is_dir() => std::fs::remove_dir_all(&beside).at("remove", &beside)?,
         other => other.at("rename to", &folder)?,
@@ -104,6 +108,7 @@ mod tests {
             ("a/x.h".to_owned(), "a/crt/one.h".to_owned())
         );
         assert_eq!(read("crt/two.h"), "b/crt/two.h");
+        assert!(first.join(JOINED).is_file());
         assert_eq!(joined(&includes, &cache)?, first, "the same files, the same folder");
         put("b/new.h")?;
         let second = joined(&includes, &cache)?;

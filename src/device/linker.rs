@@ -34,6 +34,13 @@ pub fn of_variable(variable: &str) -> Vec<PathBuf> {
         .unwrap_or_default()
 }
 
+/// The folder that a variable names, unless it is relative or empty.
+pub fn folder_of(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
+
 /// Names of what lies in a folder, sorted; none of a folder that cannot be listed.
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)

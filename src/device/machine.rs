@@ -255,7 +255,7 @@ pub fn keeps_half(device: &Device) -> bool {
 /// [`Error::Io`] if joined headers cannot be written below `cache`; [`Error::Device`] if NVRTC cannot be opened.
 #[cfg(feature = "cuda-plain")]
 pub fn prepare(cache: &std::path::Path, always: bool) -> Result<()> {
-    if !always && Driver::look().library.is_none() {
+    if !always && Driver::look().library.is_none() && cuda::supported().is_none() {
         return Ok(());
     }
     match Toolkit::look().chosen(cuda::supported()) {

@@ -2,24 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use super::linker::names;
+use super::linker::{self, names};
 
 /// Folders `nvidia` of the environment that this program is installed in, of the active ones (`VIRTUAL_ENV`, `CONDA_PREFIX`), of
 /// the `python3` that a shell would start, and of the user's own packages; none twice.
 pub fn nvidia_folders() -> Vec<PathBuf> {
     let own = std::env::current_exe()
         .ok()
-        .and_then(|program| Some(program.parent()?.parent()?.to_owned()));
+        .and_then(|program| environment_of(&program));
     let active = ["VIRTUAL_ENV", "CONDA_PREFIX"]
         .into_iter()
-        .filter_map(std::env::var_os)
-        .map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local"));
+        .filter_map(linker::folder_of);
+    let home = linker::folder_of("HOME").map(|home| home.join(".local"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut environments: Vec<PathBuf> = own.into_iter().chain(active).collect();
-    environments.extend(started(std::env::split_paths(&path)));
+    environments.extend(started(
+        std::env::split_paths(&path).filter(|folder| folder.is_absolute()),
+    ));
     environments.extend(home);
     below(&environments)
+}
+
+/// The environment whose programs lie in one folder with this one: no other folder above it, which anybody may write to.
+fn environment_of(program: &Path) -> Option<PathBuf> {
+    let folder = program.parent()?;
+    (folder.ends_with("bin") || folder.ends_with("Scripts")).then(|| folder.parent().map(Path::to_owned))?
 }
 
 /// The environments of every `python3` in these folders of programs.
@@ -96,6 +103,13 @@ mod tests {
             ]
         );
         Ok(())
+    }
+
+    #[test]
+    fn a_program_in_any_folder_has_no_environment() {
+        let of = |program: &str| environment_of(Path::new(program));
+        assert_eq!(of("/env/bin/aura-bench"), Some("/env".into()));
+        assert_eq!(of("/tmp/x/aura-bench"), None);
     }
 
     #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! What compiles kernels at run time: NVRTC and the headers of its version, wherever a machine has them.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -25,6 +26,9 @@ const PARTS: [&str; 3] = ["", "targets/x86_64-linux", "targets/sbsa-linux"];
 
 /// Folders of a part that may hold libraries.
 const LIBRARIES: [&str; 4] = ["lib64", "lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"];
+
+/// Lies beside headers that were [joined](super::headers).
+pub(crate) const JOINED: &str = "joined-by-aura-bench";
 
 /// One place with the compiler of kernels, its headers, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -181,10 +185,11 @@ impl Toolkit {
     }
 
     fn look_now() -> Self {
-        let named = |variable| std::env::var_os(variable).map(PathBuf::from);
+        // What this program told the compiler, and a child of it inherits, is no toolkit.
+        let named = linker::folder_of("CUDA_PATH").filter(|folder| !folder.join(JOINED).exists());
         Self::look_below(
             Path::new("/"),
-            (named("CUDA_PATH"), named("CONDA_PREFIX")),
+            (named, linker::folder_of("CONDA_PREFIX")),
             &linker::of_variable("LD_LIBRARY_PATH"),
             &python::nvidia_folders(),
         )
@@ -267,7 +272,7 @@ fn compilers(folders: &[PathBuf]) -> Vec<(PathBuf, Option<CudaVersion>)> {
             .filter(|path| path.is_file())
             .map(|path| (path.clone(), version(&path)))
             .collect();
-        here.sort_by(|a, b| b.1.cmp(&a.1));
+        here.sort_by_key(|(_, version)| Reverse(*version));
         for (path, version) in here {
             if !found.iter().any(|(_, other)| *other == version) {
                 found.push((path, version));

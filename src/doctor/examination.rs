@@ -192,7 +192,11 @@ impl Examination {
         }
         for adapter in &self.adapters {
             let (name, what) = adapter.split_once(' ').unwrap_or((adapter, ""));
-            line(name, what.trim_matches(['(', ')']).to_owned());
+            let what = what
+                .strip_prefix('(')
+                .and_then(|what| what.strip_suffix(')'))
+                .unwrap_or(what);
+            line(name, what.to_owned());
         }
         let compiler = self.machine.compiler.as_ref();
         let version = compiler.and_then(|place| place.version);

@@ -158,6 +158,7 @@ impl Moments {
 }
 
 /// A number of a step: from the host, or 1 × 1 from the device's memory, where a recorded step reads it anew every time.
+#[expect(clippy::large_enum_variant, reason = "three a parameter, for the time of a step")]
 enum Factor {
     Number(f64),
     Given(Tensor<2>),

@@ -544,6 +544,15 @@ mod tests {
         assert!(names(&store).is_empty());
         store.step(gradients(&[1, 3]), |_| adam()).unwrap();
         assert_eq!(names(&store), ["bd"]);
+        // Steps that were taken elsewhere age who would have moved in them, and nobody else.
+        let age = |store: &Store, name: &str| host(store.moments(name).unwrap().age.tensor(&Device::flex())).unwrap();
+        let (b, a) = (age(&store, "b"), age(&store, "a"));
+        store.aged(3);
+        assert_eq!(
+            (age(&store, "b"), age(&store, "d")),
+            (vec![b[0] + 3.0], vec![b[0] + 3.0])
+        );
+        assert_eq!((age(&store, "a"), store.movers.len()), (a, 1));
         assert!(store.step(vec![("z".to_owned(), draw(0, 1))], |_| adam()).is_err());
         assert!(store.forget_rows("a", &draw(0, 1)).is_err());
     }
