@@ -139,11 +139,12 @@ def training() -> None:
     count = launched["kernels_per_step"]
     holds(f"a step: {count:.0f} kernels without, at most {KERNELS}: {causes}", 0 < count <= KERNELS)
     holds("a step: every kernel has a cause", causes.get("other", 0) <= 1 and abs(sum(causes.values()) - count) < 1e-6, causes)
-    for task in ("valence_arousal", "action_units"):
-        other = ["bench", "train", *sizes[6:], "--task", task, "--tokens", "3", "--batch", "64", "--epochs", "1", "--json", "--device", "gpu"]
+    for recipe, tokens in (("affectnet_va", "1"), ("disfa", "3")):
+        named = str(REPOSITORY / f"recipes/{recipe}.toml")
+        other = ["bench", "train", named, *sizes, "--tokens", tokens, "--batch", "64", "--epochs", "1", "--json", "--device", "gpu"]
         ways = [json.loads(on_device(*other, *more)) for more in ([], ["--no-replay"])]
         right = ways[0]["parameters_digest"] == ways[1]["parameters_digest"] and ways[0]["replayed"]
-        holds(f"a step: the same bits replayed or not ({task})", right, [way["losses"] for way in ways])
+        holds(f"a step: the same bits replayed or not ({recipe})", right, [way["losses"] for way in ways])
     processor = json.loads(on_device(*bench, "--device", "cpu"))
     apart = {
         name: abs(loss - processor["losses"][name]) / max(abs(processor["losses"][name]), 1e-3)
