@@ -291,7 +291,8 @@ fn alike(before: &[Tensor<2>], expected: &[Tensor<2>], found: &[Tensor<2>]) -> R
             |a: &[f32], b: &[f32]| -> f64 { norm(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b))) };
         let size = norm(&mut expected.iter().map(|value| f64::from(*value)));
         // False for what is not a number.
-        if !(pairs(&found, &expected) <= APART * pairs(&expected, &before) + ROUNDING * size) {
+        let near = pairs(&found, &expected) <= APART * pairs(&expected, &before) + ROUNDING * size;
+        if !near {
             return Ok(false);
         }
     }
