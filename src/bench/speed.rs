@@ -38,9 +38,9 @@ pub struct Speed {
     pub parameters: usize,
     /// Steps an epoch.
     pub steps: usize,
-    /// Epochs measured, after one that was not.
+    /// Epochs measured, after two that were not.
     pub epochs: usize,
-    /// The first epoch, seconds: kernels are compiled and tuned in it.
+    /// The two epochs before, seconds: kernels are compiled and tuned in them.
     pub warm_up_seconds: f64,
     /// All measured epochs, seconds.
     pub seconds: f64,
@@ -101,7 +101,7 @@ impl Kernels {
     }
 }
 
-/// Trains one epoch to warm up, `epochs` to measure and one to count kernels, all losses on, without evaluation, reset and
+/// Trains an epoch twice to warm up, `epochs` to measure and one to count kernels, all losses on, without evaluation, reset and
 /// checkpoint; with steps that a device takes as a whole, or kernel by kernel.
 ///
 /// # Errors
@@ -130,9 +130,9 @@ pub fn measure(
     };
     let bar = Bar::default();
     let clock = Instant::now();
-    trainer.steps(&mut state, 1, &bar, interrupt)?;
-    if !on_host(trainer.device()) {
-        // The first step of the first epoch is recorded by none: with few batches a size may be left.
+    // Twice: the very first step is recorded by none, and with few batches a size of them is left to the second time. On every
+    // device, so that their losses are of the same steps.
+    for _ in 0..2 {
         state.position.step = 0;
         trainer.steps(&mut state, 1, &bar, interrupt)?;
     }

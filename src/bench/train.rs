@@ -203,7 +203,7 @@ impl TrainSpeed {
              training      {} samples of {} × {} values, batches of {}, {} archetypes, width {width}, hidden {hidden}, \
              {} parameters\n\
              batches from  {}\n\
-             speed         {:.0} samples/s, {:.3} ms a step ({} steps, {} epochs; first epoch {:.2} s)\n\
+             speed         {:.0} samples/s, {:.3} ms a step ({} steps, {} epochs; before them {:.2} s)\n\
              host waited   {:.1} % for batches, {:.1} % for the device{kernels}\n\
              projection    {:.0} samples/s{memory}",
             self.device,

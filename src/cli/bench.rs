@@ -60,7 +60,7 @@ struct TrainArguments {
     /// Samples a batch [default: the recipe's, or the task's]
     #[arg(long)]
     batch: Option<usize>,
-    /// Epochs measured, after one that is not
+    /// Epochs measured, after two that are not
     #[arg(long, default_value_t = 3)]
     epochs: usize,
     /// Where batches come from: host, device, stream, or auto
