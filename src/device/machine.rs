@@ -222,8 +222,9 @@ pub(crate) fn cpu() -> Resolved {
     }
 }
 
-/// Bytes that one feature table may take on a GPU: a fifth of its memory, which leaves room for the model, and which the
-/// allocator still hands out in one piece (its pages end at a quarter); a fixed size where its memory is not known. 0 on the processor, whose tables lie in host memory.
+/// Bytes that one feature table may take on a GPU: a fifth of its memory, which leaves room for the model, and which the allocator
+/// still hands out in one piece (its pages end at a quarter); a fixed size where its memory is not known. 0 on the processor, whose
+/// tables lie in host memory.
 pub fn table_budget(device: &Device) -> u64 {
     if on_host(device) {
         return 0;

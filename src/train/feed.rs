@@ -135,11 +135,12 @@ impl<'a> Feed<'a> {
             Placement::Auto if on_host(device) => Placement::Stream,
             other => other,
         };
+        let half = machine::keeps_half(device);
         // Room for all tables together; one table has to be below half of it.
         let mut left = 2 * machine::table_budget(device);
         let mut split = |set: &'a FeatureSet| -> Result<Split<'a>> {
             let (values, _) = data::features(set, level)?;
-            let needs = bytes(values, device);
+            let needs = bytes(values, half);
             let resident = !set.is_empty()
                 && match placement {
                     Placement::Auto => needs <= left && needs <= machine::table_budget(device),
@@ -153,7 +154,7 @@ impl<'a> Feed<'a> {
                 values,
                 targets: &set.targets,
                 resident: resident
-                    .then(|| Resident::new(values, &set.targets, device))
+                    .then(|| Resident::new(values, &set.targets, half, device))
                     .transpose()?,
             })
         };
@@ -333,13 +334,13 @@ impl<'a> Feed<'a> {
 }
 
 impl Resident {
-    /// Brings a split to the device block by block.
-    fn new(values: &Rows, targets: &Targets, device: &Device) -> Result<Self> {
+    /// Brings a split to the device block by block, as f16 if the device has them (`half`) and they hold every value.
+    fn new(values: &Rows, targets: &Targets, half: bool, device: &Device) -> Result<Self> {
         let mut blocks = Vec::new();
         for block in values.blocks() {
             let block = values.read(block)?;
             let shape = [block.rows, block.cols];
-            blocks.push(if values.value_bytes() == 2 && machine::keeps_half(device) {
+            blocks.push(if half && values.value_bytes() == 2 {
                 let halves: Vec<f16> = block.data.iter().map(|&value| f16::from_f32(value)).collect();
                 Tensor::from_data(TensorData::new(halves, shape), (device, DType::F16))
             } else {
@@ -354,13 +355,9 @@ impl Resident {
     }
 }
 
-/// Bytes of a table on the device.
-fn bytes(values: &Rows, device: &Device) -> u64 {
-    let value = if machine::keeps_half(device) {
-        values.value_bytes()
-    } else {
-        4
-    };
+/// Bytes of a table on a device that has f16 (`half`) or has not.
+fn bytes(values: &Rows, half: bool) -> u64 {
+    let value = if half { values.value_bytes() } else { 4 };
     (values.len() * values.cols() * value) as u64
 }
 
@@ -448,13 +445,13 @@ mod tests {
 
     #[test]
     fn tables_stay_exact_on_the_device() {
-        let device = Device::flex();
         let row = |data: Vec<f32>| {
             let (rows, cols) = (1, data.len());
             Rows::from(Matrix { rows, cols, data })
         };
-        assert_eq!(bytes(&row(vec![0.5, -2.0, 65504.0, 0.0, -0.0]), &device), 10);
-        assert_eq!(bytes(&row(vec![0.5, 0.1]), &device), 8);
+        assert_eq!(bytes(&row(vec![0.5, -2.0, 65504.0, 0.0, -0.0]), true), 10);
+        assert_eq!(bytes(&row(vec![0.5, 0.1]), true), 8);
+        assert_eq!(bytes(&row(vec![0.5, -2.0]), false), 8);
     }
 
     #[test]
