@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,10 +35,14 @@ def holds(what: str, right: bool, found: object = "") -> None:
         print(f"       found: {found}", flush=True)
 
 
-def call(*arguments: str, code: int = 0, **environment: str) -> str:
-    """What the program prints, in an environment of its own."""
+def environment(variables: dict[str, str]) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name not in UNSET}
-    own |= {"AURA_BENCH_CACHE": str(WORK / "cache"), "HOME": str(WORK), "PATH": "/usr/bin:/bin"} | environment
+    return own | {"AURA_BENCH_CACHE": str(WORK / "cache"), "HOME": str(WORK), "PATH": "/usr/bin:/bin"} | variables
+
+
+def call(*arguments: str, code: int = 0, **variables: str) -> str:
+    """What the program prints, in an environment of its own."""
+    own = environment(variables)
     done = subprocess.run([PROGRAM, *arguments], env=own, cwd=WORK, capture_output=True, text=True, timeout=900)
     if done.returncode != code:
         raise SystemExit(f"gpu-tests: {' '.join(arguments)}: exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}")
@@ -49,6 +54,17 @@ SOFTWARE = {"VK_DRIVER_FILES": str(WORK / "device.json"), "LD_LIBRARY_PATH": str
 
 def on_device(*arguments: str, code: int = 0) -> str:
     return call(*arguments, code=code, **SOFTWARE)
+
+
+def stopped_on_device(out: str, *arguments: str) -> None:
+    """Calls the program and stops it as Ctrl-C does, once a checkpoint lies below a folder."""
+    with subprocess.Popen([PROGRAM, *arguments], env=environment(SOFTWARE), cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        while process.poll() is None and not any((WORK / out).rglob("checkpoint*")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=300)[0].decode()
+    if process.returncode != 130:
+        raise SystemExit(f"gpu-tests: stopped with {process.returncode}, not 130\n{said}")
 
 
 def nvidia(environment: Path) -> Path:
@@ -66,10 +82,10 @@ def merged(target: Path, sources: list[Path]) -> None:
                     link.symlink_to(file)
 
 
-def doctor(driver: str, **environment: str) -> dict:
+def doctor(driver: str, **variables: str) -> dict:
     """What doctor says of the compiler, with a driver that runs this CUDA."""
-    folders = [str(WORK / f"driver-{driver}"), *filter(None, [environment.pop("LD_LIBRARY_PATH", "")])]
-    return json.loads(call("doctor", "--json", LD_LIBRARY_PATH=":".join(folders), **environment))
+    folders = [str(WORK / f"driver-{driver}"), *filter(None, [variables.pop("LD_LIBRARY_PATH", "")])]
+    return json.loads(call("doctor", "--json", LD_LIBRARY_PATH=":".join(folders), **variables))
 
 
 def compilers() -> None:
@@ -87,7 +103,7 @@ def compilers() -> None:
     other.mkdir()
     (other / "libnvrtc.so").symlink_to(twelve / "cuda_nvrtc/lib/libnvrtc.so.12")
 
-    for name, driver, environment, named_by, version in (
+    for name, driver, variables, named_by, version in (
         ("wheels of CUDA 12 in the active environment", "12080", {"VIRTUAL_ENV": str(CUDA_12)}, "wheels", "12.8"),
         ("wheels of CUDA 13 in the active environment", "13050", {"VIRTUAL_ENV": str(CUDA_13)}, "wheels", "13.5"),
         ("wheels beside the python3 of the shell", "12080", {"PATH": f"{CUDA_12}/bin:/usr/bin:/bin"}, "wheels", "12.8"),
@@ -109,7 +125,7 @@ def compilers() -> None:
             "13.5",
         ),
     ):
-        found = doctor(driver, **environment)
+        found = doctor(driver, **variables)
         place = found["machine"]["compiler"] or {}
         right = (place.get("named_by"), place.get("version"), found["compiled_by"]) == (named_by, version, version)
         holds(f"NVRTC: {name}", right, {"place": place, "compiled_by": found["compiled_by"], "missing": found["missing"]})
@@ -159,17 +175,21 @@ def whole_run() -> None:
     # An epoch without and three with contextualization, a reset between two of them.
     small += ["model.width=32", "model.hidden=32", "model.contextualization.start_epoch=2", "model.reset.warmup=2", "model.reset.interval=1"]
     sets = [word for key in small for word in ("--set", key)]
+    run = ["run", recipe, "--stand-in", "--quiet", "--seeds", "0", *sets]
     for device in ("gpu", "cpu"):
-        on_device("run", recipe, "--stand-in", "--quiet", "--seeds", "0", "--device", device, "--out", f"runs-{device}", *sets)
+        on_device(*run, "--device", device, "--out", f"runs-{device}")
     manifests = {device: json.loads(next((WORK / f"runs-{device}").glob("*/manifest.json")).read_text()) for device in ("gpu", "cpu")}
     holds("a run: names the device", "SwiftShader" in json.dumps(manifests["gpu"]), manifests["gpu"].get("device"))
     folders = {device: next((WORK / f"runs-{device}").glob("*/manifest.json")).parent.name for device in manifests}
     holds("a run: of another kind of device is another run", folders["gpu"] != folders["cpu"], folders)
+    stopped_on_device("runs-cut", *run, "--device", "gpu", "--out", "runs-cut")
+    on_device(*run, "--device", "gpu", "--out", "runs-cut")
     losses = {}
-    for device in folders:
+    for name in ("gpu", "cpu", "cut"):
         query = "SELECT epoch, value FROM metrics WHERE method = 'aura' AND split = 'train' AND metric = 'loss' ORDER BY epoch"
-        rows = json.loads(on_device("query", "--runs", f"runs-{device}", "--format", "json", query))
-        losses[device] = [row["value"] for row in rows]
+        rows = json.loads(on_device("query", "--runs", f"runs-{name}", "--format", "json", query))
+        losses[name] = [row["value"] for row in rows]
+    holds("a run: stopped and called again it is the same", losses["cut"] == losses["gpu"], losses)
     apart = [abs(a - b) / abs(b) for a, b in zip(losses["gpu"], losses["cpu"], strict=True)]
     holds("a run: the losses of the processor, epoch by epoch", len(apart) == 4 and max(apart) < 0.02, losses)
 
