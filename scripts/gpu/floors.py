@@ -75,6 +75,10 @@ def rows() -> list[tuple[str, str, float, float, str, int]]:
     return found
 
 
+def amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def main() -> None:
     print("| workload | operations | matrix rate | floor | bytes | floor H100 | floor H200 | at best, H100 / H200 |")
     print("|---|---|---|---|---|---|---|---|")
@@ -88,7 +92,7 @@ def main() -> None:
             else " / ".join(f"{seconds * 1e3:.3g} ms" for seconds in best.values())
         )
         print(
-            f"| {name} | {operations / 1e9:,.4g} G | {precision} {RATES[rate] / 1e12:.0f} T/s | {compute * 1e3:.3g} ms | {moved / 1e6:,.4g} MB"
+            f"| {name} | {amount(operations / 1e9)} G | {precision} {RATES[rate] / 1e12:.0f} T/s | {compute * 1e3:.3g} ms | {amount(moved / 1e6)} MB"
             f" | {memory['H100'] * 1e3:.3g} ms | {memory['H200'] * 1e3:.3g} ms | {text} |"
         )
 
