@@ -312,8 +312,8 @@ fn what_cannot_be_is_told_before_anything_is_submitted() {
         (&["--time", "2:00"], "have 120 s, and are told 120 s before the end"),
         (&["--partition", "gpu --wrap=id"], "--partition: expected one word"),
         (&["--scratch", ""], "in single quotes"),
-        (&["--device", "auto"], "name cpu or cuda"),
-        (&["--device", "cuda:0,1"], "name cpu or cuda"),
+        (&["--device", "auto"], "name cpu, cuda or gpu"),
+        (&["--device", "cuda:0,1"], "name cpu, cuda or gpu"),
         (&["--shards", "0"], "0 is not in 1..=100000"),
         (&["--cpus-per-task", "0"], "--cpus-per-task: expected 1 or more"),
     ] {
