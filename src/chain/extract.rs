@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::device::machine::Resolved;
 use crate::digest::{Digest, stage};
-use crate::disk::{parquet, publish, rejects};
+use crate::disk::publish::{self, Identity};
+use crate::disk::{parquet, rejects};
 use crate::encoder::config::EncoderKind;
 use crate::encoder::interface::Encoder;
 use crate::error::{Error, Result};
@@ -85,13 +86,13 @@ impl Chain<'_> {
             shard: Shard::WHOLE,
         };
         let done: RefCell<Option<Share>> = RefCell::default();
-        let share = |partial: &Path| {
+        let share = |partial: &Path, home: Identity| {
             let ours = Extraction {
                 out: partial,
                 shard: self.portion.shard,
                 ..whole
             };
-            let share = ours.share(self.progress, self.interrupt)?;
+            let share = ours.share(home, self.progress, self.interrupt)?;
             let all = share.is_whole();
             done.replace(Some(share));
             Ok(all)

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::there;
 
 use super::atomic;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::seal::{self, Damage};
 
 /// A folder that is whole.
@@ -39,9 +39,12 @@ pub fn folder(
     }
 }
 
+/// Which folder something is, whatever it is called (see [`there::identity`]).
+pub type Identity = Option<(u64, u64)>;
+
 /// As [`folder`], for work that calls do side by side: `share` does what it can of it in `<target>.partial`, each thing under a
 /// lock of its own, and says whether all of it is there by then; one of the calls ends it through `fill`. `None` where the shares
-/// of others are missing.
+/// of others are missing. `share` fails once `<target>.partial` is another folder than it was told: the work has ended meanwhile.
 ///
 /// # Errors
 /// As [`folder`], or whatever `share` returns.
@@ -49,22 +52,29 @@ pub fn together(
     target: &Path,
     progress: Progress,
     interrupt: &Interrupt,
-    mut share: impl FnMut(&Path) -> Result<bool>,
+    mut share: impl FnMut(&Path, Identity) -> Result<bool>,
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Option<Published>> {
     let partial = partial(target);
+    let mut begun = false;
     loop {
         let found = look(target, progress, interrupt)?;
         if found == Found::Whole {
+            if begun {
+                forget(target, &partial);
+            }
             return Ok(Some(Published::of(target, true)));
         }
         std::fs::create_dir_all(&partial).at("create the folder", &partial)?;
+        // Before the look: were it given its name after that, another one of this name would be known not to be it.
+        let identity = there::identity(&partial);
         if found == Found::Absent && is_there(target)? {
             // It was given its name in between; what was made here is empty, or somebody else's.
             let _ = std::fs::remove_dir(&partial);
             continue;
         }
-        match share(&partial) {
+        begun = true;
+        match share(&partial, identity) {
             Ok(true) => return fill_beside(target, &found, progress, interrupt, fill).map(Some),
             Ok(false) => return Ok(None),
             // Whoever had the last of it gave the folder its name in the middle of this call's work.
@@ -74,6 +84,15 @@ pub fn together(
             Err(error) => return Err(found.hopeless(target, error)),
         }
     }
+}
+
+/// Removes the locks that calls took while the folder was given its name, in it or in one that another call made beside it. What
+/// cannot be removed harms nobody.
+fn forget(target: &Path, partial: &Path) {
+    for folder in [target, partial] {
+        let _ = lock::forget_things(folder);
+    }
+    let _ = std::fs::remove_dir(partial);
 }
 
 /// Whether somebody is making `target`, or has begun to.
@@ -106,6 +125,7 @@ fn fill_beside(
     let mut now = Found::Absent;
     if there::is_dir(target)? {
         // Its files are looked at without the folder that waiting for the lock made: others would take that for work to do.
+        let _ = lock::forget_things(&partial);
         lock.clear_away(&partial);
         drop(lock);
         now = look(target, Progress::hidden(), interrupt)?;
@@ -277,7 +297,7 @@ mod tests {
         let progress = Progress::hidden();
         let never = Interrupt::default();
         // A share of it is no end.
-        let share = |partial: &Path| {
+        let share = |partial: &Path, _: Identity| {
             std::fs::write(partial.join("one"), "1")
                 .at("write", partial)
                 .map(|()| false)
@@ -288,7 +308,7 @@ mod tests {
             let calls: Vec<_> = (0..4)
                 .map(|_| {
                     scope.spawn(|| {
-                        let share = |partial: &Path| {
+                        let share = |partial: &Path, _: Identity| {
                             let there = partial.join("one").is_file();
                             std::fs::write(partial.join("two"), "2")
                                 .at("write", partial)
@@ -308,5 +328,37 @@ mod tests {
         assert_eq!(std::fs::read(target.join("one")).unwrap(), b"1");
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
+    }
+    /// What a call does that takes the lock of a part while another one gives the folder its name, before and after that moment.
+    #[test]
+    fn locks_that_came_too_late_are_not_left_behind() {
+        for latest in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let target = folder.path().join("table");
+            let (progress, never) = (Progress::hidden(), Interrupt::default());
+            let mut shares = 0;
+            let share = |partial: &Path, identity: Identity| {
+                shares += 1;
+                assert_eq!(there::identity(partial), identity);
+                let take = || Lock::attempt(partial, "part-00000", &never);
+                write(partial)?;
+                let early = (!latest).then(take).transpose()?;
+                seal::close(partial, &never)?;
+                std::fs::rename(partial, &target).at("rename to", &target)?;
+                // A third call, which looked before that.
+                std::fs::create_dir_all(partial).at("create the folder", partial)?;
+                let late = latest.then(take).transpose()?;
+                assert_ne!(there::identity(partial), identity);
+                drop((early, late));
+                Err(Error::Interrupted)
+            };
+            let found = together(&target, progress, &never, share, |_| unreachable!("the work is done")).unwrap();
+            assert!(found.unwrap().cached);
+            assert_eq!(shares, 1);
+            let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+            assert_eq!(left.len(), 1, "{left:?}");
+            assert!(!Lock::is_known(&target));
+            assert_eq!(seal::damages(&target, &never).unwrap(), []);
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::disk::atomic;
 use crate::disk::fence::Fence;
 use crate::disk::lock::{self, Lock};
+use crate::disk::publish::Identity;
 use crate::disk::rejects;
 use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
@@ -19,7 +20,7 @@ use crate::there;
 
 use super::config::FeaturesConfig;
 use super::digests;
-use super::job::Job;
+use super::job::{Job, is_home};
 use super::reader::read_part;
 use super::reject::Reject;
 use super::samples::Source;
@@ -110,7 +111,7 @@ impl Extraction<'_> {
     /// be read or written, [`Error::Usage`] for options that do not fit the encoder, [`Error::Interrupted`].
     pub fn run(&self, progress: Progress, interrupt: &Interrupt) -> Result<ExtractReport> {
         std::fs::create_dir_all(self.out).at("create the folder", self.out)?;
-        let share = self.share(progress, interrupt)?;
+        let share = self.share(there::identity(self.out), progress, interrupt)?;
         let _lock = Lock::hold(self.out, progress, interrupt)?;
         self.end(&share, interrupt)
     }
@@ -119,16 +120,16 @@ impl Extraction<'_> {
     /// has in hand is waited for.
     ///
     /// # Errors
-    /// As [`Self::run`].
-    pub fn share(&self, progress: Progress, interrupt: &Interrupt) -> Result<Share> {
+    /// As [`Self::run`], or if the folder is not, or is no longer, the one that is meant.
+    pub fn share(&self, home: Identity, progress: Progress, interrupt: &Interrupt) -> Result<Share> {
         let start = Instant::now();
         self.options
             .validate()
             .map_err(|(key, message)| Error::Usage(format!("features.{key}: {message}")))?;
         let source = Source::open(self.samples)?;
-        let home = there::identity(self.out);
         let metadata = {
             let _lock = Lock::hold_of(self.out, "layout", progress, interrupt)?;
+            is_home(self.out, home)?;
             atomic::sweep(self.out)?;
             let metadata = source.describe(self.encoder, self.options, self.out, self.shard)?;
             remove_surplus_parts(self.out, metadata.parts)?;

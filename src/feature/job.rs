@@ -14,6 +14,7 @@ use arrow::datatypes::SchemaRef;
 use crate::disk::atomic;
 use crate::disk::fence::Fence;
 use crate::disk::lock::{self, Attempt, Lock};
+use crate::disk::publish::Identity;
 use crate::disk::seal::{Damage, Seal, Sealed};
 use crate::encoder::interface::Encoder;
 use crate::error::{Context, Error, Result};
@@ -44,7 +45,7 @@ pub(super) struct Job<'a> {
     pub(super) options: &'a FeaturesConfig,
     pub(super) out: &'a Path,
     /// Which folder that is.
-    pub(super) home: Option<(u64, u64)>,
+    pub(super) home: Identity,
     pub(super) progress: Progress,
     pub(super) interrupt: &'a Interrupt,
 }
@@ -207,7 +208,7 @@ impl Job<'_> {
                         continue;
                     }
                 };
-                self.is_home()?;
+                is_home(self.out, self.home)?;
                 // Whoever held it before may have written it.
                 if self.is_written(index)? {
                     advance(self.metadata.range(index).len() as u64);
@@ -246,14 +247,6 @@ impl Job<'_> {
             )));
         }
         Ok(self.whole_part(index, &known)?.is_some())
-    }
-
-    /// Fails if the folder is not the one in which this process began: somebody ended the work, and gave it its name.
-    fn is_home(&self) -> Result<()> {
-        if there::identity(self.out) == self.home {
-            return Ok(());
-        }
-        Err(std::io::Error::from(std::io::ErrorKind::NotFound)).at("write to the folder", self.out)
     }
 
     /// Sends the batches of a part, in order; whether somebody listens still.
@@ -316,6 +309,14 @@ impl Job<'_> {
         })?;
         Ok(part)
     }
+}
+
+/// Fails if the folder is not the one in which this process began: somebody ended the work, and gave it its name.
+pub(super) fn is_home(folder: &Path, home: Identity) -> Result<()> {
+    if there::identity(folder) == home {
+        return Ok(());
+    }
+    Err(std::io::Error::from(std::io::ErrorKind::NotFound)).at("write to the folder", folder)
 }
 
 fn name_of(part: &Path) -> String {
