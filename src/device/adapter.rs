@@ -3,7 +3,7 @@
 use burn::tensor::{Device, DeviceType};
 use serde::Serialize;
 
-use super::trial;
+use super::heard::heard;
 
 /// A device that Vulkan, Metal or Direct3D reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,11 +29,11 @@ impl Adapter {
 
 /// All of them, each with the device that tensors are made on. Opens each; one that does not open is left out.
 pub fn look() -> Vec<(Adapter, Device)> {
-    let devices = trial::heard(|| Device::enumerate(DeviceType::Wgpu).into_vec()).unwrap_or_default();
+    let devices = heard(|| Device::enumerate(DeviceType::Wgpu).into_vec()).unwrap_or_default();
     let mut found: Vec<(Adapter, Device)> = devices
         .into_iter()
         .filter_map(|device| {
-            let identity = trial::heard(|| device.identity()).ok()??;
+            let identity = heard(|| device.identity()).ok()??;
             let adapter = Adapter {
                 index: 0,
                 name: identity.name,

@@ -13,14 +13,15 @@ use cudarc::nvrtc;
 use crate::error::{Context, Error, Result};
 
 use super::gpu::Gpu;
+use super::heard::heard;
 use super::toolkit::{HEADERS, Place};
 use super::version::CudaVersion;
-use super::{headers, soname, trial};
+use super::{headers, soname};
 
 /// The driver's devices, in its own order (`CUDA_VISIBLE_DEVICES` applies); the error says why there are none.
 pub fn ask() -> std::result::Result<Vec<Gpu>, String> {
     // The binding panics where a driver lacks a function.
-    trial::heard(list).and_then(|found| found)
+    heard(list).and_then(|found| found)
 }
 
 #[expect(
@@ -67,7 +68,7 @@ pub fn supported() -> Option<CudaVersion> {
     if !unsafe { sys::is_culib_present() } {
         return None;
     }
-    let version = trial::heard(|| {
+    let version = heard(|| {
         let mut version = 0;
         // SAFETY: `version` outlives the call, which may come before the driver is started.
         unsafe { sys::cuDriverGetVersion(&raw mut version) }
@@ -136,7 +137,7 @@ pub fn has_nvrtc() -> bool {
 pub fn compile() -> std::result::Result<CudaVersion, String> {
     let includes: String = HEADERS.iter().map(|header| format!("#include <{header}>\n")).collect();
     let kernel = "extern \"C\" __global__ void twice(float *x) { x[threadIdx.x] *= 2.0f; }\n";
-    trial::heard(|| compiled(&format!("{includes}{kernel}")))?
+    heard(|| compiled(&format!("{includes}{kernel}")))?
 }
 
 #[expect(

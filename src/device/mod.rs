@@ -12,6 +12,7 @@ pub mod driver;
 pub mod gpu;
 #[cfg(any(feature = "cuda-plain", test))]
 pub mod headers;
+pub mod heard;
 pub mod linker;
 pub mod machine;
 pub mod python;

@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Graph, Tensor, capture};
 
+use crate::device::heard::heard;
 use crate::elementwise::on_host;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
@@ -44,6 +45,22 @@ struct Recorded {
     graph: Graph<(), Box<dyn FnMut()>>,
 }
 
+impl Recorded {
+    /// The step once more. The error is what the device said.
+    #[expect(
+        unsafe_code,
+        reason = "a recording reads and writes memory by its address; who holds it and when is said below"
+    )]
+    fn replay(&mut self) -> std::result::Result<(), String> {
+        // SAFETY: every tensor that the recorded closure read or wrote is its own or lies at a place that it holds; a place is only
+        // ever written in memory that it had. One thread alone uses places and recordings, so that all work on them is on one queue.
+        heard(|| unsafe {
+            self.graph.replay();
+        })
+        .map_err(|said| format!("a recorded step could not be replayed: {said}"))
+    }
+}
+
 /// The steps of a training as recordings.
 pub(crate) struct Replay {
     /// Whether contextualization takes part.
@@ -62,21 +79,22 @@ pub(crate) struct Replay {
 impl Replay {
     /// Places for a model that has taken at least one such step. `None` on the processor, which launches nothing.
     pub(crate) fn new(model: &mut Aura, sums: &Tensor<2>, contextual: bool) -> Option<Self> {
-        let device = model.device().clone();
-        if on_host(&device) || model.store.movers.is_empty() {
-            return None;
-        }
+        let launches = !on_host(model.device()) && !model.store.movers.is_empty();
+        launches.then(|| Self::anywhere(model, sums, contextual))
+    }
+
+    fn anywhere(model: &mut Aura, sums: &Tensor<2>, contextual: bool) -> Self {
         let mut state: Vec<Tensor<2>> = model.moving().into_iter().map(|tensor| copied(tensor)).collect();
         state.push(copied(sums));
-        Some(Self {
+        Self {
             contextual,
             movers: model.store.movers.clone(),
             shapes: state.iter().map(Tensor::dims).collect(),
             state: Rc::new(RefCell::new(state)),
             recorded: Vec::new(),
             steps: 0,
-            device,
-        })
+            device: model.device().clone(),
+        }
     }
 
     /// Whether a step has been recorded.
@@ -108,40 +126,59 @@ impl Replay {
             if !write(&recorded.inputs, inputs) {
                 return Ok(false);
             }
-            replayed(&mut recorded.graph);
+            recorded.replay().map_err(Error::Device)?;
             self.steps += 1;
             return Ok(true);
         }
         let before = copies(&self.state);
+        match self.recorded(model, (inputs, shapes), &before, (batch, masks), adam)? {
+            Ok(recorded) => {
+                self.recorded.push(recorded);
+                self.steps += 1;
+                Ok(true)
+            }
+            Err(why) => {
+                tracing::info!("steps are handed out kernel by kernel: {why}");
+                // Not written to: what a recording that failed has left there may be refused to whoever reads it.
+                self.state.replace(before);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The step, recorded, and taken once by a replay from the state before it; or why there is no such recording.
+    fn recorded(
+        &self,
+        model: &Aura,
+        (inputs, shapes): (Vec<Tensor<2>>, Vec<[usize; 2]>),
+        before: &[Tensor<2>],
+        (batch, masks): (&Batch, &Masks),
+        adam: Settings,
+    ) -> Result<std::result::Result<Recorded, String>> {
         // Recorded on other numbers than it is tried on: one that has a number built in is found out.
         let places: Places = Rc::new(RefCell::new(inputs.iter().map(|input| input.clone() * 0.5).collect()));
-        let mut graph = capture(&self.device, self.once(model, &places, masks, adam));
-        let restored = |state: &Places| write(state, before.iter().map(copied).collect());
-        let mut right = graph.is_hardware() && restored(&self.state) && write(&places, inputs);
-        if right {
-            replayed(&mut graph);
-            let expected = self.taken_by_model(model, &before, (batch, masks), adam)?;
-            right = alike(&before, &expected, &copies(&self.state)).unwrap_or(false);
-        }
-        if !right {
-            let why = if graph.is_hardware() {
-                "a recorded step was not the step"
-            } else {
-                "the device records no step"
-            };
-            tracing::info!("steps are handed out kernel by kernel: {why}");
-            if !restored(&self.state) {
-                return Err(Error::Device("a recorded step left its memory".to_owned()));
-            }
-            return Ok(false);
-        }
-        self.recorded.push(Recorded {
+        let once = self.once(model, &places, masks, adam);
+        let graph = match heard(|| capture(&self.device, once)) {
+            Ok(graph) if graph.is_hardware() => graph,
+            Ok(_) => return Ok(Err("the device records no step".to_owned())),
+            Err(said) => return Ok(Err(format!("a step could not be recorded: {said}"))),
+        };
+        let mut recorded = Recorded {
             shapes,
             inputs: places,
             graph,
-        });
-        self.steps += 1;
-        Ok(true)
+        };
+        if !write(&self.state, before.iter().map(copied).collect()) || !write(&recorded.inputs, inputs) {
+            return Ok(Err("a recorded step left its memory".to_owned()));
+        }
+        if let Err(said) = recorded.replay() {
+            return Ok(Err(said));
+        }
+        let expected = self.taken_by_model(model, before, (batch, masks), adam)?;
+        if !alike(before, &expected, &copies(&self.state)).unwrap_or(false) {
+            return Ok(Err("a recorded step was not the step".to_owned()));
+        }
+        Ok(Ok(recorded))
     }
 
     /// The model and the sums of losses after the steps so far.
@@ -242,17 +279,6 @@ impl Replay {
     }
 }
 
-/// The recorded step once more.
-#[expect(
-    unsafe_code,
-    reason = "a recording reads and writes memory by its address; who holds it and when is said below"
-)]
-fn replayed(graph: &mut Graph<(), Box<dyn FnMut()>>) {
-    // SAFETY: every tensor that the recorded closure read or wrote is its own or lies at a place that it holds; a place is only ever
-    // written in memory that it had. One thread alone uses places and recordings, so that all work on them is on one queue.
-    unsafe { graph.replay() };
-}
-
 /// Writes into the memory of a tensor that nobody else holds.
 fn over(place: &mut Tensor<2>, value: Tensor<2>) {
     let [rows, cols] = place.dims();
@@ -302,6 +328,13 @@ fn alike(before: &[Tensor<2>], expected: &[Tensor<2>], found: &[Tensor<2>]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::aura::Prior;
+    use crate::model::config::ModelConfig;
+    use crate::model::loss::config::LossConfig;
+    use crate::model::math::{Purpose, normal, stream};
+    use crate::model::projector::Sizes;
+    use crate::task::Task;
+    use crate::train::config::TrainConfig;
 
     #[test]
     fn what_does_not_move_or_moves_elsewhere_is_not_alike() -> Result<()> {
@@ -320,6 +353,71 @@ mod tests {
             assert!(!alike(&before, &after, &wrong)?);
         }
         assert!(!alike(&before, &after, &[])?);
+        Ok(())
+    }
+
+    /// The processor records nothing, and whoever is asked to has taken the step four times by then.
+    #[test]
+    fn where_nothing_is_recorded_the_model_goes_on_from_where_it_was() -> Result<()> {
+        let device = Device::flex();
+        let mut rng = stream(0, Purpose::Parameters, 0, 0);
+        let config = ModelConfig {
+            k_max: 12,
+            width: 8,
+            hidden: 16,
+            ..ModelConfig::default()
+        };
+        let sizes = Sizes {
+            input: 6,
+            patches: 1,
+            outputs: 3,
+        };
+        let prior = Prior {
+            mean: Tensor::full([1, 3], 1.0 / 3.0, &device),
+            weights: Tensor::ones([1, 3], &device),
+        };
+        let setup = (Task::Expression, config, LossConfig::default());
+        let mut model = Aura::create(setup, sizes, prior, &mut rng, &device);
+        let y = (0..20 * 3)
+            .map(|at| if at % 3 == (at / 3) % 3 { 1.0 } else { 0.0 })
+            .collect();
+        let batch = Batch {
+            x: matrix(normal(&mut rng, 20 * 6, 1.0), 20, 6, &device),
+            target: Target {
+                y: matrix(y, 20, 3, &device),
+                known: Tensor::ones([20, 3], &device),
+            },
+        };
+        let masks = Masks::draw(&mut rng, 20, 6, 16, 0.2, &device);
+        let adam = |_: &str| TrainConfig::default().adam(false, 0, 10);
+        let mut sums = model.step(&batch, &masks, false, adam)?;
+        let bits = |model: &mut Aura, sums: &Tensor<2>| -> Result<Vec<Vec<f32>>> {
+            let moving = model.moving().into_iter().map(|tensor| host(tensor.clone()));
+            moving.chain([host(sums.clone())]).collect()
+        };
+        let untouched = bits(&mut model.clone(), &sums)?;
+
+        let mut replay = Replay::anywhere(&mut model, &sums, false);
+        assert!(Replay::new(&mut model, &sums, false).is_none());
+        assert!(replay.takes(&mut model, &sums, false) && !replay.takes(&mut model, &sums, true));
+        assert!(!replay.step(&model, &batch, &masks, &adam)?);
+        assert!(!replay.is_recorded());
+        replay.leaves(&mut model, &mut sums);
+        assert_eq!(bits(&mut model, &sums)?, untouched);
+        sums = sums + model.step(&batch, &masks, false, adam)?;
+        assert_ne!(bits(&mut model, &sums)?, untouched);
+        Ok(())
+    }
+
+    #[test]
+    fn a_state_that_somebody_else_holds_is_not_written_to() -> Result<()> {
+        let device = Device::flex();
+        let places: Places = Rc::new(RefCell::new(vec![matrix(vec![1.0, 2.0], 1, 2, &device)]));
+        let holder = places.borrow()[0].clone();
+        assert!(!write(&places, vec![Tensor::zeros([1, 2], &device)]));
+        assert_eq!(host(holder)?, [1.0, 2.0]);
+        assert!(write(&places, vec![Tensor::zeros([1, 2], &device)]));
+        assert_eq!(host(places.borrow()[0].clone())?, [0.0, 0.0]);
         Ok(())
     }
 }
