@@ -58,6 +58,7 @@ pub fn together(
     let partial = partial(target);
     let mut begun = false;
     loop {
+        let before = there::identity(target);
         let found = look(target, progress, interrupt)?;
         if found == Found::Whole {
             if begun {
@@ -68,7 +69,8 @@ pub fn together(
         std::fs::create_dir_all(&partial).at("create the folder", &partial)?;
         // Before the look: were it given its name after that, another one of this name would be known not to be it.
         let identity = there::identity(&partial);
-        if found == Found::Absent && is_there(target)? {
+        let absent = found == Found::Absent;
+        if there::identity(target) != before || (absent && is_there(target)?) {
             // It was given its name in between; what was made here is empty, or somebody else's.
             let _ = std::fs::remove_dir(&partial);
             continue;
@@ -78,7 +80,11 @@ pub fn together(
             Ok(true) => return fill_beside(target, &found, progress, interrupt, fill).map(Some),
             Ok(false) => return Ok(None),
             // Whoever had the last of it gave the folder its name in the middle of this call's work.
-            Err(_) if !there::is_dir(&partial)? || (found == Found::Absent && is_there(target)?) => {
+            Err(_)
+                if there::identity(&partial) != identity
+                    || !there::is_dir(&partial)?
+                    || (absent && is_there(target)?) =>
+            {
                 interrupt.check()?;
             }
             Err(error) => return Err(found.hopeless(target, error)),
@@ -130,6 +136,7 @@ fn fill_beside(
         drop(lock);
         now = look(target, Progress::hidden(), interrupt)?;
         if now == Found::Whole {
+            let _ = lock::forget_things(target);
             return Ok(Published::of(target, true));
         }
         lock = hold()?;
@@ -332,10 +339,14 @@ mod tests {
     /// What a call does that takes the lock of a part while another one gives the folder its name, before and after that moment.
     #[test]
     fn locks_that_came_too_late_are_not_left_behind() {
-        for latest in [false, true] {
+        for (latest, damaged) in [(false, false), (true, false), (false, true), (true, true)] {
             let folder = tempfile::tempdir().unwrap();
             let target = folder.path().join("table");
             let (progress, never) = (Progress::hidden(), Interrupt::default());
+            if damaged {
+                fill(&target, write).unwrap();
+                std::fs::write(target.join("file"), "y").unwrap();
+            }
             let mut shares = 0;
             let share = |partial: &Path, identity: Identity| {
                 shares += 1;
@@ -344,6 +355,9 @@ mod tests {
                 write(partial)?;
                 let early = (!latest).then(take).transpose()?;
                 seal::close(partial, &never)?;
+                if damaged {
+                    std::fs::remove_dir_all(&target).at("remove", &target)?;
+                }
                 std::fs::rename(partial, &target).at("rename to", &target)?;
                 // A third call, which looked before that.
                 std::fs::create_dir_all(partial).at("create the folder", partial)?;

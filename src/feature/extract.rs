@@ -150,11 +150,14 @@ impl Extraction<'_> {
         let (ours, others): (Vec<usize>, Vec<usize>) =
             (0..job.metadata.parts).partition(|&index| self.shard.has(index));
         let done = job.run(&ours)?;
+        let missing = others.into_iter().filter(|&index| job.part(index).is_none()).count();
+        // What was counted in another folder says nothing.
+        is_home(self.out, home)?;
         Ok(Share {
             cached: done.cached,
             others: job.metadata.parts - done.cached - done.written,
             images: done.images,
-            missing: others.into_iter().filter(|&index| job.part(index).is_none()).count(),
+            missing,
             seconds: start.elapsed().as_secs_f64(),
             metadata: job.metadata,
         })

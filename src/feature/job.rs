@@ -208,9 +208,11 @@ impl Job<'_> {
                         continue;
                     }
                 };
-                is_home(self.out, self.home)?;
                 // Whoever held it before may have written it.
-                if self.is_written(index)? {
+                let written = self.is_written(index)?;
+                // After the look: what is missing here while its lock is held, nobody can end the table without.
+                is_home(self.out, self.home)?;
+                if written {
                     advance(self.metadata.range(index).len() as u64);
                     continue;
                 }
