@@ -27,7 +27,16 @@ pub fn heard<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     let outcome = catch_unwind(AssertUnwindSafe(work));
     std::panic::set_hook(before);
     let heard = said.lock().unwrap_or_else(PoisonError::into_inner).take();
-    outcome.map_err(|_| heard.unwrap_or_else(|| "it gave no reason".to_owned()))
+    match (outcome, heard) {
+        (Ok(done), said) => {
+            if let Some(said) = said {
+                // Whoever waits for that thread knows no more than that it stopped.
+                tracing::warn!("a thread of this program, or of a library, failed: {said}");
+            }
+            Ok(done)
+        }
+        (Err(_), said) => Err(said.unwrap_or_else(|| "it gave no reason".to_owned())),
+    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,18 @@ thread_local! {
 
 /// Does `work`, which is part of the cause `name` on this thread.
 pub fn of<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
-    let before = NOW.replace(name);
-    let done = work();
-    NOW.set(before);
-    done
+    // However `work` ends.
+    let _back = Back(NOW.replace(name));
+    work()
+}
+
+/// Sets what it was when dropped.
+struct Back(&'static str);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        NOW.set(self.0);
+    }
 }
 
 /// What this thread is doing: the innermost cause, or `other`.
@@ -29,6 +37,7 @@ mod tests {
         assert_eq!(now(), "other");
         let seen = of("losses", || (now(), of("geometry", now), now()));
         assert_eq!(seen, ("losses", "geometry", "losses"));
+        assert!(std::panic::catch_unwind(|| of("vas", || std::panic::resume_unwind(Box::new(())))).is_err());
         assert_eq!(now(), "other");
     }
 }

@@ -157,12 +157,24 @@ impl Replay {
     ) -> Result<std::result::Result<Recorded, String>> {
         // Recorded on other numbers than it is tried on: one that has a number built in is found out.
         let places: Places = Rc::new(RefCell::new(inputs.iter().map(|input| input.clone() * 0.5).collect()));
-        let once = self.once(model, &places, masks, adam);
-        let graph = match heard(|| capture(&self.device, once)) {
-            Ok(graph) if graph.is_hardware() => graph,
-            Ok(_) => return Ok(Err("the device records no step".to_owned())),
-            Err(said) => return Ok(Err(format!("a step could not be recorded: {said}"))),
-        };
+        let failed = Rc::new(RefCell::new(None));
+        let said = Rc::clone(&failed);
+        let mut once = self.once(model, &places, masks, adam);
+        // burn ends a recording where the closure returns, and would leave the device recording where it does not.
+        let graph = capture(
+            &self.device,
+            Box::new(move || {
+                if let Err(why) = heard(&mut once).and_then(|done| done.map_err(|error| error.to_string())) {
+                    said.replace(Some(why));
+                }
+            }) as Box<dyn FnMut()>,
+        );
+        if let Some(why) = failed.take() {
+            return Ok(Err(format!("a step could not be recorded: {why}")));
+        }
+        if !graph.is_hardware() {
+            return Ok(Err("the device records no step".to_owned()));
+        }
         let mut recorded = Recorded {
             shapes,
             inputs: places,
@@ -234,7 +246,7 @@ impl Replay {
     }
 
     /// A step from these places into the places of the state.
-    fn once(&self, model: &Aura, inputs: &Places, masks: &Masks, adam: Settings) -> Box<dyn FnMut()> {
+    fn once(&self, model: &Aura, inputs: &Places, masks: &Masks, adam: Settings) -> Box<dyn FnMut() -> Result<()>> {
         let template = model.clone();
         let (state, inputs, contextual) = (Rc::clone(&self.state), Rc::clone(inputs), self.contextual);
         let masked = (masks.input.is_some(), masks.hidden.is_some());
@@ -251,7 +263,7 @@ impl Replay {
             let mut given = inputs.borrow().clone().into_iter();
             let mut next = || given.next();
             let (Some(factors), Some(x), Some(y), Some(known)) = (next(), next(), next(), next()) else {
-                return;
+                return Err(Error::Device("a place of a recorded step is missing".to_owned()));
             };
             let masks = Masks {
                 input: masked.0.then(&mut next).flatten(),
@@ -262,9 +274,7 @@ impl Replay {
                 x,
                 target: Target { y, known },
             };
-            let Ok(row) = model.step(&batch, &masks, contextual, |_| adam) else {
-                return;
-            };
+            let row = model.step(&batch, &masks, contextual, |_| adam)?;
             let sums = state.borrow().last().cloned();
             let mut moved: Vec<Tensor<2>> = model.moving().into_iter().map(|tensor| tensor.clone()).collect();
             moved.extend(sums.map(|sums| sums + row));
@@ -275,6 +285,7 @@ impl Replay {
                     over(place, value);
                 }
             }
+            Ok(())
         })
     }
 }
@@ -400,10 +411,17 @@ mod tests {
         let mut replay = Replay::anywhere(&mut model, &sums, false);
         assert!(Replay::new(&mut model, &sums, false).is_none());
         assert!(replay.takes(&mut model, &sums, false) && !replay.takes(&mut model, &sums, true));
-        assert!(!replay.step(&model, &batch, &masks, &adam)?);
-        assert!(!replay.is_recorded());
-        replay.leaves(&mut model, &mut sums);
-        assert_eq!(bits(&mut model, &sums)?, untouched);
+        // A batch of features that the model cannot read: the step panics.
+        let wrong = Batch {
+            x: matrix(vec![1.0; 20 * 5], 20, 5, &device),
+            target: batch.target.clone(),
+        };
+        for batch in [&batch, &wrong] {
+            assert!(!replay.step(&model, batch, &masks, &adam)?);
+            assert!(!replay.is_recorded());
+            replay.leaves(&mut model, &mut sums);
+            assert_eq!(bits(&mut model, &sums)?, untouched);
+        }
         sums = sums + model.step(&batch, &masks, false, adam)?;
         assert_ne!(bits(&mut model, &sums)?, untouched);
         Ok(())
