@@ -77,9 +77,13 @@ fn sums_are_the_same_bits_on_any_number_of_threads() {
             };
             let folder = tempfile::tempdir().unwrap();
             write(folder.path(), runs, value);
-            let total = |all: &mut dyn Iterator<Item = usize>| all.fold(0.0, |sum, i| sum + f64::from(value(i)));
-            let forward = total(&mut (0..runs * ROWS));
-            prop_assert_ne!(forward.to_bits(), total(&mut (0..runs * ROWS).rev()).to_bits());
+            // A single other order may come to the same bits by chance; a dozen do not.
+            let all = runs * ROWS;
+            let from = |first: usize| {
+                let sum = (0..all).fold(0.0, |sum, i| sum + f64::from(value((first + i) % all)));
+                sum.to_bits()
+            };
+            prop_assert!((1..=12).any(|part| from(part * all / 13) != from(0)));
             let one = bits(folder.path(), 1);
             for threads in [2, 4, 8, 8] {
                 prop_assert_eq!(&bits(folder.path(), threads), &one, "on {} threads", threads);
