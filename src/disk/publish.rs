@@ -336,7 +336,9 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
     }
+
     /// What a call does that takes the lock of a part while another one gives the folder its name, before and after that moment.
+    #[cfg(unix)]
     #[test]
     fn locks_that_came_too_late_are_not_left_behind() {
         for (latest, damaged) in [(false, false), (true, false), (false, true), (true, true)] {

@@ -116,7 +116,7 @@ pub fn known_gradient<const D: usize>(tensor: Tensor<D>, gradient: Tensor<D>) ->
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::adamw::AdamW;
     use crate::model::aura::{Aura, Batch, Prior};
@@ -127,10 +127,10 @@ mod tests {
     use crate::model::projector::{Masks, Sizes};
     use crate::task::Task;
 
-    const SAMPLES: usize = 600;
+    pub(crate) const SAMPLES: usize = 600;
 
     /// A model, and a batch that is computed in parts.
-    fn start(task: Task) -> (Aura, Batch) {
+    pub(crate) fn start(task: Task) -> (Aura, Batch) {
         let device = Device::flex();
         let mut rng = stream(0, Purpose::Parameters, 0, 0);
         let mut config = ModelConfig {

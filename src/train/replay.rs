@@ -339,11 +339,8 @@ fn alike(before: &[Tensor<2>], expected: &[Tensor<2>], found: &[Tensor<2>]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::aura::Prior;
-    use crate::model::config::ModelConfig;
-    use crate::model::loss::config::LossConfig;
-    use crate::model::math::{Purpose, normal, stream};
-    use crate::model::projector::Sizes;
+    use crate::model::math::{Purpose, stream};
+    use crate::model::parts::tests::{SAMPLES, start};
     use crate::task::Task;
     use crate::train::config::TrainConfig;
 
@@ -370,36 +367,9 @@ mod tests {
     /// The processor records nothing, and whoever is asked to has taken the step four times by then.
     #[test]
     fn where_nothing_is_recorded_the_model_goes_on_from_where_it_was() -> Result<()> {
-        let device = Device::flex();
+        let (mut model, batch) = start(Task::Expression);
         let mut rng = stream(0, Purpose::Parameters, 0, 0);
-        let config = ModelConfig {
-            k_max: 12,
-            width: 8,
-            hidden: 16,
-            ..ModelConfig::default()
-        };
-        let sizes = Sizes {
-            input: 6,
-            patches: 1,
-            outputs: 3,
-        };
-        let prior = Prior {
-            mean: Tensor::full([1, 3], 1.0 / 3.0, &device),
-            weights: Tensor::ones([1, 3], &device),
-        };
-        let setup = (Task::Expression, config, LossConfig::default());
-        let mut model = Aura::create(setup, sizes, prior, &mut rng, &device);
-        let y = (0..20 * 3)
-            .map(|at| if at % 3 == (at / 3) % 3 { 1.0 } else { 0.0 })
-            .collect();
-        let batch = Batch {
-            x: matrix(normal(&mut rng, 20 * 6, 1.0), 20, 6, &device),
-            target: Target {
-                y: matrix(y, 20, 3, &device),
-                known: Tensor::ones([20, 3], &device),
-            },
-        };
-        let masks = Masks::draw(&mut rng, 20, 6, 16, 0.2, &device);
+        let masks = Masks::draw(&mut rng, SAMPLES, 96, 128, 0.2, model.device());
         let adam = |_: &str| TrainConfig::default().adam(false, 0, 10);
         let mut sums = model.step(&batch, &masks, false, adam)?;
         let bits = |model: &mut Aura, sums: &Tensor<2>| -> Result<Vec<Vec<f32>>> {
@@ -413,7 +383,7 @@ mod tests {
         assert!(replay.takes(&mut model, &sums, false) && !replay.takes(&mut model, &sums, true));
         // A batch of features that the model cannot read: the step panics.
         let wrong = Batch {
-            x: matrix(vec![1.0; 20 * 5], 20, 5, &device),
+            x: Tensor::ones([SAMPLES, 95], model.device()),
             target: batch.target.clone(),
         };
         for batch in [&batch, &wrong] {
